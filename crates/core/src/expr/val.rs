@@ -1,0 +1,178 @@
+//! Values during evaluation.
+//!
+//! A [`Val`] borrows from the request or the program for `'r` and owns only what an expression computed, so
+//! common conditions allocate nothing and cloning is cheap.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use crate::model::Timestamp;
+use crate::value::{Map, Value};
+
+/// A CEL value.
+#[derive(Clone, Debug)]
+pub enum Val<'r> {
+    /// `null_type`.
+    Null,
+    /// `bool`.
+    Bool(bool),
+    /// `int`, 64 bits signed.
+    Int(i64),
+    /// `uint`, 64 bits unsigned.
+    Uint(u64),
+    /// `double`.
+    Double(f64),
+    /// `string`.
+    String(Str<'r>),
+    /// `bytes`.
+    Bytes(Arc<[u8]>),
+    /// `list`.
+    List(List<'r>),
+    /// `map`.
+    Map(MapVal<'r>),
+    /// `google.protobuf.Timestamp`.
+    Timestamp(Timestamp),
+    /// `google.protobuf.Duration`.
+    Duration(SignedDuration),
+    /// `type`: the name of a type.
+    Type(&'static str),
+    /// `optional_type`.
+    Optional(Option<Arc<Val<'r>>>),
+    /// A value of an extension library.
+    Opaque(Arc<Opaque>),
+}
+
+/// A string, borrowed or shared.
+#[derive(Clone, Debug)]
+pub enum Str<'r> {
+    /// From the request or the program.
+    Borrowed(&'r str),
+    /// Computed.
+    Owned(Arc<str>),
+}
+
+/// A list, borrowed or shared.
+#[derive(Clone, Debug)]
+pub enum List<'r> {
+    /// An attribute of the request.
+    Values(&'r [Value<'r>]),
+    /// A list of names of the request, such as the roles.
+    Names(&'r [Cow<'r, str>]),
+    /// Computed.
+    Owned(Arc<[Val<'r>]>),
+}
+
+/// A map, borrowed or shared.
+#[derive(Clone, Debug)]
+pub enum MapVal<'r> {
+    /// An attribute of the request.
+    Values(&'r Map<'r>),
+    /// Computed: entries in order of insertion, keys unique.
+    Owned(Arc<[(Val<'r>, Val<'r>)]>),
+}
+
+/// Values of the extension libraries that have no JSON form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opaque {
+    /// `hierarchy(...)`: the segments.
+    Hierarchy(Vec<String>),
+    /// `ip(...)`.
+    Ip(std::net::IpAddr),
+    /// `cidr(...)`: address as written and prefix length.
+    Cidr(std::net::IpAddr, u8),
+    /// `spiffeID(...)`: trust domain and path.
+    SpiffeId {
+        /// Trust domain, lower-case.
+        trust_domain: String,
+        /// Path with its leading slash, or empty.
+        path: String,
+    },
+    /// `spiffeTrustDomain(...)`.
+    SpiffeTrustDomain(String),
+    /// `spiffeMatch...(...)`.
+    SpiffeMatcher(SpiffeMatcher),
+}
+
+/// Which SPIFFE ids a matcher accepts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SpiffeMatcher {
+    /// Any valid id.
+    Any,
+    /// One of these ids, in text form.
+    OneOf(Vec<String>),
+    /// Every id of a trust domain.
+    TrustDomain(String),
+}
+
+impl<'r> Str<'r> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Str::Borrowed(s) => s,
+            Str::Owned(s) => s,
+        }
+    }
+}
+
+impl<'r> From<&'r Value<'r>> for Val<'r> {
+    fn from(value: &'r Value<'r>) -> Self {
+        match value {
+            Value::Null => Val::Null,
+            Value::Bool(b) => Val::Bool(*b),
+            Value::Number(n) => Val::Double(*n),
+            Value::String(s) => Val::String(Str::Borrowed(s)),
+            Value::List(items) => Val::List(List::Values(items)),
+            Value::Map(map) => Val::Map(MapVal::Values(map)),
+        }
+    }
+}
+
+impl<'r> List<'r> {
+    /// How many items there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            List::Values(items) => items.len(),
+            List::Names(names) => names.len(),
+            List::Owned(items) => items.len(),
+        }
+    }
+
+    /// Whether there is no item.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The item at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Val<'r>> {
+        match self {
+            List::Values(items) => items.get(index).map(Val::from),
+            List::Names(names) => names.get(index).map(|name| Val::String(Str::Borrowed(name))),
+            List::Owned(items) => items.get(index).cloned(),
+        }
+    }
+
+    /// The items in order.
+    pub fn iter(&self) -> impl Iterator<Item = Val<'r>> + '_ {
+        (0..self.len()).filter_map(|i| self.get(i))
+    }
+}
+
+impl<'r> Val<'r> {
+    /// A computed string.
+    #[must_use]
+    pub fn string(text: &str) -> Val<'r> {
+        Val::String(Str::Owned(text.into()))
+    }
+
+    /// A computed list.
+    #[must_use]
+    pub fn list(items: Vec<Val<'r>>) -> Val<'r> {
+        Val::List(List::Owned(items.into()))
+    }
+}

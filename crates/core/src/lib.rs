@@ -1,0 +1,23 @@
+//! The pure decision core of Procura.
+//!
+//! Everything here is a function of its arguments: no IO, no clock, no randomness, no async, no logging.
+//! The modules form a pipeline, each depending only on those above it:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`limits`] | every bound of the core, with its reason |
+//! | [`value`] | attribute values, one representation from request bytes to evaluator |
+//! | [`model`] | the words of the field: principal, resource, request, effect, evaluation |
+//! | [`expr`] | CEL: source text to program to value, bounded by a cost counter |
+//! | [`policy`] | policy files: text to AST to compiled [`policy::Snapshot`], with diagnostics |
+//! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
+//! | [`record`] | the decision record and one step of its hash chain |
+#![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod expr;
+pub mod limits;
+pub mod model;
+pub mod policy;
+pub mod record;
+pub mod value;

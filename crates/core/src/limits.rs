@@ -1,0 +1,28 @@
+//! Every limit of the core in one place, each with the reason for its size.
+
+/// Deepest nesting of attribute values (maps and lists) in a request.
+/// Requests are flat in practice; the bound keeps every recursive walk within a small stack.
+pub const VALUE_DEPTH: usize = 32;
+
+/// Longest source text of one expression, in bytes.
+pub const EXPR_BYTES: usize = 16 * 1024;
+
+/// Most tokens in one expression.
+pub const EXPR_TOKENS: usize = 2_000;
+
+/// Deepest nesting of brackets and prefix operators, and longest chain of calls, members and indexes,
+/// in one expression.
+/// Every later walk over the tree is recursive and inherits this bound.
+pub const EXPR_DEPTH: usize = 32;
+
+/// Cost units that one expression may spend: about one per node evaluated or element touched.
+pub const EXPR_COST: u64 = 1_000_000;
+
+/// Cost units that all expressions of one call may spend together.
+pub const CALL_COST: u64 = 20_000_000;
+
+/// Largest policy file, in bytes.
+pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
+
+/// Deepest nesting of `all`/`any`/`none` blocks in a condition.
+pub const CONDITION_DEPTH: usize = 16;

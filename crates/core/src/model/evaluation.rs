@@ -1,0 +1,131 @@
+//! What is answered, and why.
+
+use std::sync::Arc;
+
+use super::Effect;
+use crate::value::Value;
+
+/// The full result of one call: one entry per item of the request, in the same order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// One entry per requested item.
+    pub resources: Vec<ResourceEvaluation>,
+}
+
+/// The result for one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceEvaluation {
+    /// One decision per requested action, in request order.
+    pub actions: Vec<ActionDecision>,
+    /// Derived roles that hold for this principal and resource, sorted.
+    pub effective_derived_roles: Vec<Arc<str>>,
+    /// What the visited rules put out.
+    pub outputs: Vec<OutputEntry>,
+}
+
+/// The decision for one action on one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionDecision {
+    /// Allow or deny.
+    pub effect: Effect,
+    /// Why, as a stable code.
+    pub reason: Reason,
+    /// The policy that decided, as the check API names it (`resource.album.vdefault`), or `NO_MATCH`.
+    pub matched_policy: Arc<str>,
+    /// The scope of the policy that decided, empty for the root.
+    pub matched_scope: Arc<str>,
+    /// The rule that decided, if one did.
+    pub rule: Option<Arc<str>>,
+    /// Everything that went wrong on the way to this decision.
+    pub problems: Vec<Problem>,
+}
+
+/// Why a decision came out as it did. Stable on the wire and in records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// An allow rule applied and no deny rule did.
+    AllowRule,
+    /// A deny rule applied.
+    DenyRule,
+    /// A deny rule was held to apply because its condition or derived role could not be evaluated.
+    DenyRuleUndecided,
+    /// A policy for the resource exists, but none of its rules applied.
+    NoRuleMatched,
+    /// No policy exists for this kind, version and scope.
+    NoPolicy,
+    /// The evaluation would have cost more than a call may spend.
+    CostExceeded,
+}
+
+impl Reason {
+    /// The code used on the wire and in records.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Reason::AllowRule => "allow_rule",
+            Reason::DenyRule => "deny_rule",
+            Reason::DenyRuleUndecided => "deny_rule_undecided",
+            Reason::NoRuleMatched => "no_rule_matched",
+            Reason::NoPolicy => "no_policy",
+            Reason::CostExceeded => "cost_exceeded",
+        }
+    }
+}
+
+/// Something met while evaluating one request. Problems never make a decision more permissive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of problem.
+    pub code: ProblemCode,
+    /// The rule or derived role in which it was met.
+    pub source: Arc<str>,
+    /// The expression that failed, as written.
+    pub expression: Arc<str>,
+    /// Where: `file:line:column` of the failing part.
+    pub position: Arc<str>,
+    /// What happened, for the operator.
+    pub message: String,
+}
+
+/// The kinds of [`Problem`]. Stable on the wire and in records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemCode {
+    /// An expression could not be evaluated.
+    ConditionError,
+    /// A condition yielded something that is not a boolean.
+    NotBoolean,
+    /// An expression or the whole call cost more than allowed.
+    CostExceeded,
+}
+
+impl ProblemCode {
+    /// The code used on the wire and in records.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            ProblemCode::ConditionError => "condition_error",
+            ProblemCode::NotBoolean => "not_boolean",
+            ProblemCode::CostExceeded => "cost_exceeded",
+        }
+    }
+}
+
+/// What one rule put out for one action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputEntry {
+    /// The rule: `<policy>#<rule name>`.
+    pub src: Arc<str>,
+    /// The action that was asked for.
+    pub action: String,
+    /// The value, or why there is none.
+    pub value: OutputValue,
+}
+
+/// The value of an output expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutputValue {
+    /// The value, mapped to JSON.
+    Value(Value<'static>),
+    /// The expression failed or its value has no JSON form.
+    Error(String),
+}

@@ -1,0 +1,32 @@
+//! The vocabulary of a decision: what is asked ([`Request`]) and what is answered ([`Evaluation`]).
+
+mod evaluation;
+mod request;
+
+pub use evaluation::{
+    ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
+};
+pub use request::{Item, Principal, Request, Resource};
+
+/// An instant on the UTC time scale, nanosecond resolution.
+pub type Timestamp = jiff::Timestamp;
+
+/// What a rule says, and what a decision answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// The action may be performed.
+    Allow,
+    /// The action must not be performed.
+    Deny,
+}
+
+impl Effect {
+    /// The name that policy files and the check API use.
+    #[must_use]
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            Effect::Allow => "EFFECT_ALLOW",
+            Effect::Deny => "EFFECT_DENY",
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What is asked.
+
+use std::borrow::Cow;
+
+use crate::value::Map;
+
+/// One call: a principal, and the actions it wants to perform on some resources.
+///
+/// Invariant, held by the edge that builds it: ids, kinds, roles and actions are not empty, and the counts
+/// are within the configured limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request<'a> {
+    /// Who asks.
+    pub principal: Principal<'a>,
+    /// What is asked, in the order of the request.
+    pub items: Vec<Item<'a>>,
+    /// Circumstances of the call: `request.context` in conditions.
+    pub context: Option<Map<'a>>,
+}
+
+/// Who asks: a person, a workload or an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Principal<'a> {
+    /// Unique name.
+    pub id: Cow<'a, str>,
+    /// Roles held, in request order, without duplicates.
+    pub roles: Vec<Cow<'a, str>>,
+    /// Attributes: `P.attr` in conditions.
+    pub attr: Map<'a>,
+    /// Requested policy version, empty for the default.
+    pub policy_version: Cow<'a, str>,
+    /// Requested scope, empty for the default.
+    pub scope: Cow<'a, str>,
+}
+
+/// One resource and the actions asked for on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item<'a> {
+    /// The resource.
+    pub resource: Resource<'a>,
+    /// Actions in request order, without duplicates.
+    pub actions: Vec<Cow<'a, str>>,
+}
+
+/// What is acted upon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource<'a> {
+    /// Kind, which selects the policy.
+    pub kind: Cow<'a, str>,
+    /// Name, unique within its kind.
+    pub id: Cow<'a, str>,
+    /// Attributes: `R.attr` in conditions.
+    pub attr: Map<'a>,
+    /// Requested policy version, empty for the default.
+    pub policy_version: Cow<'a, str>,
+    /// Requested scope, empty for the default.
+    pub scope: Cow<'a, str>,
+}

@@ -1,0 +1,120 @@
+//! The compiled form of a policy set: immutable, shared by all requests until the next set goes live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Position, Revision};
+use crate::expr::{Frame, Program};
+use crate::model::Effect;
+
+/// A compiled policy set.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Content hash of the set.
+    pub revision: Revision,
+    /// Resource policies by kind, then version. Scopes are added with the scope chain.
+    pub resource_policies: BTreeMap<Arc<str>, BTreeMap<Arc<str>, ResourcePolicy>>,
+    /// How many files the set has.
+    pub files: usize,
+}
+
+/// One resource policy.
+#[derive(Debug)]
+pub struct ResourcePolicy {
+    /// The name that decisions carry: `resource.<kind>.v<version>`, the kind sanitised as the peer does.
+    pub name: Arc<str>,
+    /// Variables of the policy's conditions and outputs.
+    pub frame: Frame,
+    /// The derived roles that some rule of this policy refers to, sorted by name.
+    pub derived_roles: Vec<DerivedRole>,
+    /// The rules in source order.
+    pub rules: Vec<Rule>,
+}
+
+/// A derived role as one policy imports it.
+#[derive(Debug)]
+pub struct DerivedRole {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The roles of which the principal must hold one.
+    pub parent_roles: Roles,
+    /// What must hold besides.
+    pub condition: Option<Condition>,
+    /// Variables of its condition: those of the derived-roles file, not of the importing policy.
+    pub frame: Arc<Frame>,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name: as written, or `rule-NNN` by position in the policy.
+    pub name: Arc<str>,
+    /// Where it begins.
+    pub position: Position,
+    /// The actions it is about.
+    pub actions: Vec<ActionPattern>,
+    /// The roles it is about; `None` if it names only derived roles.
+    pub roles: Option<Roles>,
+    /// The derived roles it is about: indices into [`ResourcePolicy::derived_roles`].
+    pub derived_roles: Vec<usize>,
+    /// What it says.
+    pub effect: Effect,
+    /// When it applies.
+    pub condition: Option<Condition>,
+    /// What it puts out.
+    pub output: Output,
+}
+
+/// A set of roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// `*`: whoever holds any role.
+    Any,
+    /// Exactly these, sorted.
+    Named(Vec<Arc<str>>),
+}
+
+/// A pattern of actions.
+///
+/// Segments are separated by `:`; `*` stands for any characters within a segment, `**` across segments, a lone
+/// `*` for every action. Only patterns that contain `*` are patterns; `?`, `{` and `[` are ordinary characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionPattern {
+    /// A lone `*`.
+    Any,
+    /// Exactly this action.
+    Exact(Arc<str>),
+    /// A pattern with at least one `*`.
+    Glob(Arc<str>),
+}
+
+/// When a rule applies.
+#[derive(Debug)]
+pub enum Condition {
+    /// One expression.
+    Expr(Spanned<Program>),
+    /// All of these.
+    All(Vec<Condition>),
+    /// At least one of these.
+    Any(Vec<Condition>),
+    /// None of these.
+    None(Vec<Condition>),
+}
+
+/// What a rule puts out when it is visited.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Evaluated when the rule applies.
+    pub rule_activated: Option<Spanned<Program>>,
+    /// Evaluated when the rule is visited and its condition does not hold.
+    pub condition_not_met: Option<Spanned<Program>>,
+}
+
+/// Something with the place where it is written.
+#[derive(Debug)]
+pub struct Spanned<T> {
+    /// The thing.
+    pub node: T,
+    /// Where it begins.
+    pub position: Position,
+}

@@ -1,0 +1,1 @@
+//! The decision record, version 1, and one step of its hash chain.

@@ -1,0 +1,90 @@
+//! Attribute values: what a request carries, what conditions read, what a record keeps.
+//!
+//! A value borrows its strings from the request bytes where it can, so a request is parsed once and never
+//! copied on its way to the evaluator.
+
+mod json;
+
+use std::borrow::Cow;
+
+/// A JSON-shaped value.
+/// All numbers are doubles, as in the `google.protobuf.Value` that policy authors know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// JSON `null`.
+    Null,
+    /// JSON `true` or `false`.
+    Bool(bool),
+    /// Any JSON number; always finite.
+    Number(f64),
+    /// A string, borrowed from the request where it holds no escapes.
+    String(Cow<'a, str>),
+    /// A list.
+    List(Vec<Value<'a>>),
+    /// A map with string keys.
+    Map(Map<'a>),
+}
+
+/// A map with unique string keys, kept sorted: lookup is a binary search and the order of the source is
+/// never visible to a decision.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map<'a> {
+    entries: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+impl Value<'_> {
+    /// The same value, owning all its strings.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(b) => Value::Bool(b),
+            Value::Number(n) => Value::Number(n),
+            Value::String(s) => Value::String(Cow::Owned(s.into_owned())),
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Value::Map(map) => Value::Map(map.into_owned()),
+        }
+    }
+}
+
+impl<'a> Map<'a> {
+    /// A map of `entries`; `Err` holds the first key that occurs twice.
+    pub fn from_entries(mut entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Self, String> {
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        match entries.iter().zip(entries.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
+            Some((twice, _)) => Err(twice.0.clone().into_owned()),
+            None => Ok(Self { entries }),
+        }
+    }
+
+    /// The value under `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value<'a>> {
+        let at = self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
+        self.entries.get(at).map(|(_, v)| v)
+    }
+
+    /// The entries, in the order of their keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
+        self.entries.iter().map(|(k, v)| (k.as_ref(), v))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The same map, owning all its strings.
+    #[must_use]
+    pub fn into_owned(self) -> Map<'static> {
+        let owned = self.entries.into_iter().map(|(k, v)| (Cow::Owned(k.into_owned()), v.into_owned()));
+        Map { entries: owned.collect() }
+    }
+}

@@ -1,0 +1,1 @@
+//! Dev-only helpers: server process handle, simulated disks, long-running trials.

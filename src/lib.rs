@@ -1,0 +1,14 @@
+//! Procura: a policy decision point for people, workloads and AI agents.
+//!
+//! The pure decision core is the crate `procura-core`; this crate is the server around it.
+//! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; adapters (`pap`, `audit`, `telemetry`) implement
+//! `ports` and know neither each other nor the edges.
+
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod pap;
+pub mod pdp;
+pub mod ports;
+pub mod telemetry;

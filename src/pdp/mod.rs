@@ -1,0 +1,33 @@
+//! Application services: what the server does, without knowing HTTP or a disk.
+
+mod decide;
+
+pub use decide::{Answer, DecideError};
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use procura_core::engine::Settings;
+use procura_core::model::Timestamp;
+use procura_core::policy::Snapshot;
+
+use crate::ports::{Clock, DecisionLog};
+
+/// A snapshot together with when and as which generation it went live.
+#[derive(Debug)]
+pub struct Active {
+    /// The compiled policy set.
+    pub snapshot: Snapshot,
+    /// Running number, 1 for the first set of this process.
+    pub generation: u64,
+    /// When it went live.
+    pub since: Timestamp,
+}
+
+/// The decision service. Cheap to share; every call reads the active snapshot exactly once.
+pub struct Pdp {
+    active: Arc<ArcSwapOption<Active>>,
+    log: Option<Arc<dyn DecisionLog>>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+}

@@ -1,0 +1,156 @@
+//! The traits through which the application services reach the outside world, each said once.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+
+use procura_core::model::Timestamp;
+use procura_core::policy::SourceFile;
+
+/// The only source of time. Called once per request; never blocks.
+pub trait Clock: Send + Sync + 'static {
+    /// The current instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// Where policy text comes from. Called by the reload task on a blocking thread.
+pub trait PolicySource: Send + Sync + 'static {
+    /// Reads the whole set; a failure keeps the snapshot that is live.
+    fn read(&self) -> Result<Vec<SourceFile>, SourceError>;
+    /// Where the policies are, for people.
+    fn location(&self) -> String;
+}
+
+/// Why a policy set could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file or directory could not be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file or directory.
+        path: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The set changed while it was read; the next scan tries again.
+    #[error("`{path}` changed while it was read")]
+    Torn {
+        /// The file that changed.
+        path: String,
+    },
+    /// The set exceeds a limit.
+    #[error("{0}")]
+    TooLarge(String),
+}
+
+/// A record ready for the log: encoded once by the caller, chained and written by the log's one writer.
+#[derive(Debug)]
+pub struct NewRecord {
+    /// When the record was made.
+    pub at: Timestamp,
+    /// The encoded record (see `procura_core::record`).
+    pub payload: Vec<u8>,
+}
+
+/// Resolves when the record is as durable as the log's mode promises.
+pub type Receipt = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
+
+/// The write side of the decision log. Called by every decision; enqueues without blocking.
+pub trait DecisionLog: Send + Sync + 'static {
+    /// Enqueues `record`; the answer to the caller waits for the receipt.
+    fn append(&self, record: NewRecord) -> Receipt;
+    /// Whether the log accepts records, with the reason if not.
+    fn health(&self) -> Result<(), LogError>;
+}
+
+/// Why a record was not written. The call it belongs to must not be answered.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LogError {
+    /// The queue of the writer is full.
+    #[error("the decision log cannot keep up: its queue is full")]
+    Overloaded,
+    /// The deadline passed before the record was durable.
+    #[error("the decision log did not confirm within the deadline")]
+    Deadline,
+    /// The writer has failed or stopped.
+    #[error("the decision log cannot be written: {0}")]
+    Unavailable(String),
+}
+
+/// The read side of the decision log. Blocking: call it on a blocking thread.
+pub trait DecisionQuery: Send + Sync + 'static {
+    /// One page of stored records that match `filter`, newest first.
+    fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError>;
+    /// The stored call with this id, if there is one.
+    fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError>;
+}
+
+/// What a query asks for; absent members match everything, present ones must all match.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecisionFilter {
+    /// Principal id.
+    pub principal: Option<String>,
+    /// Resource kind.
+    pub resource_kind: Option<String>,
+    /// Resource id.
+    pub resource_id: Option<String>,
+    /// Action.
+    pub action: Option<String>,
+    /// `EFFECT_ALLOW` or `EFFECT_DENY`.
+    pub effect: Option<procura_core::model::Effect>,
+    /// Call id.
+    pub call_id: Option<String>,
+    /// At or after.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+    /// Continue below this sequence number.
+    pub before_seq: Option<u64>,
+    /// At most this many records.
+    pub limit: usize,
+}
+
+/// One page of a query.
+#[derive(Debug, Default)]
+pub struct DecisionPage {
+    /// Matching records, newest first.
+    pub records: Vec<StoredRecord>,
+    /// Where the next page begins; `None` at the end of the log.
+    pub next_before_seq: Option<u64>,
+}
+
+/// A record as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Position in the chain, from 1.
+    pub seq: u64,
+    /// Chain hash after this record, hexadecimal.
+    pub hash: String,
+    /// The encoded record.
+    pub payload: Vec<u8>,
+}
+
+/// The files of the decision log: the few operations the log needs, so that a test can lose power between
+/// any two of them. Paths are plain names within one directory.
+pub trait LogFiles: Send + Sync + 'static {
+    /// The names in the directory.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// The whole content of a file.
+    fn read(&self, name: &Path) -> io::Result<Vec<u8>>;
+    /// Opens a file for appending, creating it if absent; the name is durable only after [`LogFiles::sync_dir`].
+    fn open_append(&self, name: &Path) -> io::Result<Box<dyn LogFile>>;
+    /// Makes names created or removed so far durable.
+    fn sync_dir(&self) -> io::Result<()>;
+}
+
+/// One open file of the decision log.
+pub trait LogFile: Send {
+    /// Appends all of `bytes`.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes everything appended so far durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts the file to `len` bytes and makes that durable.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+}
