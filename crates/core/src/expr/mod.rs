@@ -4,7 +4,9 @@
 //! Evaluation is bounded by a [`Budget`] and every error carries its position in the source.
 //! Language: <https://github.com/google/cel-spec>; extensions as policy authors know them from Cerbos.
 
+mod equality;
 mod error;
+mod format;
 mod functions;
 mod val;
 
@@ -64,7 +66,9 @@ pub struct Budget {
 /// Compiles `source`; all findings are reported, each with its byte range in `source`.
 pub fn compile(source: &str, names: Names<'_>) -> Result<Program, Vec<ExprDiagnostic>> {
     let _ = names;
-    Ok(Program { source: source.into() })
+    Ok(Program {
+        source: source.into(),
+    })
 }
 
 impl Program {
@@ -77,7 +81,11 @@ impl Program {
     /// Evaluates against `scope`; an error names the byte range that failed.
     pub fn eval<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
         let _ = scope;
-        Err(EvalError::new(EvalErrorKind::NoSuchOverload, Range { start: 0, end: 0 }, String::new()))
+        Err(EvalError::new(
+            EvalErrorKind::NoSuchOverload,
+            Range { start: 0, end: 0 },
+            String::new(),
+        ))
     }
 }
 
@@ -93,7 +101,11 @@ impl<'r> Scope<'r> {
     /// A fresh scope; variables are evaluated at most once in it, on first use.
     #[must_use]
     pub fn new(inputs: Inputs<'r>, frame: &'r Frame, budget: &'r Budget) -> Self {
-        Self { inputs, frame, budget }
+        Self {
+            inputs,
+            frame,
+            budget,
+        }
     }
 }
 
@@ -101,6 +113,9 @@ impl Budget {
     /// A budget of `call` units in all, of which one expression may spend `expr`.
     #[must_use]
     pub fn new(call: u64, expr: u64) -> Self {
-        Self { call: Cell::new(call), expr: Cell::new(expr) }
+        Self {
+            call: Cell::new(call),
+            expr: Cell::new(expr),
+        }
     }
 }
