@@ -9,7 +9,7 @@ use procura_core::engine::{Settings, decide};
 use procura_core::model::{Effect, Item, Principal, Request, Resource, Timestamp};
 use procura_core::policy::{self, Snapshot, SourceFile};
 use procura_core::value::Map;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::yaml;
 
@@ -38,7 +38,7 @@ struct Suite {
 struct Subject {
     id: String,
     roles: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "owned_map")]
     attr: Map<'static>,
 }
 
@@ -47,7 +47,7 @@ struct Subject {
 struct Object {
     id: String,
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "owned_map")]
     attr: Map<'static>,
 }
 
@@ -65,6 +65,7 @@ struct Input {
     principals: Vec<String>,
     resources: Vec<String>,
     actions: Vec<String>,
+    #[serde(default, deserialize_with = "some_owned_map")]
     context: Option<Map<'static>>,
 }
 
@@ -74,6 +75,14 @@ struct Expected {
     principal: String,
     resource: String,
     actions: BTreeMap<String, String>,
+}
+
+fn owned_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<'static>, D::Error> {
+    Map::deserialize(deserializer).map(Map::into_owned)
+}
+
+fn some_owned_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<'static>>, D::Error> {
+    owned_map(deserializer).map(Some)
 }
 
 /// Compiles the policies below `dir` and plays every test file below it.
