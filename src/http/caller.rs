@@ -1,7 +1,7 @@
 //! Who calls, read from the connection and the head of the request.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -17,8 +17,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(NOWHERE, |info| info.0);
-        let loopback = address.ip().to_canonical().is_loopback()
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        let loopback = address.is_some_and(|address| address.ip().to_canonical().is_loopback())
             && !PROXY_HEADERS.iter().any(|name| parts.headers.contains_key(*name))
             && addressed_to_loopback(&parts.headers, &parts.uri);
         Ok(Self { name: None, address, loopback })
@@ -37,9 +37,6 @@ impl<S: Sync> FromRequestParts<S> for Operator {
         if caller.loopback { Ok(Self) } else { Err(Refusal::NotFound) }
     }
 }
-
-/// The address of a request that came through no connection: not loopback, so it may do least.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Whether the request names this machine as its host. A page that a browser here has loaded from elsewhere, or under
 /// a name that was pointed at this machine, does not.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::json::Invalid;
-use crate::pdp::DecideError;
+use crate::pdp::{DecideError, ReloadOutcome};
 use crate::ports::LogError;
 use crate::telemetry::{Outcome, Surface};
 
@@ -49,12 +49,23 @@ pub(super) enum Refusal {
     /// The decision log cannot be written or read.
     #[error("{0}")]
     LogUnavailable(LogError),
-    /// A part of the server does not respond.
-    #[error("{0}")]
-    Unavailable(&'static str),
     /// An error of ours, reported where it happened.
     #[error("an internal error has been reported; nothing was decided")]
     Internal,
+}
+
+/// The status of a readiness check.
+pub(super) const fn readiness_status(ready: bool) -> StatusCode {
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// The status of a reload: a caller that looks at nothing else learns whether the policies at the source are live.
+pub(super) const fn reload_status(outcome: &ReloadOutcome) -> StatusCode {
+    match outcome {
+        ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => StatusCode::OK,
+        ReloadOutcome::Rejected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadOutcome::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 impl Refusal {
@@ -68,7 +79,7 @@ impl Refusal {
         match self {
             Self::NoPolicySet => Outcome::NoPolicySet,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
-            Self::Unavailable(_) | Self::Internal => Outcome::Internal,
+            Self::Internal => Outcome::Internal,
             Self::Invalid(_) | Self::NotJson | Self::TooLarge { .. } | Self::TooSlow { .. } | Self::NotFound | Self::MethodNotAllowed => {
                 Outcome::Invalid
             }
@@ -101,7 +112,6 @@ impl Refusal {
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
-            Self::Unavailable(_) => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
         }
     }
@@ -144,6 +154,7 @@ impl From<DecideError> for Refusal {
         match error {
             DecideError::NoPolicySet => Self::NoPolicySet,
             DecideError::Unrecorded(error) => Self::LogUnavailable(error),
+            DecideError::Unrecordable(error) => Self::LogUnavailable(LogError::Unavailable(error.to_string())),
         }
     }
 }

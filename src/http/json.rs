@@ -5,8 +5,11 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+
+/// Most entries of a [`List`].
+const LIST_ENTRIES: usize = 1000;
 
 /// Longest path or message that an error repeats, in characters: both may hold text of the request.
 const ECHO_CHARS: usize = 300;
@@ -37,8 +40,13 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Inva
 #[derive(Debug)]
 pub(super) struct Object<T>(pub(super) T);
 
+/// A JSON list that is refused while it is read if it is longer than any limit allows: a few bytes of text for each entry
+/// would else grow into many bytes of memory.
+#[derive(Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
 /// A JSON string, borrowed where it holds no escapes.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 fn locate<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Invalid> {
@@ -74,6 +82,29 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = seq.next_element()? {
+                    if list.len() >= LIST_ENTRIES {
+                        return Err(A::Error::custom(format_args!("more than {LIST_ENTRIES} entries")));
+                    }
+                    list.push(entry);
+                }
+                Ok(List(list))
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use super::json::Text;
+use super::json::{List, Text};
 use super::{Invalid, RequestLimits};
 
 impl RequestLimits {
@@ -45,7 +45,7 @@ impl RequestLimits {
     pub(super) fn names<'a>(
         &self,
         path: impl Display,
-        texts: Option<Vec<Text<'a>>>,
+        texts: Option<List<Text<'a>>>,
         limit: usize,
     ) -> Result<Vec<Cow<'a, str>>, Invalid> {
         let texts = bounded(&path, texts, limit)?;
@@ -62,8 +62,8 @@ impl RequestLimits {
 }
 
 /// At least one and at most `limit` entries.
-pub(super) fn bounded<T>(path: impl Display, list: Option<Vec<T>>, limit: usize) -> Result<Vec<T>, Invalid> {
-    let list = list.unwrap_or_default();
+pub(super) fn bounded<T>(path: impl Display, list: Option<List<T>>, limit: usize) -> Result<Vec<T>, Invalid> {
+    let list = list.map(|List(list)| list).unwrap_or_default();
     if list.is_empty() {
         return Err(Invalid::at(path, "at least one entry is required"));
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use procura_core::engine;
 use procura_core::model::{Evaluation, Request, Timestamp};
+use procura_core::record::{self, Basis, DecisionRecord, RecordError};
 use uuid::{NoContext, Uuid};
 
 use super::{Active, Caller, Pdp};
@@ -26,7 +27,7 @@ pub struct Call<'a> {
 /// What a call is answered. It exists only once its record is as durable as the log promises.
 #[derive(Debug)]
 pub struct Answer {
-    /// Id of the call, a UUIDv7 made from its instant. Decision `n` of the call is `<call id>/<n>`, counted from 0.
+    /// Id of the call, a UUIDv7 made from its instant. Decision `n` of the call is `<call id>/<n>`, counted from 1.
     pub call_id: String,
     /// The policy set that decided.
     pub active: Arc<Active>,
@@ -39,7 +40,7 @@ pub struct Answer {
 }
 
 /// Why a call is not answered.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum DecideError {
     /// No policy set is live.
     #[error("no policy set has been loaded yet")]
@@ -47,6 +48,9 @@ pub enum DecideError {
     /// The decision was made but could not be recorded.
     #[error(transparent)]
     Unrecorded(#[from] LogError),
+    /// The decision was made but has no record.
+    #[error(transparent)]
+    Unrecordable(#[from] RecordError),
 }
 
 impl Pdp {
@@ -64,10 +68,36 @@ impl Pdp {
 
         // INVARIANT(record_before_answer): an answer leaves this function only after its receipt.
         if let Some(log) = &self.log {
-            let payload = self.encode(caller, call, &active, &evaluation, now, &call_id);
-            log.append(NewRecord { at: now, payload }).await?;
+            let origin = record::Call {
+                id: Cow::Borrowed(&call_id),
+                request_id: Some(Cow::Borrowed(&*call.request_id)).filter(|id| !id.is_empty()),
+                api: Cow::Borrowed(call.api.as_str()),
+                caller: recorded(caller),
+            };
+            let basis = self.basis(&active, log.durability());
+            let record = DecisionRecord::new(now, origin, basis, &call.request, &evaluation);
+            log.append(NewRecord { at: now, payload: record.encode()? }).await?;
         }
         Ok(Answer { call_id, active, evaluation, decide: decided - started, record: decided.elapsed() })
+    }
+
+    /// What the decisions rest on besides the request.
+    fn basis<'r>(&'r self, active: &'r Active, durability: &'static str) -> Basis<'r> {
+        Basis {
+            engine: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+            policy_revision: Cow::Borrowed(active.snapshot.revision.as_str()),
+            policy_generation: active.generation,
+            on_error: Cow::Borrowed(self.settings.on_error.as_str()),
+            default_policy_version: Cow::Borrowed(&self.settings.default_policy_version),
+            durability: Cow::Borrowed(durability),
+        }
+    }
+}
+
+fn recorded(caller: &Caller) -> record::Caller<'_> {
+    record::Caller {
+        name: caller.name.as_deref().map(Cow::Borrowed),
+        address: caller.address.map(|address| Cow::Owned(address.to_string())),
     }
 }
 

@@ -10,7 +10,7 @@ use procura_core::model;
 use procura_core::value::Map;
 use serde::Deserialize;
 
-use crate::http::json::{Object, Text, parse};
+use crate::http::json::{List, Object, Text, parse};
 use crate::http::validate::bounded;
 use crate::http::{Invalid, RequestLimits};
 use crate::pdp::Call;
@@ -43,7 +43,7 @@ struct CheckRequest<'a> {
     #[serde(borrow)]
     principal: Option<Object<Principal<'a>>>,
     #[serde(borrow)]
-    resources: Option<Vec<Object<Entry<'a>>>>,
+    resources: Option<List<Object<Entry<'a>>>>,
     #[serde(borrow, alias = "aux_data")]
     aux_data: Option<Object<AuxData<'a>>>,
     #[serde(borrow, rename = "requestContext", alias = "request_context")]
@@ -58,7 +58,7 @@ struct Principal<'a> {
     #[serde(borrow)]
     id: Option<Text<'a>>,
     #[serde(borrow)]
-    roles: Option<Vec<Text<'a>>>,
+    roles: Option<List<Text<'a>>>,
     #[serde(borrow)]
     attr: Option<Map<'a>>,
     #[serde(borrow, alias = "policy_version")]
@@ -71,7 +71,7 @@ struct Principal<'a> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Entry<'a> {
     #[serde(borrow)]
-    actions: Option<Vec<Text<'a>>>,
+    actions: Option<List<Text<'a>>>,
     #[serde(borrow)]
     resource: Option<Object<Resource<'a>>>,
 }
