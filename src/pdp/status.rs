@@ -1,10 +1,13 @@
 //! What the reload task has done: the live set, the last attempt, and the attempts before it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use procura_core::model::Timestamp;
-use procura_core::policy::{Diagnostic, Revision};
+use procura_core::policy::{Diagnostic, Revision, Severity};
+
+use super::Active;
 
 /// The state of reloading at one moment; replaced as a whole after each attempt.
 #[derive(Clone, Debug)]
@@ -13,12 +16,12 @@ pub struct ReloadStatus {
     pub source: String,
     /// The set that answers now; `None` before the first load.
     pub live: Option<LiveSet>,
-    /// Whether the newest attempt failed, so that the live set may be older than the policies at the source.
-    pub stale: bool,
+    /// The newest attempt.
+    pub last: Option<Arc<Attempt>>,
+    /// Attempts that found something new, newest first, at most [`HISTORY`].
+    pub history: VecDeque<Arc<Attempt>>,
     /// Why changes are noticed by polling only, if the watch is down.
     pub watch_down: Option<String>,
-    /// Attempts that changed or tried to change something, newest first, at most [`HISTORY`].
-    pub history: Vec<Arc<Attempt>>,
 }
 
 /// How many attempts are kept.
@@ -79,12 +82,6 @@ impl Cause {
             Cause::Admin => "admin",
         }
     }
-
-    /// Whether somebody waits for an answer, so that a set known to be bad is tried again.
-    #[must_use]
-    pub const fn is_asked_for(self) -> bool {
-        matches!(self, Cause::Start | Cause::Signal | Cause::Admin)
-    }
 }
 
 /// What came of an attempt. Unless it is `Activated`, the set that was live before still answers.
@@ -125,9 +122,65 @@ impl ReloadOutcome {
 }
 
 impl ReloadStatus {
-    /// The newest attempt.
+    pub(super) fn of(source: String) -> Self {
+        Self { source, live: None, last: None, history: VecDeque::new(), watch_down: None }
+    }
+
+    /// Whether the newest attempt failed, so that the live set may be older than the policies at the source.
     #[must_use]
-    pub fn last_attempt(&self) -> Option<&Attempt> {
-        self.history.first().map(Arc::as_ref)
+    pub fn is_stale(&self) -> bool {
+        self.why_stale().is_some()
+    }
+
+    /// Why the live set may be older than the policies at the source, if it may.
+    #[must_use]
+    pub fn why_stale(&self) -> Option<String> {
+        match &self.last.as_ref()?.outcome {
+            ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => None,
+            ReloadOutcome::Rejected { diagnostics } => {
+                let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+                Some(format!("the policies at the source have {errors} errors, an older set answers"))
+            }
+            ReloadOutcome::Failed { reason } => Some(reason.clone()),
+        }
+    }
+
+    /// Takes up `attempt`. One that only repeats the attempt before it is not kept in the history, so that a poll
+    /// does not wash out what led to the present state.
+    pub(super) fn push(&mut self, attempt: Attempt) {
+        let attempt = Arc::new(attempt);
+        let repeats = match &attempt.outcome {
+            ReloadOutcome::Activated { .. } => false,
+            ReloadOutcome::Unchanged => !self.is_stale(),
+            ReloadOutcome::Rejected { .. } | ReloadOutcome::Failed { .. } => {
+                self.last.as_ref().is_some_and(|last| last.same_finding(&attempt))
+            }
+        };
+        if !repeats {
+            self.history.push_front(Arc::clone(&attempt));
+            self.history.truncate(HISTORY);
+        }
+        self.last = Some(attempt);
+    }
+}
+
+impl Attempt {
+    fn same_finding(&self, other: &Self) -> bool {
+        match (&self.outcome, &other.outcome) {
+            (ReloadOutcome::Rejected { .. }, ReloadOutcome::Rejected { .. }) => self.revision == other.revision,
+            (ReloadOutcome::Failed { reason: one }, ReloadOutcome::Failed { reason: two }) => one == two,
+            _ => false,
+        }
+    }
+}
+
+impl LiveSet {
+    pub(super) fn of(active: &Active) -> Self {
+        Self {
+            revision: active.snapshot.revision.clone(),
+            generation: active.generation,
+            since: active.since,
+            files: active.snapshot.files,
+        }
     }
 }
