@@ -27,5 +27,11 @@ pub struct Compiled {
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
     let revision = Revision::of(files);
-    Compiled { snapshot: Some(Snapshot { revision, ..Snapshot::default() }), diagnostics: Vec::new() }
+    Compiled {
+        snapshot: Some(Snapshot {
+            revision,
+            ..Snapshot::default()
+        }),
+        diagnostics: Vec::new(),
+    }
 }
