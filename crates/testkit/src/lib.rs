@@ -1,1 +1,4 @@
-//! Dev-only helpers: server process handle, simulated disks, long-running trials.
+//! Dev-only helpers: HTTP client, server process handle, simulated disk, long-running trials.
+
+pub mod http;
+pub mod server;
