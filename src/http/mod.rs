@@ -24,6 +24,7 @@ mod health;
 mod json;
 mod limits;
 mod serve;
+mod validate;
 
 pub use json::Invalid;
 pub use limits::RequestLimits;
