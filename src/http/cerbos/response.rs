@@ -25,7 +25,11 @@ impl<'r> CheckResponse<'r> {
         let call = &check.call;
         let pairs = call.request.items.iter().zip(&evaluation.resources);
         let results = pairs.map(|(item, decided)| ResultEntry::new(item, decided, check.include_meta));
-        Self { request_id: &call.request_id, results: results.collect(), cerbos_call_id: call_id }
+        Self {
+            request_id: &call.request_id,
+            results: results.collect(),
+            cerbos_call_id: call_id,
+        }
     }
 }
 
@@ -92,7 +96,10 @@ struct Meta<'r> {
 impl<'r> Meta<'r> {
     fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
         let roles = decided.effective_derived_roles.iter().map(AsRef::as_ref);
-        Self { actions: Matches { item, decided }, effective_derived_roles: roles.collect() }
+        Self {
+            actions: Matches { item, decided },
+            effective_derived_roles: roles.collect(),
+        }
     }
 }
 
@@ -108,7 +115,13 @@ impl Serialize for Matches<'_> {
         let decisions = self.item.actions.iter().zip(&self.decided.actions);
         serializer.collect_map(decisions.map(|(action, decision)| {
             let (matched_policy, matched_scope) = (&*decision.matched_policy, &*decision.matched_scope);
-            (action, Match { matched_policy, matched_scope })
+            (
+                action,
+                Match {
+                    matched_policy,
+                    matched_scope,
+                },
+            )
         }))
     }
 }
@@ -138,6 +151,11 @@ impl<'r> Output<'r> {
             OutputValue::Value(value) => (Some(value), None),
             OutputValue::Error(error) => (None, Some(error.as_str())),
         };
-        Self { src: &entry.src, action: &entry.action, val, error }
+        Self {
+            src: &entry.src,
+            action: &entry.action,
+            val,
+            error,
+        }
     }
 }
