@@ -67,3 +67,67 @@ fn addressed_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
             .parse::<IpAddr>()
             .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue, Request};
+
+    use super::*;
+
+    async fn is_operator(address: Option<&str>, headers: &[(&'static str, &'static str)]) -> bool {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if let Some(address) = address {
+            let address: SocketAddr = address.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
+        let (mut parts, ()) = request.into_parts();
+        Operator::from_request_parts(&mut parts, &()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn only_requests_made_on_this_machine_are_an_operators() {
+        let here = [("host", "localhost:3592")];
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:3592",
+            "127.1.2.3",
+            "[::1]:3592",
+            "[::1]",
+        ] {
+            assert!(
+                is_operator(Some("127.0.0.1:9"), &[("host", host)]).await,
+                "{host}"
+            );
+        }
+        assert!(is_operator(Some("[::1]:9"), &here).await);
+        assert!(is_operator(Some("[::ffff:127.0.0.1]:9"), &here).await);
+
+        assert!(!is_operator(Some("10.0.0.1:9"), &here).await);
+        assert!(!is_operator(None, &here).await);
+        assert!(!is_operator(Some("127.0.0.1:9"), &[]).await);
+        for host in [
+            "example.org",
+            "localhost.example.org",
+            "10.0.0.1:3592",
+            "127.0.0.1.nip.io",
+            "",
+        ] {
+            assert!(
+                !is_operator(Some("127.0.0.1:9"), &[("host", host)]).await,
+                "{host}"
+            );
+        }
+        for proxy in PROXY_HEADERS {
+            assert!(
+                !is_operator(Some("127.0.0.1:9"), &[here[0], (proxy, "127.0.0.1")]).await,
+                "{proxy}"
+            );
+        }
+    }
+}

@@ -123,3 +123,35 @@ async fn contain_panic<F: Future>(future: F) -> Option<F::Output> {
     )
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_of_a_handler_stays_in_its_request() {
+        assert_eq!(contain_panic(async { 1 }).await, Some(1));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("contained");
+        };
+        assert_eq!(contain_panic::<_>(panics).await, None::<()>);
+    }
+
+    #[test]
+    fn paths_belong_to_their_surface() {
+        for (path, surface) in [
+            ("/api/check/resources", Surface::Cerbos),
+            ("/api/decisions/0193", Surface::Decisions),
+            ("/access/v1/evaluation", Surface::Authzen),
+            ("/.well-known/authzen-configuration", Surface::Authzen),
+            ("/admin/policies/status", Surface::Admin),
+            ("/metrics", Surface::Health),
+            ("/_cerbos/health", Surface::Health),
+            ("/metricsx", Surface::Unknown),
+            ("/", Surface::Unknown),
+        ] {
+            assert_eq!(surface_of(path), surface, "{path}");
+        }
+    }
+}

@@ -159,3 +159,89 @@ impl<'r> Output<'r> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use procura_core::model::{ActionDecision, Effect, Reason};
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::RequestLimits;
+
+    fn decision(effect: Effect, policy: &str, scope: &str) -> ActionDecision {
+        ActionDecision {
+            effect,
+            reason: Reason::NoRuleMatched,
+            matched_policy: policy.into(),
+            matched_scope: scope.into(),
+            rule: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn evaluation() -> Evaluation {
+        let output = |src: &str, value| OutputEntry {
+            src: src.into(),
+            action: "view".to_owned(),
+            value,
+        };
+        let decided = ResourceEvaluation {
+            actions: vec![
+                decision(Effect::Allow, "resource.album.vdefault/acme", "acme"),
+                decision(Effect::Deny, "NO_MATCH", ""),
+            ],
+            effective_derived_roles: vec![Arc::from("owner")],
+            outputs: vec![
+                output("p#a", OutputValue::Value(Value::Null)),
+                output("p#b", OutputValue::Error("no such key".into())),
+            ],
+        };
+        Evaluation {
+            resources: vec![decided],
+        }
+    }
+
+    fn answer_to(include_meta: bool) -> serde_json::Value {
+        let body = json!({
+            "includeMeta": include_meta,
+            "principal": {"id": "alice", "roles": ["user"]},
+            "resources": [{
+                "actions": ["view", "edit"],
+                "resource": {"kind": "album", "id": "a1", "scope": "acme.uk"},
+            }],
+        })
+        .to_string();
+        let check = CheckCall::parse(body.as_bytes(), &RequestLimits::default()).unwrap();
+        serde_json::to_value(CheckResponse::new(&check, &evaluation(), "call")).unwrap()
+    }
+
+    #[test]
+    fn answer_has_the_shape_of_the_peer() {
+        let result = json!({
+            "resource": {"id": "a1", "kind": "album", "scope": "acme.uk"},
+            "actions": {"view": "EFFECT_ALLOW", "edit": "EFFECT_DENY"},
+            "outputs": [
+                {"src": "p#a", "action": "view", "val": null},
+                {"src": "p#b", "action": "view", "error": "no such key"},
+            ],
+        });
+        assert_eq!(
+            answer_to(false),
+            json!({"results": [result], "cerbosCallId": "call"})
+        );
+    }
+
+    #[test]
+    fn meta_is_there_when_asked_for() {
+        let meta = json!({
+            "actions": {
+                "view": {"matchedPolicy": "resource.album.vdefault/acme", "matchedScope": "acme"},
+                "edit": {"matchedPolicy": "NO_MATCH"},
+            },
+            "effectiveDerivedRoles": ["owner"],
+        });
+        assert_eq!(answer_to(true)["results"][0]["meta"], meta);
+    }
+}
