@@ -9,4 +9,5 @@
     reason = "test support: a broken assumption fails the test that made it"
 )]
 
+pub mod temp_dir;
 pub mod yaml;
