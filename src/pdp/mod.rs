@@ -1,8 +1,15 @@
 //! Application services: what the server does, without knowing HTTP or a disk.
 
 mod decide;
+mod health;
+mod reload;
+mod settle;
+mod status;
 
 pub use decide::{Answer, DecideError};
+pub use health::{Check, CheckState, Health, Readiness};
+pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
+pub use status::{Attempt, Cause, HISTORY, LiveSet, ReloadOutcome, ReloadStatus};
 
 use std::sync::Arc;
 

@@ -450,7 +450,7 @@ impl ConfigurationNotice<'_> {
 }
 
 /// An error with all its causes, separated by colons.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

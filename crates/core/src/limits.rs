@@ -26,3 +26,8 @@ pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 
 /// Deepest nesting of `all`/`any`/`none` blocks in a condition.
 pub const CONDITION_DEPTH: usize = 16;
+
+/// Largest encoded decision record, in bytes.
+/// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
+/// whose record would be larger is not answered.
+pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
