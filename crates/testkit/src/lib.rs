@@ -1,4 +1,4 @@
-//! Dev-only helpers: server process handle, simulated disks, long-running trials.
+//! Dev-only helpers: HTTP client, server process handle, simulated disk, long-running trials.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,4 +9,6 @@
     reason = "test support: a broken assumption fails the test that made it"
 )]
 
+pub mod http;
+pub mod server;
 pub mod yaml;
