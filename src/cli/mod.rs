@@ -2,6 +2,7 @@
 
 mod check;
 mod clock;
+mod compare;
 mod config;
 mod decide;
 mod exit;
@@ -9,6 +10,7 @@ mod health;
 mod options;
 mod policies;
 mod serve;
+mod signals;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -6,13 +6,20 @@ use crate::config::{self, Config, ConfigError, Sources};
 
 /// Where settings come from besides the environment.
 #[derive(Debug, clap::Args)]
-pub(super) struct Options {
+pub(super) struct Overrides {
     /// Configuration file, YAML or JSON
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets one configuration key; may be repeated, and wins over file and environment
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// The options of a server.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    overrides: Overrides,
     /// Directory of everything the server must remember [default: .procura]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -29,12 +36,20 @@ impl Options {
             ("--listen", "server.httpListenAddr", &self.listen),
         ];
         let given = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)));
+        self.overrides.load(given.collect())
+    }
+}
+
+impl Overrides {
+    /// The configuration from all its layers, `flags` last.
+    pub(super) fn load(&self, flags: Vec<(&'static str, &'static str, String)>) -> Result<Config, ConfigError> {
+        // Variables that are not text cannot be ours.
+        let environment = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         Config::from_sources(&Sources {
             file: self.config.as_deref().map(config::read_file).transpose()?,
-            // Variables that are not text cannot be ours.
-            environment: std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
+            environment: environment.collect(),
             set: self.set.clone(),
-            flags: given.collect(),
+            flags,
         })
     }
 }

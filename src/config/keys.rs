@@ -24,6 +24,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Directory of everything the server must remember: decision log, archive of policy sets.",
     },
     Key {
+        name: "server.publicUrl",
+        default: "",
+        meaning: "URL under which callers reach the server, `https://host[/path]`, for the metadata it publishes. If \
+                  empty, each request's own.",
+    },
+    Key {
         name: "server.shutdownDeadline",
         default: "10s",
         meaning: "How long requests in flight may take to finish after SIGTERM.",
@@ -108,7 +114,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "audit.queueLength",
-        default: "4096",
+        default: "16384",
         meaning: "Most records that may wait for the writer of the log, 1 to 1 000 000.",
     },
     Key {

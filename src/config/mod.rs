@@ -49,6 +49,8 @@ pub struct Server {
     pub listen: String,
     /// Directory of everything that must be remembered.
     pub data_dir: PathBuf,
+    /// URL under which callers reach the server; `None` takes it from each request.
+    pub public_url: Option<String>,
     /// How long requests in flight may take to finish once a stop is asked for.
     pub shutdown_deadline: Duration,
     /// Most actions for one resource of a call.

@@ -46,6 +46,7 @@ fn server(reader: &mut Reader) -> Server {
     Server {
         listen: reader.address("server.httpListenAddr"),
         data_dir: reader.path("server.dataDir"),
+        public_url: reader.url("server.publicUrl"),
         shutdown_deadline: reader.duration("server.shutdownDeadline", Duration::ZERO..=60 * MINUTE),
         max_actions_per_resource: reader.count("server.requestLimits.maxActionsPerResource", 1..=500),
         max_resources_per_request: reader.count("server.requestLimits.maxResourcesPerRequest", 1..=500),
@@ -191,6 +192,15 @@ impl Reader {
                 least
             }
         }
+    }
+
+    fn url(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key);
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            self.reject(key, format_args!("must be like `https://host` or `https://host/path`, not `{text}`"));
+        }
+        Some(text).filter(|text| !text.is_empty()).map(|text| text.trim_end_matches('/').to_owned())
     }
 
     /// `host:port`; without a host it means all interfaces, as for the peer.
