@@ -28,22 +28,44 @@ pub(super) async fn guard(State(services): State<Arc<Services>>, request: Reques
     let mut response = match contain_panic(next.run(request)).await {
         Some(response) => response,
         None => {
-            PanicCaught { place: Where::Handler }.emit(&services.metrics);
+            PanicCaught {
+                place: Where::Handler,
+            }
+            .emit(&services.metrics);
             Refusal::Internal.into_response()
         }
     };
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         if let Some(api) = api {
-            CallRejected { api, outcome: refusal.outcome(), detail: &refusal.to_string() }.emit(&services.metrics);
+            CallRejected {
+                api,
+                outcome: refusal.outcome(),
+                detail: &refusal.to_string(),
+            }
+            .emit(&services.metrics);
         }
         let allowed_methods = response.headers_mut().remove(header::ALLOW);
         response = refusal.render(surface);
-        response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        response
+            .headers_mut()
+            .extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
     }
-    response.headers_mut().extend(request_id.map(|id| (X_REQUEST_ID, id)));
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    RequestServed { surface, status: response.status().as_u16() }.emit(&services.metrics);
+    response
+        .headers_mut()
+        .extend(request_id.map(|id| (X_REQUEST_ID, id)));
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    RequestServed {
+        surface,
+        status: response.status().as_u16(),
+    }
+    .emit(&services.metrics);
     response
 }
 
@@ -74,7 +96,10 @@ fn surface_of(path: &str) -> Surface {
     if path == "/metrics" {
         return Surface::Health;
     }
-    PREFIXES.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or(Surface::Unknown, |(_, surface)| *surface)
+    PREFIXES
+        .iter()
+        .find(|(prefix, _)| path.starts_with(prefix))
+        .map_or(Surface::Unknown, |(_, surface)| *surface)
 }
 
 fn api_of(path: &str) -> Option<Api> {
@@ -89,10 +114,44 @@ fn api_of(path: &str) -> Option<Api> {
 /// through services that contain their own panics.
 async fn contain_panic<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-        Err(_) => Poll::Ready(None),
-    })
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        },
+    )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_of_a_handler_stays_in_its_request() {
+        assert_eq!(contain_panic(async { 1 }).await, Some(1));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("contained");
+        };
+        assert_eq!(contain_panic::<_>(panics).await, None::<()>);
+    }
+
+    #[test]
+    fn paths_belong_to_their_surface() {
+        for (path, surface) in [
+            ("/api/check/resources", Surface::Cerbos),
+            ("/api/decisions/0193", Surface::Decisions),
+            ("/access/v1/evaluation", Surface::Authzen),
+            ("/.well-known/authzen-configuration", Surface::Authzen),
+            ("/admin/policies/status", Surface::Admin),
+            ("/metrics", Surface::Health),
+            ("/_cerbos/health", Surface::Health),
+            ("/metricsx", Surface::Unknown),
+            ("/", Surface::Unknown),
+        ] {
+            assert_eq!(surface_of(path), surface, "{path}");
+        }
+    }
 }

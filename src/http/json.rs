@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::Deserialize;
 
 /// Most entries of a [`List`].
 const LIST_ENTRIES: usize = 1000;
@@ -27,7 +27,10 @@ pub struct Invalid {
 impl Invalid {
     /// A finding at `path`.
     pub(super) fn at(path: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { path: shorten(&path.to_string()), message: shorten(&message.to_string()) }
+        Self {
+            path: shorten(&path.to_string()),
+            message: shorten(&message.to_string()),
+        }
     }
 }
 
@@ -56,10 +59,16 @@ fn locate<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Invalid> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        Invalid::at(if path == "." { "$" } else { &path }, error.inner())
+        Invalid::at(known_part(&path), error.inner())
     })?;
     json.end().map_err(|error| Invalid::at("$", error))?;
     Ok(value)
+}
+
+/// The path without a last segment that is not known; `$` for the body itself.
+fn known_part(path: &str) -> &str {
+    let known = path.trim_end_matches('?').trim_end_matches('.');
+    if known.is_empty() { "$" } else { known }
 }
 
 fn shorten(text: &str) -> String {

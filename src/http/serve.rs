@@ -28,7 +28,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `router` on `listener` until `shutdown` resolves; then accepts nothing more, finishes the requests in flight
 /// and returns. Whoever calls it bounds how long that may take.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     listener.local_addr()?;
     let (stop, stopped) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
@@ -57,7 +61,11 @@ async fn connection(stream: TcpStream, service: WithPeer, mut stop: watch::Recei
     // Without it small answers wait for the acknowledgement of the one before; a failure only costs that time.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

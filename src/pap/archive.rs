@@ -20,7 +20,9 @@ impl Archive {
     /// The archive in `directory`, which is created when the first set is kept.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self {
+            directory: directory.into(),
+        }
     }
 }
 
@@ -47,9 +49,19 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn encode(revision: &Revision, files: &[SourceFile]) -> io::Result<Vec<u8>> {
-    let mut files: Vec<_> = files.iter().map(|file| KeptFile { path: &file.path, text: &file.text }).collect();
+    let mut files: Vec<_> = files
+        .iter()
+        .map(|file| KeptFile {
+            path: &file.path,
+            text: &file.text,
+        })
+        .collect();
     files.sort_by_key(|file| file.path);
-    let set = KeptSet { v: 1, revision: revision.as_str(), files };
+    let set = KeptSet {
+        v: 1,
+        revision: revision.as_str(),
+        files,
+    };
     Ok(serde_json::to_vec(&set)?)
 }
 
@@ -68,11 +80,13 @@ struct KeptFile<'a> {
 
 #[cfg(test)]
 mod tests {
+    use procura_testkit::temp_dir::TempDir;
+
     use super::*;
 
     #[test]
     fn kept_set_has_the_text_of_every_file_and_is_written_once() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = TempDir::new("archive");
         let archive = Archive::new(directory.path().join("policies"));
         let files = [file("b.yaml", "two"), file("a.yaml", "one")];
         let revision = Revision::of(&files);
@@ -86,10 +100,16 @@ mod tests {
         let written = fs::metadata(&path).unwrap().modified().unwrap();
         archive.keep(&revision, &files).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
-        assert_eq!(fs::read_dir(directory.path().join("policies")).unwrap().count(), 1);
+        assert_eq!(
+            fs::read_dir(directory.path().join("policies")).unwrap().count(),
+            1
+        );
     }
 
     fn file(path: &str, text: &str) -> SourceFile {
-        SourceFile { path: path.into(), text: text.into() }
+        SourceFile {
+            path: path.into(),
+            text: text.into(),
+        }
     }
 }

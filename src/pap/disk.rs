@@ -23,7 +23,9 @@ impl Disk {
     /// The policies below `directory`, which may be a link and may appear later.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self {
+            directory: directory.into(),
+        }
     }
 }
 
@@ -41,7 +43,10 @@ impl PolicySource for Disk {
                     "the policies in `{directory}` are larger than {SET_BYTES} bytes together"
                 )));
             }
-            files.push(SourceFile { path: found.path, text: text.into() });
+            files.push(SourceFile {
+                path: found.path,
+                text: text.into(),
+            });
         }
         Ok(files)
     }
@@ -55,18 +60,24 @@ impl PolicySource for Disk {
 ///
 /// A file over the limit is cut one byte behind it, and bytes that are not UTF-8 become U+FFFD: the compiler refuses
 /// both with the file's name, together with every other problem of the set.
-fn read_whole(found: &Found) -> Result<String, SourceError> {
+pub(super) fn read_whole(found: &Found) -> Result<String, SourceError> {
     let unreadable = |source| gone_or_unreadable(&found.real, source);
     let mut file = File::open(&found.real).map_err(unreadable)?;
     let before = Stamp::of(&file.metadata().map_err(unreadable)?);
 
     let mut bytes = Vec::new();
     let most = POLICY_FILE_BYTES as u64 + 1;
-    file.by_ref().take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.by_ref()
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
 
     let after = Stamp::of(&file.metadata().map_err(unreadable)?);
     if before != found.stamp || after != found.stamp {
-        return Err(SourceError::Torn { path: found.real.display().to_string() });
+        return Err(SourceError::Torn {
+            path: found.real.display().to_string(),
+        });
     }
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }

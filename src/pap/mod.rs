@@ -15,3 +15,6 @@ mod watch;
 pub use archive::Archive;
 pub use disk::Disk;
 pub use watch::Watch;
+
+#[cfg(test)]
+mod tests;

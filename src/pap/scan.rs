@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use procura_core::policy::{FileKind, classify};
 
@@ -38,8 +39,13 @@ pub(super) struct Found {
     pub stamp: Stamp,
 }
 
-/// Device and inode.
-pub(super) type Inode = (u64, u64);
+/// Which file or directory it is, whatever its path: device, inode, and when it was made where the file system knows,
+/// because inodes are used again.
+pub(super) type Inode = (u64, u64, Option<SystemTime>);
+
+pub(super) fn inode_of(meta: &Metadata) -> Inode {
+    (meta.dev(), meta.ino(), meta.created().ok())
+}
 
 /// What a file looks like without reading it. ctime is part of it because mtime can be set back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +59,7 @@ pub(super) struct Stamp {
 impl Stamp {
     pub(super) fn of(meta: &Metadata) -> Self {
         Self {
-            inode: (meta.dev(), meta.ino()),
+            inode: inode_of(meta),
             size: meta.size(),
             mtime: (meta.mtime(), meta.mtime_nsec()),
             ctime: (meta.ctime(), meta.ctime_nsec()),
@@ -70,7 +76,12 @@ impl Scan {
     /// the links beside them and each file is seen once.
     pub(super) fn of(directory: &Path) -> Result<Self, SourceError> {
         let root = fs::canonicalize(directory).map_err(|source| unreadable(directory, source))?;
-        let mut walk = Walk { root: &root, scan: Self::default(), entries: 0, ancestors: Vec::new() };
+        let mut walk = Walk {
+            root: &root,
+            scan: Self::default(),
+            entries: 0,
+            ancestors: Vec::new(),
+        };
         walk.directory(&root, "")?;
         let mut scan = walk.scan;
         scan.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -88,12 +99,15 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn directory(&mut self, real: &Path, path: &str) -> Result<(), SourceError> {
         let meta = fs::metadata(real).map_err(|source| gone_or_unreadable(real, source))?;
-        let inode = (meta.dev(), meta.ino());
+        let inode = inode_of(&meta);
         if self.ancestors.contains(&inode) {
             return Err(refused(real, "is a link to a directory that contains it"));
         }
         if self.ancestors.len() >= DEPTH {
-            return Err(refused(real, &format!("is nested more than {DEPTH} directories deep")));
+            return Err(refused(
+                real,
+                &format!("is nested more than {DEPTH} directories deep"),
+            ));
         }
         self.scan.directories.insert(real.to_owned(), inode);
 
@@ -122,7 +136,11 @@ impl Walk<'_> {
         if name.starts_with('.') {
             return Ok(());
         }
-        let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
+        let path = if parent.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{parent}/{name}")
+        };
         let meta = self.resolve(entry, &real)?;
         if meta.is_dir() {
             return self.directory(&real, &path);
@@ -133,19 +151,28 @@ impl Walk<'_> {
         if !meta.is_file() {
             return Err(refused(&real, "is not a regular file"));
         }
-        self.scan.files.push(Found { path: path.into(), real, stamp: Stamp::of(&meta) });
+        self.scan.files.push(Found {
+            path: path.into(),
+            real,
+            stamp: Stamp::of(&meta),
+        });
         Ok(())
     }
 
     /// The metadata of what `entry` leads to, which must be inside the root.
     fn resolve(&self, entry: &DirEntry, real: &Path) -> Result<Metadata, SourceError> {
-        let kind = entry.file_type().map_err(|source| gone_or_unreadable(real, source))?;
+        let kind = entry
+            .file_type()
+            .map_err(|source| gone_or_unreadable(real, source))?;
         if !kind.is_symlink() {
             return fs::metadata(real).map_err(|source| gone_or_unreadable(real, source));
         }
         let target = fs::canonicalize(real).map_err(|source| unreadable(real, source))?;
         if !target.starts_with(self.root) {
-            return Err(refused(real, "is a link that leads out of the policy directory: put a copy in its place"));
+            return Err(refused(
+                real,
+                "is a link that leads out of the policy directory: put a copy in its place",
+            ));
         }
         fs::metadata(&target).map_err(|source| gone_or_unreadable(real, source))
     }
@@ -154,15 +181,23 @@ impl Walk<'_> {
 /// An entry that was listed and is gone a moment later was changed while we looked.
 pub(super) fn gone_or_unreadable(path: &Path, source: io::Error) -> SourceError {
     if source.kind() == io::ErrorKind::NotFound {
-        return SourceError::Torn { path: path.display().to_string() };
+        return SourceError::Torn {
+            path: path.display().to_string(),
+        };
     }
     unreadable(path, source)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> SourceError {
-    SourceError::Read { path: path.display().to_string(), source }
+    SourceError::Read {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 fn refused(path: &Path, reason: &str) -> SourceError {
-    SourceError::Refused { path: path.display().to_string(), reason: reason.to_owned() }
+    SourceError::Refused {
+        path: path.display().to_string(),
+        reason: reason.to_owned(),
+    }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::scan::{Inode, Scan};
+use super::scan::{Inode, Scan, inode_of};
 use crate::ports::{Notice, WatchError};
 
 /// How long after a failure the watcher is tried again.
@@ -49,10 +49,13 @@ impl Watch {
             directory: std::path::absolute(directory)?,
             seen: None,
             events: Events::new(wakes.clone()),
+            down: false,
             report: Box::new(report),
             stopped: Arc::clone(&stopped),
         };
-        thread::Builder::new().name("policy-watch".into()).spawn(move || watching.run(&woken, interval))?;
+        thread::Builder::new()
+            .name("policy-watch".into())
+            .spawn(move || watching.run(&woken, interval))?;
         Ok(Self { wakes, stopped })
     }
 }
@@ -74,6 +77,7 @@ struct Watching {
     directory: PathBuf,
     seen: Option<Scan>,
     events: Events,
+    down: bool,
     report: Box<dyn Fn(Notice) + Send>,
     stopped: Arc<AtomicBool>,
 }
@@ -90,26 +94,43 @@ impl Watching {
         }
     }
 
-    /// Scans, reports a difference, and watches the directories that the scan found.
+    /// Scans, watches the directories that the scan found, and reports a difference.
     fn look(&mut self) {
-        let scan = Scan::of(&self.directory).ok();
+        let mut scan = Scan::of(&self.directory).ok();
+        if scan.as_ref().is_some_and(|scan| self.follow(scan)) {
+            // What happened in a directory before the watch on it began made no event.
+            scan = Scan::of(&self.directory).ok();
+        }
         if scan != self.seen {
             (self.report)(Notice::Changed);
         }
-        if let Some(scan) = &scan {
-            match self.events.follow(&self.directory, scan) {
-                Ok(Resumed::No) => {}
-                Ok(Resumed::Yes) => (self.report)(Notice::WatchUp),
-                Err(reason) => self.events_lost(&reason),
+        self.seen = scan;
+    }
+
+    /// Whether the watch on some directory has only begun now.
+    fn follow(&mut self, scan: &Scan) -> bool {
+        match self.events.follow(&self.directory, scan) {
+            Ok(began) => {
+                if began && std::mem::take(&mut self.down) {
+                    (self.report)(Notice::WatchUp);
+                }
+                began
+            }
+            Err(reason) => {
+                self.events_lost(&reason);
+                false
             }
         }
-        self.seen = scan;
     }
 
     fn events_lost(&mut self, reason: &str) {
         let path = self.directory.display().to_string();
         self.events.stop();
-        (self.report)(Notice::WatchDown(WatchError { path, reason: reason.to_owned() }));
+        self.down = true;
+        (self.report)(Notice::WatchDown(WatchError {
+            path,
+            reason: reason.to_owned(),
+        }));
     }
 }
 
@@ -121,41 +142,51 @@ struct Events {
     retry_at: Option<Instant>,
 }
 
-/// Whether events come again after a failure.
-enum Resumed {
-    No,
-    Yes,
-}
-
 impl Events {
     fn new(wakes: SyncSender<Wake>) -> Self {
-        Self { wakes, watcher: None, watched: BTreeMap::new(), retry_at: None }
+        Self {
+            wakes,
+            watcher: None,
+            watched: BTreeMap::new(),
+            retry_at: None,
+        }
     }
 
-    /// Watches exactly the directories of `scan`, and the link that leads to them if `directory` is one.
-    fn follow(&mut self, directory: &Path, scan: &Scan) -> Result<Resumed, String> {
+    /// Watches exactly the directories of `scan`, and the link that leads to them if `directory` is one. Tells
+    /// whether the watch on some directory has only begun now.
+    fn follow(&mut self, directory: &Path, scan: &Scan) -> Result<bool, String> {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return Ok(Resumed::No);
+            return Ok(false);
         }
         let mut wanted = scan.directories.clone();
         wanted.extend(place_of_link(directory));
         if self.watcher.is_some() && wanted == self.watched {
-            return Ok(Resumed::No);
+            return Ok(false);
         }
         let watcher = match &mut self.watcher {
             Some(watcher) => watcher,
             none => none.insert(start_watcher(directory.to_owned(), self.wakes.clone())?),
         };
         // A path with another inode is another directory: its old watch is gone or is about something else.
-        for (path, _) in self.watched.iter().filter(|(path, inode)| wanted.get(*path) != Some(inode)) {
+        for (path, _) in self
+            .watched
+            .iter()
+            .filter(|(path, inode)| wanted.get(*path) != Some(inode))
+        {
             // A directory that was deleted has lost its watch already.
             let _ = watcher.unwatch(path);
         }
-        for (path, _) in wanted.iter().filter(|(path, inode)| self.watched.get(*path) != Some(inode)) {
-            watcher.watch(path, RecursiveMode::NonRecursive).map_err(|error| error.to_string())?;
+        for (path, _) in wanted
+            .iter()
+            .filter(|(path, inode)| self.watched.get(*path) != Some(inode))
+        {
+            watcher
+                .watch(path, RecursiveMode::NonRecursive)
+                .map_err(|error| error.to_string())?;
         }
         self.watched = wanted;
-        Ok(if self.retry_at.take().is_some() { Resumed::Yes } else { Resumed::No })
+        self.retry_at = None;
+        Ok(true)
     }
 
     fn stop(&mut self) {
@@ -167,11 +198,10 @@ impl Events {
 
 /// The directory in which `directory` is a link, if it is one: swapping the link is an event there.
 fn place_of_link(directory: &Path) -> Option<(PathBuf, Inode)> {
-    use std::os::unix::fs::MetadataExt;
     let is_link = fs::symlink_metadata(directory).is_ok_and(|meta| meta.is_symlink());
     let parent = directory.parent().filter(|_| is_link)?;
     let meta = fs::metadata(parent).ok()?;
-    Some((parent.to_owned(), (meta.dev(), meta.ino())))
+    Some((parent.to_owned(), inode_of(&meta)))
 }
 
 fn start_watcher(directory: PathBuf, wakes: SyncSender<Wake>) -> Result<RecommendedWatcher, String> {
@@ -207,7 +237,9 @@ fn path_may_matter(path: &Path, directory: &Path) -> bool {
     if path.parent() == directory.parent() {
         return false;
     }
-    let is_version = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+    let is_version = path
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
     let extension = path.extension().and_then(|extension| extension.to_str());
     is_version || matches!(extension, None | Some("yaml" | "yml" | "json"))
 }

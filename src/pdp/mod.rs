@@ -50,6 +50,11 @@ impl Pdp {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        Self { active, log, clock, settings }
+        Self {
+            active,
+            log,
+            clock,
+            settings,
+        }
     }
 }

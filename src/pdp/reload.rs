@@ -3,6 +3,8 @@
 //! One thread does all of it, so there are never two reloads at once: it reads, compiles, keeps, records and
 //! activates. The watch, the slow poll, SIGHUP and the admin API only send it messages.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -58,7 +60,10 @@ pub struct ReloadTiming {
 
 impl Default for ReloadTiming {
     fn default() -> Self {
-        Self { quiet: Duration::from_millis(25), poll: Some(Duration::from_secs(30)) }
+        Self {
+            quiet: Duration::from_millis(25),
+            poll: Some(Duration::from_secs(30)),
+        }
     }
 }
 
@@ -80,7 +85,15 @@ impl ReloadHandle {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(parts: ReloadParts, active: Arc<ArcSwapOption<Active>>) -> std::io::Result<Self> {
+    pub fn start(parts: ReloadParts, active: Arc<ArcSwapOption<Active>>) -> io::Result<Self> {
+        Self::start_with(parts, active, policy::compile)
+    }
+
+    fn start_with(
+        parts: ReloadParts,
+        active: Arc<ArcSwapOption<Active>>,
+        compile: fn(&[SourceFile]) -> Compiled,
+    ) -> io::Result<Self> {
         let (messages, received) = sync_channel(MESSAGES);
         let status = Arc::new(ArcSwap::from_pointee(ReloadStatus::of(parts.source.location())));
         let reloader = Reloader {
@@ -88,10 +101,12 @@ impl ReloadHandle {
             active,
             status: Arc::clone(&status),
             runtime: Handle::current(),
-            compile: policy::compile,
+            compile,
             refused: None,
         };
-        let thread = thread::Builder::new().name("policy-reload".into()).stack_size(STACK_BYTES);
+        let thread = thread::Builder::new()
+            .name("policy-reload".into())
+            .stack_size(STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;
         Ok(Self { messages, status })
     }
@@ -100,9 +115,13 @@ impl ReloadHandle {
     pub async fn reload(&self, cause: Cause) -> ReloadOutcome {
         let (reply, answer) = oneshot::channel();
         if self.messages.try_send(Message::Reload(cause, reply)).is_err() {
-            return ReloadOutcome::Failed { reason: "too many reloads are waiting: try again later".into() };
+            return ReloadOutcome::Failed {
+                reason: "too many reloads are waiting: try again later".into(),
+            };
         }
-        let stopped = |_| ReloadOutcome::Failed { reason: "the reload thread has stopped".into() };
+        let stopped = |_| ReloadOutcome::Failed {
+            reason: "the reload thread has stopped".into(),
+        };
         answer.await.unwrap_or_else(stopped)
     }
 
@@ -124,7 +143,7 @@ enum LoadError {
     #[error(transparent)]
     Settle(#[from] SettleError),
     #[error("the policy set cannot be kept in the archive")]
-    Archive(#[source] std::io::Error),
+    Archive(#[source] io::Error),
     #[error("the change of the policy set cannot be encoded")]
     Encode(#[from] RecordError),
     #[error("the change of the policy set cannot be recorded")]
@@ -146,7 +165,9 @@ struct Reloader {
 impl Reloader {
     fn run(mut self, messages: &Receiver<Message>) {
         loop {
-            let Some(mut asked) = self.wait(messages) else { return };
+            let Some(mut asked) = self.wait(messages) else {
+                return;
+            };
             while let Ok(message) = messages.try_recv() {
                 self.take(message, &mut asked);
             }
@@ -195,7 +216,12 @@ impl Reloader {
     fn attempt(&mut self, cause: Cause) -> ReloadOutcome {
         let at = self.parts.clock.now();
         let began = Instant::now();
-        let mut tried = Tried { cause, at, began, revision: None };
+        let mut tried = Tried {
+            cause,
+            at,
+            began,
+            revision: None,
+        };
         // A panic here is a defect, and no reason to stop answering with the set that is live.
         let loaded = panic::catch_unwind(AssertUnwindSafe(|| self.load(&mut tried)));
         let outcome = loaded
@@ -204,11 +230,22 @@ impl Reloader {
                 Err(LoadError::Panicked)
             })
             .unwrap_or_else(|error| {
-                ReloadFailed { cause: cause.as_str(), error: &error }.emit(&self.parts.metrics);
-                ReloadOutcome::Failed { reason: events::chain(&error) }
+                ReloadFailed {
+                    cause: cause.as_str(),
+                    error: &error,
+                }
+                .emit(&self.parts.metrics);
+                ReloadOutcome::Failed {
+                    reason: events::chain(&error),
+                }
             });
-        let attempt =
-            Attempt { at, cause, took: began.elapsed(), revision: tried.revision, outcome: outcome.clone() };
+        let attempt = Attempt {
+            at,
+            cause,
+            took: began.elapsed(),
+            revision: tried.revision,
+            outcome: outcome.clone(),
+        };
         let live = self.active.load().as_deref().map(LiveSet::of);
         self.update(|status| {
             status.live = live;
@@ -218,13 +255,20 @@ impl Reloader {
     }
 
     fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
-        let live = self.active.load_full().map(|active| active.snapshot.revision.clone());
+        let live = self
+            .active
+            .load_full()
+            .map(|active| active.snapshot.revision.clone());
         let known = |revision: &Revision| Some(revision) == live.as_ref();
         let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
         tried.revision = Some(set.revision.clone());
         if known(&set.revision) {
             let at = unix_seconds(tried.at);
-            ReloadUnchanged { cause: tried.cause.as_str(), at }.emit(&self.parts.metrics);
+            ReloadUnchanged {
+                cause: tried.cause.as_str(),
+                at,
+            }
+            .emit(&self.parts.metrics);
             return Ok(ReloadOutcome::Unchanged);
         }
         let compiled = self.compiled(&set);
@@ -236,9 +280,10 @@ impl Reloader {
 
     fn compiled(&self, set: &Settled) -> Compiled {
         match &self.refused {
-            Some((revision, diagnostics)) if *revision == set.revision => {
-                Compiled { snapshot: None, diagnostics: diagnostics.clone() }
-            }
+            Some((revision, diagnostics)) if *revision == set.revision => Compiled {
+                snapshot: None,
+                diagnostics: diagnostics.clone(),
+            },
             _ => (self.compile)(&set.files),
         }
     }
@@ -256,14 +301,26 @@ impl Reloader {
         let before = self.active.load_full();
         let generation = before.as_ref().map_or(0, |active| active.generation) + 1;
         let since = self.parts.clock.now();
-        self.parts.archive.keep(&set.revision, &set.files).map_err(LoadError::Archive)?;
-        let active = Active { snapshot, generation, since };
+        self.parts
+            .archive
+            .keep(&set.revision, &set.files)
+            .map_err(LoadError::Archive)?;
+        let active = Active {
+            snapshot,
+            generation,
+            since,
+        };
         self.record(tried.cause, before.as_deref(), &active)?;
         SnapshotActivated {
             revision: set.revision.as_str(),
             from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
             generation,
-            policies: active.snapshot.resource_policies.values().map(|versions| versions.len()).sum(),
+            policies: active
+                .snapshot
+                .resource_policies
+                .values()
+                .map(BTreeMap::len)
+                .sum(),
             files: active.snapshot.files,
             cause: tried.cause.as_str(),
             at: unix_seconds(since),
@@ -286,13 +343,21 @@ impl Reloader {
             files: after.snapshot.files,
         };
         let payload = Record::PolicyChange(change).encode()?;
-        let receipt = log.append(NewRecord { at: after.since, payload });
+        let receipt = log.append(NewRecord {
+            at: after.since,
+            payload,
+        });
         Ok(self.runtime.block_on(receipt)?)
     }
 
     fn reject(&mut self, cause: Cause, revision: Revision, diagnostics: Vec<Diagnostic>) -> ReloadOutcome {
-        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
-        let first = errors.clone().next().map(|found| format!("{}: {}", found.position, found.message));
+        let errors = diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error);
+        let first = errors
+            .clone()
+            .next()
+            .map(|found| format!("{}: {}", found.position, found.message));
         ReloadRejected {
             cause: cause.as_str(),
             revision: revision.as_str(),
@@ -327,9 +392,15 @@ struct Tried {
 }
 
 fn policy_set(active: &Active) -> PolicySet<'_> {
-    PolicySet { revision: active.snapshot.revision.as_str().into(), generation: active.generation }
+    PolicySet {
+        revision: active.snapshot.revision.as_str().into(),
+        generation: active.generation,
+    }
 }
 
 fn unix_seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1e3
 }
+
+#[cfg(test)]
+mod tests;

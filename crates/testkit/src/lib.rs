@@ -11,4 +11,5 @@
 
 pub mod http;
 pub mod server;
+pub mod temp_dir;
 pub mod yaml;

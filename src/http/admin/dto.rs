@@ -82,14 +82,23 @@ impl<'s> From<&'s ReloadStatus> for Status<'s> {
             stale: status.is_stale(),
             watch_down: status.watch_down.as_deref(),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),
-            history: status.history.iter().map(|attempt| HistoryEntry::from(&**attempt)).collect(),
+            history: status
+                .history
+                .iter()
+                .map(|attempt| HistoryEntry::from(&**attempt))
+                .collect(),
         }
     }
 }
 
 impl<'s> From<&'s LiveSet> for Live<'s> {
     fn from(live: &'s LiveSet) -> Self {
-        Self { revision: live.revision.as_str(), generation: live.generation, since: live.since, files: live.files }
+        Self {
+            revision: live.revision.as_str(),
+            generation: live.generation,
+            since: live.since,
+            files: live.files,
+        }
     }
 }
 
@@ -108,13 +117,20 @@ impl<'s> From<&'s Attempt> for HistoryEntry<'s> {
 impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
     fn from(outcome: &'s ReloadOutcome) -> Self {
         let (generation, reason, diagnostics) = match outcome {
-            ReloadOutcome::Activated { generation, warnings } => (Some(*generation), None, warnings.as_slice()),
+            ReloadOutcome::Activated { generation, warnings } => {
+                (Some(*generation), None, warnings.as_slice())
+            }
             ReloadOutcome::Unchanged => (None, None, [].as_slice()),
             ReloadOutcome::Rejected { diagnostics } => (None, None, diagnostics.as_slice()),
             ReloadOutcome::Failed { reason } => (None, Some(reason.as_str()), [].as_slice()),
         };
         let diagnostics = diagnostics.iter().map(Finding::from).collect();
-        Self { outcome: outcome.as_str(), generation, reason, diagnostics }
+        Self {
+            outcome: outcome.as_str(),
+            generation,
+            reason,
+            diagnostics,
+        }
     }
 }
 

@@ -21,7 +21,9 @@ use super::{Services, answer};
 use crate::pdp::Caller;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new().route("/api/check/resources", post(check_resources)).route("/api/server_info", get(server_info))
+    Router::new()
+        .route("/api/check/resources", post(check_resources))
+        .route("/api/server_info", get(server_info))
 }
 
 async fn check_resources(
@@ -32,11 +34,17 @@ async fn check_resources(
     let received = Instant::now();
     let check = CheckCall::parse(&body, &services.limits)?;
     let answer = answer::decide(&services, &caller, &check.call, received).await?;
-    answer::respond(&answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
+    answer::respond(
+        &answer,
+        &CheckResponse::new(&check, &answer.evaluation, &answer.call_id),
+    )
 }
 
 async fn server_info() -> Result<Response, Refusal> {
-    answer::json(&ServerInfo { version: env!("CARGO_PKG_VERSION"), name: env!("CARGO_PKG_NAME") })
+    answer::json(&ServerInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        name: env!("CARGO_PKG_NAME"),
+    })
 }
 
 /// Body of `GET /api/server_info`.

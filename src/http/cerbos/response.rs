@@ -25,7 +25,11 @@ impl<'r> CheckResponse<'r> {
         let call = &check.call;
         let pairs = call.request.items.iter().zip(&evaluation.resources);
         let results = pairs.map(|(item, decided)| ResultEntry::new(item, decided, check.include_meta));
-        Self { request_id: &call.request_id, results: results.collect(), cerbos_call_id: call_id }
+        Self {
+            request_id: &call.request_id,
+            results: results.collect(),
+            cerbos_call_id: call_id,
+        }
     }
 }
 
@@ -92,7 +96,10 @@ struct Meta<'r> {
 impl<'r> Meta<'r> {
     fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
         let roles = decided.effective_derived_roles.iter().map(AsRef::as_ref);
-        Self { actions: Matches { item, decided }, effective_derived_roles: roles.collect() }
+        Self {
+            actions: Matches { item, decided },
+            effective_derived_roles: roles.collect(),
+        }
     }
 }
 
@@ -108,7 +115,13 @@ impl Serialize for Matches<'_> {
         let decisions = self.item.actions.iter().zip(&self.decided.actions);
         serializer.collect_map(decisions.map(|(action, decision)| {
             let (matched_policy, matched_scope) = (&*decision.matched_policy, &*decision.matched_scope);
-            (action, Match { matched_policy, matched_scope })
+            (
+                action,
+                Match {
+                    matched_policy,
+                    matched_scope,
+                },
+            )
         }))
     }
 }
@@ -138,6 +151,97 @@ impl<'r> Output<'r> {
             OutputValue::Value(value) => (Some(value), None),
             OutputValue::Error(error) => (None, Some(error.as_str())),
         };
-        Self { src: &entry.src, action: &entry.action, val, error }
+        Self {
+            src: &entry.src,
+            action: &entry.action,
+            val,
+            error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use procura_core::model::{ActionDecision, Effect, Reason};
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::RequestLimits;
+
+    fn decision(effect: Effect, policy: &str, scope: &str) -> ActionDecision {
+        ActionDecision {
+            effect,
+            reason: Reason::NoRuleMatched,
+            matched_policy: policy.into(),
+            matched_scope: scope.into(),
+            rule: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn evaluation() -> Evaluation {
+        let output = |src: &str, value| OutputEntry {
+            src: src.into(),
+            action: "view".to_owned(),
+            value,
+        };
+        let decided = ResourceEvaluation {
+            actions: vec![
+                decision(Effect::Allow, "resource.album.vdefault/acme", "acme"),
+                decision(Effect::Deny, "NO_MATCH", ""),
+            ],
+            effective_derived_roles: vec![Arc::from("owner")],
+            outputs: vec![
+                output("p#a", OutputValue::Value(Value::Null)),
+                output("p#b", OutputValue::Error("no such key".into())),
+            ],
+        };
+        Evaluation {
+            resources: vec![decided],
+        }
+    }
+
+    fn answer_to(include_meta: bool) -> serde_json::Value {
+        let body = json!({
+            "includeMeta": include_meta,
+            "principal": {"id": "alice", "roles": ["user"]},
+            "resources": [{
+                "actions": ["view", "edit"],
+                "resource": {"kind": "album", "id": "a1", "scope": "acme.uk"},
+            }],
+        })
+        .to_string();
+        let check = CheckCall::parse(body.as_bytes(), &RequestLimits::default()).unwrap();
+        serde_json::to_value(CheckResponse::new(&check, &evaluation(), "call")).unwrap()
+    }
+
+    #[test]
+    fn answer_has_the_shape_of_the_peer() {
+        let result = json!({
+            "resource": {"id": "a1", "kind": "album", "scope": "acme.uk"},
+            "actions": {"view": "EFFECT_ALLOW", "edit": "EFFECT_DENY"},
+            "outputs": [
+                {"src": "p#a", "action": "view", "val": null},
+                {"src": "p#b", "action": "view", "error": "no such key"},
+            ],
+        });
+        assert_eq!(
+            answer_to(false),
+            json!({"results": [result], "cerbosCallId": "call"})
+        );
+    }
+
+    #[test]
+    fn meta_is_there_when_asked_for() {
+        let meta = json!({
+            "actions": {
+                "view": {"matchedPolicy": "resource.album.vdefault/acme", "matchedScope": "acme"},
+                "edit": {"matchedPolicy": "NO_MATCH"},
+            },
+            "effectiveDerivedRoles": ["owner"],
+        });
+        assert_eq!(answer_to(true)["results"][0]["meta"], meta);
     }
 }

@@ -33,7 +33,11 @@ async fn find(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> R
 }
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
-async fn call(_: Operator, services: State<Arc<Services>>, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn call(
+    _: Operator,
+    services: State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
     by_id(&services, id).await
 }
 
@@ -47,8 +51,12 @@ async fn decision(
 
 async fn by_id(services: &Services, id: String) -> Result<Response, Refusal> {
     let decision = DecisionId::parse(&id);
-    let call_id = decision.as_ref().map_or(id.clone(), |decision| decision.call.to_string());
-    let stored = query(services, move |log| log.get(&call_id)).await?.ok_or(Refusal::NotFound)?;
+    let call_id = decision
+        .as_ref()
+        .map_or(id.clone(), |decision| decision.call.to_string());
+    let stored = query(services, move |log| log.get(&call_id))
+        .await?
+        .ok_or(Refusal::NotFound)?;
     let found = Found::new(&stored)?;
     match decision {
         None => answer::json(&found),
@@ -63,5 +71,6 @@ async fn query<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
     let read = tokio::task::spawn_blocking(move || read(&*log)).await;
-    read.map_err(|_| Refusal::Internal)?.map_err(Refusal::LogUnavailable)
+    read.map_err(|_| Refusal::Internal)?
+        .map_err(Refusal::LogUnavailable)
 }
