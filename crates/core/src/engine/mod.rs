@@ -36,5 +36,7 @@ impl OnError {
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
     let _ = (snapshot, request, settings, now);
-    Evaluation { resources: Vec::new() }
+    Evaluation {
+        resources: Vec::new(),
+    }
 }

@@ -64,7 +64,9 @@ pub struct Budget {
 /// Compiles `source`; all findings are reported, each with its byte range in `source`.
 pub fn compile(source: &str, names: Names<'_>) -> Result<Program, Vec<ExprDiagnostic>> {
     let _ = names;
-    Ok(Program { source: source.into() })
+    Ok(Program {
+        source: source.into(),
+    })
 }
 
 impl Program {
@@ -77,7 +79,11 @@ impl Program {
     /// Evaluates against `scope`; an error names the byte range that failed.
     pub fn eval<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
         let _ = scope;
-        Err(EvalError::new(EvalErrorKind::NoSuchOverload, Range { start: 0, end: 0 }, String::new()))
+        Err(EvalError::new(
+            EvalErrorKind::NoSuchOverload,
+            Range { start: 0, end: 0 },
+            String::new(),
+        ))
     }
 }
 
@@ -93,7 +99,11 @@ impl<'r> Scope<'r> {
     /// A fresh scope; variables are evaluated at most once in it, on first use.
     #[must_use]
     pub fn new(inputs: Inputs<'r>, frame: &'r Frame, budget: &'r Budget) -> Self {
-        Self { inputs, frame, budget }
+        Self {
+            inputs,
+            frame,
+            budget,
+        }
     }
 }
 
@@ -101,6 +111,9 @@ impl Budget {
     /// A budget of `call` units in all, of which one expression may spend `expr`.
     #[must_use]
     pub fn new(call: u64, expr: u64) -> Self {
-        Self { call: Cell::new(call), expr: Cell::new(expr) }
+        Self {
+            call: Cell::new(call),
+            expr: Cell::new(expr),
+        }
     }
 }

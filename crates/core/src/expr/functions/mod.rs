@@ -67,16 +67,25 @@ pub(crate) struct CallError {
 impl CallError {
     /// The arguments have types that no overload takes. The evaluator words the message.
     pub(crate) fn no_overload() -> Self {
-        Self { kind: EvalErrorKind::NoSuchOverload, message: String::new() }
+        Self {
+            kind: EvalErrorKind::NoSuchOverload,
+            message: String::new(),
+        }
     }
 
     /// An argument has a value that the function does not take.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self { kind: EvalErrorKind::InvalidArgument, message: message.into() }
+        Self {
+            kind: EvalErrorKind::InvalidArgument,
+            message: message.into(),
+        }
     }
 
     /// Overflow or an index out of range.
     pub(crate) fn range(message: impl Into<String>) -> Self {
-        Self { kind: EvalErrorKind::Range, message: message.into() }
+        Self {
+            kind: EvalErrorKind::Range,
+            message: message.into(),
+        }
     }
 }
