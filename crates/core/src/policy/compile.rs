@@ -227,13 +227,24 @@ fn resource_rule(
         actions: rule
             .actions
             .iter()
-            .map(|action| action_pattern(&action.value))
+            .filter_map(|action| action_pattern(action, findings))
             .collect(),
         roles: (!rule.roles.is_empty()).then(|| roles(&rule.roles)),
         derived_roles: indices,
         effect: rule.effect,
         condition,
         output,
+    }
+}
+
+fn action_pattern(action: &Text<'_>, findings: &mut Findings<'_>) -> Option<ActionPattern> {
+    match ActionPattern::parse(&action.value) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let message = format!("`{}` is no pattern of actions: {error}", action.value.escape_debug());
+            findings.add(Finding::new(Code::InvalidValue, action.place, message));
+            None
+        }
     }
 }
 
@@ -274,14 +285,6 @@ fn roles(texts: &[Text<'_>]) -> Roles {
     names.sort();
     names.dedup();
     Roles::Named(names)
-}
-
-fn action_pattern(text: &str) -> ActionPattern {
-    match text {
-        "*" => ActionPattern::Any,
-        glob if glob.contains('*') => ActionPattern::Glob(glob.into()),
-        exact => ActionPattern::Exact(exact.into()),
-    }
 }
 
 /// A name as decisions print it. Names of the form that old versions of the peer demanded (segments that begin

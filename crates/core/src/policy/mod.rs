@@ -22,6 +22,7 @@ mod diagnostic;
 mod files;
 mod findings;
 mod frame;
+mod glob;
 mod hint;
 mod index;
 mod mentions;
@@ -34,6 +35,7 @@ mod yaml;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
 pub use frame::render;
+pub use glob::{Glob, GlobError};
 pub use snapshot::{
     ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Snapshot, Spanned,
 };
