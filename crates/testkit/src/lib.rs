@@ -9,6 +9,11 @@
     reason = "test support: a broken assumption fails the test that made it"
 )]
 
+pub mod calls;
+pub mod clock;
 pub mod http;
+pub mod power_cut;
+pub mod rng;
 pub mod server;
+pub mod sim_disk;
 pub mod yaml;
