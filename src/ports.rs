@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 
 use procura_core::model::Timestamp;
-use procura_core::policy::SourceFile;
+use procura_core::policy::{Revision, SourceFile};
 
 /// The only source of time. Called once per request; never blocks.
 pub trait Clock: Send + Sync + 'static {
@@ -39,9 +39,44 @@ pub enum SourceError {
         /// The file that changed.
         path: String,
     },
+    /// Something in the directory cannot be part of a policy set.
+    #[error("`{path}` {reason}")]
+    Refused {
+        /// The file or directory.
+        path: String,
+        /// What it is and how to mend it.
+        reason: String,
+    },
     /// The set exceeds a limit.
     #[error("{0}")]
     TooLarge(String),
+}
+
+/// What a watch over the policy source reports.
+#[derive(Debug)]
+pub enum Notice {
+    /// The policies may have changed.
+    Changed,
+    /// Changes are noticed only by looking again and again.
+    WatchDown(WatchError),
+    /// Changes are noticed at once again.
+    WatchUp,
+}
+
+/// Why the policy source cannot be watched.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot watch `{path}`: {reason}")]
+pub struct WatchError {
+    /// The directory.
+    pub path: String,
+    /// The cause.
+    pub reason: String,
+}
+
+/// Keeps policy sets for as long as records name them. Called by the reload task on a blocking thread.
+pub trait PolicyArchive: Send + Sync + 'static {
+    /// Keeps `files` under their `revision`, durably; does nothing if they are kept already.
+    fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()>;
 }
 
 /// A record ready for the log: encoded once by the caller, chained and written by the log's one writer.
@@ -60,6 +95,8 @@ pub type Receipt = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
 pub trait DecisionLog: Send + Sync + 'static {
     /// Enqueues `record`; the answer to the caller waits for the receipt.
     fn append(&self, record: NewRecord) -> Receipt;
+    /// What a receipt promises: `durable`, `os` or `async`. It is in every record.
+    fn durability(&self) -> &'static str;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
 }

@@ -219,6 +219,10 @@ impl DecisionLog for Log {
         })
     }
 
+    fn durability(&self) -> &'static str {
+        self.durability.as_str()
+    }
+
     fn health(&self) -> Result<(), LogError> {
         self.queue.health()
     }
