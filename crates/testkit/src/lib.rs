@@ -9,6 +9,7 @@
     reason = "test support: a broken assumption fails the test that made it"
 )]
 
+pub mod corpus;
 pub mod http;
 pub mod reload_storm;
 pub mod rng;
