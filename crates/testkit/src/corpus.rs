@@ -295,7 +295,10 @@ impl<'a> From<WirePrincipal<'a>> for model::Principal<'a> {
 
 impl<'a> From<WireItem<'a>> for model::Item<'a> {
     fn from(wire: WireItem<'a>) -> Self {
-        Self { resource: wire.resource.into(), actions: wire.actions }
+        Self {
+            resource: wire.resource.into(),
+            actions: wire.actions,
+        }
     }
 }
 

@@ -77,9 +77,10 @@ impl<'s> Oracle<'s> {
 
     fn role(&self, role: &str, rows: &[Row<'_>], outputs: &mut Vec<(String, &'static str)>) -> &'static str {
         let (mut allowed, mut denied) = (false, false);
-        // Rows of one rule are looked at together: a rule that denies for certain is the last.
+        // Rows of one rule are looked at together: a rule that denies for certain is the last, and is put out once.
         for rule in &self.spec.rules {
             let mut certainly_denied = false;
+            let outputs_before = outputs.len();
             for row in rows.iter().filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role)) {
                 let linked = row.derived.map_or(Possible { yes: true, no: false }, |derived| self.holds(derived));
                 let met = rule.condition.as_ref().map_or(Possible { yes: true, no: false }, |tree| self.tree(tree));
@@ -93,6 +94,7 @@ impl<'s> Oracle<'s> {
                 certainly_denied |= rule.deny && !linked.no && !met.no;
             }
             if certainly_denied {
+                outputs.truncate(outputs_before + 1);
                 return "deny_rule";
             }
         }
