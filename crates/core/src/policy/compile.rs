@@ -13,7 +13,6 @@ use super::scalar;
 use super::snapshot::{ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Spanned};
 use super::yaml::Place;
 use crate::expr::{self, Frame, Program};
-use crate::model::Effect;
 
 /// Resource policies by kind, then version.
 pub(super) type Policies = BTreeMap<Arc<str>, BTreeMap<Arc<str>, ResourcePolicy>>;
@@ -232,7 +231,7 @@ fn resource_rule(
             .collect(),
         roles: (!rule.roles.is_empty()).then(|| roles(&rule.roles)),
         derived_roles: indices,
-        effect: rule.effect.unwrap_or(Effect::Deny),
+        effect: rule.effect,
         condition,
         output,
     }
@@ -242,7 +241,10 @@ fn action_pattern(action: &Text<'_>, findings: &mut Findings<'_>) -> Option<Acti
     match ActionPattern::parse(&action.value) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("`{}` is no pattern of actions: {error}", action.value);
+            let message = format!(
+                "`{}` is no pattern of actions: {error}",
+                action.value.escape_debug()
+            );
             findings.add(Finding::new(Code::InvalidValue, action.place, message));
             None
         }
