@@ -162,7 +162,9 @@ impl DecisionFilter {
     /// hold for one and the same decision; what is asked about the call is not looked at.
     #[must_use]
     pub fn decision_matches(&self, record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> bool {
-        let Some(resource) = record.resource_of(decision) else { return false };
+        let Some(resource) = record.resource_of(decision) else {
+            return false;
+        };
         is(self.resource_kind.as_deref(), &resource.kind)
             && is(self.resource_id.as_deref(), &resource.id)
             && is(self.action.as_deref(), &decision.action)
@@ -176,7 +178,10 @@ impl DecisionFilter {
             && is(self.call_id.as_deref(), &record.call.id)
             && self.since.is_none_or(|since| record.at >= since)
             && self.until.is_none_or(|until| record.at < until)
-            && record.decisions.iter().any(|decision| self.decision_matches(record, decision))
+            && record
+                .decisions
+                .iter()
+                .any(|decision| self.decision_matches(record, decision))
     }
 }
 

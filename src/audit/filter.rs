@@ -37,6 +37,7 @@ impl<'f> Matcher<'f> {
     /// Whether `payload` is the record of a call that matches. Records of other kinds never do.
     pub(super) fn matches(&self, payload: &[u8]) -> bool {
         let may_match = self.needles.iter().all(|needle| needle.find(payload).is_some());
-        may_match && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.filter.matches(&record))
+        may_match
+            && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.filter.matches(&record))
     }
 }

@@ -164,7 +164,10 @@ fn show_page(page: &DecisionPage, filter: &DecisionFilter, format: Format) -> an
             continue;
         }
         let record = decision_record(stored)?;
-        let matching = record.decisions.iter().filter(|decision| filter.decision_matches(&record, decision));
+        let matching = record
+            .decisions
+            .iter()
+            .filter(|decision| filter.decision_matches(&record, decision));
         let lines: String = matching.map(|decision| line(&record, decision)).collect();
         print(&lines)?;
     }
@@ -181,10 +184,17 @@ fn run_show(args: &Show) -> anyhow::Result<Exit> {
     let id = DecisionId::parse(&args.id);
     let call_id = id.as_ref().map_or(args.id.as_str(), |id| &id.call);
     let found = open(&args.place.data_dir)?.get(call_id)?;
-    let Some(stored) = found else { bail!("there is no call `{call_id}` in this log") };
+    let Some(stored) = found else {
+        bail!("there is no call `{call_id}` in this log")
+    };
     let record = decision_record(&stored)?;
     let number = id.as_ref().map(|id| id.number);
-    let asked = || record.decisions.iter().filter(|decision| number.is_none_or(|number| decision.id.number == number));
+    let asked = || {
+        record
+            .decisions
+            .iter()
+            .filter(|decision| number.is_none_or(|number| decision.id.number == number))
+    };
     if asked().next().is_none() {
         bail!("the call `{call_id}` has no decision `{}`", args.id);
     }
@@ -200,7 +210,11 @@ fn run_show(args: &Show) -> anyhow::Result<Exit> {
 fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result<String> {
     let basis = &record.basis;
     let caller = [&record.call.caller.name, &record.call.caller.address];
-    let caller: Vec<_> = caller.into_iter().flatten().map(|text| text.escape_debug().to_string()).collect();
+    let caller: Vec<_> = caller
+        .into_iter()
+        .flatten()
+        .map(|text| text.escape_debug().to_string())
+        .collect();
     Ok(format!(
         "call       {}\nat         {}\nthrough    {}\nfrom       {}\nrecord     {} of the chain, hash {}\n\
          policies   revision {}, generation {}\nsettings   engine {}, on error `{}`, log `{}`\n\
@@ -208,7 +222,11 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
         record.call.id,
         record.at,
         record.call.api,
-        if caller.is_empty() { "unknown".to_owned() } else { caller.join(" at ") },
+        if caller.is_empty() {
+            "unknown".to_owned()
+        } else {
+            caller.join(" at ")
+        },
         stored.seq,
         stored.hash,
         basis.policy_revision,
@@ -223,16 +241,27 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
 
 fn explanation(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
     let mut text = format!("\n{}\n  {}\n", decision.id, sentence(record, decision));
-    let resource = record.resource_of(decision).and_then(|resource| serde_json::to_string(resource).ok());
+    let resource = record
+        .resource_of(decision)
+        .and_then(|resource| serde_json::to_string(resource).ok());
     text.push_str(&format!("  resource {}\n", resource.unwrap_or_default()));
     if !decision.derived_roles.is_empty() {
-        text.push_str(&format!("  derived roles {}\n", decision.derived_roles.join(", ")));
+        text.push_str(&format!(
+            "  derived roles {}\n",
+            decision.derived_roles.join(", ")
+        ));
     }
     for output in &decision.outputs {
-        text.push_str(&format!("  output {}\n", serde_json::to_string(output).unwrap_or_default()));
+        text.push_str(&format!(
+            "  output {}\n",
+            serde_json::to_string(output).unwrap_or_default()
+        ));
     }
     for problem in &decision.problems {
-        text.push_str(&format!("  problem {}\n", serde_json::to_string(problem).unwrap_or_default()));
+        text.push_str(&format!(
+            "  problem {}\n",
+            serde_json::to_string(problem).unwrap_or_default()
+        ));
     }
     text
 }
@@ -256,12 +285,20 @@ fn run_verify(args: &Verify) -> anyhow::Result<Exit> {
 }
 
 fn verified_text(verified: &Verified) -> String {
-    let kinds: Vec<_> = verified.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let kinds: Vec<_> = verified
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
     let mut text = format!(
         "verified: {} records in {} segments ({})\nlast record {}, hash {}\n",
         verified.last_seq,
         verified.segments,
-        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") },
+        if kinds.is_empty() {
+            "none".to_owned()
+        } else {
+            kinds.join(", ")
+        },
         verified.last_seq,
         verified.last_hash,
     );
@@ -307,8 +344,12 @@ fn open(data_dir: &Path) -> anyhow::Result<LogReader> {
 }
 
 fn open_files(data_dir: &Path) -> anyhow::Result<DirFiles> {
-    DirFiles::open_to_read(&serve::log_directory(data_dir))
-        .with_context(|| format!("`{}` holds no decision log: name the server's with `--data-dir`", data_dir.display()))
+    DirFiles::open_to_read(&serve::log_directory(data_dir)).with_context(|| {
+        format!(
+            "`{}` holds no decision log: name the server's with `--data-dir`",
+            data_dir.display()
+        )
+    })
 }
 
 fn decision_record(stored: &StoredRecord) -> anyhow::Result<DecisionRecord<'_>> {
@@ -327,5 +368,12 @@ fn as_json(stored: &StoredRecord) -> anyhow::Result<String> {
         record: &'s RawValue,
     }
     let record = serde_json::from_slice(&stored.payload)?;
-    Ok(format!("{}\n", serde_json::to_string(&Json { seq: stored.seq, hash: &stored.hash, record })?))
+    Ok(format!(
+        "{}\n",
+        serde_json::to_string(&Json {
+            seq: stored.seq,
+            hash: &stored.hash,
+            record
+        })?
+    ))
 }
