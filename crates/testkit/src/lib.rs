@@ -10,6 +10,8 @@
 )]
 
 pub mod http;
+pub mod reload_storm;
+pub mod rng;
 pub mod server;
 pub mod temp_dir;
 pub mod yaml;
