@@ -75,7 +75,10 @@ struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: RequestLimits::default(), loaded: true }
+        Self {
+            limits: RequestLimits::default(),
+            loaded: true,
+        }
     }
 }
 
@@ -85,7 +88,11 @@ impl TestServer {
     }
 
     async fn with_limits(limits: RequestLimits) -> Self {
-        Self::with(Setup { limits, ..Setup::default() }).await
+        Self::with(Setup {
+            limits,
+            ..Setup::default()
+        })
+        .await
     }
 
     async fn with(setup: Setup) -> Self {
@@ -99,7 +106,13 @@ impl TestServer {
             let _ = stopped.await;
         };
         let served = tokio::spawn(http::serve(listener, http::router(services), shutdown));
-        Self { address, directory, log, stop: Some(stop), served }
+        Self {
+            address,
+            directory,
+            log,
+            stop: Some(stop),
+            served,
+        }
     }
 
     async fn connect(&self) -> Connection {
@@ -112,8 +125,13 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
     let metrics = Arc::new(Metrics::new().unwrap());
     let files = Arc::new(DirFiles::open(&directory.path().join("log")).unwrap());
-    let (log, _) =
-        Log::open(files, &LogSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
+    let (log, _) = Log::open(
+        files,
+        &LogSettings::default(),
+        Arc::clone(&clock),
+        Arc::clone(&metrics),
+    )
+    .unwrap();
     let writer: Arc<dyn DecisionLog> = log.clone();
     let parts = ReloadParts {
         source: Arc::new(Disk::new(directory.path().join("policies"))),
@@ -121,14 +139,20 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         log: Some(Arc::clone(&writer)),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
-        timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
+        timing: ReloadTiming {
+            poll: None,
+            ..ReloadTiming::default()
+        },
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
     if setup.loaded {
         let outcome = reload.reload(Cause::Start).await;
         assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
     }
-    let settings = Settings { default_policy_version: "default".into(), on_error: OnError::Closed };
+    let settings = Settings {
+        default_policy_version: "default".into(),
+        on_error: OnError::Closed,
+    };
     let services = Services {
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, settings),
         decisions: Some(log.clone()),
