@@ -95,6 +95,8 @@ pub type Receipt = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
 pub trait DecisionLog: Send + Sync + 'static {
     /// Enqueues `record`; the answer to the caller waits for the receipt.
     fn append(&self, record: NewRecord) -> Receipt;
+    /// What a receipt promises: `durable`, `os` or `async`. It is in every record.
+    fn durability(&self) -> &'static str;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
 }

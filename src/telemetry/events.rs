@@ -393,9 +393,49 @@ impl ServerStarted<'_> {
             version = env!("CARGO_PKG_VERSION"),
             policies = self.policies,
             data_dir = self.data_dir,
-            "listening on http://{}",
-            self.address
+            address = self.address.to_string(),
+            "server started"
         );
+    }
+}
+
+/// The server listens on more than this machine, which until callers authenticate means that anybody may ask.
+#[derive(Debug)]
+pub struct OpenToNetwork {
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl OpenToNetwork {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "open_to_network",
+            address = self.address.to_string(),
+            "whoever reaches this address may ask for decisions"
+        );
+    }
+}
+
+/// The decision log is turned off.
+#[derive(Debug)]
+pub struct LogDisabled;
+
+impl LogDisabled {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(event = "log_disabled", "decisions are not recorded: `audit.enabled` is false");
+    }
+}
+
+/// SIGHUP asks for a reload.
+#[derive(Debug)]
+pub struct ReloadSignalled;
+
+impl ReloadSignalled {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        info!(event = "reload_signalled", signal = "SIGHUP", "reload asked for");
     }
 }
 

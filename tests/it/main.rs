@@ -1,0 +1,3 @@
+//! All integration tests, one binary: each module is one part of the server seen from outside.
+
+mod http;
