@@ -1,14 +1,17 @@
-//! Runs the long trials from the command line: `cargo run --release -p procura-testkit -- --help`.
-#![allow(clippy::print_stdout, reason = "a command line tells its user what it found")]
+//! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::{Parser, Subcommand};
+use procura::audit::Durability;
+use procura_testkit::power_cut;
 use procura_testkit::reload_storm::{self, Storm};
 
+/// Trials that take longer than a test suite should.
 #[derive(Parser)]
-#[command(about = "Long trials of Procura")]
 struct Cli {
     #[command(subcommand)]
     trial: Trial,
@@ -16,7 +19,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Trial {
-    /// Exchange whole policy sets under load; every answer must come from one set whole.
+    /// The decision log on a simulated disk that loses power at random moments.
+    PowerCut {
+        /// How many power cuts.
+        #[arg(long, default_value_t = 1000)]
+        rounds: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Acknowledge without waiting for the disk: this must lose records.
+        #[arg(long)]
+        os: bool,
+    },
+    /// Whole policy sets exchanged under load: every answer must come from one set alone.
     ReloadStorm {
         /// The server to run; build it first.
         #[arg(long, default_value = "target/release/procura")]
@@ -27,35 +42,66 @@ enum Trial {
         /// How often the set is exchanged, by link and by separate writes each.
         #[arg(long, default_value_t = 50)]
         swaps: usize,
-        /// Repeats the choices of an earlier run.
+        /// Names the whole trial.
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
+        Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
         Trial::ReloadStorm {
             bin: binary,
             files,
             swaps,
             seed,
-        } => {
-            let storm = Storm {
-                binary,
-                files,
-                swaps,
-                connections: 4,
-                within: Duration::from_secs(2),
-                seed,
-            };
-            let report = reload_storm::run(&storm).await?;
-            println!(
-                "reload storm: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated; seed {seed}",
-                report.answers, report.slowest, report.repeated
-            );
-        }
+        } => reload_storm(&Storm {
+            binary,
+            files,
+            swaps,
+            connections: 4,
+            within: Duration::from_secs(2),
+            seed,
+        }),
     }
+}
+
+fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
+    let durability = if os { Durability::Os } else { Durability::Durable };
+    let outcome = power_cut::run(rounds, seed, durability, |so_far| {
+        progress(&format!(
+            "{} of {rounds} power cuts, {} missing",
+            so_far.cuts, so_far.missing
+        ));
+    })?;
+    println!(
+        "\nseed {seed}, durability {}: {} power cuts, {} records acknowledged, {} missing, {} torn ends repaired",
+        durability.as_str(),
+        outcome.cuts,
+        outcome.acknowledged,
+        outcome.missing,
+        outcome.repaired
+    );
+    ensure!(
+        (outcome.missing > 0) == os,
+        "expected {} records missing",
+        if os { "some" } else { "no" }
+    );
     Ok(())
+}
+
+fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
+    let report = tokio::runtime::Runtime::new()?.block_on(reload_storm::run(storm))?;
+    println!(
+        "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
+        storm.seed, report.answers, report.slowest, report.repeated
+    );
+    Ok(())
+}
+
+fn progress(line: &str) {
+    eprint!("\r{line}  ");
+    // A progress line that cannot be shown is no failure of the trial.
+    let _ = std::io::stderr().flush();
 }
