@@ -27,6 +27,16 @@ pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of `all`/`any`/`none` blocks in a condition.
 pub const CONDITION_DEPTH: usize = 16;
 
+/// Most YAML nodes (maps, lists, scalars) in one policy file, aliases expanded.
+/// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
+pub const POLICY_NODES: usize = 100_000;
+
+/// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
+pub const POLICY_DEPTH: usize = 64;
+
+/// Most diagnostics reported for one file; a file with more is broken as a whole.
+pub const POLICY_DIAGNOSTICS: usize = 100;
+
 /// Longest pattern of actions, in characters.
 pub const GLOB_CHARS: usize = 512;
 
