@@ -1,3 +1,4 @@
 //! All integration tests, one binary: each module is one part of the server seen from outside.
 
 mod http;
+mod reload;
