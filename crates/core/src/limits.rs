@@ -21,6 +21,26 @@ pub const EXPR_COST: u64 = 1_000_000;
 /// Cost units that all expressions of one call may spend together.
 pub const CALL_COST: u64 = 20_000_000;
 
+/// Bytes of text that one cost unit pays for: reading or copying 16 bytes costs about as much as visiting one
+/// element, so [`EXPR_COST`] bounds the text that one expression may build to 16 MB.
+pub const BYTES_PER_COST_UNIT: usize = 16;
+
+/// Deepest nesting that a walk over computed values follows.
+/// Lists and maps nest through variables that use variables; every recursive walk stays within a small stack.
+pub const COMPUTED_DEPTH: usize = 200;
+
+/// Longest source of a regular expression, in bytes.
+pub const REGEX_BYTES: usize = 4 * 1024;
+
+/// Largest compiled regular expression, in bytes.
+pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
+
+/// Cost units for compiling a regular expression during an evaluation.
+pub const REGEX_COST: usize = 1_000;
+
+/// Most digits after the point in a `%f` or `%e` clause of `format`.
+pub const FORMAT_PRECISION: usize = 1_000;
+
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 
