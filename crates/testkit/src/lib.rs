@@ -11,11 +11,13 @@
 
 pub mod calls;
 pub mod clock;
+pub mod corpus;
 pub mod http;
 pub mod power_cut;
 pub mod reload_storm;
 pub mod rng;
 pub mod server;
 pub mod sim_disk;
+pub mod suite;
 pub mod temp_dir;
 pub mod yaml;
