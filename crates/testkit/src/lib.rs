@@ -12,6 +12,7 @@
 pub mod calls;
 pub mod clock;
 pub mod http;
+pub mod kill;
 pub mod power_cut;
 pub mod reload_storm;
 pub mod rng;
