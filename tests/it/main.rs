@@ -3,3 +3,4 @@
 mod audit;
 mod audit_power_cut;
 mod http;
+mod reload;

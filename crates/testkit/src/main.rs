@@ -3,10 +3,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use procura::audit::Durability;
+use procura_testkit::reload_storm::{self, Storm};
 use procura_testkit::{kill, power_cut};
 
 /// Trials that take longer than a test suite should.
@@ -32,7 +34,7 @@ enum Trial {
     },
     /// A real server that is killed at random moments while it is called from all sides.
     Kill {
-        /// The `procura` binary.
+        /// The server to run; build it first.
         #[arg(long, default_value = "target/release/procura")]
         bin: PathBuf,
         /// How many kills.
@@ -42,12 +44,40 @@ enum Trial {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Whole policy sets exchanged under load: every answer must come from one set alone.
+    ReloadStorm {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// Policies in the set.
+        #[arg(long, default_value_t = 200)]
+        files: usize,
+        /// How often the set is exchanged, by link and by separate writes each.
+        #[arg(long, default_value_t = 50)]
+        swaps: usize,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
+        Trial::ReloadStorm {
+            bin: binary,
+            files,
+            swaps,
+            seed,
+        } => reload_storm(&Storm {
+            binary,
+            files,
+            swaps,
+            connections: 4,
+            within: Duration::from_secs(2),
+            seed,
+        }),
     }
 }
 
@@ -85,6 +115,15 @@ fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
         outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired
     );
     ensure!(outcome.missing == 0, "answered calls are missing in the log");
+    Ok(())
+}
+
+fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
+    let report = tokio::runtime::Runtime::new()?.block_on(reload_storm::run(storm))?;
+    println!(
+        "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
+        storm.seed, report.answers, report.slowest, report.repeated
+    );
     Ok(())
 }
 
