@@ -3,4 +3,5 @@
 mod audit;
 mod audit_power_cut;
 mod http;
+mod kill;
 mod reload;

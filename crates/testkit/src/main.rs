@@ -1,5 +1,9 @@
 //! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a trial found is shown on the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a trial found is shown on the terminal"
+)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -107,12 +111,15 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
 
 fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
     let trial = kill::run(bin, rounds, seed, |so_far| {
-        progress(&format!("{} of {rounds} kills, {} missing", so_far.kills, so_far.missing));
+        progress(&format!(
+            "{} of {rounds} kills, {} missing",
+            so_far.kills, so_far.missing
+        ));
     });
     let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
     println!(
-        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} torn ends repaired, chain verified",
-        outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired
+        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} of {} torn ends repaired, chain verified",
+        outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired, outcome.torn
     );
     ensure!(outcome.missing == 0, "answered calls are missing in the log");
     Ok(())
