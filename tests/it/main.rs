@@ -6,6 +6,7 @@ mod audit_power_cut;
 mod examples;
 mod http;
 mod image;
+mod kill;
 mod peer_conformance;
 mod readme_tour;
 mod reload;
