@@ -57,7 +57,8 @@ fn later_layer_wins_and_is_the_origin() {
         line: 2,
         column: 3,
     };
-    let cases: [(&str, &[(&str, &str)], &[&str], u64, Origin); 5] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str], u64, Origin);
+    let cases: [Case<'_>; 5] = [
         ("", &[], &[], 1, Origin::Default),
         (file, &[], &[], 2, at_file),
         (file, environment, &[], 3, Origin::Environment(variable.into())),

@@ -1,6 +1,14 @@
 //! All integration tests, one binary: each module is one part of the server seen from outside.
+#![cfg(test)]
 
 mod audit;
 mod audit_power_cut;
+mod examples;
 mod http;
+mod image;
+mod peer_conformance;
+mod readme_tour;
 mod reload;
+mod sdk;
+mod shipped_policies;
+mod tidy;
