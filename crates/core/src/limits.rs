@@ -31,3 +31,13 @@ pub const CONDITION_DEPTH: usize = 16;
 /// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
 /// whose record would be larger is not answered.
 pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
+
+/// Longest pattern of actions, in characters.
+pub const GLOB_CHARS: usize = 512;
+
+/// Deepest nesting of `{...}` in a pattern of actions.
+pub const GLOB_DEPTH: usize = 8;
+
+/// Most problems reported for one action: enough to see what is broken, while a call over thousands of
+/// actions and a policy whose every rule errs stays small.
+pub const ACTION_PROBLEMS: usize = 16;

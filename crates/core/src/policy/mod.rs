@@ -4,10 +4,12 @@
 //! problem of every file.
 
 mod diagnostic;
+mod glob;
 mod snapshot;
 mod source;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use glob::{Glob, GlobError};
 pub use snapshot::{
     ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Snapshot, Spanned,
 };

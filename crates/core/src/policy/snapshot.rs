@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Position, Revision};
+use super::{Glob, GlobError, Position, Revision};
 use crate::expr::{Frame, Program};
 use crate::model::Effect;
 
@@ -74,18 +74,47 @@ pub enum Roles {
     Named(Vec<Arc<str>>),
 }
 
-/// A pattern of actions.
-///
-/// Segments are separated by `:`; `*` stands for any characters within a segment, `**` across segments, a lone
-/// `*` for every action. Only patterns that contain `*` are patterns; `?`, `{` and `[` are ordinary characters.
+impl Roles {
+    /// Whether `role` is one of them.
+    #[must_use]
+    pub fn contain(&self, role: &str) -> bool {
+        match self {
+            Roles::Any => true,
+            Roles::Named(names) => names.binary_search_by(|name| name.as_ref().cmp(role)).is_ok(),
+        }
+    }
+}
+
+/// The actions that one entry of a rule's `actions` is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActionPattern {
-    /// A lone `*`.
+    /// A lone `*`: every action.
     Any,
-    /// Exactly this action.
+    /// Exactly this action. Without `*` every character stands for itself, also `?`, `{` and `[`.
     Exact(Arc<str>),
     /// A pattern with at least one `*`.
-    Glob(Arc<str>),
+    Glob(Glob),
+}
+
+impl ActionPattern {
+    /// Reads an entry as written.
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
+        match text {
+            "*" => Ok(ActionPattern::Any),
+            _ if text.contains('*') => Glob::parse(text).map(ActionPattern::Glob),
+            _ => Ok(ActionPattern::Exact(text.into())),
+        }
+    }
+
+    /// Whether it is about `action`.
+    #[must_use]
+    pub fn matches(&self, action: &str) -> bool {
+        match self {
+            ActionPattern::Any => true,
+            ActionPattern::Exact(name) => **name == *action,
+            ActionPattern::Glob(glob) => glob.matches(action),
+        }
+    }
 }
 
 /// When a rule applies.
