@@ -19,7 +19,8 @@ pub(super) struct Affected<'a> {
 }
 
 const DENY: &str = "if its condition errs, `closed` denies and `cerbos` drops the rule";
-const DENY_ROLE: &str = "if the condition of a derived role errs, `closed` denies and `cerbos` drops the rule";
+const DENY_ROLE: &str =
+    "if the condition of a derived role errs, `closed` denies and `cerbos` drops the rule";
 const ALLOW: &str = "if an expression below `none` errs, `closed` drops the rule and `cerbos` applies it";
 const ALLOW_ROLE: &str =
     "if an expression below `none` of a derived role errs, `closed` drops the rule and `cerbos` applies it";
@@ -28,12 +29,20 @@ const ALLOW_ROLE: &str =
 ///
 /// An error never makes an allow rule without `none` apply, under either setting, so those are not listed.
 pub(super) fn affected_by_on_error(snapshot: &Snapshot) -> Vec<Affected<'_>> {
-    let policies = snapshot.resource_policies.values().flat_map(|versions| versions.values());
-    policies.flat_map(|policy| policy.rules.iter().filter_map(|rule| affected(policy, rule))).collect()
+    let policies = snapshot
+        .resource_policies
+        .values()
+        .flat_map(|versions| versions.values());
+    policies
+        .flat_map(|policy| policy.rules.iter().filter_map(|rule| affected(policy, rule)))
+        .collect()
 }
 
 fn affected<'a>(policy: &'a ResourcePolicy, rule: &'a Rule) -> Option<Affected<'a>> {
-    let mut roles = rule.derived_roles.iter().filter_map(|index| policy.derived_roles.get(*index));
+    let mut roles = rule
+        .derived_roles
+        .iter()
+        .filter_map(|index| policy.derived_roles.get(*index));
     let why = match rule.effect {
         Effect::Deny if rule.condition.is_some() => DENY,
         Effect::Deny if roles.any(|role| role.condition.is_some()) => DENY_ROLE,
@@ -41,7 +50,13 @@ fn affected<'a>(policy: &'a ResourcePolicy, rule: &'a Rule) -> Option<Affected<'
         Effect::Allow if roles.any(|role| role.condition.as_ref().is_some_and(negates)) => ALLOW_ROLE,
         Effect::Allow | Effect::Deny => return None,
     };
-    Some(Affected { policy: &policy.name, rule: &rule.name, position: &rule.position, effect: rule.effect, why })
+    Some(Affected {
+        policy: &policy.name,
+        rule: &rule.name,
+        position: &rule.position,
+        effect: rule.effect,
+        why,
+    })
 }
 
 fn negates(condition: &Condition) -> bool {

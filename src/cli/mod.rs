@@ -58,7 +58,11 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // Help and version come as errors too, with a code of their own. A closed pipe changes nothing.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
         }
     };
     let result = match &command {
@@ -87,7 +91,10 @@ fn print_error(text: &str) {
 
 fn report(error: &anyhow::Error) -> Exit {
     if let Some(ConfigError { problems }) = error.downcast_ref() {
-        print_error(&format!("error: the configuration is not valid\n  {}\n", problems.join("\n  ")));
+        print_error(&format!(
+            "error: the configuration is not valid\n  {}\n",
+            problems.join("\n  ")
+        ));
         return Exit::Usage;
     }
     print_error(&format!("error: {error:#}\n"));

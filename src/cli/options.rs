@@ -35,16 +35,22 @@ impl Options {
             ("--data-dir", "server.dataDir", &self.data_dir),
             ("--listen", "server.httpListenAddr", &self.listen),
         ];
-        let given = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)));
+        let given = flags
+            .into_iter()
+            .filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)));
         self.overrides.load(given.collect())
     }
 }
 
 impl Overrides {
     /// The configuration from all its layers, `flags` last.
-    pub(super) fn load(&self, flags: Vec<(&'static str, &'static str, String)>) -> Result<Config, ConfigError> {
+    pub(super) fn load(
+        &self,
+        flags: Vec<(&'static str, &'static str, String)>,
+    ) -> Result<Config, ConfigError> {
         // Variables that are not text cannot be ours.
-        let environment = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        let environment =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         Config::from_sources(&Sources {
             file: self.config.as_deref().map(config::read_file).transpose()?,
             environment: environment.collect(),

@@ -196,11 +196,18 @@ impl Reader {
 
     fn url(&mut self, key: &str) -> Option<String> {
         let text = self.text(key);
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
         if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-            self.reject(key, format_args!("must be like `https://host` or `https://host/path`, not `{text}`"));
+            self.reject(
+                key,
+                format_args!("must be like `https://host` or `https://host/path`, not `{text}`"),
+            );
         }
-        Some(text).filter(|text| !text.is_empty()).map(|text| text.trim_end_matches('/').to_owned())
+        Some(text)
+            .filter(|text| !text.is_empty())
+            .map(|text| text.trim_end_matches('/').to_owned())
     }
 
     /// `host:port`; without a host it means all interfaces, as for the peer.

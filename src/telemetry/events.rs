@@ -424,7 +424,10 @@ pub struct LogDisabled;
 impl LogDisabled {
     /// Writes the log line.
     pub fn emit(&self) {
-        warn!(event = "log_disabled", "decisions are not recorded: `audit.enabled` is false");
+        warn!(
+            event = "log_disabled",
+            "decisions are not recorded: `audit.enabled` is false"
+        );
     }
 }
 
