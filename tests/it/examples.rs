@@ -2,30 +2,31 @@
 
 use std::env;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use procura_testkit::http::Connection;
-use procura_testkit::server::Server;
+use procura_testkit::server::ServerSpec;
+use procura_testkit::temp_dir::TempDir;
 
-#[test]
-fn the_axum_example_enforces_what_the_server_decides() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_axum_example_enforces_what_the_server_decides() {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/saas_documents");
-    let pdp = Server::start(
-        env!("CARGO_BIN_EXE_procura"),
-        &[&format!("--set=storage.disk.directory={}", policies.display())],
-    );
-    let service = Service::start(&pdp.url());
-    let status = |method: &str, id: &str, user: &str| {
-        let mut connection = Connection::open(&service.address);
-        connection.request(method, &format!("/documents/{id}"), &[("x-user", user)], b"").status
-    };
-    assert_eq!(status("GET", "D-1", "olga"), 200);
-    assert_eq!(status("GET", "D-1", "eve"), 403);
-    assert_eq!(status("DELETE", "D-1", "amir"), 204);
-    assert_eq!(status("DELETE", "D-4", "olga"), 403);
+    let data = TempDir::new("example");
+    let pdp = ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data.path()).start().await.unwrap();
+    let service = Service::start(pdp.address());
+    let asked = [
+        ("GET", "D-1", "olga", 200),
+        ("GET", "D-1", "eve", 403),
+        ("DELETE", "D-1", "amir", 204),
+        ("DELETE", "D-4", "olga", 403),
+    ];
+    for (method, id, user, status) in asked {
+        assert_eq!(service.ask(method, id, user).await, status, "{user} {method} {id}");
+    }
     drop(pdp);
-    assert_eq!(status("GET", "D-1", "olga"), 503);
+    assert_eq!(service.ask("GET", "D-1", "olga").await, 503, "without a PDP nothing is allowed");
 }
 
 #[test]
@@ -42,13 +43,13 @@ fn the_walkthrough_runs_to_its_end() {
 /// The example's process, stopped on drop.
 struct Service {
     process: Child,
-    address: String,
+    address: SocketAddr,
 }
 
 impl Service {
-    fn start(pdp: &str) -> Self {
+    fn start(pdp: SocketAddr) -> Self {
         let mut process = Command::new(built_example("pep_axum"))
-            .env("PDP_URL", pdp)
+            .env("PDP_URL", format!("http://{pdp}"))
             .env("LISTEN", "127.0.0.1:0")
             .stderr(Stdio::piped())
             .spawn()
@@ -56,9 +57,15 @@ impl Service {
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = lines
             .map_while(Result::ok)
-            .find_map(|line| line.split_once("http://").map(|(_, address)| address.trim().to_owned()))
+            .find_map(|line| line.split_once("http://").map(|(_, address)| address.trim().parse()))
             .unwrap();
-        Self { process, address }
+        Self { process, address: address.unwrap() }
+    }
+
+    async fn ask(&self, method: &str, id: &str, user: &str) -> u16 {
+        let mut connection = Connection::open(self.address).await.unwrap();
+        let path = format!("/documents/{id}");
+        connection.send(method, &path, &[("x-user", user)], b"").await.unwrap().status
     }
 }
 

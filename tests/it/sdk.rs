@@ -4,18 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use procura_testkit::server::Server;
+use procura_testkit::server::{Server, ServerSpec};
+use procura_testkit::temp_dir::TempDir;
 
-#[test]
-fn the_javascript_client_drives_the_server_unchanged() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_javascript_client_drives_the_server_unchanged() {
     let Some(dir) = workspace("node", "npm") else { return };
     run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--silent"]).current_dir(&dir));
-    let server = shipped_policies();
-    run(Command::new("node").arg("check.mjs").arg(server.url()).current_dir(&dir));
+    let data = TempDir::new("sdk-node");
+    let server = shipped_policies(data.path()).await;
+    run(Command::new("node").arg("check.mjs").arg(url(&server)).current_dir(&dir));
 }
 
-#[test]
-fn the_python_client_drives_the_server_unchanged() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_client_drives_the_server_unchanged() {
     let Some(dir) = workspace("python", "python3") else { return };
     let python = dir.join("venv/bin/python");
     if !python.exists() {
@@ -26,13 +28,18 @@ fn the_python_client_drives_the_server_unchanged() {
         }
         run(Command::new(&python).args(["-m", "pip", "install", "-q", "-r", "requirements.txt"]).current_dir(&dir));
     }
-    let server = shipped_policies();
-    run(Command::new(&python).arg("check.py").arg(server.url()).current_dir(&dir));
+    let data = TempDir::new("sdk-python");
+    let server = shipped_policies(data.path()).await;
+    run(Command::new(&python).arg("check.py").arg(url(&server)).current_dir(&dir));
 }
 
-fn shipped_policies() -> Server {
+async fn shipped_policies(data: &Path) -> Server {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    Server::start(env!("CARGO_BIN_EXE_procura"), &[&format!("--set=storage.disk.directory={}", policies.display())])
+    ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data).start().await.unwrap()
+}
+
+fn url(server: &Server) -> String {
+    format!("http://{}", server.address())
 }
 
 /// A folder under the build directory with the client's files in it; `None`, with a message, without `tool`.

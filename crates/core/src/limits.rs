@@ -21,16 +21,41 @@ pub const EXPR_COST: u64 = 1_000_000;
 /// Cost units that all expressions of one call may spend together.
 pub const CALL_COST: u64 = 20_000_000;
 
+/// Bytes of text that one cost unit pays for: reading or copying 16 bytes costs about as much as visiting one
+/// element, so [`EXPR_COST`] bounds the text that one expression may build to 16 MB.
+pub const BYTES_PER_COST_UNIT: usize = 16;
+
+/// Deepest nesting that a walk over computed values follows.
+/// Lists and maps nest through variables that use variables; every recursive walk stays within a small stack.
+pub const COMPUTED_DEPTH: usize = 200;
+
+/// Longest source of a regular expression, in bytes.
+pub const REGEX_BYTES: usize = 4 * 1024;
+
+/// Largest compiled regular expression, in bytes.
+pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
+
+/// Cost units for compiling a regular expression during an evaluation.
+pub const REGEX_COST: usize = 1_000;
+
+/// Most digits after the point in a `%f` or `%e` clause of `format`.
+pub const FORMAT_PRECISION: usize = 1_000;
+
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 
 /// Deepest nesting of `all`/`any`/`none` blocks in a condition.
 pub const CONDITION_DEPTH: usize = 16;
 
-/// Largest encoded decision record, in bytes.
-/// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
-/// whose record would be larger is not answered.
-pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
+/// Most YAML nodes (maps, lists, scalars) in one policy file, aliases expanded.
+/// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
+pub const POLICY_NODES: usize = 100_000;
+
+/// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
+pub const POLICY_DEPTH: usize = 64;
+
+/// Most diagnostics reported for one file; a file with more is broken as a whole.
+pub const POLICY_DIAGNOSTICS: usize = 100;
 
 /// Longest pattern of actions, in characters.
 pub const GLOB_CHARS: usize = 512;
@@ -41,3 +66,8 @@ pub const GLOB_DEPTH: usize = 8;
 /// Most problems reported for one action: enough to see what is broken, while a call over thousands of
 /// actions and a policy whose every rule errs stays small.
 pub const ACTION_PROBLEMS: usize = 16;
+
+/// Largest encoded decision record, in bytes.
+/// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
+/// whose record would be larger is not answered.
+pub const RECORD_BYTES: usize = 16 * 1024 * 1024;

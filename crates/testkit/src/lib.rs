@@ -9,9 +9,13 @@
     reason = "test support: a broken assumption fails the test that made it"
 )]
 
+pub mod calls;
+pub mod clock;
 pub mod http;
+pub mod power_cut;
 pub mod reload_storm;
 pub mod rng;
 pub mod server;
+pub mod sim_disk;
 pub mod temp_dir;
 pub mod yaml;

@@ -4,7 +4,9 @@
 //! Evaluation is bounded by a [`Budget`] and every error carries its position in the source.
 //! Language: <https://github.com/google/cel-spec>; extensions as policy authors know them from Cerbos.
 
+mod equality;
 mod error;
+mod format;
 mod functions;
 mod val;
 

@@ -189,7 +189,7 @@ impl Parser {
         let ranges = match members.as_slice() {
             [] => return Err(GlobError("`[]` names no character".into())),
             [low, '-', high] if low <= high => vec![(*low, *high)],
-            [single @ ..] if !single.contains(&'-') => single.iter().map(|c| (*c, *c)).collect(),
+            single if !single.contains(&'-') => single.iter().map(|c| (*c, *c)).collect(),
             _ => {
                 return Err(GlobError(
                     "`[...]` holds either characters, `[abc]`, or one range, `[a-c]`".into(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::scalar::{self, Stretch};
 use super::{Glob, GlobError, Position, Revision};
 use crate::expr::{Frame, Program};
 use crate::model::Effect;
@@ -26,7 +27,7 @@ pub struct ResourcePolicy {
     /// Variables of the policy's conditions and outputs.
     pub frame: Frame,
     /// The derived roles that some rule of this policy refers to, sorted by name.
-    pub derived_roles: Vec<DerivedRole>,
+    pub derived_roles: Vec<Arc<DerivedRole>>,
     /// The rules in source order.
     pub rules: Vec<Rule>,
 }
@@ -146,4 +147,31 @@ pub struct Spanned<T> {
     pub node: T,
     /// Where it begins.
     pub position: Position,
+    /// Where its parts are, as written in the file.
+    stretches: Box<[Stretch]>,
+}
+
+impl<T> Spanned<T> {
+    /// `node`, the decoded text of which lies in `stretches` of the file of `position`.
+    pub(super) fn new(node: T, position: Position, stretches: Box<[Stretch]>) -> Self {
+        Self {
+            node,
+            position,
+            stretches,
+        }
+    }
+}
+
+impl Spanned<Program> {
+    /// The place of byte `offset` of the expression, such as the start of an error's range: exact for every
+    /// style of YAML scalar.
+    #[must_use]
+    pub fn locate(&self, offset: usize) -> Position {
+        let (line, column) = scalar::locate(&self.stretches, self.node.source(), offset);
+        Position {
+            file: Arc::clone(&self.position.file),
+            line,
+            column,
+        }
+    }
 }

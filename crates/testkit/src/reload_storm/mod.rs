@@ -55,16 +55,31 @@ pub async fn run(storm: &Storm) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut rng = Rng::new(storm.seed);
     let sets = Arc::new(Sets::write(storm.files)?);
-    link_swaps(storm, &sets, &mut rng, &mut report).await.context("swaps of a link")?;
-    separate_writes(storm, &sets, &mut rng, &mut report).await.context("separate writes")?;
+    link_swaps(storm, &sets, &mut rng, &mut report)
+        .await
+        .context("swaps of a link")?;
+    separate_writes(storm, &sets, &mut rng, &mut report)
+        .await
+        .context("separate writes")?;
     Ok(report)
 }
 
-async fn link_swaps(storm: &Storm, sets: &Arc<Sets>, rng: &mut Rng, report: &mut Report) -> anyhow::Result<()> {
+async fn link_swaps(
+    storm: &Storm,
+    sets: &Arc<Sets>,
+    rng: &mut Rng,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     sets.swap(Effect::Allow)?;
-    let server = ServerSpec::new(&storm.binary, sets.linked(), sets.data()).start().await?;
+    let server = ServerSpec::new(&storm.binary, sets.linked(), sets.data())
+        .start()
+        .await?;
     let load = Load::start(&server, sets, storm.connections, rng).await?;
-    let mut probe = Probe { connection: server.connect().await?, sets: Arc::clone(sets), rng: Rng::new(rng.next()) };
+    let mut probe = Probe {
+        connection: server.connect().await?,
+        sets: Arc::clone(sets),
+        rng: Rng::new(rng.next()),
+    };
     let mut live = Effect::Allow;
     for _ in 0..storm.swaps {
         live = other(live);
@@ -72,26 +87,48 @@ async fn link_swaps(storm: &Storm, sets: &Arc<Sets>, rng: &mut Rng, report: &mut
         report.slowest = report.slowest.max(probe.wait_for(live, storm.within).await?);
         tokio::time::sleep(Duration::from_millis(rng.next() % 20)).await;
     }
-    bad_set(&server, sets, live, storm.within).await.context("a set with an error")?;
+    bad_set(&server, sets, live, storm.within)
+        .await
+        .context("a set with an error")?;
     let (answers, faults) = load.stop().await;
     report.answers += answers;
-    ensure!(faults.is_empty(), "{} of {answers} answers are wrong, the first: {:?}", faults.len(), faults[0]);
+    ensure!(
+        faults.is_empty(),
+        "{} of {answers} answers are wrong, the first: {:?}",
+        faults.len(),
+        faults[0]
+    );
     Ok(())
 }
 
-async fn separate_writes(storm: &Storm, sets: &Arc<Sets>, rng: &mut Rng, report: &mut Report) -> anyhow::Result<()> {
+async fn separate_writes(
+    storm: &Storm,
+    sets: &Arc<Sets>,
+    rng: &mut Rng,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     sets.write_one_by_one(Effect::Allow, rng)?;
-    let server = ServerSpec::new(&storm.binary, sets.written(), sets.data()).start().await?;
+    let server = ServerSpec::new(&storm.binary, sets.written(), sets.data())
+        .start()
+        .await?;
     let load = Load::start(&server, sets, storm.connections, rng).await?;
-    let mut probe = Probe { connection: server.connect().await?, sets: Arc::clone(sets), rng: Rng::new(rng.next()) };
+    let mut probe = Probe {
+        connection: server.connect().await?,
+        sets: Arc::clone(sets),
+        rng: Rng::new(rng.next()),
+    };
     let mut live = Effect::Allow;
     let mut whole = 0;
     while whole < storm.swaps {
-        ensure!(report.repeated <= storm.swaps, "this machine is too busy to write files without long pauses");
+        ensure!(
+            report.repeated <= storm.swaps,
+            "this machine is too busy to write files without long pauses"
+        );
         live = other(live);
         let round = load.next_round();
         let (writer, mut choices) = (Arc::clone(sets), Rng::new(rng.next()));
-        let longest = tokio::task::spawn_blocking(move || writer.write_one_by_one(live, &mut choices)).await??;
+        let longest =
+            tokio::task::spawn_blocking(move || writer.write_one_by_one(live, &mut choices)).await??;
         report.slowest = report.slowest.max(probe.wait_for(live, storm.within).await?);
 
         let is_slow = longest > SLOW_WRITER;
@@ -105,7 +142,12 @@ async fn separate_writes(storm: &Storm, sets: &Arc<Sets>, rng: &mut Rng, report:
     let (answers, faults) = load.stop().await;
     report.answers += answers;
     let errors: Vec<_> = faults.iter().filter(|fault| !fault.is_unknown_set).collect();
-    ensure!(errors.is_empty(), "{} of {answers} answers are wrong, the first: {:?}", errors.len(), errors[0]);
+    ensure!(
+        errors.is_empty(),
+        "{} of {answers} answers are wrong, the first: {:?}",
+        errors.len(),
+        errors[0]
+    );
     Ok(())
 }
 
@@ -117,20 +159,43 @@ async fn bad_set(server: &Server, sets: &Arc<Sets>, live: Effect, within: Durati
     loop {
         let status = connection.get("/admin/policies/status").await?.json()?;
         if status["stale"] == true {
-            ensure!(status["live"]["revision"] == sets.revision(live), "the live set is another one: {status}");
+            ensure!(
+                status["live"]["revision"] == sets.revision(live),
+                "the live set is another one: {status}"
+            );
             let found = &status["lastAttempt"]["diagnostics"][0];
-            ensure!(found["file"] == BAD_FILE, "no diagnostic names the file: {status}");
+            ensure!(
+                found["file"] == BAD_FILE,
+                "no diagnostic names the file: {status}"
+            );
             break;
         }
-        ensure!(swapped.elapsed() < within, "not noticed within {within:?}: {status}");
+        ensure!(
+            swapped.elapsed() < within,
+            "not noticed within {within:?}: {status}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let ready = connection.get("/readyz").await?;
-    ensure!(ready.status == 200, "/readyz answers {} though the old set is good", ready.status);
-    ensure!(ready.json()?.to_string().contains("older set answers"), "/readyz does not tell: {}", ready.json()?);
+    ensure!(
+        ready.status == 200,
+        "/readyz answers {} though the old set is good",
+        ready.status
+    );
+    ensure!(
+        ready.json()?.to_string().contains("older set answers"),
+        "/readyz does not tell: {}",
+        ready.json()?
+    );
     let metrics = String::from_utf8(connection.get("/metrics").await?.body)?;
-    for line in ["procura_policy_reloads_total{outcome=\"rejected\"} 1", "procura_policy_errors"] {
-        ensure!(metrics.lines().any(|found| found.starts_with(line)), "/metrics lacks `{line}`:\n{metrics}");
+    for line in [
+        "procura_policy_reloads_total{outcome=\"rejected\"} 1",
+        "procura_policy_errors",
+    ] {
+        ensure!(
+            metrics.lines().any(|found| found.starts_with(line)),
+            "/metrics lacks `{line}`:\n{metrics}"
+        );
     }
     let answer = ask(&mut connection, sets.files(), &mut Rng::new(0)).await?;
     let effect = judge(&answer, &sets.whole).map_err(|wrong| anyhow::anyhow!("{wrong:?}"))?;
@@ -156,7 +221,10 @@ impl Probe {
                 Ok(_) | Err(Wrong::UnknownSet(_)) => {}
                 Err(Wrong::Answer(what)) => bail!(what),
             }
-            ensure!(began.elapsed() < within, "the new set does not answer within {within:?}");
+            ensure!(
+                began.elapsed() < within,
+                "the new set does not answer within {within:?}"
+            );
         }
     }
 }

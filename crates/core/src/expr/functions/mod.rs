@@ -3,9 +3,42 @@
 //! A table entry declares the overloads for the static checker and one native that dispatches on the run-time
 //! types of its arguments, so a call on dynamic values behaves as the same call on typed ones.
 
+pub(crate) mod cerbos_time;
+pub(crate) mod encoders;
+pub(crate) mod hierarchy;
+pub(crate) mod lists;
+pub(crate) mod math;
+pub(crate) mod network;
+pub(crate) mod opaque;
+pub(crate) mod paths;
+pub(crate) mod regex;
+pub(crate) mod sets;
+pub(crate) mod spiffe;
+pub(crate) mod strings;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use super::Budget;
 use super::error::EvalErrorKind;
 use super::val::Val;
+use crate::limits;
 use crate::model::Timestamp;
+
+/// The extension libraries.
+/// INVARIANT(one-entry-per-name): a name occurs once in all tables; a test holds it.
+pub(crate) const LIBRARIES: &[&[Function]] = &[
+    cerbos_time::FUNCTIONS,
+    encoders::FUNCTIONS,
+    hierarchy::FUNCTIONS,
+    lists::FUNCTIONS,
+    math::FUNCTIONS,
+    network::FUNCTIONS,
+    paths::FUNCTIONS,
+    regex::FUNCTIONS,
+    sets::FUNCTIONS,
+    spiffe::FUNCTIONS,
+    strings::FUNCTIONS,
+];
 
 /// A function or method by name, with all its overloads.
 pub(crate) struct Function {
@@ -23,6 +56,8 @@ pub(crate) struct Overload {
     pub(crate) member: bool,
     pub(crate) params: &'static [Ty],
     pub(crate) result: Ty,
+    /// The last parameter may occur any further number of times.
+    pub(crate) variadic: bool,
 }
 
 /// Evaluates a call. The caller has charged one unit; work that grows with its input charges more.
@@ -51,10 +86,71 @@ pub(crate) enum Ty {
     Opaque(&'static str),
 }
 
+/// What a native answers.
+pub(crate) type Outcome<'r> = Result<Val<'r>, CallError>;
+
 /// What a native can reach.
 pub(crate) struct CallCx<'c> {
     pub(crate) now: Timestamp,
-    pub(crate) budget: &'c super::Budget,
+    pub(crate) budget: &'c Budget,
+}
+
+impl Overload {
+    /// Called as `name(args)`.
+    pub(crate) const fn function(params: &'static [Ty], result: Ty) -> Self {
+        Self {
+            member: false,
+            params,
+            result,
+            variadic: false,
+        }
+    }
+
+    /// Called as `receiver.name(args)`.
+    pub(crate) const fn method(params: &'static [Ty], result: Ty) -> Self {
+        Self {
+            member: true,
+            params,
+            result,
+            variadic: false,
+        }
+    }
+
+    /// Called as `name(args)`, the last parameter once or more often.
+    pub(crate) const fn variadic(params: &'static [Ty], result: Ty) -> Self {
+        Self {
+            member: false,
+            params,
+            result,
+            variadic: true,
+        }
+    }
+}
+
+impl CallCx<'_> {
+    /// Pays for work on `elements` elements, before it is done.
+    pub(crate) fn charge(&self, elements: usize) -> Result<(), CallError> {
+        self.budget.charge(elements)
+    }
+
+    /// Pays for reading or writing `bytes` bytes of text, before it is done.
+    pub(crate) fn charge_bytes(&self, bytes: usize) -> Result<(), CallError> {
+        self.budget.charge(bytes / limits::BYTES_PER_COST_UNIT)
+    }
+}
+
+impl Budget {
+    /// Takes `units` off what the expression and the call may still spend.
+    pub(crate) fn charge(&self, units: usize) -> Result<(), CallError> {
+        let units = units as u64;
+        let left = |cell: &std::cell::Cell<u64>| cell.get().checked_sub(units);
+        let (Some(call), Some(expr)) = (left(&self.call), left(&self.expr)) else {
+            return Err(CallError::cost());
+        };
+        self.call.set(call);
+        self.expr.set(expr);
+        Ok(())
+    }
 }
 
 /// Why a native failed; the evaluator adds the position.
@@ -81,11 +177,45 @@ impl CallError {
         }
     }
 
+    /// The budget does not cover the work.
+    pub(crate) fn cost() -> Self {
+        Self {
+            kind: EvalErrorKind::CostExceeded,
+            message: "the cost limit is reached".into(),
+        }
+    }
+
     /// Overflow or an index out of range.
     pub(crate) fn range(message: impl Into<String>) -> Self {
         Self {
             kind: EvalErrorKind::Range,
             message: message.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_name_has_one_entry() {
+        let mut names: Vec<_> = LIBRARIES
+            .iter()
+            .flat_map(|library| library.iter())
+            .map(|f| f.name)
+            .collect();
+        names.sort_unstable();
+        let total = names.len();
+        names.dedup();
+        assert_eq!(names.len(), total);
+    }
+
+    #[test]
+    fn a_charge_that_the_budget_does_not_cover_takes_nothing() {
+        let budget = Budget::new(10, 5);
+        assert!(budget.charge(6).is_err());
+        assert!(budget.charge(5).is_ok());
+        assert!(budget.charge(1).is_err());
     }
 }

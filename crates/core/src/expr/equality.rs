@@ -1,0 +1,196 @@
+//! Equality and order of values, across the numeric types.
+//!
+//! Values of different kinds are unequal, never an error; `1`, `1u` and `1.0` are equal.
+//! Source: CEL language definition, "Equality" and "Ordering".
+
+use std::cmp::Ordering;
+
+use super::Budget;
+use super::functions::CallError;
+use super::val::{List, MapVal, Opaque, Val};
+use crate::limits;
+
+impl Val<'_> {
+    /// Whether both are the same value.
+    /// Charges `budget` for every element and longer text compared; fails when that runs out.
+    pub(crate) fn equals(&self, other: &Val<'_>, budget: &Budget) -> Result<bool, CallError> {
+        equal(self, other, &mut Walk { budget, depth: 0 })
+    }
+
+    /// How the two compare; `None` when values of their types, or NaN, have no order.
+    pub(crate) fn compare(&self, other: &Val<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (Val::Bool(a), Val::Bool(b)) => Some(a.cmp(b)),
+            (Val::String(a), Val::String(b)) => Some(a.as_str().cmp(b.as_str())),
+            (Val::Bytes(a), Val::Bytes(b)) => Some(a.cmp(b)),
+            (Val::Timestamp(a), Val::Timestamp(b)) => Some(a.cmp(b)),
+            (Val::Duration(a), Val::Duration(b)) => Some(a.cmp(b)),
+            _ => compare_numbers(self, other),
+        }
+    }
+}
+
+/// Compares int, uint and double by their exact mathematical values.
+fn compare_numbers(a: &Val<'_>, b: &Val<'_>) -> Option<Ordering> {
+    match (a, b) {
+        (Val::Double(a), Val::Double(b)) => a.partial_cmp(b),
+        (Val::Double(a), _) => compare_to_double(integer(b)?, *a).map(Ordering::reverse),
+        (_, Val::Double(b)) => compare_to_double(integer(a)?, *b),
+        _ => Some(integer(a)?.cmp(&integer(b)?)),
+    }
+}
+
+fn integer(value: &Val<'_>) -> Option<i128> {
+    match value {
+        Val::Int(n) => Some(i128::from(*n)),
+        Val::Uint(n) => Some(i128::from(*n)),
+        _ => None,
+    }
+}
+
+/// Compares without rounding `integer` to a double: 2^53 + 1 is not equal to 2^53.
+fn compare_to_double(integer: i128, double: f64) -> Option<Ordering> {
+    if double.is_nan() {
+        return None;
+    }
+    // The cast saturates, and the limits of i128 lie far beyond every int and uint.
+    let whole = double.trunc() as i128;
+    let by_fraction = || 0.0_f64.partial_cmp(&double.fract());
+    match integer.cmp(&whole) {
+        Ordering::Equal => by_fraction(),
+        unequal => Some(unequal),
+    }
+}
+
+struct Walk<'b> {
+    budget: &'b Budget,
+    depth: usize,
+}
+
+impl Walk<'_> {
+    fn charge_bytes(&self, bytes: usize) -> Result<(), CallError> {
+        self.budget.charge(bytes / limits::BYTES_PER_COST_UNIT)
+    }
+
+    fn descend<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, CallError>) -> Result<T, CallError> {
+        if self.depth == limits::COMPUTED_DEPTH {
+            return Err(CallError::invalid(format!(
+                "values nest deeper than {}",
+                limits::COMPUTED_DEPTH
+            )));
+        }
+        self.depth += 1;
+        let result = step(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+fn equal(a: &Val<'_>, b: &Val<'_>, walk: &mut Walk<'_>) -> Result<bool, CallError> {
+    match (a, b) {
+        (Val::Null, Val::Null) => Ok(true),
+        (Val::Bool(a), Val::Bool(b)) => Ok(a == b),
+        (Val::String(a), Val::String(b)) => equal_bytes(a.as_str().as_bytes(), b.as_str().as_bytes(), walk),
+        (Val::Bytes(a), Val::Bytes(b)) => equal_bytes(a, b, walk),
+        (Val::Timestamp(a), Val::Timestamp(b)) => Ok(a == b),
+        (Val::Duration(a), Val::Duration(b)) => Ok(a == b),
+        (Val::Type(a), Val::Type(b)) => Ok(a == b),
+        (Val::List(a), Val::List(b)) => walk.descend(|walk| equal_lists(a, b, walk)),
+        (Val::Map(a), Val::Map(b)) => walk.descend(|walk| equal_maps(a, b, walk)),
+        (Val::Optional(a), Val::Optional(b)) => match (a, b) {
+            (Some(a), Some(b)) => walk.descend(|walk| equal(a, b, walk)),
+            _ => Ok(a.is_none() && b.is_none()),
+        },
+        (Val::Opaque(a), Val::Opaque(b)) => {
+            walk.charge_bytes(a.bytes())?;
+            Ok(a == b)
+        }
+        (Val::Opaque(spiffe), Val::String(text)) | (Val::String(text), Val::Opaque(spiffe)) => {
+            Ok(equal_to_text(spiffe, text.as_str()))
+        }
+        _ => Ok(compare_numbers(a, b) == Some(Ordering::Equal)),
+    }
+}
+
+fn equal_bytes(a: &[u8], b: &[u8], walk: &Walk<'_>) -> Result<bool, CallError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    walk.charge_bytes(a.len())?;
+    Ok(a == b)
+}
+
+fn equal_lists(a: &List<'_>, b: &List<'_>, walk: &mut Walk<'_>) -> Result<bool, CallError> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    for (a, b) in a.iter().zip(b.iter()) {
+        walk.budget.charge(1)?;
+        if !equal(&a, &b, walk)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn equal_maps(a: &MapVal<'_>, b: &MapVal<'_>, walk: &mut Walk<'_>) -> Result<bool, CallError> {
+    if entry_count(a) != entry_count(b) {
+        return Ok(false);
+    }
+    let same = |key: &Val<'_>, value: &Val<'_>, walk: &mut Walk<'_>| match find(b, key, walk)? {
+        Some(other) => equal(value, &other, walk),
+        None => Ok(false),
+    };
+    match a {
+        MapVal::Values(map) => {
+            for (key, value) in map.iter() {
+                if !same(&Val::string(key), &Val::from(value), walk)? {
+                    return Ok(false);
+                }
+            }
+        }
+        MapVal::Owned(entries) => {
+            for (key, value) in entries.iter() {
+                if !same(key, value, walk)? {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+    Ok(true)
+}
+
+fn entry_count(map: &MapVal<'_>) -> usize {
+    match map {
+        MapVal::Values(map) => map.len(),
+        MapVal::Owned(entries) => entries.len(),
+    }
+}
+
+fn find<'r>(map: &MapVal<'r>, key: &Val<'_>, walk: &mut Walk<'_>) -> Result<Option<Val<'r>>, CallError> {
+    match map {
+        MapVal::Values(map) => {
+            walk.budget.charge(1)?;
+            let Val::String(key) = key else { return Ok(None) };
+            Ok(map.get(key.as_str()).map(Val::from))
+        }
+        MapVal::Owned(entries) => {
+            for (candidate, value) in entries.iter() {
+                walk.budget.charge(1)?;
+                if equal(candidate, key, walk)? {
+                    return Ok(Some(value.clone()));
+                }
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// A SPIFFE id or trust domain is equal to its text, so it compares with attributes as it stands.
+fn equal_to_text(opaque: &Opaque, text: &str) -> bool {
+    match opaque {
+        Opaque::SpiffeId { .. } => opaque.text().is_some_and(|id| id == text),
+        Opaque::SpiffeTrustDomain(name) => text.strip_prefix("spiffe://").unwrap_or(text) == name,
+        Opaque::Hierarchy(_) | Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_) => false,
+    }
+}

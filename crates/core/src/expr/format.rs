@@ -1,0 +1,274 @@
+//! `"...".format([...])`: a template with clauses, each filled with the next value of a list.
+//!
+//! `%s` text of any value, `%d` decimal, `%f` and `%e` with `.N` digits after the point (6 by default), `%b`
+//! binary, `%o` octal, `%x` and `%X` hexadecimal, `%%` a percent sign.
+//! Source: the strings extension of CEL, "Format".
+
+use super::functions::{CallCx, CallError};
+use super::val::{List, MapVal, Val};
+use crate::limits;
+
+/// Fills `template` with `values`. Values left over are ignored; a clause without a value is an error.
+pub(crate) fn format(cx: &CallCx<'_>, template: &str, values: &List<'_>) -> Result<String, CallError> {
+    cx.charge_bytes(template.len())?;
+    let mut out = Output {
+        cx,
+        text: String::new(),
+    };
+    let mut rest = template;
+    let mut next = 0;
+    while let Some((literal, clause)) = rest.split_once('%') {
+        out.push(literal)?;
+        if let Some(after) = clause.strip_prefix('%') {
+            out.push("%")?;
+            rest = after;
+            continue;
+        }
+        let (clause, after) = parse_clause(clause)?;
+        let value = values.get(next).ok_or_else(|| {
+            CallError::range(format!(
+                "`format` has no value for clause {} of the template",
+                next + 1
+            ))
+        })?;
+        out.fill(clause, &value)?;
+        next += 1;
+        rest = after;
+    }
+    out.push(rest)?;
+    Ok(out.text)
+}
+
+#[derive(Clone, Copy)]
+struct Clause {
+    verb: char,
+    precision: usize,
+}
+
+/// Reads a clause after its `%`; returns what follows it.
+fn parse_clause(text: &str) -> Result<(Clause, &str), CallError> {
+    let (precision, text) = match text.strip_prefix('.') {
+        None => (6, text),
+        Some(digits) => {
+            let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+            let (number, rest) = digits.split_at_checked(end).unwrap_or_default();
+            let too_many = || {
+                CallError::invalid(format!(
+                    "a precision in `format` is a number up to {}, not `{}`",
+                    limits::FORMAT_PRECISION,
+                    number.chars().take(20).collect::<String>()
+                ))
+            };
+            let precision = number
+                .parse()
+                .ok()
+                .filter(|n| *n <= limits::FORMAT_PRECISION)
+                .ok_or_else(too_many)?;
+            (precision, rest)
+        }
+    };
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(verb @ ('s' | 'd' | 'f' | 'e' | 'b' | 'o' | 'x' | 'X')) => {
+            Ok((Clause { verb, precision }, chars.as_str()))
+        }
+        Some(other) => Err(CallError::invalid(format!(
+            "`%{other}` is no clause of `format`: use %s, %d, %f, %e, %b, %o, %x or %X"
+        ))),
+        None => Err(CallError::invalid(
+            "the template of `format` ends inside a clause",
+        )),
+    }
+}
+
+/// The text so far, paid for as it grows.
+struct Output<'a, 'c> {
+    cx: &'a CallCx<'c>,
+    text: String,
+}
+
+impl Output<'_, '_> {
+    fn push(&mut self, text: &str) -> Result<(), CallError> {
+        self.cx.charge_bytes(text.len())?;
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    fn fill(&mut self, clause: Clause, value: &Val<'_>) -> Result<(), CallError> {
+        match clause.verb {
+            's' => self.push_value(value, 0),
+            'd' => self.push(&decimal(value)?),
+            'f' => self.push(&fixed(value, clause.precision)?),
+            'e' => self.push(&scientific(value, clause.precision)?),
+            'b' => self.push(&binary(value)?),
+            'o' => self.push(&octal(value)?),
+            _ => self.push_hex(value, clause.verb == 'X'),
+        }
+    }
+
+    fn push_value(&mut self, value: &Val<'_>, depth: usize) -> Result<(), CallError> {
+        if depth == limits::COMPUTED_DEPTH {
+            return Err(CallError::invalid(format!(
+                "values nest deeper than {}",
+                limits::COMPUTED_DEPTH
+            )));
+        }
+        self.cx.charge(1)?;
+        match value {
+            Val::Null => self.push("null"),
+            Val::Bool(b) => self.push(if *b { "true" } else { "false" }),
+            Val::Int(_) | Val::Uint(_) | Val::Double(_) => self.push(&decimal(value)?),
+            Val::String(text) => self.push(text.as_str()),
+            Val::Bytes(bytes) => self.push(&String::from_utf8_lossy(bytes)),
+            Val::Timestamp(at) => self.push(&at.to_string()),
+            Val::Duration(span) => self.push(&format!("{}s", span.as_secs_f64())),
+            Val::Type(name) => self.push(name),
+            Val::List(items) => self.push_list(items, depth),
+            Val::Map(map) => self.push_map(map, depth),
+            Val::Optional(_) | Val::Opaque(_) => Err(takes(
+                "%s",
+                "a bool, number, string, bytes, list, map, timestamp, duration, type or null",
+            )),
+        }
+    }
+
+    fn push_list(&mut self, items: &List<'_>, depth: usize) -> Result<(), CallError> {
+        self.push("[")?;
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.push(", ")?;
+            }
+            self.push_value(&item, depth + 1)?;
+        }
+        self.push("]")
+    }
+
+    /// Entries are sorted by the text of their keys, so the order of a map is never visible.
+    fn push_map(&mut self, map: &MapVal<'_>, depth: usize) -> Result<(), CallError> {
+        let mut entries = Vec::new();
+        match map {
+            MapVal::Values(map) => {
+                for (key, value) in map.iter() {
+                    entries.push((key.to_owned(), self.text_of(&Val::from(value), depth + 1)?));
+                }
+            }
+            MapVal::Owned(pairs) => {
+                for (key, value) in pairs.iter() {
+                    entries.push((self.text_of(key, depth + 1)?, self.text_of(value, depth + 1)?));
+                }
+            }
+        }
+        entries.sort();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect();
+        self.push("{")?;
+        self.push(&entries.join(", "))?;
+        self.push("}")
+    }
+
+    fn text_of(&self, value: &Val<'_>, depth: usize) -> Result<String, CallError> {
+        let mut out = Output {
+            cx: self.cx,
+            text: String::new(),
+        };
+        out.push_value(value, depth)?;
+        Ok(out.text)
+    }
+
+    fn push_hex(&mut self, value: &Val<'_>, upper: bool) -> Result<(), CallError> {
+        let lower = match value {
+            Val::Int(n) => signed(*n, format!("{:x}", n.unsigned_abs())),
+            Val::Uint(n) => format!("{n:x}"),
+            Val::String(text) => self.hex_of(text.as_str().as_bytes())?,
+            Val::Bytes(bytes) => self.hex_of(bytes)?,
+            _ => return Err(takes("%x", "an int, uint, string or bytes")),
+        };
+        if upper {
+            self.push(&lower.to_ascii_uppercase())
+        } else {
+            self.push(&lower)
+        }
+    }
+
+    fn hex_of(&self, bytes: &[u8]) -> Result<String, CallError> {
+        self.cx.charge_bytes(bytes.len().saturating_mul(2))?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+fn decimal(value: &Val<'_>) -> Result<String, CallError> {
+    match value {
+        Val::Int(n) => Ok(n.to_string()),
+        Val::Uint(n) => Ok(n.to_string()),
+        Val::Double(n) => Ok(not_finite(*n).map_or_else(|| n.to_string(), str::to_owned)),
+        _ => Err(takes("%d", "an int, uint or double")),
+    }
+}
+
+fn fixed(value: &Val<'_>, precision: usize) -> Result<String, CallError> {
+    let number = double(value).ok_or_else(|| takes("%f", "a double, int or uint"))?;
+    Ok(not_finite(number).map_or_else(|| format!("{number:.precision$}"), str::to_owned))
+}
+
+/// The exponent has a sign and at least two digits.
+fn scientific(value: &Val<'_>, precision: usize) -> Result<String, CallError> {
+    let number = double(value).ok_or_else(|| takes("%e", "a double, int or uint"))?;
+    if let Some(name) = not_finite(number) {
+        return Ok(name.to_owned());
+    }
+    let text = format!("{number:.precision$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = exponent
+        .strip_prefix('-')
+        .map_or(('+', exponent), |digits| ('-', digits));
+    Ok(format!("{mantissa}e{sign}{digits:0>2}"))
+}
+
+fn binary(value: &Val<'_>) -> Result<String, CallError> {
+    match value {
+        Val::Bool(b) => Ok(u8::from(*b).to_string()),
+        Val::Int(n) => Ok(signed(*n, format!("{:b}", n.unsigned_abs()))),
+        Val::Uint(n) => Ok(format!("{n:b}")),
+        _ => Err(takes("%b", "an int, uint or bool")),
+    }
+}
+
+fn octal(value: &Val<'_>) -> Result<String, CallError> {
+    match value {
+        Val::Int(n) => Ok(signed(*n, format!("{:o}", n.unsigned_abs()))),
+        Val::Uint(n) => Ok(format!("{n:o}")),
+        _ => Err(takes("%o", "an int or uint")),
+    }
+}
+
+fn double(value: &Val<'_>) -> Option<f64> {
+    match value {
+        Val::Double(n) => Some(*n),
+        Val::Int(n) => Some(*n as f64),
+        Val::Uint(n) => Some(*n as f64),
+        _ => None,
+    }
+}
+
+fn not_finite(number: f64) -> Option<&'static str> {
+    match number {
+        n if n.is_nan() => Some("NaN"),
+        f64::INFINITY => Some("Infinity"),
+        f64::NEG_INFINITY => Some("-Infinity"),
+        _ => None,
+    }
+}
+
+fn signed(number: i64, magnitude: String) -> String {
+    if number < 0 {
+        format!("-{magnitude}")
+    } else {
+        magnitude
+    }
+}
+
+fn takes(clause: &str, types: &str) -> CallError {
+    CallError::invalid(format!("`{clause}` in `format` takes {types}"))
+}

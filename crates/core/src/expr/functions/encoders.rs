@@ -1,0 +1,200 @@
+//! Encodings: `base64.encode`, `base64.decode`, `json.encode`.
+//!
+//! Source: the encoders extension of CEL. Base64 is the standard alphabet of RFC 4648 §4.
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::{List, MapVal, Val};
+use crate::limits;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "base64.decode",
+        overloads: &[Overload::function(&[Ty::String], Ty::Bytes)],
+        call: base64_decode,
+    },
+    Function {
+        name: "base64.encode",
+        overloads: &[Overload::function(&[Ty::Bytes], Ty::String)],
+        call: base64_encode,
+    },
+    Function {
+        name: "json.encode",
+        overloads: &[Overload::function(&[Ty::Dyn], Ty::String)],
+        call: json_encode,
+    },
+];
+
+/// Padding may be left out.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+fn base64_encode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::Bytes(bytes)] = args else {
+        return Err(CallError::no_overload());
+    };
+    cx.charge_bytes(bytes.len().saturating_mul(2))?;
+    Ok(Val::string(&STANDARD.encode(bytes)))
+}
+
+fn base64_decode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(text)] = args else {
+        return Err(CallError::no_overload());
+    };
+    cx.charge_bytes(text.as_str().len())?;
+    match LENIENT.decode(text.as_str()) {
+        Ok(bytes) => Ok(Val::Bytes(bytes.into())),
+        Err(_) => Err(CallError::invalid(
+            "`base64.decode` takes text in the standard base64 alphabet",
+        )),
+    }
+}
+
+/// Compact JSON with the keys of maps in order.
+fn json_encode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [value] = args else {
+        return Err(CallError::no_overload());
+    };
+    let mut writer = JsonWriter {
+        cx,
+        text: String::new(),
+    };
+    writer.value(value, 0)?;
+    Ok(Val::string(&writer.text))
+}
+
+struct JsonWriter<'a, 'c> {
+    cx: &'a CallCx<'c>,
+    text: String,
+}
+
+impl JsonWriter<'_, '_> {
+    fn value(&mut self, value: &Val<'_>, depth: usize) -> Result<(), CallError> {
+        if depth == limits::COMPUTED_DEPTH {
+            return Err(CallError::invalid(format!(
+                "values nest deeper than {}",
+                limits::COMPUTED_DEPTH
+            )));
+        }
+        self.cx.charge(1)?;
+        match value {
+            Val::Null => self.text.push_str("null"),
+            Val::Bool(b) => self.text.push_str(if *b { "true" } else { "false" }),
+            Val::Int(n) => self.integer(i128::from(*n)),
+            Val::Uint(n) => self.integer(i128::from(*n)),
+            Val::Double(n) => self.double(*n),
+            Val::String(text) => self.string(text.as_str())?,
+            Val::Bytes(bytes) => {
+                self.cx.charge_bytes(bytes.len())?;
+                self.string(&STANDARD.encode(bytes))?;
+            }
+            Val::List(items) => self.list(items, depth)?,
+            Val::Map(map) => self.map(map, depth)?,
+            Val::Timestamp(at) => self.string(&at.to_string())?,
+            Val::Duration(span) => self.string(&format!("{}s", span.as_secs_f64()))?,
+            Val::Optional(Some(inner)) => self.value(inner, depth + 1)?,
+            Val::Optional(None) | Val::Type(_) | Val::Opaque(_) => {
+                return Err(CallError::invalid(
+                    "`json.encode` takes values that have a JSON form",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers that a double cannot hold become strings, as in the JSON form of Protocol Buffers.
+    fn integer(&mut self, number: i128) {
+        const EXACT: i128 = 1 << 53;
+        if (-EXACT..=EXACT).contains(&number) {
+            self.text.push_str(&number.to_string());
+        } else {
+            self.text.push_str(&format!("\"{number}\""));
+        }
+    }
+
+    fn double(&mut self, number: f64) {
+        if number.is_finite() {
+            let whole = number.trunc() == number && number.abs() < 1e21;
+            self.text.push_str(&if whole {
+                format!("{number:.0}")
+            } else {
+                format!("{number:?}")
+            });
+        } else {
+            let name = if number.is_nan() { "NaN" } else { "Infinity" };
+            let sign = if number < 0.0 { "-" } else { "" };
+            self.text.push_str(&format!("\"{sign}{name}\""));
+        }
+    }
+
+    fn string(&mut self, text: &str) -> Result<(), CallError> {
+        self.cx.charge_bytes(text.len())?;
+        let quoted = serde_json::to_string(text)
+            .map_err(|_| CallError::invalid("`json.encode` takes values that have a JSON form"))?;
+        self.text.push_str(&quoted);
+        Ok(())
+    }
+
+    fn list(&mut self, items: &List<'_>, depth: usize) -> Result<(), CallError> {
+        self.text.push('[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
+            }
+            self.value(&item, depth + 1)?;
+        }
+        self.text.push(']');
+        Ok(())
+    }
+
+    fn map(&mut self, map: &MapVal<'_>, depth: usize) -> Result<(), CallError> {
+        self.text.push('{');
+        for (index, (key, value)) in sorted_entries(self.cx, map)?.iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
+            }
+            self.string(key)?;
+            self.text.push(':');
+            self.value(value, depth + 1)?;
+        }
+        self.text.push('}');
+        Ok(())
+    }
+}
+
+/// The entries by key, so the order of a map is never visible; keys become strings as JSON wants them.
+fn sorted_entries<'r>(cx: &CallCx<'_>, map: &MapVal<'r>) -> Result<Vec<(String, Val<'r>)>, CallError> {
+    let mut entries = Vec::new();
+    match map {
+        MapVal::Values(map) => {
+            cx.charge(map.len())?;
+            entries.extend(map.iter().map(|(key, value)| (key.to_owned(), Val::from(value))));
+        }
+        MapVal::Owned(pairs) => {
+            cx.charge(pairs.len())?;
+            for (key, value) in pairs.iter() {
+                entries.push((key_text(cx, key)?, value.clone()));
+            }
+        }
+    }
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(entries)
+}
+
+fn key_text(cx: &CallCx<'_>, key: &Val<'_>) -> Result<String, CallError> {
+    match key {
+        Val::String(text) => {
+            cx.charge_bytes(text.as_str().len())?;
+            Ok(text.as_str().to_owned())
+        }
+        Val::Bool(b) => Ok(b.to_string()),
+        Val::Int(n) => Ok(n.to_string()),
+        Val::Uint(n) => Ok(n.to_string()),
+        _ => Err(CallError::invalid("a key of this type has no JSON form")),
+    }
+}

@@ -1,0 +1,314 @@
+//! `math.*`: extremes, rounding, classes of doubles, bits.
+//!
+//! Source: the math extension of CEL.
+
+use std::cmp::Ordering;
+
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::Val;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "math.abs",
+        overloads: SAME_NUMBER,
+        call: abs,
+    },
+    Function {
+        name: "math.bitAnd",
+        overloads: TWO_INTEGERS,
+        call: bit_and,
+    },
+    Function {
+        name: "math.bitNot",
+        overloads: ONE_INTEGER,
+        call: bit_not,
+    },
+    Function {
+        name: "math.bitOr",
+        overloads: TWO_INTEGERS,
+        call: bit_or,
+    },
+    Function {
+        name: "math.bitShiftLeft",
+        overloads: SHIFT,
+        call: bit_shift_left,
+    },
+    Function {
+        name: "math.bitShiftRight",
+        overloads: SHIFT,
+        call: bit_shift_right,
+    },
+    Function {
+        name: "math.bitXor",
+        overloads: TWO_INTEGERS,
+        call: bit_xor,
+    },
+    Function {
+        name: "math.ceil",
+        overloads: ROUNDING,
+        call: ceil,
+    },
+    Function {
+        name: "math.floor",
+        overloads: ROUNDING,
+        call: floor,
+    },
+    Function {
+        name: "math.greatest",
+        overloads: EXTREME,
+        call: greatest,
+    },
+    Function {
+        name: "math.isFinite",
+        overloads: DOUBLE_CLASS,
+        call: is_finite,
+    },
+    Function {
+        name: "math.isInf",
+        overloads: DOUBLE_CLASS,
+        call: is_inf,
+    },
+    Function {
+        name: "math.isNaN",
+        overloads: DOUBLE_CLASS,
+        call: is_nan,
+    },
+    Function {
+        name: "math.least",
+        overloads: EXTREME,
+        call: least,
+    },
+    Function {
+        name: "math.round",
+        overloads: ROUNDING,
+        call: round,
+    },
+    Function {
+        name: "math.sign",
+        overloads: SAME_NUMBER,
+        call: sign,
+    },
+    Function {
+        name: "math.sqrt",
+        overloads: SQUARE_ROOT,
+        call: sqrt,
+    },
+    Function {
+        name: "math.trunc",
+        overloads: ROUNDING,
+        call: trunc,
+    },
+];
+
+const SAME_NUMBER: &[Overload] = &[
+    Overload::function(&[Ty::Double], Ty::Double),
+    Overload::function(&[Ty::Int], Ty::Int),
+    Overload::function(&[Ty::Uint], Ty::Uint),
+];
+
+const ONE_INTEGER: &[Overload] = &[
+    Overload::function(&[Ty::Int], Ty::Int),
+    Overload::function(&[Ty::Uint], Ty::Uint),
+];
+
+const TWO_INTEGERS: &[Overload] = &[
+    Overload::function(&[Ty::Int, Ty::Int], Ty::Int),
+    Overload::function(&[Ty::Uint, Ty::Uint], Ty::Uint),
+];
+
+const SHIFT: &[Overload] = &[
+    Overload::function(&[Ty::Int, Ty::Int], Ty::Int),
+    Overload::function(&[Ty::Uint, Ty::Int], Ty::Uint),
+];
+
+const ROUNDING: &[Overload] = &[Overload::function(&[Ty::Double], Ty::Double)];
+
+const DOUBLE_CLASS: &[Overload] = &[Overload::function(&[Ty::Double], Ty::Bool)];
+
+const SQUARE_ROOT: &[Overload] = &[
+    Overload::function(&[Ty::Double], Ty::Double),
+    Overload::function(&[Ty::Int], Ty::Double),
+    Overload::function(&[Ty::Uint], Ty::Double),
+];
+
+/// Numbers of one type keep it; mixed types and lists of them are decided at run time.
+const EXTREME: &[Overload] = &[
+    Overload::variadic(&[Ty::Int], Ty::Int),
+    Overload::variadic(&[Ty::Uint], Ty::Uint),
+    Overload::variadic(&[Ty::Double], Ty::Double),
+    Overload::function(&[Ty::List(&Ty::Int)], Ty::Int),
+    Overload::function(&[Ty::List(&Ty::Uint)], Ty::Uint),
+    Overload::function(&[Ty::List(&Ty::Double)], Ty::Double),
+    Overload::function(&[Ty::List(&Ty::Dyn)], Ty::Dyn),
+    Overload::variadic(&[Ty::Dyn], Ty::Dyn),
+];
+
+fn greatest<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    extreme(cx, args, Ordering::Greater)
+}
+
+fn least<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    extreme(cx, args, Ordering::Less)
+}
+
+/// The number that compares as `wanted` to all others, of equal ones the first.
+fn extreme<'r>(cx: &CallCx<'_>, args: &[Val<'r>], wanted: Ordering) -> Outcome<'r> {
+    let listed: Vec<Val<'r>>;
+    let numbers = match args {
+        [Val::List(list)] => {
+            cx.charge(list.len())?;
+            listed = list.iter().collect();
+            &listed
+        }
+        numbers => numbers,
+    };
+    if numbers.is_empty() {
+        return Err(CallError::invalid(
+            "the list is empty: it has no greatest or least number",
+        ));
+    }
+    let mut best: Option<&Val<'r>> = None;
+    for number in numbers {
+        if !matches!(number, Val::Int(_) | Val::Uint(_) | Val::Double(_)) {
+            return Err(CallError::no_overload());
+        }
+        if best.is_none_or(|best| number.compare(best) == Some(wanted)) {
+            best = Some(number);
+        }
+    }
+    best.cloned().ok_or_else(CallError::no_overload)
+}
+
+fn abs<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(n)] => n.checked_abs().map(Val::Int).ok_or_else(|| overflow("abs")),
+        [Val::Uint(n)] => Ok(Val::Uint(*n)),
+        [Val::Double(n)] => Ok(Val::Double(n.abs())),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn sign<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(n)] => Ok(Val::Int(n.signum())),
+        [Val::Uint(n)] => Ok(Val::Uint((*n).min(1))),
+        // Unlike `signum`, zero stays zero.
+        [Val::Double(n)] if *n == 0.0 => Ok(Val::Double(0.0)),
+        [Val::Double(n)] => Ok(Val::Double(n.signum())),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn sqrt<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(n)] => Ok(Val::Double((*n as f64).sqrt())),
+        [Val::Uint(n)] => Ok(Val::Double((*n as f64).sqrt())),
+        [Val::Double(n)] => Ok(Val::Double(n.sqrt())),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn ceil<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Double(n.ceil()))
+}
+
+fn floor<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Double(n.floor()))
+}
+
+/// To the nearest whole number, halves away from zero.
+fn round<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Double(n.round()))
+}
+
+fn trunc<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Double(n.trunc()))
+}
+
+fn is_finite<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Bool(n.is_finite()))
+}
+
+fn is_inf<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Bool(n.is_infinite()))
+}
+
+fn is_nan<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    double(args).map(|n| Val::Bool(n.is_nan()))
+}
+
+fn double(args: &[Val<'_>]) -> Result<f64, CallError> {
+    let [Val::Double(n)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(*n)
+}
+
+fn bit_and<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(a), Val::Int(b)] => Ok(Val::Int(a & b)),
+        [Val::Uint(a), Val::Uint(b)] => Ok(Val::Uint(a & b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn bit_or<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(a), Val::Int(b)] => Ok(Val::Int(a | b)),
+        [Val::Uint(a), Val::Uint(b)] => Ok(Val::Uint(a | b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn bit_xor<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(a), Val::Int(b)] => Ok(Val::Int(a ^ b)),
+        [Val::Uint(a), Val::Uint(b)] => Ok(Val::Uint(a ^ b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn bit_not<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(n)] => Ok(Val::Int(!n)),
+        [Val::Uint(n)] => Ok(Val::Uint(!n)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+/// Shifting by 64 or more leaves zero.
+fn bit_shift_left<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(n), Val::Int(by)] => Ok(Val::Int(n.checked_shl(distance(*by)?).unwrap_or(0))),
+        [Val::Uint(n), Val::Int(by)] => Ok(Val::Uint(n.checked_shl(distance(*by)?).unwrap_or(0))),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+/// Fills with zeros from the left, also for negative numbers: `math.bitShiftRight(-1024, 3)` is
+/// `2305843009213693824`.
+fn bit_shift_right<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::Int(n), Val::Int(by)] => Ok(Val::Int(
+            n.cast_unsigned()
+                .checked_shr(distance(*by)?)
+                .unwrap_or(0)
+                .cast_signed(),
+        )),
+        [Val::Uint(n), Val::Int(by)] => Ok(Val::Uint(n.checked_shr(distance(*by)?).unwrap_or(0))),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn distance(by: i64) -> Result<u32, CallError> {
+    if by < 0 {
+        return Err(CallError::invalid(format!(
+            "negative offset: a shift by {by} is not possible"
+        )));
+    }
+    Ok(u32::try_from(by).unwrap_or(u32::MAX))
+}
+
+fn overflow(function: &str) -> CallError {
+    CallError::range(format!("integer overflow in `math.{function}`"))
+}

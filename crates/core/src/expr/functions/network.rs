@@ -1,0 +1,343 @@
+//! IP addresses and CIDR ranges: `ip`, `cidr` and their methods, and the peer's `inIPAddrRange`.
+//!
+//! Addresses with a zone and IPv4 addresses mapped into IPv6 are refused, except by `inIPAddrRange`.
+//! Source: the network extension of CEL.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::opaque::{CIDR, IP};
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::{Opaque, Val};
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "cidr",
+        overloads: &[Overload::function(&[Ty::String], CIDR)],
+        call: cidr,
+    },
+    Function {
+        name: "containsCIDR",
+        overloads: &[
+            Overload::method(&[CIDR, CIDR], Ty::Bool),
+            Overload::method(&[CIDR, Ty::String], Ty::Bool),
+        ],
+        call: contains_cidr,
+    },
+    Function {
+        name: "containsIP",
+        overloads: &[
+            Overload::method(&[CIDR, IP], Ty::Bool),
+            Overload::method(&[CIDR, Ty::String], Ty::Bool),
+        ],
+        call: contains_ip,
+    },
+    Function {
+        name: "family",
+        overloads: &[Overload::method(&[IP], Ty::Int)],
+        call: family,
+    },
+    Function {
+        name: "inIPAddrRange",
+        overloads: &[Overload::method(&[Ty::String, Ty::String], Ty::Bool)],
+        call: in_ip_addr_range,
+    },
+    Function {
+        name: "ip",
+        overloads: &[
+            Overload::function(&[Ty::String], IP),
+            Overload::method(&[CIDR], IP),
+        ],
+        call: ip,
+    },
+    Function {
+        name: "ip.isCanonical",
+        overloads: &[Overload::function(&[Ty::String], Ty::Bool)],
+        call: is_canonical,
+    },
+    Function {
+        name: "isCIDR",
+        overloads: &[Overload::function(&[Ty::String], Ty::Bool)],
+        call: is_cidr,
+    },
+    Function {
+        name: "isGlobalUnicast",
+        overloads: IP_CLASS,
+        call: is_global_unicast,
+    },
+    Function {
+        name: "isIP",
+        overloads: &[Overload::function(&[Ty::String], Ty::Bool)],
+        call: is_ip,
+    },
+    Function {
+        name: "isLinkLocalMulticast",
+        overloads: IP_CLASS,
+        call: is_link_local_multicast,
+    },
+    Function {
+        name: "isLinkLocalUnicast",
+        overloads: IP_CLASS,
+        call: is_link_local_unicast,
+    },
+    Function {
+        name: "isLoopback",
+        overloads: IP_CLASS,
+        call: is_loopback,
+    },
+    Function {
+        name: "isMask",
+        overloads: &[Overload::method(&[CIDR], Ty::Bool)],
+        call: is_mask,
+    },
+    Function {
+        name: "isUnspecified",
+        overloads: IP_CLASS,
+        call: is_unspecified,
+    },
+    Function {
+        name: "masked",
+        overloads: &[Overload::method(&[CIDR], CIDR)],
+        call: masked,
+    },
+    Function {
+        name: "prefixLength",
+        overloads: &[Overload::method(&[CIDR], Ty::Int)],
+        call: prefix_length,
+    },
+];
+
+const IP_CLASS: &[Overload] = &[Overload::method(&[IP], Ty::Bool)];
+
+/// `ip(text)`, or `range.ip()`: the address of the range as written.
+fn ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    match args {
+        [Val::String(text)] => parse_ip(text.as_str()).map(ip_val),
+        [Val::Opaque(opaque)] => match **opaque {
+            Opaque::Cidr(ip, _) => Ok(ip_val(ip)),
+            _ => Err(CallError::no_overload()),
+        },
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    parse_cidr(only_text(args)?).map(cidr_val)
+}
+
+fn is_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Bool(parse_ip(only_text(args)?).is_ok()))
+}
+
+fn is_cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Bool(parse_cidr(only_text(args)?).is_ok()))
+}
+
+/// Whether the text is the canonical form of its address (RFC 5952).
+fn is_canonical<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let text = only_text(args)?;
+    Ok(Val::Bool(parse_ip(text)?.to_string() == text))
+}
+
+fn family<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Int(if only_ip(args)?.is_ipv4() { 4 } else { 6 }))
+}
+
+fn is_loopback<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Bool(only_ip(args)?.is_loopback()))
+}
+
+fn is_unspecified<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Bool(only_ip(args)?.is_unspecified()))
+}
+
+fn is_link_local_unicast<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Bool(link_local_unicast(only_ip(args)?)))
+}
+
+fn is_link_local_multicast<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Bool(match only_ip(args)? {
+        IpAddr::V4(ip) => matches!(ip.octets(), [224, 0, 0, _]),
+        // FF02::/16 and, as in the peer, the same scope with any flags.
+        IpAddr::V6(ip) => matches!(ip.octets(), [0xff, flags_and_scope, ..] if flags_and_scope & 0x0f == 2),
+    }))
+}
+
+/// Unicast that may leave the link; private ranges count.
+fn is_global_unicast<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let ip = only_ip(args)?;
+    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    let special = ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || link_local_unicast(ip);
+    Ok(Val::Bool(!broadcast && !special))
+}
+
+fn link_local_unicast(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+fn contains_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [range, ip] = args else {
+        return Err(CallError::no_overload());
+    };
+    let range = only_cidr(std::slice::from_ref(range))?;
+    let ip = match ip {
+        Val::String(text) => parse_ip(text.as_str())?,
+        other => only_ip(std::slice::from_ref(other))?,
+    };
+    Ok(Val::Bool(contains(range, ip)))
+}
+
+fn contains_cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [range, inner] = args else {
+        return Err(CallError::no_overload());
+    };
+    let range = only_cidr(std::slice::from_ref(range))?;
+    let inner = match inner {
+        Val::String(text) => parse_cidr(text.as_str())?,
+        other => only_cidr(std::slice::from_ref(other))?,
+    };
+    Ok(Val::Bool(range.1 <= inner.1 && contains(range, inner.0)))
+}
+
+/// Whether the address of the range has no bit set behind the prefix.
+fn is_mask<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let (ip, prefix) = only_cidr(args)?;
+    Ok(Val::Bool(mask(ip, prefix) == ip))
+}
+
+fn masked<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let (ip, prefix) = only_cidr(args)?;
+    Ok(cidr_val((mask(ip, prefix), prefix)))
+}
+
+fn prefix_length<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    Ok(Val::Int(i64::from(only_cidr(args)?.1)))
+}
+
+/// An IPv4 address in its mapped IPv6 form is the IPv4 address here, so `::ffff:10.1.2.3` is in `10.0.0.0/8`.
+fn in_ip_addr_range<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(ip), Val::String(range)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let address = ip
+        .as_str()
+        .parse::<IpAddr>()
+        .map_err(|_| not_an_ip(ip.as_str()))?;
+    let (network, prefix) = split_cidr(range.as_str()).ok_or_else(|| not_a_cidr(range.as_str()))?;
+    let (network, prefix) = match unmapped(network) {
+        v4 @ IpAddr::V4(_) if network.is_ipv6() && prefix >= 96 => (v4, prefix - 96),
+        _ => (network, prefix),
+    };
+    Ok(Val::Bool(contains((network, prefix), unmapped(address))))
+}
+
+fn unmapped(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        IpAddr::V4(_) => ip,
+    }
+}
+
+fn parse_ip(text: &str) -> Result<IpAddr, CallError> {
+    let ip = text.parse::<IpAddr>().map_err(|_| not_an_ip(text))?;
+    refuse_mapped(ip)
+}
+
+fn parse_cidr(text: &str) -> Result<(IpAddr, u8), CallError> {
+    let (ip, prefix) = split_cidr(text).ok_or_else(|| not_a_cidr(text))?;
+    Ok((refuse_mapped(ip)?, prefix))
+}
+
+/// Address and prefix length of `address/length`; the length has no sign and no leading zero.
+fn split_cidr(text: &str) -> Option<(IpAddr, u8)> {
+    let (ip, length) = text.split_once('/')?;
+    let ip: IpAddr = ip.parse().ok()?;
+    let digits_only = length.bytes().all(|b| b.is_ascii_digit());
+    if !digits_only || (length.len() > 1 && length.starts_with('0')) {
+        return None;
+    }
+    let prefix = length.parse().ok()?;
+    (prefix <= width(ip)).then_some((ip, prefix))
+}
+
+fn refuse_mapped(ip: IpAddr) -> Result<IpAddr, CallError> {
+    if matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some()) {
+        return Err(CallError::invalid(format!(
+            "`{ip}` is an IPv4 address mapped into IPv6: write it as IPv4"
+        )));
+    }
+    Ok(ip)
+}
+
+fn contains((network, prefix): (IpAddr, u8), ip: IpAddr) -> bool {
+    network.is_ipv4() == ip.is_ipv4() && mask(network, prefix) == mask(ip, prefix)
+}
+
+/// The address with the bits behind the prefix cleared.
+fn mask(ip: IpAddr, prefix: u8) -> IpAddr {
+    let cleared = u32::from(width(ip).saturating_sub(prefix));
+    match ip {
+        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & u32::MAX.checked_shl(cleared).unwrap_or(0)).into()),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(
+            v6.to_bits() & u128::MAX.checked_shl(cleared).unwrap_or(0),
+        )),
+    }
+}
+
+fn width(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
+}
+
+fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
+    let [Val::String(text)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(text.as_str())
+}
+
+fn only_ip(args: &[Val<'_>]) -> Result<IpAddr, CallError> {
+    match args {
+        [Val::Opaque(opaque)] => match **opaque {
+            Opaque::Ip(ip) => Ok(ip),
+            _ => Err(CallError::no_overload()),
+        },
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn only_cidr(args: &[Val<'_>]) -> Result<(IpAddr, u8), CallError> {
+    match args {
+        [Val::Opaque(opaque)] => match **opaque {
+            Opaque::Cidr(ip, prefix) => Ok((ip, prefix)),
+            _ => Err(CallError::no_overload()),
+        },
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn ip_val<'r>(ip: IpAddr) -> Val<'r> {
+    Val::Opaque(Arc::new(Opaque::Ip(ip)))
+}
+
+fn cidr_val<'r>((ip, prefix): (IpAddr, u8)) -> Val<'r> {
+    Val::Opaque(Arc::new(Opaque::Cidr(ip, prefix)))
+}
+
+fn not_an_ip(text: &str) -> CallError {
+    CallError::invalid(format!("`{}` is not an IP address", shortened(text)))
+}
+
+fn not_a_cidr(text: &str) -> CallError {
+    CallError::invalid(format!(
+        "`{}` is not a CIDR range such as `10.0.0.0/8`",
+        shortened(text)
+    ))
+}
+
+/// Hostile text stays out of messages beyond a readable length.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}

@@ -1,0 +1,191 @@
+//! File paths of Unix and Windows, as text: nothing is looked up on a disk.
+//!
+//! A path with a backslash, a drive (`C:`) or a share (`\\host\share`) is a Windows path.
+//! Source: the peer's path functions, which follow Go's `path/filepath`.
+
+mod form;
+mod glob;
+
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::Val;
+use form::Path;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "basePath",
+        overloads: TEXT_TO_TEXT,
+        call: base_path,
+    },
+    Function {
+        name: "dirPath",
+        overloads: TEXT_TO_TEXT,
+        call: dir_path,
+    },
+    Function {
+        name: "extPath",
+        overloads: TEXT_TO_TEXT,
+        call: ext_path,
+    },
+    Function {
+        name: "joinPath",
+        overloads: &[Overload::function(&[Ty::List(&Ty::String)], Ty::String)],
+        call: join_path,
+    },
+    Function {
+        name: "pathHasPrefix",
+        overloads: TWO_TEXTS_TO_BOOL,
+        call: path_has_prefix,
+    },
+    Function {
+        name: "pathMatch",
+        overloads: TWO_TEXTS_TO_BOOL,
+        call: path_match,
+    },
+    Function {
+        name: "pathMatchAnyOf",
+        overloads: &[
+            Overload::function(&[Ty::String, Ty::List(&Ty::String)], Ty::Bool),
+            Overload::method(&[Ty::String, Ty::List(&Ty::String)], Ty::Bool),
+        ],
+        call: path_match_any_of,
+    },
+    Function {
+        name: "relPath",
+        overloads: &[Overload::function(&[Ty::String, Ty::String], Ty::String)],
+        call: rel_path,
+    },
+    Function {
+        name: "volumeName",
+        overloads: TEXT_TO_TEXT,
+        call: volume_name,
+    },
+];
+
+const TEXT_TO_TEXT: &[Overload] = &[Overload::function(&[Ty::String], Ty::String)];
+
+const TWO_TEXTS_TO_BOOL: &[Overload] = &[
+    Overload::function(&[Ty::String, Ty::String], Ty::Bool),
+    Overload::method(&[Ty::String, Ty::String], Ty::Bool),
+];
+
+/// The last element.
+fn base_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let path = parse(cx, only_text(args)?)?;
+    Ok(Val::string(path.base()))
+}
+
+/// All but the last element.
+fn dir_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let path = parse(cx, only_text(args)?)?;
+    Ok(Val::string(&path.dir()))
+}
+
+/// The extension with its dot, or nothing.
+fn ext_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let path = parse(cx, only_text(args)?)?;
+    let base = path.value.rsplit('/').next().unwrap_or_default();
+    Ok(Val::string(
+        base.rfind('.')
+            .and_then(|dot| base.get(dot..))
+            .unwrap_or_default(),
+    ))
+}
+
+/// The drive or share of a Windows path, or nothing.
+fn volume_name<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let text = only_text(args)?;
+    cx.charge_bytes(text.len())?;
+    Ok(Val::string(form::volume(text)))
+}
+
+/// All elements below the first; the form of the first is the form of the result.
+fn join_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::List(list)] = args else {
+        return Err(CallError::no_overload());
+    };
+    cx.charge(list.len())?;
+    let mut elements = Vec::new();
+    for item in list.iter() {
+        let Val::String(element) = &item else {
+            return Err(CallError::no_overload());
+        };
+        cx.charge_bytes(element.as_str().len())?;
+        elements.push(element.as_str().to_owned());
+    }
+    match elements.as_slice() {
+        [] => Ok(Val::string("")),
+        [only] => Ok(Val::string(only)),
+        [first, rest @ ..] => Ok(Val::string(&Path::parse(first).join(rest).text())),
+    }
+}
+
+/// The way from the base to the target.
+fn rel_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(base), Val::String(target)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let base = parse(cx, base.as_str())?;
+    let target = parse(cx, target.as_str())?;
+    let way = target.relative_to(&base).ok_or_else(|| {
+        CallError::invalid("there is no way from the base to the target: one of them is relative")
+    })?;
+    Ok(Val::string(&way))
+}
+
+/// Whole elements count: `/ab` is not below `/a`.
+fn path_has_prefix<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(path), Val::String(prefix)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let path = parse(cx, path.as_str())?;
+    let prefix = parse(cx, prefix.as_str())?;
+    Ok(Val::Bool(path.is_within(&prefix)))
+}
+
+fn path_match<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(path), Val::String(pattern)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let path = parse(cx, path.as_str())?;
+    matches(cx, &path, pattern.as_str()).map(Val::Bool)
+}
+
+fn path_match_any_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(path), Val::List(patterns)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let path = parse(cx, path.as_str())?;
+    for pattern in patterns.iter() {
+        cx.charge(1)?;
+        let Val::String(pattern) = &pattern else {
+            return Err(CallError::no_overload());
+        };
+        if matches(cx, &path, pattern.as_str())? {
+            return Ok(Val::Bool(true));
+        }
+    }
+    Ok(Val::Bool(false))
+}
+
+fn matches(cx: &CallCx<'_>, path: &Path, pattern: &str) -> Result<bool, CallError> {
+    cx.charge_bytes(pattern.len().saturating_mul(path.value.len() + 1))?;
+    let malformed = || {
+        CallError::invalid(format!(
+            "`{}` is not a pattern of paths",
+            pattern.chars().take(64).collect::<String>()
+        ))
+    };
+    glob::matches(&Path::parse(pattern).value, &path.value).ok_or_else(malformed)
+}
+
+fn parse(cx: &CallCx<'_>, text: &str) -> Result<Path, CallError> {
+    cx.charge_bytes(text.len().saturating_mul(4))?;
+    Ok(Path::parse(text))
+}
+
+fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
+    let [Val::String(text)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(text.as_str())
+}

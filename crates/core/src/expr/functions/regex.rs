@@ -1,0 +1,202 @@
+//! `regex.extract`, `regex.extractAll`, `regex.replace`, and how a pattern becomes a program.
+//!
+//! Matching takes time linear in the text. Source: the regex extension of CEL; the syntax is RE2's.
+
+mod dialect;
+
+use std::sync::Arc;
+
+use regex::{Captures, Regex, RegexBuilder};
+
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::Val;
+use crate::limits;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "regex.extract",
+        overloads: &[Overload::function(
+            &[Ty::String, Ty::String],
+            Ty::Optional(&Ty::String),
+        )],
+        call: extract,
+    },
+    Function {
+        name: "regex.extractAll",
+        overloads: &[Overload::function(
+            &[Ty::String, Ty::String],
+            Ty::List(&Ty::String),
+        )],
+        call: extract_all,
+    },
+    Function {
+        name: "regex.replace",
+        overloads: &[
+            Overload::function(&[Ty::String, Ty::String, Ty::String], Ty::String),
+            Overload::function(&[Ty::String, Ty::String, Ty::String, Ty::Int], Ty::String),
+        ],
+        call: replace,
+    },
+];
+
+/// The program of a pattern; `Err` says why there is none. Size of pattern and program are bounded.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > limits::REGEX_BYTES {
+        return Err(format!(
+            "a regular expression has at most {} bytes",
+            limits::REGEX_BYTES
+        ));
+    }
+    RegexBuilder::new(&dialect::from_re2(pattern))
+        .size_limit(limits::REGEX_PROGRAM_BYTES)
+        .dfa_size_limit(limits::REGEX_PROGRAM_BYTES)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(limit) => {
+                format!("the regular expression needs more than {limit} bytes when compiled: use smaller repetitions")
+            }
+            _ => "the regular expression is not valid".to_owned(),
+        })
+}
+
+/// The first match, or its group where the pattern has one; none where that is empty.
+fn extract<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(text), Val::String(pattern)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let regex = extractor(cx, pattern.as_str())?;
+    cx.charge_bytes(text.as_str().len().saturating_mul(2))?;
+    let found = regex
+        .captures(text.as_str())
+        .and_then(|captures| extracted(&captures));
+    Ok(Val::Optional(found.map(|part| Arc::new(Val::string(part)))))
+}
+
+/// Every match, or its group where the pattern has one and that is not empty.
+fn extract_all<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(text), Val::String(pattern)] = args else {
+        return Err(CallError::no_overload());
+    };
+    let regex = extractor(cx, pattern.as_str())?;
+    cx.charge_bytes(text.as_str().len().saturating_mul(2))?;
+    let mut parts = Vec::new();
+    for captures in regex.captures_iter(text.as_str()) {
+        cx.charge(1)?;
+        parts.extend(extracted(&captures).map(Val::string));
+    }
+    Ok(Val::list(parts))
+}
+
+fn extracted<'t>(captures: &Captures<'t>) -> Option<&'t str> {
+    if captures.len() == 1 {
+        return captures.get(0).map(|whole| whole.as_str());
+    }
+    captures
+        .get(1)
+        .map(|group| group.as_str())
+        .filter(|part| !part.is_empty())
+}
+
+fn extractor(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
+    let regex = compile_paid(cx, pattern)?;
+    if regex.captures_len() > 2 {
+        return Err(CallError::invalid(
+            "the regular expression has more than one group: use `(?:...)` for the others",
+        ));
+    }
+    Ok(regex)
+}
+
+/// `\1` to `\9` in the replacement stand for groups, `\0` for the match, `\\` for a backslash.
+/// A negative count replaces all.
+fn replace<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let (text, pattern, replacement, count) = match args {
+        [Val::String(text), Val::String(pattern), Val::String(with)] => (text, pattern, with, -1),
+        [
+            Val::String(text),
+            Val::String(pattern),
+            Val::String(with),
+            Val::Int(count),
+        ] => (text, pattern, with, *count),
+        _ => return Err(CallError::no_overload()),
+    };
+    if count == 0 {
+        return Ok(Val::String(text.clone()));
+    }
+    let text = text.as_str();
+    let regex = compile_paid(cx, pattern.as_str())?;
+    let replacement = parse_replacement(replacement.as_str(), regex.captures_len())?;
+    cx.charge_bytes(text.len().saturating_mul(3))?;
+    let mut replaced = String::new();
+    let mut copied = 0;
+    for captures in regex
+        .captures_iter(text)
+        .take(usize::try_from(count).unwrap_or(usize::MAX))
+    {
+        cx.charge(replacement.len() + 1)?;
+        let Some(whole) = captures.get(0) else { continue };
+        replaced.push_str(text.get(copied..whole.start()).unwrap_or_default());
+        for piece in &replacement {
+            let piece = piece.text(&captures);
+            cx.charge_bytes(piece.len())?;
+            replaced.push_str(piece);
+        }
+        copied = whole.end();
+    }
+    replaced.push_str(text.get(copied..).unwrap_or_default());
+    Ok(Val::string(&replaced))
+}
+
+enum Piece {
+    Text(String),
+    Group(usize),
+}
+
+impl Piece {
+    fn text<'p>(&'p self, captures: &Captures<'p>) -> &'p str {
+        match self {
+            Piece::Text(text) => text,
+            Piece::Group(index) => captures.get(*index).map_or("", |group| group.as_str()),
+        }
+    }
+}
+
+fn parse_replacement(text: &str, groups: usize) -> Result<Vec<Piece>, CallError> {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            literal.push(c);
+            continue;
+        }
+        let group = match chars.next() {
+            Some('\\') => {
+                literal.push('\\');
+                continue;
+            }
+            Some(digit) => digit.to_digit(10),
+            None => None,
+        };
+        let Some(group) = group.map(|digit| digit as usize) else {
+            return Err(CallError::invalid(
+                "a `\\` in a replacement is followed by a digit or another `\\`",
+            ));
+        };
+        if group >= groups {
+            return Err(CallError::invalid(format!(
+                "the replacement names group {group} and the regular expression has {}",
+                groups - 1
+            )));
+        }
+        pieces.push(Piece::Text(std::mem::take(&mut literal)));
+        pieces.push(Piece::Group(group));
+    }
+    pieces.push(Piece::Text(literal));
+    Ok(pieces)
+}
+
+fn compile_paid(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
+    cx.charge(limits::REGEX_COST + pattern.len())?;
+    compile(pattern).map_err(CallError::invalid)
+}

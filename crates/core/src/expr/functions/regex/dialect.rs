@@ -1,0 +1,103 @@
+//! From the syntax of RE2, which policies are written in, to that of the regular expressions used here.
+//!
+//! Two differences would let a pattern accept more text than its author means: `\d`, `\w`, `\s` and `\b` are ASCII
+//! in RE2 and Unicode here, and some characters that RE2 takes literally inside a class are operators here.
+
+/// The same pattern in the other syntax. What cannot be said there is left for the compiler to refuse.
+pub(super) fn from_re2(pattern: &str) -> String {
+    let mut out = String::new();
+    let mut chars = pattern.chars();
+    let mut class = Class::Outside;
+    while let Some(c) = chars.next() {
+        class = match (c, class) {
+            ('\\', class) => {
+                push_escape(&mut out, chars.next(), class);
+                class.after_member()
+            }
+            ('[', Class::Outside) => {
+                out.push('[');
+                if chars.as_str().starts_with('^') {
+                    out.push('^');
+                    chars.next();
+                }
+                Class::Start
+            }
+            ('[', _) => {
+                push_bracket(&mut out, &mut chars);
+                Class::Inside
+            }
+            (']', Class::Inside) => {
+                out.push(']');
+                Class::Outside
+            }
+            // The first member of a class may be a bracket.
+            (']', Class::Start) => {
+                out.push_str("\\]");
+                Class::Inside
+            }
+            ('&' | '~', Class::Start | Class::Inside) => {
+                out.push('\\');
+                out.push(c);
+                Class::Inside
+            }
+            (other, class) => {
+                out.push(other);
+                class.after_member()
+            }
+        };
+    }
+    out
+}
+
+#[derive(Clone, Copy)]
+enum Class {
+    Outside,
+    /// Just after the opening bracket.
+    Start,
+    Inside,
+}
+
+impl Class {
+    fn after_member(self) -> Class {
+        match self {
+            Class::Outside => Class::Outside,
+            Class::Start | Class::Inside => Class::Inside,
+        }
+    }
+}
+
+fn push_escape(out: &mut String, escaped: Option<char>, class: Class) {
+    let ascii = match escaped {
+        Some('d') => "[0-9]",
+        Some('D') => "[^0-9]",
+        Some('s') => r"[\t\n\f\r ]",
+        Some('S') => r"[^\t\n\f\r ]",
+        Some('w') => "[0-9A-Za-z_]",
+        Some('W') => "[^0-9A-Za-z_]",
+        Some('b') if matches!(class, Class::Outside) => r"(?-u:\b)",
+        Some(other) => {
+            out.push('\\');
+            out.push(other);
+            return;
+        }
+        None => "\\",
+    };
+    out.push_str(ascii);
+}
+
+/// A `[` inside a class: the start of a named class such as `[:alpha:]`, or itself.
+fn push_bracket(out: &mut String, chars: &mut std::str::Chars<'_>) {
+    let rest = chars.as_str();
+    let named = rest
+        .strip_prefix(':')
+        .and_then(|name| name.find(":]"))
+        .and_then(|end| rest.get(..end + 3));
+    match named {
+        Some(name) => {
+            out.push('[');
+            out.push_str(name);
+            *chars = rest.get(name.len()..).unwrap_or_default().chars();
+        }
+        None => out.push_str("\\["),
+    }
+}

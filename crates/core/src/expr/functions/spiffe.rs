@@ -1,0 +1,304 @@
+//! SPIFFE ids, trust domains and matchers.
+//!
+//! Text is checked as the SPIFFE-ID standard §2 demands. Source: the peer's SPIFFE functions.
+
+use std::sync::Arc;
+
+use super::opaque::{SPIFFE_ID, SPIFFE_MATCHER, SPIFFE_TRUST_DOMAIN};
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::{List, Opaque, SpiffeMatcher, Val};
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "id",
+        overloads: &[
+            Overload::function(&[Ty::Dyn], Ty::Dyn),
+            Overload::method(&[SPIFFE_TRUST_DOMAIN], Ty::String),
+        ],
+        call: id,
+    },
+    Function {
+        name: "isMemberOf",
+        overloads: &[Overload::method(&[SPIFFE_ID, SPIFFE_TRUST_DOMAIN], Ty::Bool)],
+        call: is_member_of,
+    },
+    Function {
+        name: "matchesID",
+        overloads: &[
+            Overload::method(&[SPIFFE_MATCHER, SPIFFE_ID], Ty::Bool),
+            Overload::method(&[SPIFFE_MATCHER, Ty::String], Ty::Bool),
+        ],
+        call: matches_id,
+    },
+    Function {
+        name: "name",
+        overloads: &[Overload::method(&[SPIFFE_TRUST_DOMAIN], Ty::String)],
+        call: name,
+    },
+    Function {
+        name: "path",
+        overloads: &[Overload::method(&[SPIFFE_ID], Ty::String)],
+        call: path,
+    },
+    Function {
+        name: "spiffeID",
+        overloads: &[Overload::function(&[Ty::String], SPIFFE_ID)],
+        call: spiffe_id,
+    },
+    Function {
+        name: "spiffeMatchAny",
+        overloads: &[Overload::function(&[], SPIFFE_MATCHER)],
+        call: match_any,
+    },
+    Function {
+        name: "spiffeMatchExact",
+        overloads: &[
+            Overload::function(&[SPIFFE_ID], SPIFFE_MATCHER),
+            Overload::function(&[Ty::String], SPIFFE_MATCHER),
+        ],
+        call: match_exact,
+    },
+    Function {
+        name: "spiffeMatchOneOf",
+        overloads: &[
+            Overload::function(&[Ty::List(&SPIFFE_ID)], SPIFFE_MATCHER),
+            Overload::function(&[Ty::List(&Ty::String)], SPIFFE_MATCHER),
+        ],
+        call: match_one_of,
+    },
+    Function {
+        name: "spiffeMatchTrustDomain",
+        overloads: &[
+            Overload::function(&[SPIFFE_TRUST_DOMAIN], SPIFFE_MATCHER),
+            Overload::function(&[Ty::String], SPIFFE_MATCHER),
+        ],
+        call: match_trust_domain,
+    },
+    Function {
+        name: "spiffeTrustDomain",
+        overloads: &[
+            Overload::function(&[Ty::String], SPIFFE_TRUST_DOMAIN),
+            Overload::function(&[SPIFFE_ID], SPIFFE_TRUST_DOMAIN),
+        ],
+        call: spiffe_trust_domain,
+    },
+    Function {
+        name: "trustDomain",
+        overloads: &[Overload::method(&[SPIFFE_ID], SPIFFE_TRUST_DOMAIN)],
+        call: trust_domain,
+    },
+];
+
+/// Longest SPIFFE id, in bytes (SPIFFE-ID §2.3).
+const ID_BYTES: usize = 2048;
+
+/// Longest trust domain, in bytes (SPIFFE-ID §2.1).
+const TRUST_DOMAIN_BYTES: usize = 255;
+
+/// A trust domain and a path.
+struct Id {
+    trust_domain: String,
+    path: String,
+}
+
+/// `trustDomain.id()` is the id of the trust domain; `id(x)` of anything else is `x`.
+fn id<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [value] = args else {
+        return Err(CallError::no_overload());
+    };
+    match value {
+        Val::Opaque(opaque) if matches!(**opaque, Opaque::SpiffeTrustDomain(_)) => {
+            Ok(Val::string(&format!("spiffe://{}", domain_of(value)?)))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+fn name<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [domain @ Val::Opaque(_)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(Val::string(&domain_of(domain)?))
+}
+
+fn spiffe_id<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [value] = args else {
+        return Err(CallError::no_overload());
+    };
+    let Id { trust_domain, path } = id_of(value)?;
+    Ok(Val::Opaque(Arc::new(Opaque::SpiffeId { trust_domain, path })))
+}
+
+fn spiffe_trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [value] = args else {
+        return Err(CallError::no_overload());
+    };
+    let domain = match id_of(value) {
+        Ok(id) => id.trust_domain,
+        Err(_) => domain_of(value)?,
+    };
+    Ok(domain_val(domain))
+}
+
+fn trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [id @ Val::Opaque(_)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(domain_val(id_of(id)?.trust_domain))
+}
+
+fn path<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [id @ Val::Opaque(_)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(Val::string(&id_of(id)?.path))
+}
+
+fn is_member_of<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [id @ Val::Opaque(_), domain @ Val::Opaque(_)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(Val::Bool(id_of(id)?.trust_domain == domain_of(domain)?))
+}
+
+fn match_any<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(matcher(SpiffeMatcher::Any))
+}
+
+fn match_exact<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [id] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(matcher(SpiffeMatcher::OneOf(vec![id_of(id)?.text()])))
+}
+
+fn match_one_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::List(list)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(matcher(SpiffeMatcher::OneOf(ids_of(cx, list)?)))
+}
+
+fn ids_of(cx: &CallCx<'_>, list: &List<'_>) -> Result<Vec<String>, CallError> {
+    let mut ids = Vec::new();
+    for item in list.iter() {
+        let id = id_of(&item)?.text();
+        cx.charge(1)?;
+        cx.charge_bytes(id.len())?;
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+fn match_trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [domain] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(matcher(SpiffeMatcher::TrustDomain(domain_of(domain)?)))
+}
+
+fn matches_id<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::Opaque(opaque), id] = args else {
+        return Err(CallError::no_overload());
+    };
+    let Opaque::SpiffeMatcher(matcher) = &**opaque else {
+        return Err(CallError::no_overload());
+    };
+    let id = id_of(id)?;
+    cx.charge_bytes(opaque.bytes())?;
+    Ok(Val::Bool(match matcher {
+        SpiffeMatcher::Any => true,
+        SpiffeMatcher::OneOf(ids) => ids.contains(&id.text()),
+        SpiffeMatcher::TrustDomain(domain) => id.trust_domain == *domain,
+    }))
+}
+
+impl Id {
+    fn text(&self) -> String {
+        format!("spiffe://{}{}", self.trust_domain, self.path)
+    }
+}
+
+/// The id that a value is or that its text spells.
+fn id_of(value: &Val<'_>) -> Result<Id, CallError> {
+    match value {
+        Val::String(text) => parse_id(text.as_str()),
+        Val::Opaque(opaque) => match &**opaque {
+            Opaque::SpiffeId { trust_domain, path } => Ok(Id {
+                trust_domain: trust_domain.clone(),
+                path: path.clone(),
+            }),
+            _ => Err(CallError::no_overload()),
+        },
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+/// The name of the trust domain that a value is or that its text spells, as a name or as the id of anything in it.
+fn domain_of(value: &Val<'_>) -> Result<String, CallError> {
+    match value {
+        Val::String(text) if text.as_str().starts_with("spiffe://") => {
+            parse_id(text.as_str()).map(|id| id.trust_domain)
+        }
+        Val::String(text) => parse_trust_domain(text.as_str()),
+        Val::Opaque(opaque) => match &**opaque {
+            Opaque::SpiffeTrustDomain(name) => Ok(name.clone()),
+            _ => Err(CallError::no_overload()),
+        },
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn parse_id(text: &str) -> Result<Id, CallError> {
+    if text.len() > ID_BYTES {
+        return Err(CallError::invalid(format!(
+            "a SPIFFE id has at most {ID_BYTES} bytes"
+        )));
+    }
+    let rest = text
+        .strip_prefix("spiffe://")
+        .ok_or_else(|| CallError::invalid("a SPIFFE id begins with `spiffe://`"))?;
+    let (domain, path) = rest
+        .split_at_checked(rest.find('/').unwrap_or(rest.len()))
+        .unwrap_or((rest, ""));
+    let trust_domain = parse_trust_domain(domain)?;
+    check_path(path)?;
+    Ok(Id {
+        trust_domain,
+        path: path.to_owned(),
+    })
+}
+
+/// A trust domain has lower-case letters, digits, dots, dashes and underscores only.
+fn parse_trust_domain(name: &str) -> Result<String, CallError> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
+    if name.is_empty() || name.len() > TRUST_DOMAIN_BYTES || !name.bytes().all(allowed) {
+        return Err(CallError::invalid(format!(
+            "a SPIFFE trust domain has 1 to {TRUST_DOMAIN_BYTES} characters of `a-z 0-9 . - _`"
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+/// A path is empty, or segments of letters, digits, dots, dashes and underscores, none of them empty, `.` or `..`.
+fn check_path(path: &str) -> Result<(), CallError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let good = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed);
+    match path.strip_prefix('/') {
+        Some(segments) if !segments.split('/').all(good) => Err(CallError::invalid(
+            "the path of a SPIFFE id has segments of `a-z A-Z 0-9 . - _`, none of them empty, `.` or `..`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn domain_val<'r>(name: String) -> Val<'r> {
+    Val::Opaque(Arc::new(Opaque::SpiffeTrustDomain(name)))
+}
+
+fn matcher<'r>(matcher: SpiffeMatcher) -> Val<'r> {
+    Val::Opaque(Arc::new(Opaque::SpiffeMatcher(matcher)))
+}
