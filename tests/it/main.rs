@@ -1,5 +1,8 @@
 //! All integration tests, one binary: each module is one part of the server seen from outside.
 
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod image;

@@ -337,7 +337,7 @@ struct Log {
 
 impl DecisionLog for Log {
     fn durability(&self) -> &'static str {
-        "async"
+        "durable"
     }
 
     fn append(&self, record: NewRecord) -> Receipt {
