@@ -142,6 +142,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,
         metrics,
+        admin: config.server.admin_api,
         limits: request_limits(&config.server),
         public_url: config.server.public_url.clone(),
     };

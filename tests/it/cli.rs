@@ -3,12 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use procura_testkit::http::Connection;
-use procura_testkit::server::ServerSpec;
+use procura_testkit::server::{Server, ServerSpec};
 use procura_testkit::temp_dir::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_procura");
+
+/// Longer than anything here takes, so that only a defect reaches it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const GOOD: &str = "\
 apiVersion: api.cerbos.dev/v1
@@ -342,4 +346,104 @@ async fn serve_takes_a_configuration_of_the_peer() {
         output.contains("`engine.globals`") && output.contains("log_disabled"),
         "{output}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_has_no_admin_api_where_it_is_turned_off() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    for (enabled, status) in [("true", 200), ("false", 404)] {
+        let spec = ServerSpec::new(BINARY, dir.path(), data.path());
+        let mut server = spec
+            .arg(format!("--set=server.adminAPI.enabled={enabled}"))
+            .start()
+            .await
+            .unwrap();
+        let mut connection = server.connect().await.unwrap();
+        assert_eq!(
+            connection.get("/admin/policies/status").await.unwrap().status,
+            status
+        );
+        server.kill().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_without_a_watch_reloads_at_sighup_only() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec =
+        ServerSpec::new(BINARY, dir.path(), data.path()).arg("--set=storage.disk.watchForChanges=false");
+    let server = spec.start().await.unwrap();
+    let mut connection = server.connect().await.unwrap();
+    dir.write("album.yaml", GOOD.replace("[view]", "[look]"));
+    assert_eq!(generation(&mut connection).await, 1);
+    server.signal("HUP").await.unwrap();
+    let reloaded = async {
+        while generation(&mut connection).await == 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reloaded).await.unwrap();
+    let status = status(&mut connection).await;
+    assert_eq!(status["lastAttempt"]["cause"], "signal", "{status}");
+}
+
+async fn generation(connection: &mut Connection) -> u64 {
+    status(connection).await["live"]["generation"].as_u64().unwrap()
+}
+
+async fn status(connection: &mut Connection) -> serde_json::Value {
+    let answer = connection.get("/admin/policies/status").await.unwrap();
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// A request whose body never comes.
+const UNFINISHED: &[u8] =
+    b"POST /api/check/resources HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_request_delays_the_stop_until_the_deadline_at_most() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--set=server.shutdownDeadline=50ms");
+    let mut server = spec.start().await.unwrap();
+    let mut connection = in_flight(&server).await;
+    connection.send_raw(UNFINISHED).await.unwrap();
+    server.signal("TERM").await.unwrap();
+    assert!(
+        tokio::time::timeout(PATIENCE, server.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .success()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_signal_stops_at_once() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--set=server.shutdownDeadline=1h");
+    let mut server = spec.start().await.unwrap();
+    let mut connection = in_flight(&server).await;
+    connection.send_raw(UNFINISHED).await.unwrap();
+    server.signal("TERM").await.unwrap();
+    let stopping = async {
+        while !server.output().contains("server_stopping") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stopping).await.unwrap();
+    server.signal("INT").await.unwrap();
+    assert!(
+        tokio::time::timeout(PATIENCE, server.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .success()
+    );
+}
+
+/// A connection that the server has accepted.
+async fn in_flight(server: &Server) -> Connection {
+    let mut connection = server.connect().await.unwrap();
+    assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
+    connection
 }
