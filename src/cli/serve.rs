@@ -231,7 +231,7 @@ async fn until_stopped(
     ServerStopping { signal }.emit();
     drop(drain);
     let drained = tokio::select! {
-        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok(),
+        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok_and(|served| served.is_ok()),
         _ = stop.next() => false,
     };
     ServerStopped { drained }.emit();
