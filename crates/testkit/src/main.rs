@@ -1,11 +1,14 @@
 //! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
 
 use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use procura::audit::Durability;
 use procura_testkit::power_cut;
+use procura_testkit::reload_storm::{self, Storm};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -28,11 +31,39 @@ enum Trial {
         #[arg(long)]
         os: bool,
     },
+    /// Whole policy sets exchanged under load: every answer must come from one set alone.
+    ReloadStorm {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// Policies in the set.
+        #[arg(long, default_value_t = 200)]
+        files: usize,
+        /// How often the set is exchanged, by link and by separate writes each.
+        #[arg(long, default_value_t = 50)]
+        swaps: usize,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
+        Trial::ReloadStorm {
+            bin: binary,
+            files,
+            swaps,
+            seed,
+        } => reload_storm(&Storm {
+            binary,
+            files,
+            swaps,
+            connections: 4,
+            within: Duration::from_secs(2),
+            seed,
+        }),
     }
 }
 
@@ -56,6 +87,15 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
         (outcome.missing > 0) == os,
         "expected {} records missing",
         if os { "some" } else { "no" }
+    );
+    Ok(())
+}
+
+fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
+    let report = tokio::runtime::Runtime::new()?.block_on(reload_storm::run(storm))?;
+    println!(
+        "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
+        storm.seed, report.answers, report.slowest, report.repeated
     );
     Ok(())
 }

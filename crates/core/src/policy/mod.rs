@@ -124,3 +124,6 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         .filter_map(|document| decode::policy(document, findings))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
