@@ -70,7 +70,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let answer = runtime.block_on(pdp.decide(&caller, &check.call))?;
 
-    let decisions = answer.evaluation.resources.iter().flat_map(|resource| &resource.actions);
+    let decisions = answer
+        .evaluation
+        .resources
+        .iter()
+        .flat_map(|resource| &resource.actions);
     let problems = decisions.flat_map(|decision| &decision.problems);
     for problem in problems.map(problem_line).collect::<BTreeSet<_>>() {
         print_error(&problem);
@@ -82,7 +86,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// The API does not tell callers what went wrong in a policy; whoever runs this command is its author.
 fn problem_line(problem: &Problem) -> String {
-    let Problem { source, expression, position, message, .. } = problem;
+    let Problem {
+        source,
+        expression,
+        position,
+        message,
+        ..
+    } = problem;
     format!("problem: {position}: {message}, in `{expression}` of `{source}`\n")
 }
 

@@ -135,7 +135,10 @@ mod tests {
     }
 
     fn append(page: &mut String, command: &mut clap::Command) {
-        for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        for command in command
+            .get_subcommands_mut()
+            .filter(|command| command.get_name() != "help")
+        {
             let help = command.render_long_help().to_string();
             let help: Vec<&str> = help.lines().map(str::trim_end).collect();
             let name = command.get_bin_name().unwrap().to_owned();

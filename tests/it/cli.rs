@@ -306,11 +306,8 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
         1,
         &["no server answers at 127.0.0.1:"],
     );
-    let output = server.output();
-    assert!(
-        output.contains("server_stopped") && !output.contains("open_to_network"),
-        "{output}"
-    );
+    says(&server, "server_stopped").await;
+    assert!(!server.output().contains("open_to_network"), "{}", server.output());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,7 +315,7 @@ async fn serve_on_all_interfaces_warns_at_start() {
     let (dir, data) = (policies(GOOD), TempDir::new("data"));
     let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--listen=0.0.0.0:0");
     let server = spec.start().await.unwrap();
-    assert!(server.output().contains("open_to_network"), "{}", server.output());
+    says(&server, "open_to_network").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -341,11 +338,8 @@ async fn serve_takes_a_configuration_of_the_peer() {
         .await
         .unwrap();
     assert_eq!(answer.status, 200);
-    let output = server.output();
-    assert!(
-        output.contains("`engine.globals`") && output.contains("log_disabled"),
-        "{output}"
-    );
+    says(&server, "`engine.globals`").await;
+    says(&server, "log_disabled").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -425,12 +419,7 @@ async fn second_signal_stops_at_once() {
     let mut connection = in_flight(&server).await;
     connection.send_raw(UNFINISHED).await.unwrap();
     server.signal("TERM").await.unwrap();
-    let stopping = async {
-        while !server.output().contains("server_stopping") {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, stopping).await.unwrap();
+    says(&server, "server_stopping").await;
     server.signal("INT").await.unwrap();
     assert!(
         tokio::time::timeout(PATIENCE, server.wait())
@@ -446,4 +435,15 @@ async fn in_flight(server: &Server) -> Connection {
     let mut connection = server.connect().await.unwrap();
     assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
     connection
+}
+
+/// Waits until the server has said `text`: its two outputs are not read in step.
+async fn says(server: &Server, text: &str) {
+    let said = async {
+        while !server.output().contains(text) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, said).await;
+    assert!(waited.is_ok(), "`{text}` is not in\n{}", server.output());
 }
