@@ -1,14 +1,15 @@
 //! All integration tests, one binary: each module is one part of the server seen from outside.
+#![cfg(test)]
 
-#[cfg(test)]
 mod audit;
-#[cfg(test)]
 mod audit_power_cut;
-#[cfg(test)]
 mod cli;
-#[cfg(test)]
+mod examples;
 mod http;
-#[cfg(test)]
 mod image;
-#[cfg(test)]
+mod peer_conformance;
+mod readme_tour;
 mod reload;
+mod sdk;
+mod shipped_policies;
+mod tidy;

@@ -1,4 +1,9 @@
 //! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for people at a terminal"
+)]
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -238,7 +238,7 @@ fn spoil(content: &mut [u8], block: Range<usize>, written: &Range<usize>, rng: &
         1 => start + rng.below(end.saturating_sub(start) + 1),
         _ => end,
     };
-    zero(content, &[from..end]);
+    zero(content, std::slice::from_ref(&(from..end)));
 }
 
 fn zero(content: &mut [u8], ranges: &[Range<usize>]) {

@@ -242,7 +242,10 @@ fn action_pattern(action: &Text<'_>, findings: &mut Findings<'_>) -> Option<Acti
     match ActionPattern::parse(&action.value) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("`{}` is no pattern of actions: {error}", action.value.escape_debug());
+            let message = format!(
+                "`{}` is no pattern of actions: {error}",
+                action.value.escape_debug()
+            );
             findings.add(Finding::new(Code::InvalidValue, action.place, message));
             None
         }

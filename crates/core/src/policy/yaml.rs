@@ -113,13 +113,21 @@ fn fault(error: &Error, file: u32) -> Fault {
     };
     let place = error.location().map_or(start, |location| place(location, file));
     let (code, message) = match error.without_snippet() {
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (Code::TooLarge, format!("the document is nested deeper than {POLICY_DEPTH} levels"))
-        }
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
-            (Code::TooLarge, format!("the file holds more than {POLICY_NODES} values, aliases expanded"))
-        }
-        error => (Code::Syntax, UserMessageFormatter.format_message(error).into_owned()),
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => (
+            Code::TooLarge,
+            format!("the document is nested deeper than {POLICY_DEPTH} levels"),
+        ),
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => (
+            Code::TooLarge,
+            format!("the file holds more than {POLICY_NODES} values, aliases expanded"),
+        ),
+        error => (
+            Code::Syntax,
+            UserMessageFormatter.format_message(error).into_owned(),
+        ),
     };
     Fault { code, message, place }
 }
