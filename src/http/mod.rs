@@ -51,6 +51,8 @@ pub struct Services {
     pub health: Health,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
+    /// Whether there is an admin API.
+    pub admin: bool,
     /// What a request may be.
     pub limits: RequestLimits,
     /// The URL under which callers reach the server, `https://host[/path]`; `None` takes it from each request.
@@ -60,11 +62,16 @@ pub struct Services {
 /// All routes. The server that runs it must provide [`axum::extract::ConnectInfo`], as [`serve`] does.
 pub fn router(services: Services) -> Router {
     let services = Arc::new(services);
+    let admin = if services.admin {
+        admin::routes()
+    } else {
+        Router::new()
+    };
     Router::new()
         .merge(cerbos::routes())
         .merge(authzen::routes())
         .merge(decisions::routes())
-        .merge(admin::routes())
+        .merge(admin)
         .merge(health::routes())
         .fallback(edge::not_found)
         .method_not_allowed_fallback(edge::method_not_allowed)

@@ -3,6 +3,7 @@
 
 mod audit;
 mod audit_power_cut;
+mod cli;
 mod examples;
 mod http;
 mod image;
