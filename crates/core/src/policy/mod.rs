@@ -101,6 +101,11 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         findings.add(Finding::new(Code::TooLarge, start, message));
         return Vec::new();
     }
+    if let Some(place) = damaged_text(&source.text, number) {
+        let message = "the text is not UTF-8: it holds U+FFFD, which stands for bytes that are no character";
+        findings.add(Finding::new(Code::Syntax, place, message));
+        return Vec::new();
+    }
     let parsed = match yaml::parse(&source.text, number) {
         Ok(parsed) => parsed,
         Err(fault) => {
@@ -117,6 +122,21 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         .into_iter()
         .filter_map(|document| decode::policy(document, findings))
         .collect()
+}
+
+/// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as
+/// well, since the two cannot be told apart.
+fn damaged_text(text: &str, file: u32) -> Option<Place> {
+    let (before, _) = text.split_once(char::REPLACEMENT_CHARACTER)?;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Some(Place {
+        file,
+        line: number(before.matches('\n').count() + 1),
+        column: number(column),
+        start: number(before.len()),
+        end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
+    })
 }
 
 #[cfg(test)]
