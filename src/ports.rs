@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 
 use procura_core::model::Timestamp;
-use procura_core::policy::SourceFile;
+use procura_core::policy::{Revision, SourceFile};
+use procura_core::record::{DecisionEntry, DecisionRecord};
 
 /// The only source of time. Called once per request; never blocks.
 pub trait Clock: Send + Sync + 'static {
@@ -40,9 +40,44 @@ pub enum SourceError {
         /// The file that changed.
         path: String,
     },
+    /// Something in the directory cannot be part of a policy set.
+    #[error("`{path}` {reason}")]
+    Refused {
+        /// The file or directory.
+        path: String,
+        /// What it is and how to mend it.
+        reason: String,
+    },
     /// The set exceeds a limit.
     #[error("{0}")]
     TooLarge(String),
+}
+
+/// What a watch over the policy source reports.
+#[derive(Debug)]
+pub enum Notice {
+    /// The policies may have changed.
+    Changed,
+    /// Changes are noticed only by looking again and again.
+    WatchDown(WatchError),
+    /// Changes are noticed at once again.
+    WatchUp,
+}
+
+/// Why the policy source cannot be watched.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot watch `{path}`: {reason}")]
+pub struct WatchError {
+    /// The directory.
+    pub path: String,
+    /// The cause.
+    pub reason: String,
+}
+
+/// Keeps policy sets for as long as records name them. Called by the reload task on a blocking thread.
+pub trait PolicyArchive: Send + Sync + 'static {
+    /// Keeps `files` under their `revision`, durably; does nothing if they are kept already.
+    fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()>;
 }
 
 /// A record ready for the log: encoded once by the caller, chained and written by the log's one writer.
@@ -61,6 +96,8 @@ pub type Receipt = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
 pub trait DecisionLog: Send + Sync + 'static {
     /// Enqueues `record`; the answer to the caller waits for the receipt.
     fn append(&self, record: NewRecord) -> Receipt;
+    /// What a receipt promises: `durable`, `os` or `async`. It is in every record.
+    fn durability(&self) -> &'static str;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
 }
@@ -74,6 +111,14 @@ pub enum LogError {
     /// The deadline passed before the record was durable.
     #[error("the decision log did not confirm within the deadline")]
     Deadline,
+    /// The record is larger than the log accepts.
+    #[error("the record has {bytes} bytes; the decision log accepts at most {limit}")]
+    TooLarge {
+        /// Size of the record.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The writer has failed or stopped.
     #[error("the decision log cannot be written: {0}")]
     Unavailable(String),
@@ -112,6 +157,38 @@ pub struct DecisionFilter {
     pub limit: usize,
 }
 
+impl DecisionFilter {
+    /// Whether one decision of `record` is what is asked for. What is asked about resource, action and effect must
+    /// hold for one and the same decision; what is asked about the call is not looked at.
+    #[must_use]
+    pub fn decision_matches(&self, record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> bool {
+        let Some(resource) = record.resource_of(decision) else {
+            return false;
+        };
+        is(self.resource_kind.as_deref(), &resource.kind)
+            && is(self.resource_id.as_deref(), &resource.id)
+            && is(self.action.as_deref(), &decision.action)
+            && self.effect.is_none_or(|effect| effect == decision.effect)
+    }
+
+    /// Whether `record` is what is asked for.
+    #[must_use]
+    pub fn matches(&self, record: &DecisionRecord<'_>) -> bool {
+        is(self.principal.as_deref(), &record.principal.id)
+            && is(self.call_id.as_deref(), &record.call.id)
+            && self.since.is_none_or(|since| record.at >= since)
+            && self.until.is_none_or(|until| record.at < until)
+            && record
+                .decisions
+                .iter()
+                .any(|decision| self.decision_matches(record, decision))
+    }
+}
+
+fn is(wanted: Option<&str>, found: &str) -> bool {
+    wanted.is_none_or(|wanted| wanted == found)
+}
+
 /// One page of a query.
 #[derive(Debug, Default)]
 pub struct DecisionPage {
@@ -133,23 +210,25 @@ pub struct StoredRecord {
 }
 
 /// The files of the decision log: the few operations the log needs, so that a test can lose power between
-/// any two of them. Paths are plain names within one directory.
+/// any two of them. Names are plain names within one directory.
 pub trait LogFiles: Send + Sync + 'static {
-    /// The names in the directory.
+    /// The names in the directory, in any order.
     fn list(&self) -> io::Result<Vec<String>>;
-    /// The whole content of a file.
-    fn read(&self, name: &Path) -> io::Result<Vec<u8>>;
+    /// The length of a file in bytes.
+    fn len(&self, name: &str) -> io::Result<u64>;
+    /// Reads exactly `len` bytes from `offset`.
+    fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Opens a file for appending, creating it if absent; the name is durable only after [`LogFiles::sync_dir`].
-    fn open_append(&self, name: &Path) -> io::Result<Box<dyn LogFile>>;
-    /// Makes names created or removed so far durable.
+    fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
+    /// Makes names created so far durable.
     fn sync_dir(&self) -> io::Result<()>;
 }
 
 /// One open file of the decision log.
 pub trait LogFile: Send {
-    /// Appends all of `bytes`.
+    /// Appends all of `bytes`; after an error an unknown part of them may stand in the file.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Makes everything appended so far durable.
+    /// Makes everything appended so far durable. After an error nothing may be assumed about it.
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the file to `len` bytes and makes that durable.
     fn truncate(&mut self, len: u64) -> io::Result<()>;

@@ -1,1 +1,252 @@
-//! audit
+//! The decision log: an append-only, hash-chained sequence of records in segment files.
+//!
+//! One call's way through it:
+//!
+//! 1. [`Log::append`](crate::ports::DecisionLog::append) puts the encoded record into a bounded queue and returns a
+//!    receipt; it never waits.
+//! 2. The one writer thread takes everything that waits, chains it, writes it as one piece and syncs once.
+//! 3. Then the receipts resolve, and the records become visible to readers. Neither happens before.
+//! 4. A failed write or sync fails the receipts of its batch, and the log refuses records until the segment is cut
+//!    back to what is known to be durable and a record of the repair has been written.
+//!
+//! At start only the end of the last segment may be torn, and is cut; anything else that does not fit is damage, is
+//! named, and stops the start. `docs/reference/log-format.md` describes the files.
+
+mod appender;
+mod catalog;
+mod error;
+mod files;
+mod filter;
+mod find;
+mod query;
+mod queue;
+mod reverse;
+mod segment;
+mod verify;
+mod walk;
+mod writer;
+
+pub use error::AuditError;
+pub use files::DirFiles;
+pub use query::LogReader;
+pub use verify::{Verified, verify};
+
+use std::future::ready;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::ports::{
+    Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, LogError, LogFiles, NewRecord, Receipt,
+    StoredRecord,
+};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::LogTailRepaired;
+
+/// What a receipt waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The record is on disk.
+    #[default]
+    Durable,
+    /// The operating system has the record: it survives the process, not the machine.
+    Os,
+    /// Nothing: the record is in the queue.
+    Async,
+}
+
+impl Durability {
+    /// The name in configuration and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Durability::Durable => "durable",
+            Durability::Os => "os",
+            Durability::Async => "async",
+        }
+    }
+}
+
+/// How the log works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// What a receipt waits for.
+    pub durability: Durability,
+    /// How long a receipt waits at most.
+    pub deadline: Duration,
+    /// Most records in the queue.
+    pub queue_records: usize,
+    /// Most bytes in the queue.
+    pub queue_bytes: usize,
+    /// Size at which a segment is closed, in bytes; a batch is never split, so one may be larger.
+    pub segment_bytes: u64,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Durable,
+            deadline: Duration::from_secs(1),
+            queue_records: 16 * 1024,
+            queue_bytes: 64 * 1024 * 1024,
+            segment_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// What was found when the log was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// How many segments there are.
+    pub segments: usize,
+    /// The last record that was found; 0 in a new log.
+    pub last_seq: u64,
+    /// The torn end that was cut, if there was one.
+    pub cut: Option<Cut>,
+}
+
+/// A torn end of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment file.
+    pub segment: String,
+    /// Where it was cut, in bytes from the start of the file.
+    pub offset: u64,
+    /// How many bytes were dropped.
+    pub dropped_bytes: u64,
+}
+
+/// The decision log. Closes when dropped.
+pub struct Log {
+    queue: Arc<queue::Queue>,
+    reader: LogReader,
+    durability: Durability,
+    deadline: Duration,
+    metrics: Arc<Metrics>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Log {
+    /// Opens the log in `files`, or begins one: repairs a torn end (and records that), then starts the writer.
+    pub fn open(
+        files: Arc<dyn LogFiles>,
+        settings: &LogSettings,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Arc<Self>, RecoveryReport), AuditError> {
+        let found = find::find(&*files)?;
+        let catalog = Arc::new(catalog::Catalog::new(found.closed.clone()));
+        let mut appender = appender::Appender::open(
+            Arc::clone(&files),
+            Arc::clone(&catalog),
+            &found,
+            settings.segment_bytes,
+        )?;
+        let report = report(&found, &appender);
+        if let Some(cut) = &report.cut {
+            LogTailRepaired {
+                segment: &cut.segment,
+                dropped_bytes: cut.dropped_bytes,
+            }
+            .emit();
+            let dropped = Some(cut.dropped_bytes);
+            let repair = writer::repair_record(&*clock, "torn_tail", &cut.segment, cut.offset, dropped);
+            appender.append(std::iter::once(&repair), true)?;
+        }
+        let queue = Arc::new(queue::Queue::new(settings.queue_records, settings.queue_bytes));
+        let writer = writer::Writer {
+            appender,
+            queue: Arc::clone(&queue),
+            durability: settings.durability,
+            clock,
+            metrics: Arc::clone(&metrics),
+        };
+        let thread = std::thread::Builder::new()
+            .name("decision-log".to_owned())
+            .spawn(move || writer.run())
+            .map_err(AuditError::io("start", "the writer of the decision log"))?;
+        let log = Self {
+            queue,
+            reader: LogReader::new(files, catalog),
+            durability: settings.durability,
+            deadline: settings.deadline,
+            metrics,
+            writer: Mutex::new(Some(thread)),
+        };
+        Ok((Arc::new(log), report))
+    }
+
+    /// Refuses new records, writes those that wait, and returns when that is done. Blocking.
+    pub fn close(&self) {
+        self.queue.close();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // A writer that panicked has failed every receipt and been logged.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl DecisionLog for Log {
+    fn append(&self, record: NewRecord) -> Receipt {
+        let (ack, done) = oneshot::channel();
+        let waits = self.durability != Durability::Async;
+        match self.queue.push(queue::Entry {
+            record,
+            ack: waits.then_some(ack),
+        }) {
+            Ok(waiting) => self.metrics.log_queue_length(waiting),
+            Err(error) => return Box::pin(ready(Err(error))),
+        }
+        if !waits {
+            return Box::pin(ready(Ok(())));
+        }
+        let deadline = self.deadline;
+        Box::pin(async move {
+            match tokio::time::timeout(deadline, done).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(LogError::Unavailable("its writer has stopped".to_owned())),
+                Err(_) => Err(LogError::Deadline),
+            }
+        })
+    }
+
+    fn durability(&self) -> &'static str {
+        self.durability.as_str()
+    }
+
+    fn health(&self) -> Result<(), LogError> {
+        self.queue.health()
+    }
+}
+
+impl DecisionQuery for Log {
+    fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError> {
+        self.reader.find(filter)
+    }
+
+    fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
+        self.reader.get(call_id)
+    }
+}
+
+fn report(found: &find::Found, appender: &appender::Appender) -> RecoveryReport {
+    let cut = found.tail.as_ref().filter(|tail| tail.torn > 0).map(|tail| Cut {
+        segment: tail.info.name(),
+        offset: tail.info.len,
+        dropped_bytes: tail.torn,
+    });
+    RecoveryReport {
+        segments: found.closed.len() + 1,
+        last_seq: appender.last_seq(),
+        cut,
+    }
+}

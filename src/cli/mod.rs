@@ -1,7 +1,160 @@
-//! The command line.
+//! The command line: one file per subcommand, each ending in an exit code of `exit.rs`.
 
-/// Runs the command line of this process.
+mod audit;
+mod check;
+mod clock;
+mod compare;
+mod config;
+mod decide;
+mod exit;
+mod health;
+mod options;
+mod policies;
+mod serve;
+mod signals;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+use exit::Exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  procura serve                          decide from `policies/` on http://127.0.0.1:3592
+  procura serve --set storage.disk.directory=/etc/procura/policies
+  procura check policies                 find every mistake before it goes live
+  procura decide policies request.json   answer one request without a server
+  procura audit list --principal alice   who was decided on, and why
+  procura config --config procura.yaml   show each setting and where it comes from
+
+Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies.";
+
+/// A policy decision point: applications ask who may do what, policies in YAML say so, and every decision is recorded.
+#[derive(Debug, Parser)]
+#[command(name = "procura", version, after_help = EXAMPLES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(alias = "server")]
+    Serve(serve::Args),
+    #[command(alias = "compile")]
+    Check(check::Args),
+    Decide(decide::Args),
+    Audit(audit::Args),
+    Config(config::Args),
+    #[command(alias = "healthcheck")]
+    Health(health::Args),
+}
+
+/// Runs the command line of this process and says how it went.
 #[must_use]
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let command = match CommandLine::try_parse() {
+        Ok(CommandLine { command }) => command,
+        Err(error) => {
+            // Help and version come as errors too, with a code of their own. A closed pipe changes nothing.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            };
+        }
+    };
+    let result = match &command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Decide(args) => decide::run(args),
+        Command::Audit(args) => audit::run(args),
+        Command::Config(args) => config::run(args),
+        Command::Health(args) => health::run(args),
+    };
+    result.unwrap_or_else(|error| report(&error)).into()
+}
+
+/// Writes to standard output. A reader that has gone away wants no more of it, which is no failure.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes to standard error; where that is closed there is nobody left to tell.
+fn print_error(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn report(error: &anyhow::Error) -> Exit {
+    if let Some(ConfigError { problems }) = error.downcast_ref() {
+        print_error(&format!(
+            "error: the configuration is not valid\n  {}\n",
+            problems.join("\n  ")
+        ));
+        return Exit::Usage;
+    }
+    print_error(&format!("error: {error:#}\n"));
+    Exit::Failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    const PAGE: &str = "docs/reference/cli.md";
+
+    /// The reference page: the help of every subcommand.
+    fn page() -> String {
+        let mut page = String::from(
+            "# Command line\n\n\
+             Written from the program's own help: `UPDATE=1 cargo test cli` renews it.\n\n\
+             | exit code | meaning |\n|---|---|\n\
+             | 0 | done |\n\
+             | 1 | something failed; the message says what |\n\
+             | 2 | the command line or the configuration is wrong; nothing was done |\n\
+             | 3 | the policies have errors |\n",
+        );
+        let mut command = CommandLine::command().bin_name("procura");
+        command.build();
+        append(&mut page, &mut command);
+        page
+    }
+
+    fn append(page: &mut String, command: &mut clap::Command) {
+        for command in command
+            .get_subcommands_mut()
+            .filter(|command| command.get_name() != "help")
+        {
+            let help = command.render_long_help().to_string();
+            let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+            let name = command.get_bin_name().unwrap().to_owned();
+            writeln!(page, "\n## {name}\n\n```text\n{}\n```", help.join("\n")).unwrap();
+            append(page, command);
+        }
+    }
+
+    #[test]
+    fn command_line_page_is_current() {
+        CommandLine::command().debug_assert();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, page()).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written, page(), "{PAGE} is stale: run with UPDATE=1");
+    }
 }

@@ -1,1 +1,155 @@
-//! config
+//! Configuration: typed, layered, each value with its origin.
+//!
+//! The order, later wins: defaults, file (`--config`), environment (`PROCURA_…`), `--set key=value`, flags.
+//! Keys are the peer's where the concept is the same; `keys.rs` lists them all.
+
+mod file;
+mod interpolate;
+mod keys;
+mod layers;
+mod suggest;
+mod typed;
+
+pub use keys::{KEYS, Key, environment_name};
+pub use layers::{Origin, Setting, Sources};
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use procura_core::engine::Settings;
+
+use crate::telemetry::LogFormat;
+use layers::Layers;
+
+/// Everything the server can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The HTTP server.
+    pub server: Server,
+    /// The policies.
+    pub storage: Storage,
+    /// The decisions.
+    pub engine: Settings,
+    /// The decision log.
+    pub audit: Audit,
+    /// Log lines.
+    pub log: Log,
+    /// Each key as it was set, ordered by key.
+    pub settings: Vec<Setting>,
+    /// What its author should know: keys without effect and the like.
+    pub notices: Vec<String>,
+}
+
+/// How the HTTP server runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `host:port` to listen on.
+    pub listen: String,
+    /// Directory of everything that must be remembered.
+    pub data_dir: PathBuf,
+    /// URL under which callers reach the server; `None` takes it from each request.
+    pub public_url: Option<String>,
+    /// How long requests in flight may take to finish once a stop is asked for.
+    pub shutdown_deadline: Duration,
+    /// Most actions for one resource of a call.
+    pub max_actions_per_resource: usize,
+    /// Most resources in one call.
+    pub max_resources_per_request: usize,
+    /// Largest request body in bytes.
+    pub max_body_bytes: usize,
+    /// Whether the admin API answers.
+    pub admin_api: bool,
+}
+
+/// Where policies are and how changes are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// The directory of the policies.
+    pub directory: PathBuf,
+    /// Whether changes are found without being told.
+    pub watch: bool,
+    /// How often every file is read anew.
+    pub poll_interval: Duration,
+    /// How long the directory must stay unchanged before a set goes live.
+    pub quiet_period: Duration,
+}
+
+/// How decisions are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Whether they are recorded at all.
+    pub enabled: bool,
+    /// When a call is answered.
+    pub durability: Durability,
+    /// How long a call waits for its record.
+    pub deadline: Duration,
+    /// Most records that may wait for the writer.
+    pub queue_length: usize,
+    /// Size in bytes at which the log begins a new file.
+    pub segment_bytes: u64,
+}
+
+/// What must have happened to a record before its call is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on the disk.
+    #[default]
+    Durable,
+    /// It is handed to the operating system.
+    Os,
+    /// It is queued.
+    Async,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Level or directives.
+    pub level: String,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// Why there is no configuration: every problem of every layer.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .problems.join("\n"))]
+pub struct ConfigError {
+    /// One line each, with its origin and how to mend it.
+    pub problems: Vec<String>,
+}
+
+impl Config {
+    /// Layers and types `sources`.
+    ///
+    /// # Errors
+    /// Every unknown key and every value that is not valid.
+    pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
+        typed::config(Layers::of(sources)).map_err(|problems| ConfigError { problems })
+    }
+}
+
+/// Reads the configuration file at `path`, at most 1 MiB of UTF-8.
+///
+/// # Errors
+/// If it cannot be read, is too large or is not text.
+pub fn read_file(path: &Path) -> Result<(String, String), ConfigError> {
+    let problem = |what: String| ConfigError {
+        problems: vec![format!("cannot read `{}`: {what}", path.display())],
+    };
+    let most = u64::try_from(file::MAX_BYTES).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    let opened = File::open(path).and_then(|file| file.take(most + 1).read_to_string(&mut text));
+    match opened {
+        Ok(_) if text.len() > file::MAX_BYTES => Err(problem(format!("it is larger than {most} bytes"))),
+        Ok(_) => Ok((path.display().to_string(), text)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(problem("it is not UTF-8 text".into()))
+        }
+        Err(error) => Err(problem(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

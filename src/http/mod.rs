@@ -1,1 +1,80 @@
-//! http
+//! The HTTP edge: one folder per API surface, each with its routes, its handlers and its wire types.
+//!
+//! | folder | paths |
+//! |---|---|
+//! | `cerbos` | `/api/check/resources`, `/api/server_info` |
+//! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
+//! | `decisions` | `/api/decisions`, `/api/decisions/{id}` |
+//! | `admin` | `/admin/policies/status`, `/admin/policies/reload` |
+//! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
+//!
+//! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
+//! (`error.rs`), and the middleware in `edge.rs` gives it the shape of its surface.
+
+mod admin;
+mod answer;
+mod authzen;
+mod body;
+mod caller;
+pub mod cerbos;
+mod decisions;
+mod edge;
+mod error;
+mod health;
+mod json;
+mod limits;
+mod serve;
+mod validate;
+
+pub use json::Invalid;
+pub use limits::RequestLimits;
+pub use serve::serve;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+use crate::pdp::{Health, Pdp, ReloadHandle};
+use crate::ports::DecisionQuery;
+use crate::telemetry::Metrics;
+
+/// What the edge calls.
+pub struct Services {
+    /// Decides.
+    pub pdp: Pdp,
+    /// Finds recorded decisions; `None` if the log is turned off.
+    pub decisions: Option<Arc<dyn DecisionQuery>>,
+    /// Loads policies again.
+    pub reload: ReloadHandle,
+    /// Says whether the server can answer.
+    pub health: Health,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// Whether there is an admin API.
+    pub admin: bool,
+    /// What a request may be.
+    pub limits: RequestLimits,
+    /// The URL under which callers reach the server, `https://host[/path]`; `None` takes it from each request.
+    pub public_url: Option<String>,
+}
+
+/// All routes. The server that runs it must provide [`axum::extract::ConnectInfo`], as [`serve`] does.
+pub fn router(services: Services) -> Router {
+    let services = Arc::new(services);
+    let admin = if services.admin {
+        admin::routes()
+    } else {
+        Router::new()
+    };
+    Router::new()
+        .merge(cerbos::routes())
+        .merge(authzen::routes())
+        .merge(decisions::routes())
+        .merge(admin)
+        .merge(health::routes())
+        .fallback(edge::not_found)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&services), edge::guard))
+        .with_state(services)
+}

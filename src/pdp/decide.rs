@@ -1,9 +1,118 @@
 //! One call: snapshot, instant and id once; decide; record; only then answer.
 
-/// What a call is answered.
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use procura_core::engine;
+use procura_core::model::{Evaluation, Request, Timestamp};
+use procura_core::record::{self, Basis, DecisionRecord, RecordError};
+use uuid::{NoContext, Uuid};
+
+use super::{Active, Caller, Pdp};
+use crate::ports::{LogError, NewRecord};
+use crate::telemetry::Api;
+
+/// A valid request together with how it came in.
 #[derive(Debug)]
-pub struct Answer;
+pub struct Call<'a> {
+    /// Through which API.
+    pub api: Api,
+    /// The caller's own id for the request, empty if it gave none.
+    pub request_id: Cow<'a, str>,
+    /// What is asked.
+    pub request: Request<'a>,
+}
+
+/// What a call is answered. It exists only once its record is as durable as the log promises.
+#[derive(Debug)]
+pub struct Answer {
+    /// Id of the call, a UUIDv7 made from its instant. Decision `n` of the call is `<call id>/<n>`, counted from 1.
+    pub call_id: String,
+    /// The policy set that decided.
+    pub active: Arc<Active>,
+    /// The decisions.
+    pub evaluation: Evaluation,
+    /// Time to evaluate.
+    pub decide: Duration,
+    /// Time to record.
+    pub record: Duration,
+}
 
 /// Why a call is not answered.
-#[derive(Debug)]
-pub struct DecideError;
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// No policy set is live.
+    #[error("no policy set has been loaded yet")]
+    NoPolicySet,
+    /// The decision was made but could not be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] LogError),
+    /// The decision was made but has no record.
+    #[error(transparent)]
+    Unrecordable(#[from] RecordError),
+}
+
+impl Pdp {
+    /// Decides `call` for `caller` and records it. Dropping the future gives up the answer, not the record.
+    ///
+    /// INVARIANT(one_snapshot): the snapshot, the clock and the id are each taken once per call, here.
+    pub async fn decide(&self, caller: &Caller, call: &Call<'_>) -> Result<Answer, DecideError> {
+        let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
+        let now = self.clock.now();
+        let call_id = call_id(now);
+
+        let started = Instant::now();
+        let evaluation = engine::decide(&active.snapshot, &call.request, &self.settings, now);
+        let decided = Instant::now();
+
+        // INVARIANT(record_before_answer): an answer leaves this function only after its receipt.
+        if let Some(log) = &self.log {
+            let origin = record::Call {
+                id: Cow::Borrowed(&call_id),
+                request_id: Some(Cow::Borrowed(&*call.request_id)).filter(|id| !id.is_empty()),
+                api: Cow::Borrowed(call.api.as_str()),
+                caller: recorded(caller),
+            };
+            let basis = self.basis(&active, log.durability());
+            let record = DecisionRecord::new(now, origin, basis, &call.request, &evaluation);
+            log.append(NewRecord {
+                at: now,
+                payload: record.encode()?,
+            })
+            .await?;
+        }
+        Ok(Answer {
+            call_id,
+            active,
+            evaluation,
+            decide: decided - started,
+            record: decided.elapsed(),
+        })
+    }
+
+    /// What the decisions rest on besides the request.
+    fn basis<'r>(&'r self, active: &'r Active, durability: &'static str) -> Basis<'r> {
+        Basis {
+            engine: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+            policy_revision: Cow::Borrowed(active.snapshot.revision.as_str()),
+            policy_generation: active.generation,
+            on_error: Cow::Borrowed(self.settings.on_error.as_str()),
+            default_policy_version: Cow::Borrowed(&self.settings.default_policy_version),
+            durability: Cow::Borrowed(durability),
+        }
+    }
+}
+
+fn recorded(caller: &Caller) -> record::Caller<'_> {
+    record::Caller {
+        name: caller.name.as_deref().map(Cow::Borrowed),
+        address: caller.address.map(|address| Cow::Owned(address.to_string())),
+    }
+}
+
+fn call_id(now: Timestamp) -> String {
+    let (seconds, nanos) = (now.as_second().max(0), now.subsec_nanosecond().max(0));
+    let at = uuid::Timestamp::from_unix(NoContext, seconds.unsigned_abs(), nanos.unsigned_abs());
+    Uuid::new_v7(at).to_string()
+}

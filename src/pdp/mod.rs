@@ -1,8 +1,17 @@
 //! Application services: what the server does, without knowing HTTP or a disk.
 
+mod caller;
 mod decide;
+mod health;
+mod reload;
+mod settle;
+mod status;
 
-pub use decide::{Answer, DecideError};
+pub use caller::Caller;
+pub use decide::{Answer, Call, DecideError};
+pub use health::{Check, CheckState, Health, Readiness};
+pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
+pub use status::{Attempt, Cause, HISTORY, LiveSet, ReloadOutcome, ReloadStatus};
 
 use std::sync::Arc;
 
@@ -30,4 +39,22 @@ pub struct Pdp {
     log: Option<Arc<dyn DecisionLog>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+}
+
+impl Pdp {
+    /// A service that decides with whatever set is in `active`; `log` is `None` if the log is turned off.
+    #[must_use]
+    pub fn new(
+        active: Arc<ArcSwapOption<Active>>,
+        log: Option<Arc<dyn DecisionLog>>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            active,
+            log,
+            clock,
+            settings,
+        }
+    }
 }

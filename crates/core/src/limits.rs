@@ -42,10 +42,36 @@ pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 pub const REGEX_COST: usize = 1_000;
 
 /// Most digits after the point in a `%f` or `%e` clause of `format`.
-pub const FORMAT_PRECISION: usize = 1_000;
+pub const FORMAT_PRECISION: usize = 100;
 
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 
 /// Deepest nesting of `all`/`any`/`none` blocks in a condition.
-pub const CONDITION_DEPTH: usize = 16;
+pub const CONDITION_DEPTH: usize = 12;
+
+/// Most YAML nodes (maps, lists, scalars) in one policy file, aliases expanded.
+/// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
+pub const POLICY_NODES: usize = 100_000;
+
+/// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
+/// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
+pub const POLICY_DEPTH: usize = 48;
+
+/// Most diagnostics reported for one file; a file with more is broken as a whole.
+pub const POLICY_DIAGNOSTICS: usize = 100;
+
+/// Longest pattern of actions, in characters.
+pub const GLOB_CHARS: usize = 512;
+
+/// Deepest nesting of `{...}` in a pattern of actions.
+pub const GLOB_DEPTH: usize = 8;
+
+/// Most problems reported for one action: enough to see what is broken, while a call over thousands of
+/// actions and a policy whose every rule errs stays small.
+pub const ACTION_PROBLEMS: usize = 16;
+
+/// Largest encoded decision record, in bytes.
+/// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
+/// whose record would be larger is not answered.
+pub const RECORD_BYTES: usize = 16 * 1024 * 1024;

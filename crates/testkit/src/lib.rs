@@ -1,1 +1,24 @@
-//! Dev-only helpers: server process handle, simulated disks, long-running trials.
+//! Dev-only helpers: HTTP client, server process handle, simulated disk, long-running trials.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "test support: a broken assumption fails the test that made it"
+)]
+
+pub mod calls;
+pub mod clock;
+pub mod corpus;
+pub mod http;
+pub mod kill;
+pub mod power_cut;
+pub mod reload_storm;
+pub mod rng;
+pub mod server;
+pub mod sim_disk;
+pub mod suite;
+pub mod temp_dir;
+pub mod yaml;

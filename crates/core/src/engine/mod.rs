@@ -1,7 +1,25 @@
-//! The decision: `decide(snapshot, request, settings) -> Evaluation`, a pure function.
+//! The decision: `decide(snapshot, request, settings, now) -> Evaluation`, a pure function.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `resource` | one resource against its policy: which rules are visited, in which order |
+//! | `combine` | how allow and deny of several rules and several roles combine |
+//! | `derived_roles` | which derived roles hold |
+//! | `conditions` | whether a condition is true, false or undecided |
+//! | `outputs` | what a visited rule puts out |
 
-use crate::model::{Evaluation, Request, Timestamp};
-use crate::policy::Snapshot;
+mod combine;
+mod conditions;
+mod derived_roles;
+mod outputs;
+mod resource;
+
+use crate::expr::{Budget, Inputs};
+use crate::limits::{CALL_COST, EXPR_COST};
+use crate::model::{
+    ActionDecision, Effect, Evaluation, Item, Reason, Request, Resource, ResourceEvaluation, Timestamp,
+};
+use crate::policy::{ResourcePolicy, Snapshot};
 
 /// What a decision depends on besides the policies and the request. All of it is in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +51,82 @@ impl OnError {
 }
 
 /// Decides every (resource, action) of `request` against one snapshot at one instant.
+///
+/// The expressions of one call share one budget of [`CALL_COST`] units; an action whose expressions exceed it
+/// is denied with [`Reason::CostExceeded`], whatever `settings.on_error` says.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
-    let _ = (snapshot, request, settings, now);
+    let budget = Budget::new(CALL_COST, EXPR_COST);
+    let call = Call {
+        request,
+        on_error: settings.on_error,
+        now,
+        budget: &budget,
+    };
+    let decide_item = |item| match policy_for(snapshot, item, settings) {
+        Some(policy) => resource::decide(&call, policy, item),
+        None => without_policy(item),
+    };
     Evaluation {
-        resources: Vec::new(),
+        resources: request.items.iter().map(decide_item).collect(),
+    }
+}
+
+/// What the decisions of one call share.
+struct Call<'r> {
+    request: &'r Request<'r>,
+    on_error: OnError,
+    now: Timestamp,
+    budget: &'r Budget,
+}
+
+impl<'r> Call<'r> {
+    fn inputs(&self, resource: &'r Resource<'r>) -> Inputs<'r> {
+        Inputs {
+            principal: &self.request.principal,
+            resource,
+            context: self.request.context.as_ref(),
+            now: self.now,
+            derived_roles: None,
+        }
+    }
+}
+
+/// The policy for the kind and version of the item. No policy has a scope yet, so a request that asks for one
+/// other than the root (empty, or `.` to say so) finds none.
+fn policy_for<'s>(
+    snapshot: &'s Snapshot,
+    item: &Item<'_>,
+    settings: &Settings,
+) -> Option<&'s ResourcePolicy> {
+    let resource = &item.resource;
+    if !matches!(resource.scope.as_ref(), "" | ".") {
+        return None;
+    }
+    let version = match resource.policy_version.as_ref() {
+        "" => settings.default_policy_version.as_str(),
+        requested => requested,
+    };
+    snapshot
+        .resource_policies
+        .get(resource.kind.as_ref())?
+        .get(version)
+}
+
+/// Every action denied: nobody has written down who may do what.
+fn without_policy(item: &Item<'_>) -> ResourceEvaluation {
+    let deny = ActionDecision {
+        effect: Effect::Deny,
+        reason: Reason::NoPolicy,
+        matched_policy: "NO_MATCH".into(),
+        matched_scope: "".into(),
+        rule: None,
+        problems: Vec::new(),
+    };
+    let actions = item.actions.iter().map(|_| deny.clone()).collect();
+    ResourceEvaluation {
+        actions,
+        effective_derived_roles: Vec::new(),
+        outputs: Vec::new(),
     }
 }

@@ -1,17 +1,50 @@
 //! Policy files: source text -> AST with spans -> checked -> compiled [`Snapshot`].
 //!
 //! A set of files compiles as a whole: either there is a snapshot, or there are error diagnostics for every
-//! problem of every file.
+//! problem of every file. The passes, in order:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `files` | tells policy files from tests, schemas and the rest |
+//! | `yaml` | text to a tree of nodes with places |
+//! | `decode` | tree to AST: which fields there are, of what type |
+//! | `check` | what can be said of one policy alone |
+//! | `index` | the set as a whole: duplicates, what can be imported |
+//! | `names` | variables and constants of one policy, in order |
+//! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
+//! | `findings`, `frame` | problems to diagnostics with source frames |
 
+mod ast;
+mod check;
+mod compile;
+mod decode;
 mod diagnostic;
+mod files;
+mod findings;
+mod frame;
+mod glob;
+mod hint;
+mod index;
+mod mentions;
+mod names;
+mod scalar;
 mod snapshot;
 mod source;
+mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use files::{FileKind, classify};
+pub use frame::render;
+pub use glob::{Glob, GlobError};
 pub use snapshot::{
     ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Snapshot, Spanned,
 };
 pub use source::{Position, Revision, SourceFile};
+
+use self::ast::Policy;
+use self::findings::{Finding, Findings};
+use self::yaml::Place;
+use crate::limits::POLICY_FILE_BYTES;
 
 /// What compiling a set yields: a snapshot unless a diagnostic is an error, and every diagnostic, ordered by
 /// file, line and column.
@@ -23,15 +56,88 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Compiles a set of policy files. The order of `files` is irrelevant.
+/// Compiles a set of policy files. The order of `files` is irrelevant; files that hold no policies by their
+/// path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let revision = Revision::of(files);
+    let mut sources: Vec<&SourceFile> = files
+        .iter()
+        .filter(|file| classify(&file.path) == FileKind::Policy)
+        .collect();
+    sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
+    let mut findings = Findings::new(&sources);
+    let mut policies = Vec::new();
+    for (number, source) in (0..).zip(&sources) {
+        policies.extend(read(source, number, &mut findings));
+    }
+    for policy in &policies {
+        check::policy(policy, &mut findings);
+    }
+    policies.retain(|policy| !policy.disabled);
+    let index = index::build(&policies, &mut findings);
+    let resource_policies = compile::policies(&policies, &index, &mut findings);
+    let snapshot = Snapshot {
+        revision: Revision::of(files),
+        resource_policies,
+        files: sources.len(),
+    };
+    let snapshot = (!findings.any_error()).then_some(snapshot);
     Compiled {
-        snapshot: Some(Snapshot {
-            revision,
-            ..Snapshot::default()
-        }),
-        diagnostics: Vec::new(),
+        snapshot,
+        diagnostics: findings.into_diagnostics(),
     }
 }
+
+/// The policies of one file that can be read.
+fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Vec<Policy<'t>> {
+    let start = Place::start_of(number);
+    if files::is_misplaced_schema(&source.path) {
+        let message = "a `_schemas` directory must be at the root of the set";
+        findings.add(Finding::new(Code::MisplacedSchemas, start, message));
+        return Vec::new();
+    }
+    if source.text.len() > POLICY_FILE_BYTES {
+        let message = format!("the file is larger than {POLICY_FILE_BYTES} bytes");
+        findings.add(Finding::new(Code::TooLarge, start, message));
+        return Vec::new();
+    }
+    if let Some(place) = damaged_text(&source.text, number) {
+        let message = "the text is not UTF-8: it holds U+FFFD, which stands for bytes that are no character";
+        findings.add(Finding::new(Code::Syntax, place, message));
+        return Vec::new();
+    }
+    let parsed = match yaml::parse(&source.text, number) {
+        Ok(parsed) => parsed,
+        Err(fault) => {
+            findings.add(Finding::new(fault.code, fault.place, fault.message));
+            return Vec::new();
+        }
+    };
+    for (key, place) in parsed.repeated {
+        let message = format!("key `{key}` occurs twice in one map");
+        findings.add(Finding::new(Code::DuplicateKey, place, message));
+    }
+    parsed
+        .documents
+        .into_iter()
+        .filter_map(|document| decode::policy(document, findings))
+        .collect()
+}
+
+/// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as
+/// well, since the two cannot be told apart.
+fn damaged_text(text: &str, file: u32) -> Option<Place> {
+    let (before, _) = text.split_once(char::REPLACEMENT_CHARACTER)?;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Some(Place {
+        file,
+        line: number(before.matches('\n').count() + 1),
+        column: number(column),
+        start: number(before.len()),
+        end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Position, Revision};
+use super::scalar::{self, Stretch};
+use super::{Glob, GlobError, Position, Revision};
 use crate::expr::{Frame, Program};
 use crate::model::Effect;
 
@@ -26,7 +27,7 @@ pub struct ResourcePolicy {
     /// Variables of the policy's conditions and outputs.
     pub frame: Frame,
     /// The derived roles that some rule of this policy refers to, sorted by name.
-    pub derived_roles: Vec<DerivedRole>,
+    pub derived_roles: Vec<Arc<DerivedRole>>,
     /// The rules in source order.
     pub rules: Vec<Rule>,
 }
@@ -74,18 +75,47 @@ pub enum Roles {
     Named(Vec<Arc<str>>),
 }
 
-/// A pattern of actions.
-///
-/// Segments are separated by `:`; `*` stands for any characters within a segment, `**` across segments, a lone
-/// `*` for every action. Only patterns that contain `*` are patterns; `?`, `{` and `[` are ordinary characters.
+impl Roles {
+    /// Whether `role` is one of them.
+    #[must_use]
+    pub fn contain(&self, role: &str) -> bool {
+        match self {
+            Roles::Any => true,
+            Roles::Named(names) => names.binary_search_by(|name| name.as_ref().cmp(role)).is_ok(),
+        }
+    }
+}
+
+/// The actions that one entry of a rule's `actions` is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActionPattern {
-    /// A lone `*`.
+    /// A lone `*`: every action.
     Any,
-    /// Exactly this action.
+    /// Exactly this action. Without `*` every character stands for itself, also `?`, `{` and `[`.
     Exact(Arc<str>),
     /// A pattern with at least one `*`.
-    Glob(Arc<str>),
+    Glob(Glob),
+}
+
+impl ActionPattern {
+    /// Reads an entry as written.
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
+        match text {
+            "*" => Ok(ActionPattern::Any),
+            _ if text.contains('*') => Glob::parse(text).map(ActionPattern::Glob),
+            _ => Ok(ActionPattern::Exact(text.into())),
+        }
+    }
+
+    /// Whether it is about `action`.
+    #[must_use]
+    pub fn matches(&self, action: &str) -> bool {
+        match self {
+            ActionPattern::Any => true,
+            ActionPattern::Exact(name) => **name == *action,
+            ActionPattern::Glob(glob) => glob.matches(action),
+        }
+    }
 }
 
 /// When a rule applies.
@@ -117,4 +147,31 @@ pub struct Spanned<T> {
     pub node: T,
     /// Where it begins.
     pub position: Position,
+    /// Where its parts are, as written in the file.
+    stretches: Box<[Stretch]>,
+}
+
+impl<T> Spanned<T> {
+    /// `node`, the decoded text of which lies in `stretches` of the file of `position`.
+    pub(super) fn new(node: T, position: Position, stretches: Box<[Stretch]>) -> Self {
+        Self {
+            node,
+            position,
+            stretches,
+        }
+    }
+}
+
+impl Spanned<Program> {
+    /// The place of byte `offset` of the expression, such as the start of an error's range: exact for every
+    /// style of YAML scalar.
+    #[must_use]
+    pub fn locate(&self, offset: usize) -> Position {
+        let (line, column) = scalar::locate(&self.stretches, self.node.source(), offset);
+        Position {
+            file: Arc::clone(&self.position.file),
+            line,
+            column,
+        }
+    }
 }

@@ -1,1 +1,173 @@
 //! The decision record, version 1, and one step of its hash chain.
+//!
+//! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
+//! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
+//! (`policy_change`) and [`LogRepair`] (`log_repair`); all of them stand in one chain ([`ChainHash`]).
+//! `docs/reference/decision-record.md` describes each member.
+//!
+//! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
+//! know. A member never changes its meaning and never becomes mandatory; that would be version 2.
+
+mod chain;
+mod decision;
+mod event;
+mod id;
+mod sentence;
+mod wire;
+
+pub use chain::ChainHash;
+pub use decision::{
+    Basis, Call, Caller, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput, ProblemRecord,
+    ResourceInput,
+};
+pub use event::{LogRepair, PolicyChange, PolicySet};
+pub use id::DecisionId;
+pub use sentence::sentence;
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::RECORD_BYTES;
+
+/// The version that this crate writes.
+pub const VERSION: u32 = 1;
+
+/// A record of any kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record<'a> {
+    /// A call and its decisions.
+    Decision(Box<DecisionRecord<'a>>),
+    /// A policy set went live.
+    PolicyChange(PolicyChange<'a>),
+    /// The log was repaired.
+    LogRepair(LogRepair<'a>),
+}
+
+/// Why a record could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The encoded record exceeds [`RECORD_BYTES`].
+    #[error("the record of this call would exceed {RECORD_BYTES} bytes")]
+    TooLarge,
+    /// The record is of a version or kind that this release does not know.
+    #[error("record of unknown version {version} or kind `{kind}`: written by a later release?")]
+    Unknown {
+        /// Its version.
+        version: u32,
+        /// Its kind.
+        kind: String,
+    },
+    /// The bytes are not a record.
+    #[error("malformed record")]
+    Malformed(#[source] serde_json::Error),
+}
+
+impl<'a> Record<'a> {
+    /// Encodes the record in one pass.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        match self {
+            Record::Decision(record) => record.encode(),
+            Record::PolicyChange(record) => encode(KIND_POLICY_CHANGE, record),
+            Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
+        }
+    }
+
+    /// Decodes a record, borrowing from `payload` where it can.
+    pub fn decode(payload: &'a [u8]) -> Result<Self, RecordError> {
+        let head = Head::of(payload)?;
+        match (head.v, head.kind.as_str()) {
+            (VERSION, KIND_DECISION) => DecisionRecord::parse(payload).map(|r| Record::Decision(Box::new(r))),
+            (VERSION, KIND_POLICY_CHANGE) => parse(payload).map(Record::PolicyChange),
+            (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
+            (version, _) => Err(RecordError::Unknown {
+                version,
+                kind: head.kind,
+            }),
+        }
+    }
+}
+
+impl<'a> DecisionRecord<'a> {
+    /// Encodes the record in one pass.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        encode(KIND_DECISION, self)
+    }
+
+    fn parse(payload: &'a [u8]) -> Result<Self, RecordError> {
+        parse(payload)
+    }
+}
+
+/// The kind of an encoded record, known or not.
+pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
+    Head::of(payload).map(|head| head.kind)
+}
+
+const KIND_DECISION: &str = "decision";
+const KIND_POLICY_CHANGE: &str = "policy_change";
+const KIND_LOG_REPAIR: &str = "log_repair";
+
+/// What every record begins with.
+#[derive(Deserialize)]
+struct Head {
+    v: u32,
+    kind: String,
+}
+
+impl Head {
+    fn of(payload: &[u8]) -> Result<Self, RecordError> {
+        parse(payload)
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, RecordError> {
+    serde_json::from_slice(payload).map_err(RecordError::Malformed)
+}
+
+fn encode<T: Serialize>(kind: &'static str, body: &T) -> Result<Vec<u8>, RecordError> {
+    #[derive(Serialize)]
+    struct Envelope<'b, T> {
+        v: u32,
+        kind: &'static str,
+        #[serde(flatten)]
+        body: &'b T,
+    }
+    let mut out = Bounded(Vec::with_capacity(1024));
+    serde_json::to_writer(
+        &mut out,
+        &Envelope {
+            v: VERSION,
+            kind,
+            body,
+        },
+    )
+    .map_err(|error| {
+        if error.is_io() {
+            RecordError::TooLarge
+        } else {
+            RecordError::Malformed(error)
+        }
+    })?;
+    Ok(out.0)
+}
+
+/// A buffer that refuses to grow past [`RECORD_BYTES`].
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > RECORD_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

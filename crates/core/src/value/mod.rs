@@ -68,6 +68,12 @@ impl<'a> Map<'a> {
         self.entries.get(at).map(|(_, v)| v)
     }
 
+    /// Takes the value under `key` out of the map.
+    pub fn remove(&mut self, key: &str) -> Option<Value<'a>> {
+        let at = self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
+        Some(self.entries.remove(at).1)
+    }
+
     /// The entries, in the order of their keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
         self.entries.iter().map(|(k, v)| (k.as_ref(), v))

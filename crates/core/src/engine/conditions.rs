@@ -1,0 +1,156 @@
+//! Whether a condition is true, false or undecided.
+//!
+//! A leaf that errs or yields no boolean is undecided under [`OnError::Closed`] and false under
+//! [`OnError::Cerbos`]. Blocks follow Kleene's three-valued logic, so an undecided item matters only where the
+//! others leave the outcome open:
+//!
+//! | block | false if | true if | undecided |
+//! |---|---|---|---|
+//! | `all` | any item is false | every item is true | otherwise |
+//! | `any` | every item is false | any item is true | otherwise |
+//! | `none` | any item is true | every item is false | otherwise |
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::OnError;
+use crate::expr::{EvalErrorKind, Program, Scope, Val};
+use crate::limits::ACTION_PROBLEMS;
+use crate::model::{Effect, Problem, ProblemCode};
+use crate::policy::{Condition, Spanned};
+
+/// What a condition comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Truth {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// It could be either: part of it cannot be evaluated.
+    Undecided,
+}
+
+/// The condition cost more than the expression or the call may spend; the action must be denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CostExceeded;
+
+/// A condition that has been evaluated, and what went wrong on the way.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// What it came to.
+    pub(super) truth: Result<Truth, CostExceeded>,
+    /// At most [`ACTION_PROBLEMS`].
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Evaluates `condition` in `scope`; `source` is the rule or derived role that problems are reported for.
+/// No condition at all holds.
+pub(super) fn judge<'r>(
+    condition: Option<&'r Condition>,
+    scope: &Scope<'r>,
+    on_error: OnError,
+    source: &Arc<str>,
+) -> Judged {
+    let mut judge = Judge {
+        scope,
+        on_error,
+        source,
+        problems: Vec::new(),
+    };
+    let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
+    Judged {
+        truth,
+        problems: judge.problems,
+    }
+}
+
+impl Truth {
+    /// How it counts for a rule with this effect: an undecided one applies a deny rule and no allow rule.
+    pub(super) fn counts_for(self, effect: Effect) -> bool {
+        match self {
+            Truth::True => true,
+            Truth::False => false,
+            Truth::Undecided => effect == Effect::Deny,
+        }
+    }
+
+    fn not(self) -> Truth {
+        match self {
+            Truth::True => Truth::False,
+            Truth::False => Truth::True,
+            Truth::Undecided => Truth::Undecided,
+        }
+    }
+}
+
+struct Judge<'s, 'r> {
+    scope: &'s Scope<'r>,
+    on_error: OnError,
+    source: &'s Arc<str>,
+    problems: Vec<Problem>,
+}
+
+impl<'r> Judge<'_, 'r> {
+    fn truth(&mut self, condition: &'r Condition) -> Result<Truth, CostExceeded> {
+        match condition {
+            Condition::Expr(program) => self.leaf(program),
+            Condition::All(items) => self.until(Truth::False, items),
+            Condition::Any(items) => self.until(Truth::True, items),
+            Condition::None(items) => self.until(Truth::True, items).map(Truth::not),
+        }
+    }
+
+    /// `decisive` as soon as one item comes to it; undecided if any item is; otherwise the opposite.
+    fn until(&mut self, decisive: Truth, items: &'r [Condition]) -> Result<Truth, CostExceeded> {
+        let mut outcome = decisive.not();
+        for item in items {
+            let truth = self.truth(item)?;
+            if truth == decisive {
+                return Ok(decisive);
+            }
+            if truth == Truth::Undecided {
+                outcome = Truth::Undecided;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn leaf(&mut self, program: &'r Spanned<Program>) -> Result<Truth, CostExceeded> {
+        let error = match program.node.eval(self.scope) {
+            Ok(Val::Bool(true)) => return Ok(Truth::True),
+            Ok(Val::Bool(false)) => return Ok(Truth::False),
+            Ok(_) => {
+                let message = "the condition yields a value that is not a boolean".to_owned();
+                self.note(ProblemCode::NotBoolean, program, 0..0, message);
+                return Ok(self.failed());
+            }
+            Err(error) => error,
+        };
+        if error.kind == EvalErrorKind::CostExceeded {
+            self.note(ProblemCode::CostExceeded, program, error.range, error.message);
+            return Err(CostExceeded);
+        }
+        self.note(ProblemCode::ConditionError, program, error.range, error.message);
+        Ok(self.failed())
+    }
+
+    fn failed(&self) -> Truth {
+        match self.on_error {
+            OnError::Closed => Truth::Undecided,
+            OnError::Cerbos => Truth::False,
+        }
+    }
+
+    fn note(&mut self, code: ProblemCode, program: &Spanned<Program>, range: Range<usize>, message: String) {
+        if self.problems.len() == ACTION_PROBLEMS {
+            return;
+        }
+        self.problems.push(Problem {
+            code,
+            source: Arc::clone(self.source),
+            expression: Arc::clone(program.node.source()),
+            position: program.locate(range.start).to_string().into(),
+            message,
+        });
+    }
+}

@@ -1,0 +1,109 @@
+//! Which derived roles hold: the principal has one of the parent roles and the condition is true.
+
+use std::sync::Arc;
+
+use super::Call;
+use super::conditions::{self, Judged, Truth};
+use crate::expr::{Frame, Inputs, Scope};
+use crate::model::Problem;
+use crate::policy::{DerivedRole, ResourcePolicy};
+
+/// The derived roles of one policy, for one principal and resource.
+pub(super) struct DerivedRoles {
+    judged: Vec<Judged>,
+    held: Vec<Arc<str>>,
+}
+
+impl DerivedRoles {
+    /// Evaluates the condition of every derived role of which the principal has a parent role.
+    pub(super) fn judge<'r>(call: &Call<'r>, policy: &'r ResourcePolicy, inputs: Inputs<'r>) -> Self {
+        // A derived role that asks which derived roles hold sees none, as in the peer.
+        let mut scopes = Scopes {
+            inputs: Inputs {
+                derived_roles: Some(&[]),
+                ..inputs
+            },
+            call,
+            opened: Vec::new(),
+        };
+        let judged: Vec<_> = policy
+            .derived_roles
+            .iter()
+            .map(|role| scopes.judge(role))
+            .collect();
+        let by_name = judged.iter().zip(&policy.derived_roles);
+        let held = by_name
+            .filter(|(judged, _)| judged.truth == Ok(Truth::True))
+            .map(|(_, role)| role.name.clone());
+        Self {
+            held: held.collect(),
+            judged,
+        }
+    }
+
+    /// The names of those that hold for certain, sorted.
+    pub(super) fn held(&self) -> &[Arc<str>] {
+        &self.held
+    }
+
+    /// What conditions may read: the names that hold, unless that is undecided for any of them.
+    pub(super) fn known(&self) -> Option<&[Arc<str>]> {
+        let decided = |judged: &Judged| matches!(judged.truth, Ok(Truth::True | Truth::False));
+        self.judged.iter().all(decided).then_some(&self.held)
+    }
+
+    /// Whether the derived role at `index` of the policy holds; one that could not be paid for does not.
+    pub(super) fn truth(&self, index: usize) -> Truth {
+        self.judged
+            .get(index)
+            .and_then(|judged| judged.truth.ok())
+            .unwrap_or(Truth::Undecided)
+    }
+
+    /// What went wrong while the derived role at `index` was evaluated.
+    pub(super) fn problems(&self, index: usize) -> &[Problem] {
+        self.judged.get(index).map_or(&[], |judged| &judged.problems)
+    }
+
+    /// The first derived role whose condition cost more than the call may spend.
+    pub(super) fn too_costly(&self) -> Option<usize> {
+        self.judged.iter().position(|judged| judged.truth.is_err())
+    }
+}
+
+/// One scope per file of derived roles, so that each variable of it is evaluated at most once.
+struct Scopes<'c, 'r> {
+    inputs: Inputs<'r>,
+    call: &'c Call<'r>,
+    opened: Vec<(&'r Arc<Frame>, Scope<'r>)>,
+}
+
+impl<'r> Scopes<'_, 'r> {
+    fn judge(&mut self, role: &'r DerivedRole) -> Judged {
+        if !self
+            .call
+            .request
+            .principal
+            .roles
+            .iter()
+            .any(|held| role.parent_roles.contain(held))
+        {
+            return Judged {
+                truth: Ok(Truth::False),
+                problems: Vec::new(),
+            };
+        }
+        let on_error = self.call.on_error;
+        if let Some((_, scope)) = self
+            .opened
+            .iter()
+            .find(|(frame, _)| Arc::ptr_eq(frame, &role.frame))
+        {
+            return conditions::judge(role.condition.as_ref(), scope, on_error, &role.name);
+        }
+        let scope = Scope::new(self.inputs, &role.frame, self.call.budget);
+        let judged = conditions::judge(role.condition.as_ref(), &scope, on_error, &role.name);
+        self.opened.push((&role.frame, scope));
+        judged
+    }
+}

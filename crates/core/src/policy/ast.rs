@@ -1,0 +1,171 @@
+//! Policy files as their authors wrote them: every field that exists, each with its place.
+//!
+//! Fields and kinds: `api.cerbos.dev/v1`. What is not evaluated yet is here too, so that it is validated and
+//! refused by name instead of being ignored.
+
+use std::borrow::Cow;
+
+use super::yaml::Place;
+use crate::model::Effect;
+use crate::value::Value;
+
+/// Something and where it is written.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+/// A string and where it is written.
+pub(super) type Text<'t> = At<Cow<'t, str>>;
+
+/// One document.
+#[derive(Debug)]
+pub(super) struct Policy<'t> {
+    /// Where the body's key is.
+    pub(super) place: Place,
+    /// Treated as if absent.
+    pub(super) disabled: bool,
+    pub(super) body: Body<'t>,
+}
+
+/// The kinds of policy.
+#[derive(Debug)]
+pub(super) enum Body<'t> {
+    Resource(ResourcePolicy<'t>),
+    Principal(PrincipalPolicy<'t>),
+    Role(RolePolicy<'t>),
+    DerivedRoles(DerivedRoles<'t>),
+    ExportVariables(Export<'t, Text<'t>>),
+    ExportConstants(Export<'t, Value<'static>>),
+}
+
+/// `resourcePolicy`: which roles may do what to a kind of resource.
+#[derive(Debug)]
+pub(super) struct ResourcePolicy<'t> {
+    pub(super) resource: Text<'t>,
+    pub(super) version: Text<'t>,
+    pub(super) scope: Scope<'t>,
+    pub(super) schemas: Option<Place>,
+    pub(super) import_derived_roles: Vec<Text<'t>>,
+    pub(super) names: NameSources<'t>,
+    pub(super) rules: Vec<ResourceRule<'t>>,
+}
+
+/// One rule of a resource policy.
+#[derive(Debug)]
+pub(super) struct ResourceRule<'t> {
+    pub(super) place: Place,
+    pub(super) name: Option<Text<'t>>,
+    pub(super) actions: Vec<Text<'t>>,
+    pub(super) roles: Vec<Text<'t>>,
+    pub(super) derived_roles: Vec<Text<'t>>,
+    /// `None` if it could not be read, which is reported.
+    pub(super) effect: Option<Effect>,
+    pub(super) when: When<'t>,
+}
+
+/// `principalPolicy`: exceptions for one principal.
+#[derive(Debug)]
+pub(super) struct PrincipalPolicy<'t> {
+    pub(super) principal: Text<'t>,
+    pub(super) version: Text<'t>,
+    pub(super) scope: Scope<'t>,
+    pub(super) names: NameSources<'t>,
+    /// The action rules of each rule.
+    pub(super) rules: Vec<Vec<NamedRule<'t>>>,
+}
+
+/// `rolePolicy`: the actions a role is confined to.
+#[derive(Debug)]
+pub(super) struct RolePolicy<'t> {
+    pub(super) role: Text<'t>,
+    pub(super) version: Option<Text<'t>>,
+    pub(super) scope: Scope<'t>,
+    pub(super) names: NameSources<'t>,
+    pub(super) rules: Vec<NamedRule<'t>>,
+}
+
+/// A rule of a principal or role policy, as far as it is checked.
+#[derive(Debug)]
+pub(super) struct NamedRule<'t> {
+    pub(super) name: Option<Text<'t>>,
+    pub(super) when: When<'t>,
+}
+
+/// `derivedRoles`: roles that follow from others and from the request.
+#[derive(Debug)]
+pub(super) struct DerivedRoles<'t> {
+    pub(super) name: Text<'t>,
+    pub(super) names: NameSources<'t>,
+    pub(super) definitions: Vec<DerivedRole<'t>>,
+}
+
+/// One definition of a `derivedRoles` file.
+#[derive(Debug)]
+pub(super) struct DerivedRole<'t> {
+    pub(super) name: Text<'t>,
+    pub(super) parent_roles: Vec<Text<'t>>,
+    pub(super) condition: Option<Match<'t>>,
+}
+
+/// `exportVariables` and `exportConstants`: named definitions for others to import.
+#[derive(Debug)]
+pub(super) struct Export<'t, T> {
+    pub(super) name: Text<'t>,
+    pub(super) definitions: Vec<Definition<'t, T>>,
+}
+
+/// A named variable or constant.
+#[derive(Debug)]
+pub(super) struct Definition<'t, T> {
+    pub(super) name: Text<'t>,
+    pub(super) value: T,
+}
+
+/// `scope` and `scopePermissions`.
+#[derive(Debug, Default)]
+pub(super) struct Scope<'t> {
+    pub(super) scope: Option<Text<'t>>,
+    pub(super) permissions: Option<Place>,
+}
+
+/// Where the variables and constants of a policy come from.
+#[derive(Debug, Default)]
+pub(super) struct NameSources<'t> {
+    pub(super) variables: Definitions<'t, Text<'t>>,
+    pub(super) constants: Definitions<'t, Value<'static>>,
+}
+
+/// A `variables` or `constants` block.
+#[derive(Debug)]
+pub(super) struct Definitions<'t, T> {
+    pub(super) import: Vec<Text<'t>>,
+    pub(super) local: Vec<Definition<'t, T>>,
+}
+
+/// When a rule applies and what it puts out.
+#[derive(Debug, Default)]
+pub(super) struct When<'t> {
+    pub(super) condition: Option<Match<'t>>,
+    pub(super) rule_activated: Option<Text<'t>>,
+    pub(super) condition_not_met: Option<Text<'t>>,
+}
+
+/// `condition.match`.
+#[derive(Debug)]
+pub(super) enum Match<'t> {
+    Expr(Text<'t>),
+    All(Vec<Match<'t>>),
+    Any(Vec<Match<'t>>),
+    None(Vec<Match<'t>>),
+}
+
+impl<T> Default for Definitions<'_, T> {
+    fn default() -> Self {
+        Self {
+            import: Vec::new(),
+            local: Vec::new(),
+        }
+    }
+}

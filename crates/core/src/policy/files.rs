@@ -1,0 +1,74 @@
+//! What a file of the policy directory is for, by its path alone.
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// Holds policies.
+    Policy,
+    /// A suite of policy tests: `*_test.yaml`, `*_test.yml`, `*_test.json`.
+    Test,
+    /// Fixtures of policy tests: below a directory `testdata`.
+    TestData,
+    /// A JSON schema: below `_schemas` at the root of the set.
+    Schema,
+    /// Below or itself a name that begins with `.`.
+    Hidden,
+    /// Anything else; it is not read.
+    Other,
+}
+
+/// Classifies `path`, relative to the policy directory, with forward slashes.
+#[must_use]
+pub fn classify(path: &str) -> FileKind {
+    if path.split('/').any(|part| part.starts_with('.')) {
+        return FileKind::Hidden;
+    }
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if directory.split('/').next() == Some("_schemas") {
+        return FileKind::Schema;
+    }
+    if directory.split('/').any(|part| part == "testdata") {
+        return FileKind::TestData;
+    }
+    match name.rsplit_once('.') {
+        Some((stem, "yaml" | "yml" | "json")) if stem.ends_with("_test") => FileKind::Test,
+        Some((_, "yaml" | "yml" | "json")) => FileKind::Policy,
+        _ => FileKind::Other,
+    }
+}
+
+/// Whether `path` is below a `_schemas` directory that is not at the root.
+pub(super) fn is_misplaced_schema(path: &str) -> bool {
+    path.split('/').rev().skip(1).any(|part| part == "_schemas")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FileKind, classify};
+
+    #[test]
+    fn files_are_told_apart_by_path() {
+        let cases = [
+            ("a.yaml", FileKind::Policy),
+            ("x/y/a.yml", FileKind::Policy),
+            ("a.json", FileKind::Policy),
+            ("a_test.yaml", FileKind::Test),
+            ("x/a_test.json", FileKind::Test),
+            ("testdata/a.yaml", FileKind::TestData),
+            ("x/testdata/y/a_test.yaml", FileKind::TestData),
+            ("_schemas/a.json", FileKind::Schema),
+            ("_schemas/x/a.txt", FileKind::Schema),
+            ("x/_schemas/a.json", FileKind::Policy),
+            (".a.yaml", FileKind::Hidden),
+            ("..data/a.yaml", FileKind::Hidden),
+            ("x/.git/a.yaml", FileKind::Hidden),
+            ("README.md", FileKind::Other),
+            ("yaml", FileKind::Other),
+            ("a.YAML", FileKind::Other),
+            ("testdata.yaml", FileKind::Policy),
+        ];
+        for (path, kind) in cases {
+            assert_eq!(classify(path), kind, "{path}");
+        }
+    }
+}

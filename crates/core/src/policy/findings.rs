@@ -1,0 +1,156 @@
+//! Where the passes put what they find, and how that becomes diagnostics.
+
+use super::diagnostic::{Code, Diagnostic, Severity};
+use super::frame;
+use super::source::{Position, SourceFile};
+use super::yaml::Place;
+use crate::limits::POLICY_DIAGNOSTICS;
+
+/// Everything found so far, in the set of files it was found in.
+#[derive(Debug)]
+pub(super) struct Findings<'t> {
+    sources: &'t [&'t SourceFile],
+    list: Vec<Finding>,
+    tallies: Vec<Tally>,
+}
+
+/// How many findings one file has, listed or not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    errors: usize,
+    warnings: usize,
+}
+
+/// One finding, not yet rendered.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Finding {
+    place: Place,
+    code: Code,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding of kind `code` at `place`.
+    pub(super) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            place,
+            code,
+            message: printable(&message.into()),
+            hint: None,
+        }
+    }
+
+    /// With advice for this very case.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(printable(&hint.into()));
+        self
+    }
+}
+
+impl<'t> Findings<'t> {
+    /// Nothing found yet in `sources`.
+    pub(super) fn new(sources: &'t [&'t SourceFile]) -> Self {
+        Self {
+            sources,
+            list: Vec::new(),
+            tallies: vec![Tally::default(); sources.len()],
+        }
+    }
+
+    /// Adds a finding. Beyond the limit for its file it is not listed; that there were more errors is.
+    pub(super) fn add(&mut self, finding: Finding) {
+        let mut untold = Tally::default();
+        let tally = self
+            .tallies
+            .get_mut(finding.place.file as usize)
+            .unwrap_or(&mut untold);
+        let count = match finding.code.severity() {
+            Severity::Error => &mut tally.errors,
+            Severity::Warning => &mut tally.warnings,
+        };
+        *count += 1;
+        if *count <= POLICY_DIAGNOSTICS {
+            self.list.push(finding);
+        } else if finding.code.severity() == Severity::Error && *count == POLICY_DIAGNOSTICS + 1 {
+            let message = format!("the file has more than {POLICY_DIAGNOSTICS} problems: not all are listed");
+            self.list.push(Finding::new(
+                Code::TooLarge,
+                Place::start_of(finding.place.file),
+                message,
+            ));
+        }
+    }
+
+    /// The text of the file at `place`.
+    pub(super) fn text(&self, place: Place) -> &'t str {
+        self.sources
+            .get(place.file as usize)
+            .map_or("", |source| &source.text)
+    }
+
+    /// `place` for people.
+    pub(super) fn position(&self, place: Place) -> Position {
+        let file = self
+            .sources
+            .get(place.file as usize)
+            .map_or_else(|| "".into(), |source| source.path.clone());
+        Position {
+            file,
+            line: place.line,
+            column: place.column,
+        }
+    }
+
+    /// Whether something found keeps the set from going live.
+    pub(super) fn any_error(&self) -> bool {
+        self.list
+            .iter()
+            .any(|finding| finding.code.severity() == Severity::Error)
+    }
+
+    /// The diagnostics, ordered by file, line and column; the same finding met twice is told once.
+    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        let mut list = std::mem::take(&mut self.list);
+        list.sort();
+        list.dedup();
+        list.into_iter().map(|finding| self.diagnostic(finding)).collect()
+    }
+
+    fn diagnostic(&self, finding: Finding) -> Diagnostic {
+        let Finding {
+            place,
+            code,
+            message,
+            hint,
+        } = finding;
+        let position = self.position(place);
+        let frame = frame::of(&position, self.text(place), place);
+        Diagnostic {
+            code,
+            severity: code.severity(),
+            position,
+            message,
+            hint,
+            frame,
+        }
+    }
+}
+
+/// `text` in one short line that a terminal shows as it is: names come from files, and files from anywhere.
+pub(super) fn printable(text: &str) -> String {
+    /// Most characters of a message that are kept.
+    const LONGEST: usize = 400;
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for c in text.chars().take(LONGEST) {
+        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
+            line.push(c);
+        } else {
+            line.extend(c.escape_debug());
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        line.push_str(" ...");
+    }
+    line
+}

@@ -1,0 +1,117 @@
+//! The set as a whole: which policy stands for which name, and what can be imported.
+
+use std::collections::BTreeMap;
+
+use super::ast::{Body, DerivedRoles, Export, Policy, Scope, Text};
+use super::diagnostic::Code;
+use super::findings::{Finding, Findings};
+use super::hint;
+use super::yaml::Place;
+use crate::value::Value;
+
+/// What policies can import, by name.
+#[derive(Debug, Default)]
+pub(super) struct Index<'p, 't> {
+    pub(super) derived_roles: BTreeMap<&'p str, &'p DerivedRoles<'t>>,
+    pub(super) variables: BTreeMap<&'p str, &'p Export<'t, Text<'t>>>,
+    pub(super) constants: BTreeMap<&'p str, &'p Export<'t, Value<'static>>>,
+}
+
+/// Indexes the set and reports policies that occur twice.
+///
+/// INVARIANT(policy_identity): two policies are the same if kind of policy, name, version and scope are, as
+/// written; names that merely print alike stay apart.
+pub(super) fn build<'p, 't>(policies: &'p [Policy<'t>], findings: &mut Findings<'_>) -> Index<'p, 't> {
+    let mut index = Index::default();
+    let mut seen: BTreeMap<Identity<'p>, Place> = BTreeMap::new();
+    for policy in policies {
+        let identity = identity(&policy.body);
+        if let Some(first) = seen.get(&identity) {
+            let first = findings.position(*first);
+            let message = format!("a policy `{}` exists already", name(&identity));
+            let hint = format!("the first is at {first}");
+            findings.add(Finding::new(Code::DuplicatePolicy, policy.place, message).hint(hint));
+            continue;
+        }
+        seen.insert(identity, policy.place);
+        match &policy.body {
+            Body::DerivedRoles(body) => drop(index.derived_roles.insert(&body.name.value, body)),
+            Body::ExportVariables(body) => drop(index.variables.insert(&body.name.value, body)),
+            Body::ExportConstants(body) => drop(index.constants.insert(&body.name.value, body)),
+            Body::Resource(_) | Body::Principal(_) | Body::Role(_) => {}
+        }
+    }
+    index
+}
+
+/// What `import` names in `exports`; reported if there is no such thing.
+pub(super) fn import<'p, T>(
+    import: &Text<'_>,
+    what: &str,
+    exports: &BTreeMap<&'p str, &'p T>,
+    findings: &mut Findings<'_>,
+) -> Option<&'p T> {
+    let found = exports.get(import.value.as_ref()).copied();
+    if found.is_none() {
+        let message = format!("no file of the set defines {what} `{}`", import.value);
+        let finding = Finding::new(Code::UnknownImport, import.place, message);
+        findings.add(match hint::similar(&import.value, exports.keys().copied()) {
+            Some(hint) => finding.hint(hint),
+            None => finding,
+        });
+    }
+    found
+}
+
+/// Kind of policy, name, version, scope.
+type Identity<'p> = (&'static str, &'p str, &'p str, &'p str);
+
+fn identity<'p>(body: &'p Body<'_>) -> Identity<'p> {
+    match body {
+        Body::Resource(body) => (
+            "resource",
+            &body.resource.value,
+            &body.version.value,
+            scope(&body.scope),
+        ),
+        Body::Principal(body) => (
+            "principal",
+            &body.principal.value,
+            &body.version.value,
+            scope(&body.scope),
+        ),
+        Body::Role(body) => {
+            let version = body.version.as_ref().map_or("", |version| &version.value);
+            (
+                "role",
+                &body.role.value,
+                if version.is_empty() { "default" } else { version },
+                scope(&body.scope),
+            )
+        }
+        Body::DerivedRoles(body) => ("derived_roles", &body.name.value, "", ""),
+        Body::ExportVariables(body) => ("export_variables", &body.name.value, "", ""),
+        Body::ExportConstants(body) => ("export_constants", &body.name.value, "", ""),
+    }
+}
+
+fn scope<'p>(scope: &'p Scope<'_>) -> &'p str {
+    scope
+        .scope
+        .as_ref()
+        .map_or("", |text| text.value.strip_prefix('.').unwrap_or(&text.value))
+}
+
+fn name((kind, name, version, scope): &Identity<'_>) -> String {
+    let version = if version.is_empty() {
+        String::new()
+    } else {
+        format!(".v{version}")
+    };
+    let scope = if scope.is_empty() {
+        String::new()
+    } else {
+        format!("/{scope}")
+    };
+    format!("{kind}.{name}{version}{scope}")
+}

@@ -1,0 +1,196 @@
+//! The variables and constants that the expressions of one policy may use.
+//!
+//! Imported and local definitions are brought together; variables are put in an order in which each one only
+//! uses those before it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ast::{Definition, Definitions, Export, NameSources, Text};
+use super::check::is_identifier;
+use super::compile::expression;
+use super::diagnostic::Code;
+use super::findings::{Finding, Findings};
+use super::index::{self, Index};
+use super::mentions;
+use crate::expr::{self, Frame};
+use crate::value::Map;
+
+/// What the expressions of one policy may name.
+#[derive(Debug, Default)]
+pub(super) struct Names<'p> {
+    /// Variables by slot.
+    variables: Vec<&'p str>,
+    constants: Map<'static>,
+}
+
+impl Names<'_> {
+    /// As the expression compiler takes them.
+    pub(super) fn view(&self) -> expr::Names<'_> {
+        expr::Names {
+            variables: &self.variables,
+            constants: Some(&self.constants),
+        }
+    }
+}
+
+/// Collects the names of a policy and compiles its variables.
+pub(super) fn collect<'p>(
+    sources: &'p NameSources<'_>,
+    index: &Index<'p, '_>,
+    findings: &mut Findings<'_>,
+) -> (Names<'p>, Frame) {
+    let constants = gather(&sources.constants, "constants", &index.constants, findings);
+    let variables = gather(&sources.variables, "variables", &index.variables, findings);
+    let constants = constants
+        .into_iter()
+        .map(|(name, definition)| (Cow::Owned(name.to_owned()), definition.value.clone()));
+    // The keys come from a map and are unique.
+    let constants = Map::from_entries(constants.collect()).unwrap_or_default();
+    let mut names = Names {
+        variables: Vec::new(),
+        constants,
+    };
+    let mut frame = Frame::default();
+    let order = order(&variables, findings);
+    if order.cyclic {
+        names.variables.clone_from(&order.names);
+    }
+    for name in order.names {
+        let Some(definition) = variables.get(name) else {
+            continue;
+        };
+        // INVARIANT(acyclic_variables): a variable is compiled knowing only those before it; with a cycle there
+        // is no snapshot.
+        if let Some(program) = expression(&definition.value, &names, findings) {
+            frame.variables.push((Arc::from(name), program.node));
+        }
+        if !order.cyclic {
+            names.variables.push(name);
+        }
+    }
+    (names, frame)
+}
+
+type Gathered<'p, 't, T> = BTreeMap<&'p str, &'p Definition<'t, T>>;
+
+/// The definitions of a block and of its imports; a name that is defined twice is reported.
+fn gather<'p, 't, T>(
+    block: &'p Definitions<'t, T>,
+    what: &str,
+    exports: &BTreeMap<&'p str, &'p Export<'t, T>>,
+    findings: &mut Findings<'_>,
+) -> Gathered<'p, 't, T> {
+    let imported = block
+        .import
+        .iter()
+        .filter_map(|import| index::import(import, what, exports, findings));
+    let imported: Vec<_> = imported.flat_map(|export| &export.definitions).collect();
+    let mut gathered: Gathered<'p, 't, T> = BTreeMap::new();
+    for definition in imported.into_iter().chain(&block.local) {
+        let Text { value: name, place } = &definition.name;
+        if !is_identifier(name) {
+            let message = format!("`{name}` cannot be used as a name in expressions");
+            findings.add(Finding::new(Code::InvalidName, *place, message));
+            continue;
+        }
+        if let Some(other) = gathered.insert(name, definition) {
+            let first = findings.position(other.name.place);
+            let message = format!("`{name}` has more than one definition among the {what} of a policy");
+            let hint = format!("the other one is at {first}");
+            findings.add(Finding::new(Code::AmbiguousName, *place, message).hint(hint));
+        }
+    }
+    gathered
+}
+
+/// Variables in an order of compilation.
+struct Order<'p> {
+    /// Each name comes after those it uses, unless there is a cycle.
+    names: Vec<&'p str>,
+    cyclic: bool,
+}
+
+/// A variable on the path of the search, with the uses that remain to be followed.
+struct Step<'p> {
+    name: &'p str,
+    uses: std::vec::IntoIter<&'p str>,
+}
+
+enum Mark {
+    /// On the path, at this depth.
+    Open(usize),
+    Done,
+}
+
+/// Depth-first search without recursion; each cycle is reported once.
+fn order<'p>(variables: &Gathered<'p, '_, Text<'_>>, findings: &mut Findings<'_>) -> Order<'p> {
+    let mut order = Order {
+        names: Vec::with_capacity(variables.len()),
+        cyclic: false,
+    };
+    let mut marks: BTreeMap<&str, Mark> = BTreeMap::new();
+    for name in variables.keys() {
+        let mut path = Vec::new();
+        visit(name, variables, &mut marks, &mut path);
+        while let Some(step) = path.last_mut() {
+            let Some(used) = step.uses.next() else {
+                marks.insert(step.name, Mark::Done);
+                order.names.push(step.name);
+                path.pop();
+                continue;
+            };
+            if let Some(Mark::Open(depth)) = marks.get(used) {
+                order.cyclic = true;
+                let cycle: Vec<_> = path.iter().skip(*depth).map(|step| step.name).collect();
+                report_cycle(&cycle, variables, findings);
+            }
+            visit(used, variables, &mut marks, &mut path);
+        }
+    }
+    order
+}
+
+/// Puts `name` on the path unless it was met before.
+fn visit<'p>(
+    name: &str,
+    variables: &Gathered<'p, '_, Text<'_>>,
+    marks: &mut BTreeMap<&'p str, Mark>,
+    path: &mut Vec<Step<'p>>,
+) {
+    let Some((name, definition)) = variables.get_key_value(name) else {
+        return;
+    };
+    if marks.contains_key(name) {
+        return;
+    }
+    let mentioned = mentions::variables(&definition.value.value);
+    let uses: Vec<_> = mentioned
+        .iter()
+        .filter_map(|used| Some(*variables.get_key_value(used)?.0))
+        .collect();
+    marks.insert(name, Mark::Open(path.len()));
+    path.push(Step {
+        name,
+        uses: uses.into_iter(),
+    });
+}
+
+fn report_cycle(cycle: &[&str], variables: &Gathered<'_, '_, Text<'_>>, findings: &mut Findings<'_>) {
+    /// How many variables of a cycle a message names.
+    const NAMED: usize = 8;
+    let Some(definition) = cycle.iter().min().and_then(|name| variables.get(name)) else {
+        return;
+    };
+    let named = cycle.iter().take(NAMED).copied().collect::<Vec<_>>().join("`, `");
+    let message = match cycle {
+        [name] => format!("variable `{name}` uses itself"),
+        _ => format!("variables use one another in a cycle: `{named}`"),
+    };
+    findings.add(Finding::new(
+        Code::CyclicVariables,
+        definition.name.place,
+        message,
+    ));
+}

@@ -1,0 +1,329 @@
+//! The record of one call: every input of its decisions once, then one entry per (resource, action).
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DecisionId, wire};
+use crate::model::{
+    ActionDecision, Effect, Evaluation, OutputEntry, OutputValue, Problem, Request, ResourceEvaluation,
+    Timestamp,
+};
+use crate::value::{Map, Value};
+
+/// The record of one call. Members are written in the order of the fields; empty ones are left out.
+///
+/// It holds every input of the decisions, so that they can be made again, bit for bit, from the record and the
+/// policy set of its revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionRecord<'a> {
+    /// The instant of the call: `now()` in conditions, the same for all its decisions.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// Which call, and who made it.
+    #[serde(borrow)]
+    pub call: Call<'a>,
+    /// What the decisions rest on besides the request.
+    #[serde(borrow)]
+    pub basis: Basis<'a>,
+    /// The principal, as in the request.
+    #[serde(borrow)]
+    pub principal: PrincipalInput<'a>,
+    /// `request.context`; absent if the request had none.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Cow<'a, Map<'a>>>,
+    /// The resources, in request order.
+    #[serde(borrow)]
+    pub resources: Vec<ResourceInput<'a>>,
+    /// The decisions: resources in request order, within each its actions in request order.
+    #[serde(borrow)]
+    pub decisions: Vec<DecisionEntry<'a>>,
+}
+
+/// Which call, and who made it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call<'a> {
+    /// Unique id, minted by the server: a UUIDv7 of the record's instant.
+    pub id: Cow<'a, str>,
+    /// The id that the request itself carried, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Cow<'a, str>>,
+    /// The surface that was called, for example `check` or `authzen`.
+    pub api: Cow<'a, str>,
+    /// The enforcement point that called.
+    pub caller: Caller<'a>,
+}
+
+/// Who talked to the server. Not the principal: that is whom the call is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caller<'a> {
+    /// The authenticated name, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Cow<'a, str>>,
+    /// Network address and port, if the call came over the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Cow<'a, str>>,
+}
+
+/// What the decisions rest on besides the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Basis<'a> {
+    /// Version of the engine that decided.
+    pub engine: Cow<'a, str>,
+    /// Content hash of the policy set, 64 hexadecimal digits.
+    pub policy_revision: Cow<'a, str>,
+    /// Running number of the policy set in the process that decided, from 1.
+    pub policy_generation: u64,
+    /// What an erroring condition does: `closed` or `cerbos`.
+    pub on_error: Cow<'a, str>,
+    /// Policy version used where the request names none.
+    pub default_policy_version: Cow<'a, str>,
+    /// What the answer waited for: `durable`, `os` or `async`.
+    pub durability: Cow<'a, str>,
+}
+
+/// The principal, as in the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrincipalInput<'a> {
+    /// Unique name.
+    pub id: Cow<'a, str>,
+    /// Roles, in request order.
+    pub roles: Cow<'a, [Cow<'a, str>]>,
+    /// Attributes, sorted by key.
+    #[serde(borrow, default, skip_serializing_if = "is_empty_map")]
+    pub attr: Cow<'a, Map<'a>>,
+    /// Requested policy version, empty for the default.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub policy_version: Cow<'a, str>,
+    /// Requested scope, empty for the default.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub scope: Cow<'a, str>,
+}
+
+/// A resource, as in the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceInput<'a> {
+    /// Kind, which selects the policy.
+    pub kind: Cow<'a, str>,
+    /// Name, unique within its kind.
+    pub id: Cow<'a, str>,
+    /// Attributes, sorted by key.
+    #[serde(borrow, default, skip_serializing_if = "is_empty_map")]
+    pub attr: Cow<'a, Map<'a>>,
+    /// Requested policy version, empty for the default.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub policy_version: Cow<'a, str>,
+    /// Requested scope, empty for the default.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub scope: Cow<'a, str>,
+}
+
+/// One decision: one action on one resource. Complete in itself but for the inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionEntry<'a> {
+    /// `<call id>/<n>`, `n` from 1.
+    pub id: DecisionId<'a>,
+    /// Which resource: index into [`DecisionRecord::resources`].
+    pub resource: usize,
+    /// The action that was asked for.
+    pub action: Cow<'a, str>,
+    /// `EFFECT_ALLOW` or `EFFECT_DENY`.
+    #[serde(with = "wire::effect")]
+    pub effect: Effect,
+    /// Why, as a stable code: see [`crate::model::Reason::code`].
+    pub reason: Cow<'a, str>,
+    /// The policy that decided, or `NO_MATCH`.
+    pub policy: Cow<'a, str>,
+    /// The scope of that policy, empty for the root.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub scope: Cow<'a, str>,
+    /// The rule that decided, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Cow<'a, str>>,
+    /// Derived roles that hold for the principal and this resource, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_roles: Vec<Cow<'a, str>>,
+    /// What the visited rules put out for this action.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputRecord<'a>>,
+    /// What went wrong on the way to this decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemRecord<'a>>,
+}
+
+/// What one rule put out: a value, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputRecord<'a> {
+    /// The rule: `<policy>#<rule name>`.
+    pub rule: Cow<'a, str>,
+    /// The value; absent if there is an error.
+    #[serde(
+        borrow,
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "wire::present"
+    )]
+    pub value: Option<Cow<'a, Value<'a>>>,
+    /// Why there is no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Cow<'a, str>>,
+}
+
+/// Something that went wrong while evaluating.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemRecord<'a> {
+    /// A stable code: see [`crate::model::ProblemCode::code`].
+    pub code: Cow<'a, str>,
+    /// The rule or derived role.
+    pub source: Cow<'a, str>,
+    /// The expression, as written.
+    pub expression: Cow<'a, str>,
+    /// `file:line:column` of the part that failed.
+    pub position: Cow<'a, str>,
+    /// What happened.
+    pub message: Cow<'a, str>,
+}
+
+impl<'a> DecisionRecord<'a> {
+    /// The record of a call that was evaluated at `at`; borrows everything from its arguments.
+    #[must_use]
+    pub fn new(
+        at: Timestamp,
+        call: Call<'a>,
+        basis: Basis<'a>,
+        request: &'a Request<'_>,
+        evaluation: &'a Evaluation,
+    ) -> Self {
+        let principal = &request.principal;
+        Self {
+            at,
+            decisions: entries(&call.id, request, evaluation),
+            call,
+            basis,
+            principal: PrincipalInput {
+                id: borrowed(&principal.id),
+                roles: Cow::Borrowed(&principal.roles),
+                attr: Cow::Borrowed(&principal.attr),
+                policy_version: borrowed(&principal.policy_version),
+                scope: borrowed(&principal.scope),
+            },
+            context: request.context.as_ref().map(Cow::Borrowed),
+            resources: request
+                .items
+                .iter()
+                .map(|item| ResourceInput::of(&item.resource))
+                .collect(),
+        }
+    }
+
+    /// The resource that `decision` is about; `None` only in a record that was tampered with.
+    #[must_use]
+    pub fn resource_of(&self, decision: &DecisionEntry<'_>) -> Option<&ResourceInput<'a>> {
+        self.resources.get(decision.resource)
+    }
+}
+
+impl<'a> ResourceInput<'a> {
+    fn of(resource: &'a crate::model::Resource<'_>) -> Self {
+        Self {
+            kind: borrowed(&resource.kind),
+            id: borrowed(&resource.id),
+            attr: Cow::Borrowed(&resource.attr),
+            policy_version: borrowed(&resource.policy_version),
+            scope: borrowed(&resource.scope),
+        }
+    }
+}
+
+fn entries<'a>(
+    call_id: &str,
+    request: &'a Request<'_>,
+    evaluation: &'a Evaluation,
+) -> Vec<DecisionEntry<'a>> {
+    let mut entries = Vec::with_capacity(request.items.iter().map(|item| item.actions.len()).sum());
+    for (resource, (item, result)) in request.items.iter().zip(&evaluation.resources).enumerate() {
+        for (action, decision) in item.actions.iter().zip(&result.actions) {
+            let number = u32::try_from(entries.len() + 1).unwrap_or(u32::MAX);
+            let id = DecisionId {
+                call: Cow::Owned(call_id.to_owned()),
+                number,
+            };
+            entries.push(entry(id, resource, action, decision, result));
+        }
+    }
+    entries
+}
+
+fn entry<'a>(
+    id: DecisionId<'a>,
+    resource: usize,
+    action: &'a str,
+    decision: &'a ActionDecision,
+    result: &'a ResourceEvaluation,
+) -> DecisionEntry<'a> {
+    let outputs = result.outputs.iter().filter(|output| output.action == action);
+    DecisionEntry {
+        id,
+        resource,
+        action: borrowed(action),
+        effect: decision.effect,
+        reason: borrowed(decision.reason.code()),
+        policy: borrowed(&decision.matched_policy),
+        scope: borrowed(&decision.matched_scope),
+        rule: decision.rule.as_deref().map(borrowed),
+        derived_roles: result
+            .effective_derived_roles
+            .iter()
+            .map(|role| borrowed(role))
+            .collect(),
+        outputs: outputs.map(OutputRecord::of).collect(),
+        problems: decision.problems.iter().map(ProblemRecord::of).collect(),
+    }
+}
+
+impl<'a> OutputRecord<'a> {
+    fn of(output: &'a OutputEntry) -> Self {
+        let (value, error) = match &output.value {
+            OutputValue::Value(value) => (Some(Cow::Borrowed(value)), None),
+            OutputValue::Error(error) => (None, Some(borrowed(error))),
+        };
+        Self {
+            rule: borrowed(&output.src),
+            value,
+            error,
+        }
+    }
+}
+
+impl<'a> ProblemRecord<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        Self {
+            code: borrowed(problem.code.code()),
+            source: borrowed(&problem.source),
+            expression: borrowed(&problem.expression),
+            position: borrowed(&problem.position),
+            message: borrowed(&problem.message),
+        }
+    }
+}
+
+fn borrowed(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
+}
+
+fn is_empty(text: &str) -> bool {
+    text.is_empty()
+}
+
+fn is_empty_map(map: &Map<'_>) -> bool {
+    map.is_empty()
+}

@@ -1,0 +1,57 @@
+//! The records that are not decisions: what happened to the policy set and to the log itself.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, wire};
+use crate::model::Timestamp;
+
+/// A policy set went live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyChange<'a> {
+    /// When the set went live.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// What led to it, for example `start`, `watch`, `poll`, `signal` or `admin`.
+    pub cause: Cow<'a, str>,
+    /// Who asked for it, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller<'a>>,
+    /// The set that was live before; absent for the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PolicySet<'a>>,
+    /// The set that went live.
+    pub to: PolicySet<'a>,
+    /// How many files it has.
+    pub files: usize,
+}
+
+/// Which policy set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicySet<'a> {
+    /// Content hash, 64 hexadecimal digits.
+    pub revision: Cow<'a, str>,
+    /// Running number in the process, from 1.
+    pub generation: u64,
+}
+
+/// The log removed bytes that no acknowledged record was in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogRepair<'a> {
+    /// When it was repaired.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// `torn_tail` (an interrupted write was found at start) or `write_failed` (a write or sync failed while running).
+    pub cause: Cow<'a, str>,
+    /// The segment file that was cut.
+    pub segment: Cow<'a, str>,
+    /// Where it was cut, in bytes from the start of the file.
+    pub offset: u64,
+    /// How many bytes were dropped; absent if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_bytes: Option<u64>,
+}

@@ -1,0 +1,44 @@
+//! A decision as a sentence for people, made from the record alone.
+
+use super::{DecisionEntry, DecisionRecord};
+use crate::model::{Effect, Reason};
+
+/// One decision of `record` as a sentence.
+///
+/// Names come from requests, so control characters in them are escaped: a name cannot forge a second line.
+#[must_use]
+pub fn sentence(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+    let principal = record.principal.id.escape_debug();
+    let action = decision.action.escape_debug();
+    let resource = match record.resource_of(decision) {
+        Some(resource) => format!("{}:{}", resource.kind.escape_debug(), resource.id.escape_debug()),
+        None => "unknown".to_owned(),
+    };
+    let outcome = match decision.effect {
+        Effect::Allow => "allowed",
+        Effect::Deny => "denied",
+    };
+    let because = because(decision);
+    format!(
+        "principal `{principal}` attempted `{action}` on `{resource}` and was {outcome} because {because}"
+    )
+}
+
+fn because(decision: &DecisionEntry<'_>) -> String {
+    let policy = decision.policy.escape_debug();
+    let rule = decision.rule.as_deref().unwrap_or("unnamed").escape_debug();
+    let reason = decision.reason.as_ref();
+    if reason == Reason::AllowRule.code() || reason == Reason::DenyRule.code() {
+        format!("of policy `{policy}` rule `{rule}`")
+    } else if reason == Reason::DenyRuleUndecided.code() {
+        format!("policy `{policy}` rule `{rule}` could not be evaluated and counts as a denial")
+    } else if reason == Reason::NoRuleMatched.code() {
+        format!("no rule of policy `{policy}` applied")
+    } else if reason == Reason::NoPolicy.code() {
+        "no policy exists for this kind of resource".to_owned()
+    } else if reason == Reason::CostExceeded.code() {
+        "the evaluation would have cost more than a call may spend".to_owned()
+    } else {
+        format!("of reason `{}`, policy `{policy}`", reason.escape_debug())
+    }
+}

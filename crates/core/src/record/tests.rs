@@ -1,0 +1,249 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{
+    ActionDecision, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, ProblemCode,
+    Reason, Request, Resource, ResourceEvaluation, Timestamp,
+};
+use crate::value::{Map, Value};
+
+#[test]
+fn a_record_has_this_text() {
+    let (request, evaluation) = (request(Map::default()), evaluation());
+    let text = String::from_utf8(record(&request, &evaluation).encode().unwrap()).unwrap();
+    let expected = concat!(
+        r#"{"v":1,"kind":"decision","at":"2026-11-22T01:02:03.000000004Z","#,
+        r#""call":{"id":"c1","requestId":"r1","api":"check","caller":{"address":"127.0.0.1:5000"}},"#,
+        r#""basis":{"engine":"0.1.0","policyRevision":"abc","policyGeneration":3,"onError":"closed","#,
+        r#""defaultPolicyVersion":"default","durability":"durable"},"#,
+        r#""principal":{"id":"alice","roles":["user","admin"]},"#,
+        r#""resources":[{"kind":"album","id":"a1","attr":{"public":true},"scope":"acme"}],"#,
+        r#""decisions":[{"id":"c1/1","resource":0,"action":"view","effect":"EFFECT_ALLOW","reason":"allow_rule","#,
+        r#""policy":"resource.album.vdefault","rule":"viewers","derivedRoles":["owner"],"#,
+        r#""outputs":[{"rule":"resource.album.vdefault#viewers","value":null}]},"#,
+        r#"{"id":"c1/2","resource":0,"action":"delete","effect":"EFFECT_DENY","reason":"deny_rule_undecided","#,
+        r#""policy":"resource.album.vdefault","rule":"keep","derivedRoles":["owner"],"#,
+        r#""outputs":[{"rule":"resource.album.vdefault#keep","error":"no such key"}],"#,
+        r#""problems":[{"code":"condition_error","source":"keep","expression":"R.attr.x > 1","#,
+        r#""position":"album.yaml:7:13","message":"no such key `x`"}]}]}"#,
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn sentences_say_who_what_and_why() {
+    let (request, evaluation) = (request(Map::default()), evaluation());
+    let record = record(&request, &evaluation);
+    let sentences: Vec<String> = record
+        .decisions
+        .iter()
+        .map(|decision| sentence(&record, decision))
+        .collect();
+    let expected = [
+        "principal `alice` attempted `view` on `album:a1` and was allowed because of policy \
+         `resource.album.vdefault` rule `viewers`",
+        "principal `alice` attempted `delete` on `album:a1` and was denied because policy \
+         `resource.album.vdefault` rule `keep` could not be evaluated and counts as a denial",
+    ];
+    assert_eq!(sentences, expected);
+}
+
+#[test]
+fn names_cannot_forge_lines_in_sentences() {
+    let (mut request, evaluation) = (request(Map::default()), evaluation());
+    request.principal.id = Cow::Borrowed("eve\nprincipal `root`\u{1b}[2J");
+    let record = record(&request, &evaluation);
+    assert!(!sentence(&record, &record.decisions[0]).contains(['\n', '\u{1b}']));
+}
+
+#[test]
+fn other_kinds_round_trip() {
+    let at: Timestamp = "2026-11-22T01:02:03Z".parse().unwrap();
+    let set = |n: u64| PolicySet {
+        revision: Cow::Borrowed("abc"),
+        generation: n,
+    };
+    let change = PolicyChange {
+        at,
+        cause: "poll".into(),
+        caller: None,
+        from: Some(set(1)),
+        to: set(2),
+        files: 7,
+    };
+    let repair = LogRepair {
+        at,
+        cause: "torn_tail".into(),
+        segment: "log-1.seg".into(),
+        offset: 80,
+        dropped_bytes: Some(12),
+    };
+    for record in [Record::PolicyChange(change), Record::LogRepair(repair)] {
+        let payload = record.encode().unwrap();
+        let decoded = Record::decode(&payload).unwrap();
+        assert_eq!(format!("{decoded:?}"), format!("{record:?}"));
+    }
+}
+
+#[test]
+fn unknown_members_are_ignored_and_unknown_kinds_named() {
+    let payload = br#"{"v":1,"kind":"log_repair","at":"2026-11-22T01:02:03Z","cause":"c","segment":"s","offset":1,"later":{}}"#;
+    assert!(matches!(Record::decode(payload), Ok(Record::LogRepair(_))));
+    let later = br#"{"v":1,"kind":"mandate_transition","at":"x"}"#;
+    assert!(
+        matches!(Record::decode(later), Err(RecordError::Unknown { kind, .. }) if kind == "mandate_transition")
+    );
+    for bad in [
+        &b""[..],
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"{\"v\":1,\"kind\":\"decision\"}",
+    ] {
+        assert!(matches!(Record::decode(bad), Err(RecordError::Malformed(_))));
+    }
+}
+
+#[test]
+fn a_record_over_the_limit_is_refused() {
+    let half = Value::String(Cow::Owned("x".repeat(RECORD_BYTES / 2)));
+    let attr = Map::from_entries(vec![("a".into(), half.clone()), ("b".into(), half)]).unwrap();
+    let (request, evaluation) = (request(attr), evaluation());
+    assert!(matches!(
+        record(&request, &evaluation).encode(),
+        Err(RecordError::TooLarge)
+    ));
+}
+
+proptest! {
+    #[test]
+    fn records_round_trip_bit_for_bit(attr in any_map(), id in any::<String>()) {
+        let (mut request, evaluation) = (request(attr.clone()), evaluation());
+        request.principal.id = Cow::Owned(id);
+        request.context = Some(attr);
+        let record = record(&request, &evaluation);
+        let payload = record.encode().unwrap();
+        let Record::Decision(decoded) = Record::decode(&payload).unwrap() else { panic!("a decision") };
+        prop_assert_eq!(&*decoded, &record);
+        prop_assert_eq!(decoded.encode().unwrap(), payload);
+    }
+}
+
+fn any_map() -> impl Strategy<Value = Map<'static>> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<f64>()
+            .prop_filter("finite", |n| n.is_finite())
+            .prop_map(Value::Number),
+        any::<i64>().prop_map(|n| Value::Number(n as f64)),
+        any::<String>().prop_map(|s| Value::String(Cow::Owned(s))),
+    ];
+    let tree = leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+            prop::collection::btree_map(any::<String>(), inner, 0..4).prop_map(|m| Value::Map(map_of(m))),
+        ]
+    });
+    prop::collection::btree_map(any::<String>(), tree, 0..6).prop_map(map_of)
+}
+
+fn map_of(entries: std::collections::BTreeMap<String, Value<'static>>) -> Map<'static> {
+    Map::from_entries(entries.into_iter().map(|(k, v)| (Cow::Owned(k), v)).collect()).unwrap()
+}
+
+fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionRecord<'a> {
+    let caller = Caller {
+        name: None,
+        address: Some("127.0.0.1:5000".into()),
+    };
+    let call = Call {
+        id: "c1".into(),
+        request_id: Some("r1".into()),
+        api: "check".into(),
+        caller,
+    };
+    let basis = Basis {
+        engine: "0.1.0".into(),
+        policy_revision: "abc".into(),
+        policy_generation: 3,
+        on_error: "closed".into(),
+        default_policy_version: "default".into(),
+        durability: "durable".into(),
+    };
+    let at = "2026-11-22T01:02:03.000000004Z".parse().unwrap();
+    DecisionRecord::new(at, call, basis, request, evaluation)
+}
+
+fn request(attr: Map<'static>) -> Request<'static> {
+    let principal = Principal {
+        id: "alice".into(),
+        roles: vec!["user".into(), "admin".into()],
+        attr,
+        policy_version: "".into(),
+        scope: "".into(),
+    };
+    let resource = Resource {
+        kind: "album".into(),
+        id: "a1".into(),
+        attr: Map::from_entries(vec![("public".into(), Value::Bool(true))]).unwrap(),
+        policy_version: "".into(),
+        scope: "acme".into(),
+    };
+    let item = Item {
+        resource,
+        actions: vec!["view".into(), "delete".into()],
+    };
+    Request {
+        principal,
+        items: vec![item],
+        context: None,
+    }
+}
+
+fn evaluation() -> Evaluation {
+    let policy: Arc<str> = "resource.album.vdefault".into();
+    let allow = ActionDecision {
+        effect: Effect::Allow,
+        reason: Reason::AllowRule,
+        matched_policy: policy.clone(),
+        matched_scope: "".into(),
+        rule: Some("viewers".into()),
+        problems: Vec::new(),
+    };
+    let problem = Problem {
+        code: ProblemCode::ConditionError,
+        source: "keep".into(),
+        expression: "R.attr.x > 1".into(),
+        position: "album.yaml:7:13".into(),
+        message: "no such key `x`".into(),
+    };
+    let deny = ActionDecision {
+        effect: Effect::Deny,
+        reason: Reason::DenyRuleUndecided,
+        matched_policy: policy,
+        matched_scope: "".into(),
+        rule: Some("keep".into()),
+        problems: vec![problem],
+    };
+    let output = |rule: &str, action: &str, value| OutputEntry {
+        src: format!("resource.album.vdefault#{rule}").into(),
+        action: action.to_owned(),
+        value,
+    };
+    let outputs = vec![
+        output("viewers", "view", OutputValue::Value(Value::Null)),
+        output("keep", "delete", OutputValue::Error("no such key".into())),
+    ];
+    let result = ResourceEvaluation {
+        actions: vec![allow, deny],
+        effective_derived_roles: vec!["owner".into()],
+        outputs,
+    };
+    Evaluation {
+        resources: vec![result],
+    }
+}

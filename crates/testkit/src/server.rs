@@ -1,0 +1,200 @@
+//! A handle on a real server process on a free port of loopback; killed when the handle is dropped.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::http::Connection;
+
+/// How long a server may take until it says that it listens.
+const START: Duration = Duration::from_secs(60);
+
+/// What the server prints, followed by `http://` and its address.
+const LISTENING: &str = "listening on http://";
+
+/// How to start a server.
+#[derive(Clone, Debug)]
+pub struct ServerSpec {
+    /// The `procura` binary.
+    pub binary: PathBuf,
+    /// Directory of policies.
+    pub policies: PathBuf,
+    /// Directory of the decision log and other state.
+    pub data: PathBuf,
+    /// More arguments of `procura serve`.
+    pub args: Vec<String>,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    output: Arc<Mutex<String>>,
+}
+
+impl ServerSpec {
+    /// A server of `binary` on these directories, with default settings.
+    #[must_use]
+    pub fn new(binary: impl AsRef<Path>, policies: impl AsRef<Path>, data: impl AsRef<Path>) -> Self {
+        Self {
+            binary: binary.as_ref().to_owned(),
+            policies: policies.as_ref().to_owned(),
+            data: data.as_ref().to_owned(),
+            args: Vec::new(),
+        }
+    }
+
+    /// Adds one argument, for example `--set=engine.onError=cerbos`.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Starts the server and waits until it listens.
+    pub async fn start(&self) -> anyhow::Result<Server> {
+        let mut child = Command::new(&self.binary)
+            .arg("serve")
+            .arg("--set=server.httpListenAddr=127.0.0.1:0")
+            .arg(format!(
+                "--set=storage.disk.directory={}",
+                self.policies.display()
+            ))
+            .arg(format!("--data-dir={}", self.data.display()))
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.binary.display()))?;
+        let output = Arc::new(Mutex::new(String::new()));
+        let (found, mut address) = watch::channel(None);
+        let found = Arc::new(found);
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(collect(stdout, Arc::clone(&output), Arc::clone(&found)));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(collect(stderr, Arc::clone(&output), found));
+        }
+        let listening = tokio::time::timeout(START, address.wait_for(Option::is_some)).await;
+        let address = listening.ok().and_then(Result::ok).and_then(|address| *address);
+        let Some(address) = address else {
+            bail!("the server did not say that it listens:\n{}", text(&output));
+        };
+        Ok(Server {
+            child,
+            address,
+            output,
+        })
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new connection to it.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        Connection::open(self.address).await
+    }
+
+    /// Process id; `None` once it has ended.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Everything it has printed so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        text(&self.output)
+    }
+
+    /// Kills it at once, as `kill -9` does, and waits until it is gone.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await.context("cannot kill the server")
+    }
+
+    /// Sends a signal by name, for example `TERM` or `HUP`.
+    pub async fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let Some(pid) = self.pid() else {
+            bail!("the server has ended")
+        };
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(pid.to_string())
+            .status()
+            .await?;
+        if !status.success() {
+            bail!("cannot send {name} to the server");
+        }
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        self.child.wait().await.context("cannot wait for the server")
+    }
+}
+
+async fn collect(
+    stream: impl AsyncRead + Unpin,
+    output: Arc<Mutex<String>>,
+    found: Arc<watch::Sender<Option<SocketAddr>>>,
+) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(address) = listening_address(&line) {
+            found.send_replace(Some(address));
+        }
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.push_str(&line);
+        output.push('\n');
+    }
+}
+
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(LISTENING)?;
+    let end = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)))
+        .unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
+}
+
+fn text(output: &Mutex<String>) -> String {
+    output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_text_and_json_lines() {
+        let lines = [
+            "INFO listening on http://127.0.0.1:3592",
+            r#"{"level":"INFO","message":"listening on http://127.0.0.1:3592","a":1}"#,
+            "listening on http://127.0.0.1:3592/ (loopback only)",
+        ];
+        for line in lines {
+            assert_eq!(
+                listening_address(line),
+                Some("127.0.0.1:3592".parse().unwrap()),
+                "{line}"
+            );
+        }
+        assert_eq!(listening_address("listening on http://nowhere"), None);
+    }
+}

@@ -1,0 +1,216 @@
+//! The file side of the writer: chains records, writes them as one piece, rolls segments, mends after a failure.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::catalog::{Catalog, SegmentInfo};
+use super::error::AuditError;
+use super::find::Found;
+use super::segment::{Frame, HEADER_BYTES, Header, TimeRange, file_name};
+use super::walk::ChainEnd;
+use crate::ports::{LogFile, LogFiles, NewRecord};
+
+/// Largest write buffer that is kept for the next batch, in bytes.
+const KEPT_BUFFER: usize = 4 * 1024 * 1024;
+
+/// Appends batches of records to the last segment.
+pub(super) struct Appender {
+    files: Arc<dyn LogFiles>,
+    catalog: Arc<Catalog>,
+    segment_bytes: u64,
+    file: Box<dyn LogFile>,
+    segment: SegmentInfo,
+    end: ChainEnd,
+    /// The last record that a sync covered.
+    synced: u64,
+    /// A next segment was begun and may exist without a header: nothing may follow in this one.
+    must_roll: bool,
+    buffer: Vec<u8>,
+}
+
+/// What one batch cost.
+pub(super) struct Written {
+    /// Bytes written.
+    pub(super) bytes: usize,
+    /// Time that the disk took to make it durable, if it was asked to.
+    pub(super) sync: Option<Duration>,
+}
+
+impl Appender {
+    /// Continues the log that was found: cuts a torn end, makes the rest durable, creates the first segment.
+    pub(super) fn open(
+        files: Arc<dyn LogFiles>,
+        catalog: Arc<Catalog>,
+        found: &Found,
+        segment_bytes: u64,
+    ) -> Result<Self, AuditError> {
+        let first = Header {
+            first_seq: 1,
+            previous: ChainEnd::GENESIS.hash,
+            previous_times: TimeRange::EMPTY,
+        };
+        let (header, end, len, times) = match &found.tail {
+            Some(tail) => (tail.header, tail.end, tail.info.len, tail.info.times),
+            None => (first, ChainEnd::GENESIS, 0, TimeRange::EMPTY),
+        };
+        let name = file_name(header.first_seq);
+        let file = if len < HEADER_BYTES as u64 {
+            create(&*files, &header)?
+        } else {
+            cut(&*files, &name, len)?
+        };
+        files
+            .sync_dir()
+            .map_err(AuditError::io("sync the directory of", &name))?;
+        let segment = SegmentInfo {
+            first_seq: header.first_seq,
+            len: len.max(HEADER_BYTES as u64),
+            times,
+        };
+        catalog.publish(segment);
+        Ok(Self {
+            files,
+            catalog,
+            segment_bytes,
+            file,
+            segment,
+            end,
+            synced: end.seq,
+            must_roll: false,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Appends `records` as one write, then syncs if `sync`. On error none of them is part of the log, and nothing
+    /// more may be appended before [`Appender::mend`].
+    pub(super) fn append<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r NewRecord> + Clone,
+        sync: bool,
+    ) -> Result<Written, AuditError> {
+        let bytes: usize = records.clone().map(|record| record.payload.len()).sum();
+        let is_empty = self.segment.len <= HEADER_BYTES as u64;
+        if self.must_roll || (!is_empty && self.segment.len + bytes as u64 > self.segment_bytes) {
+            self.roll()?;
+        }
+        self.buffer.clear();
+        let (mut end, mut times) = (self.end, self.segment.times);
+        for record in records {
+            let at = record.at.as_microsecond();
+            end = end.next(at, &record.payload);
+            times = times.with(at);
+            let frame = Frame {
+                seq: end.seq,
+                at,
+                synced: self.synced,
+                hash: end.hash,
+                payload: &record.payload,
+            };
+            frame.encode(&mut self.buffer);
+        }
+        self.file
+            .append(&self.buffer)
+            .map_err(AuditError::io("write", &self.segment.name()))?;
+        let took = if sync { Some(self.sync_file()?) } else { None };
+        // Only now are the records part of the log: a failure above leaves everything as it was.
+        if sync {
+            self.synced = end.seq;
+        }
+        self.end = end;
+        self.segment = SegmentInfo {
+            len: self.segment.len + self.buffer.len() as u64,
+            times,
+            ..self.segment
+        };
+        self.catalog.publish(self.segment);
+        Ok(Written {
+            bytes: self.release_buffer(),
+            sync: took,
+        })
+    }
+
+    /// Makes everything appended so far durable.
+    pub(super) fn sync(&mut self) -> Result<(), AuditError> {
+        self.sync_file()?;
+        self.synced = self.end.seq;
+        Ok(())
+    }
+
+    /// After a failure: opens the segment again and cuts what the failed write may have left.
+    ///
+    /// The length comes from memory, not from the file: after a failed sync a file can look complete, because the
+    /// system may have dropped the changes and still show them.
+    pub(super) fn mend(&mut self) -> Result<(), AuditError> {
+        self.file = cut(&*self.files, &self.segment.name(), self.segment.len)?;
+        Ok(())
+    }
+
+    /// The segment being written, as readers see it.
+    pub(super) fn segment(&self) -> SegmentInfo {
+        self.segment
+    }
+
+    /// The last record.
+    pub(super) fn last_seq(&self) -> u64 {
+        self.end.seq
+    }
+
+    /// Closes the segment and begins the next one.
+    fn roll(&mut self) -> Result<(), AuditError> {
+        self.sync()?;
+        self.must_roll = true;
+        let header = Header {
+            first_seq: self.end.seq + 1,
+            previous: self.end.hash,
+            previous_times: self.segment.times,
+        };
+        let file = create(&*self.files, &header)?;
+        self.files.sync_dir().map_err(AuditError::io(
+            "sync the directory of",
+            &file_name(header.first_seq),
+        ))?;
+        self.file = file;
+        self.must_roll = false;
+        self.segment = SegmentInfo {
+            first_seq: header.first_seq,
+            len: HEADER_BYTES as u64,
+            times: TimeRange::EMPTY,
+        };
+        self.catalog.publish(self.segment);
+        Ok(())
+    }
+
+    fn sync_file(&mut self) -> Result<Duration, AuditError> {
+        let start = Instant::now();
+        self.file
+            .sync()
+            .map_err(AuditError::io("sync", &self.segment.name()))?;
+        Ok(start.elapsed())
+    }
+
+    fn release_buffer(&mut self) -> usize {
+        let used = self.buffer.len();
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+        used
+    }
+}
+
+/// Creates a segment with nothing but its header, durable but for its name.
+fn create(files: &dyn LogFiles, header: &Header) -> Result<Box<dyn LogFile>, AuditError> {
+    let name = file_name(header.first_seq);
+    let mut file = cut(files, &name, 0)?;
+    let mut bytes = Vec::with_capacity(HEADER_BYTES);
+    header.encode(&mut bytes);
+    file.append(&bytes).map_err(AuditError::io("write", &name))?;
+    file.sync().map_err(AuditError::io("sync", &name))?;
+    Ok(file)
+}
+
+/// Opens a segment and cuts it to `len` bytes, which are then durable.
+fn cut(files: &dyn LogFiles, name: &str, len: u64) -> Result<Box<dyn LogFile>, AuditError> {
+    let mut file = files.open_append(name).map_err(AuditError::io("open", name))?;
+    file.truncate(len).map_err(AuditError::io("cut", name))?;
+    Ok(file)
+}

@@ -1,0 +1,52 @@
+//! What can be wrong with the log on disk.
+
+use std::io;
+
+/// Why the log cannot be opened, read or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A file operation failed.
+    #[error("cannot {action} `{name}`")]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file.
+        name: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A record that was once durable is not what was written, or is gone.
+    #[error("`{segment}` is damaged at byte {offset}, record {seq}: {what}")]
+    Damaged {
+        /// The segment file.
+        segment: String,
+        /// Where, in bytes from the start of the file.
+        offset: u64,
+        /// The record that should stand there.
+        seq: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A segment cannot be read backwards from some point.
+    #[error("`{segment}` cannot be read at byte {offset}: {what}; `procura audit verify` tells more")]
+    Unreadable {
+        /// The segment file.
+        segment: String,
+        /// Where, in bytes from the start of the file.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Another process writes this log.
+    #[error("`{0}` is in use by another process: a decision log has one writer")]
+    Locked(String),
+}
+
+impl AuditError {
+    /// For `map_err` on a file operation.
+    pub(super) fn io(action: &'static str, name: &str) -> impl FnOnce(io::Error) -> Self {
+        let name = name.to_owned();
+        move |source| Self::Io { action, name, source }
+    }
+}

@@ -1,0 +1,113 @@
+//! The files of the log on a real directory.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::AuditError;
+use crate::ports::{LogFile, LogFiles};
+
+/// The file whose lock makes a process the one writer.
+const LOCK: &str = "LOCK";
+
+/// A directory of segments.
+#[derive(Debug)]
+pub struct DirFiles {
+    dir: PathBuf,
+    /// Held as long as the value lives; `None` for readers.
+    _lock: Option<File>,
+}
+
+impl DirFiles {
+    /// Opens `dir` for the one writer, creating it if absent; fails while another process has it open like this.
+    pub fn open(dir: &Path) -> Result<Self, AuditError> {
+        let shown = dir.display().to_string();
+        fs::create_dir_all(dir).map_err(AuditError::io("create", &shown))?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_dir(parent).map_err(AuditError::io("sync the directory of", &shown))?;
+        }
+        let path = dir.join(LOCK);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let lock = lock.map_err(AuditError::io("open", &path.display().to_string()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                dir: dir.to_owned(),
+                _lock: Some(lock),
+            }),
+            Err(TryLockError::WouldBlock) => Err(AuditError::Locked(shown)),
+            Err(TryLockError::Error(source)) => Err(AuditError::Io {
+                action: "lock",
+                name: path.display().to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// Opens `dir` for reading, also while a writer has it open.
+    pub fn open_to_read(dir: &Path) -> Result<Self, AuditError> {
+        fs::metadata(dir).map_err(AuditError::io("open", &dir.display().to_string()))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            _lock: None,
+        })
+    }
+}
+
+impl LogFiles for DirFiles {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let names = fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(io::Result::transpose).collect()
+    }
+
+    fn len(&self, name: &str) -> io::Result<u64> {
+        Ok(fs::metadata(self.dir.join(name))?.len())
+    }
+
+    fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(self.dir.join(name))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(len as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(bytes)
+    }
+
+    fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.join(name))?;
+        Ok(Box::new(DirFile(file)))
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        sync_dir(&self.dir)
+    }
+}
+
+struct DirFile(File);
+
+impl LogFile for DirFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)?;
+        self.0.sync_all()
+    }
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}

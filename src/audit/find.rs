@@ -1,0 +1,214 @@
+//! Finding out what is on disk: the closed segments, and how much of the last one is good.
+//!
+//! Only the end of the last segment may be torn: every segment is synced before the next one is created, and the
+//! header of a segment before its first record. Anything else that does not fit is damage, and is never cut.
+
+use super::catalog::SegmentInfo;
+use super::error::AuditError;
+use super::reverse::Reverse;
+use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
+use super::walk::{ChainEnd, Walk, was_synced};
+use crate::ports::LogFiles;
+
+/// A log as found on disk.
+pub(super) struct Found {
+    /// All segments but the last, oldest first.
+    pub(super) closed: Vec<SegmentInfo>,
+    /// The last segment; `None` in an empty directory.
+    pub(super) tail: Option<FoundTail>,
+}
+
+/// The last segment as found on disk.
+pub(super) struct FoundTail {
+    /// What is good of it; the length is 0 if not even the header is.
+    pub(super) info: SegmentInfo,
+    /// The header that it has, or should have.
+    pub(super) header: Header,
+    /// The chain up to its last good record.
+    pub(super) end: ChainEnd,
+    /// Bytes after the good ones, left by an interrupted write.
+    pub(super) torn: u64,
+}
+
+/// Looks at the headers of all segments and at all of the last one.
+pub(super) fn find(files: &dyn LogFiles) -> Result<Found, AuditError> {
+    let mut firsts: Vec<u64> = list(files)?
+        .iter()
+        .filter_map(|name| first_seq_of(name))
+        .collect();
+    firsts.sort_unstable();
+    let Some((tail, closed)) = firsts.split_last() else {
+        return Ok(Found {
+            closed: Vec::new(),
+            tail: None,
+        });
+    };
+    let (mut closed, start) = find_closed(files, closed)?;
+    let tail = find_tail(files, *tail, start, &closed)?;
+    set_times(&mut closed, &tail);
+    Ok(Found {
+        closed: closed.into_iter().map(|(_, info)| info).collect(),
+        tail: Some(tail),
+    })
+}
+
+/// The names in the directory of the log.
+pub(super) fn list(files: &dyn LogFiles) -> Result<Vec<String>, AuditError> {
+    files
+        .list()
+        .map_err(AuditError::io("list", "the directory of the decision log"))
+}
+
+/// Reads the whole of a segment.
+pub(super) fn read_all(files: &dyn LogFiles, name: &str) -> Result<Vec<u8>, AuditError> {
+    let len = files.len(name).map_err(AuditError::io("read", name))?;
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    files.read_at(name, 0, len).map_err(AuditError::io("read", name))
+}
+
+/// The closed segments, each continuing the one before it, and the chain up to the end of the last one.
+fn find_closed(
+    files: &dyn LogFiles,
+    firsts: &[u64],
+) -> Result<(Vec<(Header, SegmentInfo)>, ChainEnd), AuditError> {
+    let mut closed = Vec::with_capacity(firsts.len());
+    let mut end = ChainEnd::GENESIS;
+    for &first_seq in firsts {
+        let name = file_name(first_seq);
+        let len = files.len(&name).map_err(AuditError::io("read", &name))?;
+        let head_len = usize::try_from(len).unwrap_or(usize::MAX).min(HEADER_BYTES);
+        let head = files
+            .read_at(&name, 0, head_len)
+            .map_err(AuditError::io("read", &name))?;
+        let header = Header::parse(&head).map_err(|what| damaged(first_seq, 0, end.seq + 1, what))?;
+        check_continues(first_seq, &header, end)?;
+        let mut records = Reverse::new(files, name, len);
+        let Some(last) = records.next()? else {
+            return Err(damaged(
+                first_seq,
+                len,
+                first_seq,
+                "the segment has lost its records",
+            ));
+        };
+        end = ChainEnd {
+            seq: last.seq,
+            hash: last.hash,
+        };
+        closed.push((
+            header,
+            SegmentInfo {
+                first_seq,
+                len,
+                times: TimeRange::EMPTY,
+            },
+        ));
+    }
+    Ok((closed, end))
+}
+
+/// INVARIANT(gap_free): the segments hold every record from the first to the last, in one chain.
+pub(super) fn check_continues(first_seq: u64, header: &Header, end: ChainEnd) -> Result<(), AuditError> {
+    let expected = end.seq + 1;
+    if first_seq != expected {
+        return Err(damaged(
+            first_seq,
+            0,
+            expected,
+            "records before this segment are missing",
+        ));
+    }
+    if header.first_seq != first_seq || header.previous != end.hash {
+        return Err(damaged(
+            first_seq,
+            0,
+            expected,
+            "the segment does not continue the one before it",
+        ));
+    }
+    Ok(())
+}
+
+fn find_tail(
+    files: &dyn LogFiles,
+    first_seq: u64,
+    start: ChainEnd,
+    closed: &[(Header, SegmentInfo)],
+) -> Result<FoundTail, AuditError> {
+    let bytes = read_all(files, &file_name(first_seq))?;
+    let header = match Header::parse(&bytes) {
+        Ok(header) => header,
+        Err(what) if bytes.len() > HEADER_BYTES => return Err(damaged(first_seq, 0, first_seq, what)),
+        Err(_) => return torn_header(files, &bytes, first_seq, start, closed),
+    };
+    check_continues(first_seq, &header, start)?;
+    let mut walk = Walk::new(&bytes, start);
+    let broken = walk.by_ref().find_map(Result::err);
+    if let Some(broken) = broken.filter(|broken| was_synced(&bytes, broken.offset, broken.seq)) {
+        return Err(damaged(first_seq, broken.offset as u64, broken.seq, broken.what));
+    }
+    let torn = (bytes.len() - walk.offset) as u64;
+    let info = SegmentInfo {
+        first_seq,
+        len: walk.offset as u64,
+        times: walk.times,
+    };
+    Ok(FoundTail {
+        info,
+        header,
+        end: walk.end,
+        torn,
+    })
+}
+
+/// A segment that was being created when the power went: it holds no record.
+fn torn_header(
+    files: &dyn LogFiles,
+    bytes: &[u8],
+    first_seq: u64,
+    start: ChainEnd,
+    closed: &[(Header, SegmentInfo)],
+) -> Result<FoundTail, AuditError> {
+    let mut times = TimeRange::EMPTY;
+    if let Some((_, last)) = closed.last() {
+        let mut records = Reverse::new(files, last.name(), last.len);
+        while let Some(frame) = records.next()? {
+            times = times.with(frame.at);
+        }
+    }
+    let header = Header {
+        first_seq,
+        previous: start.hash,
+        previous_times: times,
+    };
+    check_continues(first_seq, &header, start)?;
+    let info = SegmentInfo {
+        first_seq,
+        len: 0,
+        times: TimeRange::EMPTY,
+    };
+    Ok(FoundTail {
+        info,
+        header,
+        end: start,
+        torn: bytes.len() as u64,
+    })
+}
+
+/// Each segment knows the instants of the one before it.
+fn set_times(closed: &mut [(Header, SegmentInfo)], tail: &FoundTail) {
+    let mut following = tail.header.previous_times;
+    for (header, info) in closed.iter_mut().rev() {
+        info.times = following;
+        following = header.previous_times;
+    }
+}
+
+fn damaged(first_seq: u64, offset: u64, seq: u64, what: &'static str) -> AuditError {
+    AuditError::Damaged {
+        segment: file_name(first_seq),
+        offset,
+        seq,
+        what,
+    }
+}

@@ -1,0 +1,196 @@
+//! Finding records: a scan from the newest to the oldest, bounded per page.
+
+use std::sync::Arc;
+
+use super::catalog::{Catalog, SegmentInfo};
+use super::error::AuditError;
+use super::filter::Matcher;
+use super::find::find;
+use super::reverse::Reverse;
+use super::segment::{Frame, TimeRange};
+use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFiles, StoredRecord};
+
+/// Bytes of log that one page may read. A page that reaches it ends early, with a cursor.
+const PAGE_SCAN: u64 = 256 * 1024 * 1024;
+
+/// Bytes of records that one page may hold, unless a single record is larger.
+const PAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Microseconds by which a call id may differ from the instant of its record, on top of its own resolution.
+const ID_SLACK: i64 = 1_000_000;
+
+/// Reads the log: what is acknowledged, and nothing else.
+#[derive(Clone)]
+pub struct LogReader {
+    files: Arc<dyn LogFiles>,
+    catalog: Arc<Catalog>,
+}
+
+impl LogReader {
+    /// Reads a log that nobody, or another process, is writing: what is in it now.
+    pub fn open(files: Arc<dyn LogFiles>) -> Result<Self, AuditError> {
+        let found = find(&*files)?;
+        let tail = found.tail.map(|tail| tail.info);
+        let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect());
+        Ok(Self {
+            files,
+            catalog: Arc::new(catalog),
+        })
+    }
+
+    /// Reads what `catalog` says is acknowledged.
+    pub(super) fn new(files: Arc<dyn LogFiles>, catalog: Arc<Catalog>) -> Self {
+        Self { files, catalog }
+    }
+
+    /// Newest first; stops at the limit of `filter` or of the page.
+    fn scan(&self, filter: &DecisionFilter) -> Result<DecisionPage, AuditError> {
+        let matcher = Matcher::new(filter);
+        let window = window(filter);
+        let mut page = Page {
+            filter,
+            records: Vec::new(),
+            bytes: 0,
+            scanned: 0,
+        };
+        for segment in self.catalog.segments().iter().rev() {
+            let is_newer = filter
+                .before_seq
+                .is_some_and(|before| segment.first_seq >= before);
+            if is_newer || !overlaps(segment.times, window) {
+                continue;
+            }
+            if let Some(next) = self.scan_segment(segment, &matcher, &mut page)? {
+                return Ok(DecisionPage {
+                    records: page.records,
+                    next_before_seq: Some(next),
+                });
+            }
+        }
+        Ok(DecisionPage {
+            records: page.records,
+            next_before_seq: None,
+        })
+    }
+
+    /// Where to go on, if the page is full before the segment ends.
+    fn scan_segment(
+        &self,
+        segment: &SegmentInfo,
+        matcher: &Matcher<'_>,
+        page: &mut Page<'_>,
+    ) -> Result<Option<u64>, AuditError> {
+        let window = window(page.filter);
+        let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
+        while let Some(frame) = records.next()? {
+            let seq = frame.seq;
+            let is_asked = page.filter.before_seq.is_none_or(|before| seq < before)
+                && overlaps(TimeRange::EMPTY.with(frame.at), window);
+            if is_asked && matcher.matches(frame.payload) {
+                page.add(&frame);
+            }
+            if page.is_full(records.bytes_read) {
+                return Ok(Some(seq).filter(|seq| *seq > 1));
+            }
+        }
+        page.scanned += records.bytes_read;
+        Ok(None)
+    }
+}
+
+impl DecisionQuery for LogReader {
+    fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError> {
+        self.scan(filter)
+            .map_err(|error| LogError::Unavailable(error.to_string()))
+    }
+
+    fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
+        let Some(window) = window_of_id(call_id) else {
+            return Ok(None);
+        };
+        let filter = DecisionFilter {
+            call_id: Some(call_id.to_owned()),
+            limit: 1,
+            ..DecisionFilter::default()
+        };
+        let matcher = Matcher::new(&filter);
+        for segment in self
+            .catalog
+            .segments()
+            .iter()
+            .rev()
+            .filter(|s| overlaps(s.times, window))
+        {
+            let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
+            loop {
+                let next = records
+                    .next()
+                    .map_err(|error| LogError::Unavailable(error.to_string()))?;
+                let Some(frame) = next else { break };
+                if overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload) {
+                    return Ok(Some(stored(&frame)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A page that is being filled.
+struct Page<'f> {
+    filter: &'f DecisionFilter,
+    records: Vec<StoredRecord>,
+    bytes: usize,
+    scanned: u64,
+}
+
+impl Page<'_> {
+    fn add(&mut self, frame: &Frame<'_>) {
+        self.bytes += frame.payload.len();
+        self.records.push(stored(frame));
+    }
+
+    fn is_full(&self, scanned_in_segment: u64) -> bool {
+        self.records.len() >= self.filter.limit.max(1)
+            || self.bytes >= PAGE_BYTES
+            || self.scanned + scanned_in_segment >= PAGE_SCAN
+    }
+}
+
+fn stored(frame: &Frame<'_>) -> StoredRecord {
+    StoredRecord {
+        seq: frame.seq,
+        hash: frame.hash.to_string(),
+        payload: frame.payload.to_vec(),
+    }
+}
+
+/// The instants that can match, rounded outwards to microseconds.
+fn window(filter: &DecisionFilter) -> TimeRange {
+    TimeRange {
+        min: filter
+            .since
+            .map_or(i64::MIN, |since| since.as_microsecond().saturating_sub(1)),
+        max: filter
+            .until
+            .map_or(i64::MAX, |until| until.as_microsecond().saturating_add(1)),
+    }
+}
+
+/// When the call with this id was made: a UUIDv7 begins with milliseconds since 1970. `None` for any other id.
+fn window_of_id(call_id: &str) -> Option<TimeRange> {
+    let uuid = uuid::Uuid::try_parse(call_id).ok()?;
+    let (seconds, nanos) = uuid.get_timestamp()?.to_unix();
+    let at = i64::try_from(seconds)
+        .ok()?
+        .checked_mul(1_000_000)?
+        .checked_add(i64::from(nanos / 1000))?;
+    Some(TimeRange {
+        min: at.checked_sub(ID_SLACK)?,
+        max: at.checked_add(ID_SLACK + 1000)?,
+    })
+}
+
+fn overlaps(a: TimeRange, b: TimeRange) -> bool {
+    a.min <= b.max && b.min <= a.max
+}

@@ -1,0 +1,114 @@
+//! Verifying the whole log offline: every header, checksum and hash, from the first record to the last.
+
+use std::collections::BTreeMap;
+
+use procura_core::record::kind_of;
+
+use super::error::AuditError;
+use super::find::{check_continues, list, read_all};
+use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
+use super::walk::{ChainEnd, Walk, was_synced};
+use crate::ports::LogFiles;
+
+/// What was found in a log that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many segments there are.
+    pub segments: usize,
+    /// The last record; 0 in an empty log. Completeness is proven up to here and no further: that nothing came after
+    /// it can only be told by a copy of its hash that is kept elsewhere.
+    pub last_seq: u64,
+    /// The chain hash after it.
+    pub last_hash: String,
+    /// How many records there are of each kind.
+    pub kinds: BTreeMap<String, u64>,
+    /// Bytes after the last record that an interrupted write left; the next start of the server cuts them.
+    pub torn_bytes: u64,
+}
+
+/// Verifies the whole log, or names the first record that is not what was written.
+///
+/// `progress` is told how many of how many segments are done.
+pub fn verify(files: &dyn LogFiles, mut progress: impl FnMut(usize, usize)) -> Result<Verified, AuditError> {
+    let mut firsts: Vec<u64> = list(files)?
+        .iter()
+        .filter_map(|name| first_seq_of(name))
+        .collect();
+    firsts.sort_unstable();
+    let mut state = State {
+        end: ChainEnd::GENESIS,
+        times: TimeRange::EMPTY,
+        kinds: BTreeMap::new(),
+        torn: 0,
+    };
+    for (done, first_seq) in firsts.iter().enumerate() {
+        progress(done, firsts.len());
+        state.segment(files, *first_seq, done + 1 == firsts.len())?;
+    }
+    Ok(Verified {
+        segments: firsts.len(),
+        last_seq: state.end.seq,
+        last_hash: state.end.hash.to_string(),
+        kinds: state.kinds,
+        torn_bytes: state.torn,
+    })
+}
+
+/// What the segments so far amount to.
+struct State {
+    end: ChainEnd,
+    /// Instants of the segment before.
+    times: TimeRange,
+    kinds: BTreeMap<String, u64>,
+    torn: u64,
+}
+
+impl State {
+    fn segment(&mut self, files: &dyn LogFiles, first_seq: u64, is_last: bool) -> Result<(), AuditError> {
+        let name = file_name(first_seq);
+        let expected = self.end.seq + 1;
+        let damaged = |offset: usize, seq, what| {
+            Err(AuditError::Damaged {
+                segment: name.clone(),
+                offset: offset as u64,
+                seq,
+                what,
+            })
+        };
+        let bytes = read_all(files, &name)?;
+        match Header::parse(&bytes) {
+            Ok(header) => {
+                check_continues(first_seq, &header, self.end)?;
+                if header.previous_times != self.times {
+                    return damaged(
+                        0,
+                        expected,
+                        "the header states other instants than the records have",
+                    );
+                }
+            }
+            Err(_) if is_last && bytes.len() <= HEADER_BYTES => {
+                self.torn = bytes.len() as u64;
+                return Ok(());
+            }
+            Err(what) => return damaged(0, expected, what),
+        }
+        let mut walk = Walk::new(&bytes, self.end);
+        while let Some(step) = walk.next() {
+            match step {
+                Ok(frame) => self.count(frame.payload),
+                Err(broken) if is_last && !was_synced(&bytes, broken.offset, broken.seq) => {
+                    self.torn = (bytes.len() - walk.offset) as u64;
+                }
+                Err(broken) => return damaged(broken.offset, broken.seq, broken.what),
+            }
+        }
+        (self.end, self.times) = (walk.end, walk.times);
+        Ok(())
+    }
+
+    fn count(&mut self, payload: &[u8]) {
+        let kind = kind_of(payload).unwrap_or_else(|_| "unknown".to_owned());
+        *self.kinds.entry(kind).or_default() += 1;
+    }
+}

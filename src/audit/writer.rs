@@ -1,0 +1,152 @@
+//! The one thread that writes. Group commit: everything that waits goes into one write and one sync, and only then
+//! is anybody told.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procura_core::record::{LogRepair, Record};
+
+use super::Durability;
+use super::appender::Appender;
+use super::error::AuditError;
+use super::queue::{Entry, Queue};
+use crate::ports::{Clock, LogError, NewRecord};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::{LogBatchWritten, LogWriteFailed};
+
+/// How long a failed log waits before it is tried again; doubled after each failure.
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+const LAST_RETRY: Duration = Duration::from_secs(1);
+
+/// What the thread owns.
+pub(super) struct Writer {
+    pub(super) appender: Appender,
+    pub(super) queue: Arc<Queue>,
+    pub(super) durability: Durability,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        let _refuse_after = RefuseAfter(Arc::clone(&self.queue));
+        while let Some(batch) = self.queue.take() {
+            self.metrics.log_queue_length(0);
+            match self.commit(&batch) {
+                Ok(()) => acknowledge(batch),
+                Err(error) => {
+                    self.fail(batch, &error);
+                    self.mend();
+                }
+            }
+        }
+        if let Err(error) = self.appender.sync() {
+            LogWriteFailed {
+                error: &error,
+                records: 0,
+            }
+            .emit(&self.metrics);
+        }
+    }
+
+    fn commit(&mut self, batch: &[Entry]) -> Result<(), AuditError> {
+        let sync = self.durability == Durability::Durable;
+        let written = self
+            .appender
+            .append(batch.iter().map(|entry| &entry.record), sync)?;
+        LogBatchWritten {
+            records: batch.len(),
+            bytes: written.bytes,
+            sync: written.sync,
+        }
+        .emit(&self.metrics);
+        Ok(())
+    }
+
+    /// Tells everybody who waits that nothing was written, and refuses whoever comes.
+    fn fail(&self, batch: Vec<Entry>, error: &AuditError) {
+        let reason = with_causes(error);
+        let waiting = self.queue.fail(reason.clone());
+        LogWriteFailed {
+            error,
+            records: batch.len() + waiting.len(),
+        }
+        .emit(&self.metrics);
+        for entry in batch.into_iter().chain(waiting) {
+            tell(entry, Err(LogError::Unavailable(reason.clone())));
+        }
+    }
+
+    /// Tries again and again until the log can be written, or is closed.
+    fn mend(&mut self) {
+        let mut wait = FIRST_RETRY;
+        while !self.queue.wait_closed(wait) {
+            match self.mend_once() {
+                Ok(()) => return self.queue.recover(),
+                Err(error) => self.fail(Vec::new(), &error),
+            }
+            wait = (wait * 2).min(LAST_RETRY);
+        }
+    }
+
+    /// A record of the repair is the proof that the log can be written again.
+    fn mend_once(&mut self) -> Result<(), AuditError> {
+        self.appender.mend()?;
+        let segment = self.appender.segment();
+        let repair = repair_record(&*self.clock, "write_failed", &segment.name(), segment.len, None);
+        self.appender.append(std::iter::once(&repair), true).map(|_| ())
+    }
+}
+
+/// The record that the log was cut.
+pub(super) fn repair_record(
+    clock: &dyn Clock,
+    cause: &str,
+    segment: &str,
+    offset: u64,
+    dropped_bytes: Option<u64>,
+) -> NewRecord {
+    let at = clock.now();
+    let repair = LogRepair {
+        at,
+        cause: cause.into(),
+        segment: segment.into(),
+        offset,
+        dropped_bytes,
+    };
+    // A few short strings: far below every limit of a record.
+    let payload = Record::LogRepair(repair).encode().unwrap_or_default();
+    NewRecord { at, payload }
+}
+
+/// However the thread ends, even by a panic, nobody waits for it afterwards.
+struct RefuseAfter(Arc<Queue>);
+
+impl Drop for RefuseAfter {
+    fn drop(&mut self) {
+        let reason = "its writer has stopped".to_owned();
+        for entry in self.0.fail(reason.clone()) {
+            tell(entry, Err(LogError::Unavailable(reason.clone())));
+        }
+    }
+}
+
+fn acknowledge(batch: Vec<Entry>) {
+    for entry in batch {
+        tell(entry, Ok(()));
+    }
+}
+
+fn tell(entry: Entry, outcome: Result<(), LogError>) {
+    if let Some(ack) = entry.ack {
+        // Whoever stopped waiting (deadline, closed connection) needs no answer.
+        let _ = ack.send(outcome);
+    }
+}
+
+fn with_causes(error: &AuditError) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,184 @@
+//! `procura check`: every problem of every policy file, before any of it goes live.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use procura_core::policy::{Compiled, Diagnostic, Severity, Snapshot};
+use serde::Serialize;
+
+use super::compare::{Affected, affected_by_on_error};
+use super::exit::Exit;
+use super::{policies, print, print_error};
+
+const EXAMPLES: &str = "\
+Examples:
+  procura check policies
+  procura check policies --format json | jq '.diagnostics[] | .file + \": \" + .message'
+  procura check policies --compare-on-error   what to look at when coming from Cerbos
+
+Exit codes: 0 no errors, 3 errors in policies, 2 wrong usage, 1 the directory cannot be read.";
+
+/// Find every problem of every policy file, before any of it goes live
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Directory of the policies
+    directory: PathBuf,
+    /// How to show what is found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Also list the rules that decide differently under `engine.onError: cerbos` when a condition errs
+    #[arg(long)]
+    compare_on_error: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people, on standard error; standard output has the summary
+    Text,
+    /// One JSON object on standard output
+    Json,
+}
+
+/// Compiles the directory and shows what was found.
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let (files, compiled) = policies::compile(&args.directory)?;
+    let affected = match &compiled.snapshot {
+        Some(snapshot) if args.compare_on_error => Some(affected_by_on_error(snapshot)),
+        _ => None,
+    };
+    match args.format {
+        Format::Text => show_text(files, &compiled, affected.as_deref())?,
+        Format::Json => show_json(files, &compiled, affected.as_deref())?,
+    }
+    Ok(if compiled.snapshot.is_some() {
+        Exit::Ok
+    } else {
+        Exit::Policy
+    })
+}
+
+fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]>) -> anyhow::Result<()> {
+    if !compiled.diagnostics.is_empty() {
+        print_error(&policies::report(&compiled.diagnostics));
+    }
+    let files = policies::counted(files, "file");
+    match &compiled.snapshot {
+        Some(snapshot) => {
+            let policies = policies::counted(policy_count(snapshot), "resource policy").replace("ys", "ies");
+            print(&format!(
+                "ok: {files}, {policies}, revision {}\n",
+                snapshot.revision
+            ))?;
+        }
+        None => print(&format!("refused: {files}\n"))?,
+    }
+    let Some(affected) = affected else { return Ok(()) };
+    for Affected {
+        policy,
+        rule,
+        position,
+        effect,
+        why,
+    } in affected
+    {
+        print(&format!(
+            "{position}: {} rule `{rule}` of `{policy}`: {why}\n",
+            effect.wire_name()
+        ))?;
+    }
+    let rules = policies::counted(affected.len(), "rule");
+    print(&format!(
+        "{rules} may decide differently under `engine.onError: cerbos`\n"
+    ))?;
+    Ok(())
+}
+
+fn policy_count(snapshot: &Snapshot) -> usize {
+    snapshot
+        .resource_policies
+        .values()
+        .map(std::collections::BTreeMap::len)
+        .sum()
+}
+
+/// The JSON that `--format json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    ok: bool,
+    files: usize,
+    revision: Option<&'a str>,
+    diagnostics: Vec<Finding<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    affected_by_on_error: Option<Vec<AffectedRule<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    code: &'static str,
+    severity: &'static str,
+    file: &'a str,
+    line: u32,
+    column: u32,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct AffectedRule<'a> {
+    policy: &'a str,
+    rule: &'a str,
+    file: &'a str,
+    line: u32,
+    column: u32,
+    effect: &'static str,
+    why: &'static str,
+}
+
+impl<'a> From<&'a Diagnostic> for Finding<'a> {
+    fn from(found: &'a Diagnostic) -> Self {
+        Self {
+            code: found.code.as_str(),
+            severity: match found.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: &found.position.file,
+            line: found.position.line,
+            column: found.position.column,
+            message: &found.message,
+            hint: found.hint.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Affected<'_>> for AffectedRule<'a> {
+    fn from(affected: &'a Affected<'_>) -> Self {
+        Self {
+            policy: affected.policy,
+            rule: affected.rule,
+            file: &affected.position.file,
+            line: affected.position.line,
+            column: affected.position.column,
+            effect: affected.effect.wire_name(),
+            why: affected.why,
+        }
+    }
+}
+
+fn show_json(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]>) -> anyhow::Result<()> {
+    let report = Report {
+        ok: compiled.snapshot.is_some(),
+        files,
+        revision: compiled
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.revision.as_str()),
+        diagnostics: compiled.diagnostics.iter().map(Finding::from).collect(),
+        affected_by_on_error: affected.map(|rules| rules.iter().map(AffectedRule::from).collect()),
+    };
+    print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `procura health`: asks a running server whether it is ready. For containers, which have no other client.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::exit::Exit;
+use super::options::Options;
+use super::print;
+
+/// How long the server may take for each step of its answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Most bytes read of an answer; the readiness page is far smaller.
+const MOST: u64 = 64 * 1024;
+
+/// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Asks the server at the configured address for `/readyz`.
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let listen = args.options.load()?.server.listen;
+    let address = local(&listen)?;
+    let answer = ask(address).with_context(|| format!("no server answers at {address}"))?;
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    if status != "200" {
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        bail!("the server at {address} is not ready (status `{status}`): {body}");
+    }
+    print(&format!("ready: http://{address}\n"))?;
+    Ok(Exit::Ok)
+}
+
+/// The address to ask: a server on all interfaces is asked over loopback.
+fn local(listen: &str) -> anyhow::Result<SocketAddr> {
+    let resolved = listen
+        .to_socket_addrs()
+        .with_context(|| format!("`{listen}` is not an address"))?
+        .next();
+    let mut address = resolved.with_context(|| format!("`{listen}` is not an address"))?;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(std::net::Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(std::net::Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    Ok(address)
+}
+
+fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.take(MOST).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_interfaces_are_asked_over_loopback() {
+        for (listen, want) in [
+            ("0.0.0.0:3592", "127.0.0.1:3592"),
+            ("[::]:80", "[::1]:80"),
+            ("127.0.0.2:1", "127.0.0.2:1"),
+        ] {
+            assert_eq!(local(listen).unwrap().to_string(), want);
+        }
+        assert!(local("no such host:1").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Reading, compiling and showing a directory of policies, as every subcommand does it.
+
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, anyhow, bail};
+use procura_core::policy::{self, Compiled, Diagnostic, Severity, SourceFile};
+
+use crate::pap::Disk;
+use crate::ports::PolicySource;
+
+/// Stack of the compiling thread: expressions are bounded in depth, this is the margin above that bound.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
+
+/// The policies of `directory`, compiled, and how many files they are.
+///
+/// # Errors
+/// If they cannot be read; what is wrong with their text is in the diagnostics.
+pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
+    require_directory(directory)?;
+    let files = Disk::new(directory).read()?;
+    let count = files.len();
+    Ok((count, on_large_stack(files)?))
+}
+
+/// Refuses a directory that is not there, and says how to get one.
+pub(super) fn require_directory(directory: &Path) -> anyhow::Result<()> {
+    let shown = directory.display();
+    match directory.metadata() {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => bail!("`{shown}` is not a directory: name the directory that holds the policies"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
+            "there is no directory `{shown}`: create it and put policies there, or name another with \
+             `--set storage.disk.directory=DIR`"
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot read the directory `{shown}`")),
+    }
+}
+
+/// All findings, ready to be shown, each followed by an empty line, and a line that counts them.
+pub(super) fn report(diagnostics: &[Diagnostic]) -> String {
+    let mut text: String = diagnostics
+        .iter()
+        .map(|found| format!("{}\n\n", policy::render(found).trim_end()))
+        .collect();
+    let errors = diagnostics
+        .iter()
+        .filter(|found| found.severity == Severity::Error)
+        .count();
+    let warnings = diagnostics.len() - errors;
+    text.push_str(&format!(
+        "{} and {}\n",
+        counted(errors, "error"),
+        counted(warnings, "warning")
+    ));
+    text
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn counted(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+fn on_large_stack(files: Vec<SourceFile>) -> anyhow::Result<Compiled> {
+    let builder = thread::Builder::new()
+        .name("policy-compile".into())
+        .stack_size(STACK_BYTES);
+    let compiling = builder
+        .spawn(move || policy::compile(&files))
+        .context("cannot start a thread")?;
+    compiling
+        .join()
+        .map_err(|_| anyhow!("compiling the policies failed: this is a defect, please report it"))
+}

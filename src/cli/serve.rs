@@ -1,0 +1,240 @@
+//! `procura serve`: puts the parts together, runs the server, and takes it down in order.
+//!
+//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, policies, log; so no request is
+//! answered without a record, and none is taken before there is a policy set.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwapOption;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use super::clock::SystemClock;
+use super::exit::Exit;
+use super::options::Options;
+use super::signals::{ReloadSignal, StopSignals};
+use super::{policies, print, print_error};
+use crate::audit::{self, DirFiles, Log, LogSettings};
+use crate::config::{self, Config, ConfigError, Durability};
+use crate::http::{self, RequestLimits, Services};
+use crate::pap::{Archive, Disk, Watch};
+use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
+use crate::ports::{DecisionLog, DecisionQuery};
+use crate::telemetry::events::{
+    ConfigurationNotice, LogDisabled, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
+};
+use crate::telemetry::{self, Metrics};
+
+const EXAMPLES: &str = "\
+Examples:
+  procura serve
+  procura serve --set storage.disk.directory=/etc/procura/policies --data-dir /var/lib/procura
+  procura serve --config procura.yaml --listen 0.0.0.0:3592
+  PROCURA_LOG__LEVEL=debug procura serve
+
+Without configuration: policies from `policies/`, decisions recorded below `.procura/`, http://127.0.0.1:3592.
+
+Signals: SIGHUP reloads the policies; SIGTERM and SIGINT finish the requests in flight and stop, a second one stops
+at once.
+
+Exit codes: 0 stopped when asked to, 1 failure, 2 wrong configuration, 3 errors in policies.";
+
+/// How often the policy directory is looked at besides the events of the file system.
+const SCAN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Run the server (alias: server)
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Runs the server until it is told to stop.
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let config = args.options.load()?;
+    telemetry::init(&config.log.level, config.log.format).map_err(|error| ConfigError {
+        problems: vec![format!("`log.level`: {error}")],
+    })?;
+    for message in &config.notices {
+        ConfigurationNotice { message }.emit();
+    }
+    policies::require_directory(&config.storage.directory)?;
+
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let metrics = Arc::new(Metrics::new()?);
+    let log = open_log(&config, &metrics)?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone()));
+    // Whatever still runs after the deadline must not keep the log from being closed.
+    runtime.shutdown_timeout(Duration::ZERO);
+    if let Some(log) = log {
+        log.close();
+    }
+    ended
+}
+
+/// Bounds on requests as configured.
+pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
+    RequestLimits {
+        max_actions_per_resource: server.max_actions_per_resource,
+        max_resources_per_request: server.max_resources_per_request,
+        max_body_bytes: server.max_body_bytes,
+        ..RequestLimits::default()
+    }
+}
+
+fn open_log(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Log>>> {
+    if !config.audit.enabled {
+        LogDisabled.emit();
+        return Ok(None);
+    }
+    let settings = LogSettings {
+        durability: match config.audit.durability {
+            Durability::Durable => audit::Durability::Durable,
+            Durability::Os => audit::Durability::Os,
+            Durability::Async => audit::Durability::Async,
+        },
+        deadline: config.audit.deadline,
+        queue_records: config.audit.queue_length,
+        segment_bytes: config.audit.segment_bytes,
+        ..LogSettings::default()
+    };
+    let files = Arc::new(DirFiles::open(&log_directory(&config.server.data_dir))?);
+    let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), Arc::clone(metrics))?;
+    Ok(Some(log))
+}
+
+/// Where the decision log is within the data directory.
+pub(super) fn log_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("log")
+}
+
+async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
+    let stop = StopSignals::listen().context("cannot listen for signals")?;
+    let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
+    let active = Arc::new(ArcSwapOption::empty());
+    let writer = log.clone().map(|log| log as Arc<dyn DecisionLog>);
+
+    let reload = start_reload(config, &active, writer.clone(), &metrics)?;
+    match reload.reload(Cause::Start).await {
+        ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => {}
+        ReloadOutcome::Rejected { diagnostics } => {
+            print_error(&policies::report(&diagnostics));
+            return Ok(Exit::Policy);
+        }
+        ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
+    }
+    tokio::spawn(hangup.serve(reload.clone()));
+    let _watch = start_watch(config, &reload)?;
+
+    let services = Services {
+        pdp: Pdp::new(
+            Arc::clone(&active),
+            writer.clone(),
+            Arc::new(SystemClock),
+            config.engine.clone(),
+        ),
+        decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
+        health: Health::new(Arc::clone(&active), writer, reload.clone()),
+        reload,
+        metrics,
+        admin: config.server.admin_api,
+        limits: request_limits(&config.server),
+        public_url: config.server.public_url.clone(),
+    };
+    let listen = &config.server.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on `{listen}`: choose another address with `--listen HOST:PORT`")
+    })?;
+    announce(config, listener.local_addr()?, active.load().as_deref())?;
+    until_stopped(listener, services, stop, config.server.shutdown_deadline).await?;
+    Ok(Exit::Ok)
+}
+
+fn start_reload(
+    config: &Config,
+    active: &Arc<ArcSwapOption<Active>>,
+    log: Option<Arc<dyn DecisionLog>>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<ReloadHandle> {
+    let parts = ReloadParts {
+        source: Arc::new(Disk::new(&config.storage.directory)),
+        archive: Arc::new(Archive::new(config.server.data_dir.join("policies"))),
+        log,
+        clock: Arc::new(SystemClock),
+        metrics: Arc::clone(metrics),
+        timing: ReloadTiming {
+            quiet: config.storage.quiet_period,
+            poll: config.storage.watch.then_some(config.storage.poll_interval),
+        },
+    };
+    ReloadHandle::start(parts, Arc::clone(active)).context("cannot start the reload thread")
+}
+
+fn start_watch(config: &Config, reload: &ReloadHandle) -> anyhow::Result<Option<Watch>> {
+    if !config.storage.watch {
+        return Ok(None);
+    }
+    let reload = reload.clone();
+    let report = move |notice| reload.notice(notice);
+    let watch = Watch::start(config.storage.directory.clone(), SCAN_INTERVAL, report);
+    Ok(Some(watch.context("cannot start the watch over the policies")?))
+}
+
+/// Says where everything is, in the log and for whoever started the server by hand.
+fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) -> anyhow::Result<()> {
+    let policies = config.storage.directory.display().to_string();
+    let data_dir = config.server.data_dir.display().to_string();
+    ServerStarted {
+        address,
+        policies: &policies,
+        data_dir: &data_dir,
+    }
+    .emit();
+    if !address.ip().is_loopback() {
+        OpenToNetwork { address }.emit();
+    }
+    let files = policies::counted(active.map_or(0, |active| active.snapshot.files), "file");
+    let log = if config.audit.enabled {
+        log_directory(&config.server.data_dir).display().to_string()
+    } else {
+        "not recorded (`audit.enabled` is false)".to_owned()
+    };
+    print(&format!(
+        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\nlistening on http://{address}\n",
+        env!("CARGO_PKG_VERSION")
+    ))?;
+    Ok(())
+}
+
+/// Serves until a signal asks to stop; then finishes what is in flight, at most until `deadline`.
+async fn until_stopped(
+    listener: TcpListener,
+    services: Services,
+    mut stop: StopSignals,
+    deadline: Duration,
+) -> anyhow::Result<()> {
+    let (drain, draining) = oneshot::channel::<()>();
+    let serving = http::serve(listener, http::router(services), async {
+        // An error means that the sender is gone, which asks to stop as well.
+        let _ = draining.await;
+    });
+    let mut serving = std::pin::pin!(serving);
+    let signal = tokio::select! {
+        ended = &mut serving => return ended.context("the HTTP server failed"),
+        signal = stop.next() => signal,
+    };
+    ServerStopping { signal }.emit();
+    drop(drain);
+    let drained = tokio::select! {
+        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok_and(|served| served.is_ok()),
+        _ = stop.next() => false,
+    };
+    ServerStopped { drained }.emit();
+    Ok(())
+}

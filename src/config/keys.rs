@@ -1,0 +1,397 @@
+//! Every configuration key: ours with its default and meaning, and the peer's with what becomes of it.
+
+/// A key that has a meaning here.
+#[derive(Debug)]
+pub struct Key {
+    /// Dotted name, as in a configuration file.
+    pub name: &'static str,
+    /// The value when nothing sets it.
+    pub default: &'static str,
+    /// What it does, its unit and its range.
+    pub meaning: &'static str,
+}
+
+/// Our keys, in the order of the reference page.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "server.httpListenAddr",
+        default: "127.0.0.1:3592",
+        meaning: "Address and port of the HTTP server. `:3592` means all interfaces; port `0` lets the system choose.",
+    },
+    Key {
+        name: "server.dataDir",
+        default: ".procura",
+        meaning: "Directory of everything the server must remember: decision log, archive of policy sets.",
+    },
+    Key {
+        name: "server.publicUrl",
+        default: "",
+        meaning: "URL under which callers reach the server, `https://host[/path]`, for the metadata it publishes. If \
+                  empty, each request's own.",
+    },
+    Key {
+        name: "server.shutdownDeadline",
+        default: "10s",
+        meaning: "How long requests in flight may take to finish after SIGTERM.",
+    },
+    Key {
+        name: "server.requestLimits.maxActionsPerResource",
+        default: "50",
+        meaning: "Most actions for one resource of a call, 1 to 500.",
+    },
+    Key {
+        name: "server.requestLimits.maxResourcesPerRequest",
+        default: "50",
+        meaning: "Most resources in one call, 1 to 500.",
+    },
+    Key {
+        name: "server.requestLimits.maxBodyBytes",
+        default: "4194304",
+        meaning: "Largest request body in bytes, 1 KiB to 64 MiB.",
+    },
+    Key {
+        name: "server.adminAPI.enabled",
+        default: "true",
+        meaning: "Whether `/admin` answers. Only loopback may use it.",
+    },
+    Key {
+        name: "storage.driver",
+        default: "disk",
+        meaning: "Where policies come from. Only `disk`.",
+    },
+    Key {
+        name: "storage.disk.directory",
+        default: "policies",
+        meaning: "Directory of the policies, read with everything below it.",
+    },
+    Key {
+        name: "storage.disk.watchForChanges",
+        default: "true",
+        meaning: "Whether changed policies are found by themselves. If `false`, only SIGHUP and the admin API reload.",
+    },
+    Key {
+        name: "storage.disk.pollInterval",
+        default: "30s",
+        meaning: "How often every policy file is read anew, whatever the file system reports. 100 ms to 1 h.",
+    },
+    Key {
+        name: "storage.disk.quietPeriod",
+        default: "25ms",
+        meaning: "How long the directory must stay unchanged before a set goes live. At most 1 min.",
+    },
+    Key {
+        name: "engine.defaultPolicyVersion",
+        default: "default",
+        meaning: "Policy version for requests that name none.",
+    },
+    Key {
+        name: "engine.onError",
+        default: "closed",
+        meaning: "What an erroring condition does. `closed`: it never makes an action allowed. `cerbos`: it counts as \
+                  false, also in deny rules.",
+    },
+    Key {
+        name: "engine.strictEvaluation",
+        default: "false",
+        meaning: "The peer's switch. `true` is refused together with `engine.onError: cerbos`; `closed` is at least as \
+                  strict.",
+    },
+    Key {
+        name: "audit.enabled",
+        default: "true",
+        meaning: "Whether decisions are recorded. If `false`, nothing is remembered.",
+    },
+    Key {
+        name: "audit.durability",
+        default: "durable",
+        meaning: "When a call is answered. `durable`: its record is on the disk. `os`: it is written. `async`: it is \
+                  queued.",
+    },
+    Key {
+        name: "audit.deadline",
+        default: "1s",
+        meaning: "How long a call waits for its record before it is refused. 1 ms to 1 min.",
+    },
+    Key {
+        name: "audit.queueLength",
+        default: "16384",
+        meaning: "Most records that may wait for the writer of the log, 1 to 1 000 000.",
+    },
+    Key {
+        name: "audit.segmentBytes",
+        default: "67108864",
+        meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
+    },
+    Key {
+        name: "log.level",
+        default: "info",
+        meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",
+    },
+    Key {
+        name: "log.format",
+        default: "auto",
+        meaning: "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.",
+    },
+];
+
+/// A key of the peer that is accepted, with everything below it, but has no effect.
+#[derive(Debug)]
+pub(super) struct Inert {
+    /// Dotted name; keys below it are meant as well.
+    pub(super) prefix: &'static str,
+    /// Why it has no effect and what that means.
+    pub(super) why: &'static str,
+}
+
+const NO_MEANING: &str = "has no meaning here";
+const LATER: &str = "is not evaluated yet";
+
+/// Keys of the peer that are accepted with a notice.
+pub(super) const INERT: &[Inert] = &[
+    Inert {
+        prefix: "auxData",
+        why: "is not evaluated yet: conditions see no `request.auxData`",
+    },
+    Inert {
+        prefix: "engine.globals",
+        why: "is not evaluated yet: conditions that name globals err",
+    },
+    Inert {
+        prefix: "engine.lenientScopeSearch",
+        why: LATER,
+    },
+    Inert {
+        prefix: "schema.enforcement",
+        why: "is not evaluated yet: policies that name schemas are refused",
+    },
+    Inert {
+        prefix: "schema.cacheSize",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "server.adminAPI.adminCredentials",
+        why: "is not evaluated yet: only loopback may use the admin API",
+    },
+    Inert {
+        prefix: "audit.backend",
+        why: "has no meaning here: decisions are recorded below `server.dataDir`",
+    },
+    Inert {
+        prefix: "audit.local",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "audit.file",
+        why: LATER,
+    },
+    Inert {
+        prefix: "audit.kafka",
+        why: LATER,
+    },
+    Inert {
+        prefix: "audit.hub",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "audit.accessLogsEnabled",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "audit.decisionLogsEnabled",
+        why: "has no meaning here: use `audit.enabled`",
+    },
+    Inert {
+        prefix: "audit.includeMetadataKeys",
+        why: LATER,
+    },
+    Inert {
+        prefix: "audit.excludeMetadataKeys",
+        why: LATER,
+    },
+    Inert {
+        prefix: "audit.decisionLogFilters",
+        why: "has no meaning here: every decision is recorded",
+    },
+    Inert {
+        prefix: "compile",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "engine.celErrorLogLevel",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "engine.policyLoaderTimeout",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "hub",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "server.advanced",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "server.apiExplorerEnabled",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "server.cors",
+        why: "is not evaluated yet: no cross-origin request is allowed",
+    },
+    Inert {
+        prefix: "server.grpcListenAddr",
+        why: "has no meaning here: only HTTP is served",
+    },
+    Inert {
+        prefix: "server.logRequestPayloads",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "server.metricsEnabled",
+        why: "has no meaning here: metrics are always served",
+    },
+    Inert {
+        prefix: "server.playgroundEnabled",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "server.udsFileMode",
+        why: NO_MEANING,
+    },
+    Inert {
+        prefix: "telemetry",
+        why: "has no meaning here: nothing is sent to anyone",
+    },
+];
+
+/// Keys of the peer that cannot be left without effect, because that would permit more than was asked for.
+pub(super) const REFUSED: &[Inert] = &[
+    Inert {
+        prefix: "server.tls",
+        why: "is not supported yet: end TLS in a proxy before the server and remove the key",
+    },
+    Inert {
+        prefix: "engine.defaultScope",
+        why: "is not evaluated yet, and to ignore it could allow more: remove the key",
+    },
+];
+
+/// The entry of `table` that `name` is, or is below.
+pub(super) fn entry_for(table: &'static [Inert], name: &str) -> Option<&'static Inert> {
+    table.iter().find(|entry| {
+        let below = name.strip_prefix(entry.prefix);
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+/// Whether the value of `name` must not be shown.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["password", "secret", "token", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// The environment variable that sets `name`: `server.httpListenAddr` is `PROCURA_SERVER__HTTP_LISTEN_ADDR`.
+#[must_use]
+pub fn environment_name(name: &str) -> String {
+    let mut variable = String::from("PROCURA_");
+    let mut after_lower = false;
+    for character in name.chars() {
+        if character == '.' {
+            variable.push_str("__");
+        } else {
+            if character.is_ascii_uppercase() && after_lower {
+                variable.push('_');
+            }
+            variable.push(character.to_ascii_uppercase());
+        }
+        after_lower = character.is_ascii_lowercase();
+    }
+    variable
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const PAGE: &str = "docs/reference/configuration.md";
+
+    fn page() -> String {
+        let mut page = String::from(
+            "# Configuration\n\n\
+             A value comes from the last of these that sets it:\n\
+             default, file (`--config FILE`), environment, `--set key=value`, flag.\n\
+             `procura config` shows each value and where it came from.\n\n\
+             Files are YAML or JSON; keys are those of a Cerbos configuration where the concept is the same.\n\
+             `${NAME}` and `${NAME:default}` in a value of the file stand for an environment variable, `$$` for `$`.\n\
+             An unknown key is an error.\n\n\
+             | key | environment | default | meaning |\n|---|---|---|---|\n",
+        );
+        for Key {
+            name,
+            default,
+            meaning,
+        } in KEYS
+        {
+            writeln!(
+                page,
+                "| `{name}` | `{}` | `{default}` | {meaning} |",
+                environment_name(name)
+            )
+            .unwrap();
+        }
+        page.push_str(
+            "\n## Accepted without effect\n\n\
+             These keys of a Cerbos configuration are accepted, with all keys below them, and named in a notice at \
+             start.\n\n| key | what it means |\n|---|---|\n",
+        );
+        for Inert { prefix, why } in INERT {
+            writeln!(page, "| `{prefix}` | {why} |").unwrap();
+        }
+        page.push_str("\n## Refused\n\n| key | why |\n|---|---|\n");
+        for Inert { prefix, why } in REFUSED {
+            writeln!(page, "| `{prefix}` | {why} |").unwrap();
+        }
+        page
+    }
+
+    #[test]
+    fn configuration_page_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, page()).unwrap();
+        }
+        assert_eq!(
+            fs::read_to_string(&path).unwrap_or_default(),
+            page(),
+            "{PAGE} is stale: run with UPDATE=1"
+        );
+    }
+
+    #[test]
+    fn every_key_has_its_own_environment_variable_with_two_underscores() {
+        let variables: BTreeSet<String> = KEYS.iter().map(|key| environment_name(key.name)).collect();
+        assert_eq!(variables.len(), KEYS.len());
+        assert!(variables.iter().all(|name| name.contains("__")));
+        assert!(
+            variables.contains("PROCURA_SERVER__ADMIN_API__ENABLED"),
+            "{variables:?}"
+        );
+    }
+
+    #[test]
+    fn inert_prefix_covers_whole_segments_only() {
+        assert!(entry_for(INERT, "audit.local.storagePath").is_some());
+        assert!(entry_for(INERT, "audit.local").is_some());
+        assert!(entry_for(INERT, "audit.locality").is_none());
+        assert!(KEYS.iter().all(|key| entry_for(INERT, key.name).is_none()));
+    }
+}

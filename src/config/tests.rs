@@ -1,0 +1,289 @@
+//! Layering, origins and the messages for what is wrong.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use procura_core::engine::OnError;
+
+use super::*;
+
+fn sources(file: &str, environment: &[(&str, &str)], set: &[&str]) -> Sources {
+    Sources {
+        file: (!file.is_empty()).then(|| ("c.yaml".to_owned(), file.to_owned())),
+        environment: environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
+        set: set.iter().map(|s| (*s).to_owned()).collect(),
+        flags: Vec::new(),
+    }
+}
+
+fn problems(sources: &Sources) -> String {
+    Config::from_sources(sources).unwrap_err().to_string()
+}
+
+fn setting<'a>(config: &'a Config, key: &str) -> &'a Setting {
+    config.settings.iter().find(|setting| setting.key == key).unwrap()
+}
+
+#[test]
+fn nothing_configured_is_loopback_durable_and_closed() {
+    let config = Config::from_sources(&Sources::default()).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:3592");
+    assert_eq!(config.server.data_dir, Path::new(".procura"));
+    assert_eq!(config.storage.directory, Path::new("policies"));
+    assert!(config.storage.watch);
+    assert_eq!(config.engine.on_error, OnError::Closed);
+    assert_eq!(config.audit.durability, Durability::Durable);
+    assert_eq!(config.audit.deadline, Duration::from_secs(1));
+    assert!(config.audit.enabled);
+    assert!(config.notices.is_empty());
+    assert!(
+        config
+            .settings
+            .iter()
+            .all(|setting| setting.origin == Origin::Default)
+    );
+}
+
+#[test]
+fn later_layer_wins_and_is_the_origin() {
+    let file = "audit:\n  deadline: 2s\n";
+    let variable = "PROCURA_AUDIT__DEADLINE";
+    let environment: &[_] = &[(variable, "3s")];
+    let at_file = Origin::File {
+        path: "c.yaml".into(),
+        line: 2,
+        column: 3,
+    };
+    for (sources, seconds, origin) in [
+        (sources("", &[], &[]), 1, Origin::Default),
+        (sources(file, &[], &[]), 2, at_file),
+        (
+            sources(file, environment, &[]),
+            3,
+            Origin::Environment(variable.into()),
+        ),
+        (sources(file, environment, &["audit.deadline=4s"]), 4, Origin::Set),
+        (
+            sources("", &[], &["audit.deadline=4s", "audit.deadline=5s"]),
+            5,
+            Origin::Set,
+        ),
+    ] {
+        let config = Config::from_sources(&sources).unwrap();
+        assert_eq!(config.audit.deadline, Duration::from_secs(seconds));
+        assert_eq!(setting(&config, "audit.deadline").origin, origin);
+    }
+    let mut flagged = sources("server: {dataDir: a}", &[], &["server.dataDir=b"]);
+    flagged.flags.push(("--data-dir", "server.dataDir", "c".into()));
+    let config = Config::from_sources(&flagged).unwrap();
+    assert_eq!(config.server.data_dir, Path::new("c"));
+    assert_eq!(
+        setting(&config, "server.dataDir").origin,
+        Origin::Flag("--data-dir")
+    );
+}
+
+#[test]
+fn unknown_keys_are_named_with_place_and_suggestion() {
+    let file = "server:\n  httpListenAdr: ':1'\nnonsense: 1\naudit: yes\n";
+    let text = problems(&sources(
+        file,
+        &[("PROCURA_AUDIT__ENABLE", "true")],
+        &["engine.onErr=closed", "novalue"],
+    ));
+    for line in [
+        "c.yaml:2:3: unknown key `server.httpListenAdr`; did you mean `server.httpListenAddr`?",
+        "c.yaml:3:1: unknown key `nonsense`; the known keys are listed by `procura config`",
+        "c.yaml:4:1: `audit` is a section; set the keys below it",
+        "environment: `PROCURA_AUDIT__ENABLE` sets no known key; did you mean `PROCURA_AUDIT__ENABLED`?",
+        "--set: unknown key `engine.onErr`; did you mean `engine.onError`?",
+        "--set: `novalue` has no `=`; write `--set key=value`",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line}\nnot in\n{text}");
+    }
+}
+
+#[test]
+fn wrong_values_name_their_origin_and_what_is_valid() {
+    for (set, want) in [
+        (
+            "audit.enabled=yes",
+            "`audit.enabled` must be `false` or `true`, not `yes`",
+        ),
+        (
+            "audit.durability=disk",
+            "`audit.durability` must be `durable` or `os` or `async`, not `disk`",
+        ),
+        (
+            "audit.deadline=1",
+            "must be a duration from 1ms to 60s, such as `250ms` or `5s`, not `1`",
+        ),
+        ("audit.deadline=0s", "must be a duration"),
+        ("audit.deadline=-1s", "must be a duration"),
+        (
+            "server.requestLimits.maxActionsPerResource=501",
+            "must be a whole number from 1 to 500, not `501`",
+        ),
+        (
+            "server.requestLimits.maxActionsPerResource=0",
+            "must be a whole number",
+        ),
+        (
+            "server.httpListenAddr=3592",
+            "must be `host:port` or `:port`, not `3592`",
+        ),
+        (
+            "server.httpListenAddr=unix:/x",
+            "sockets in the file system are not served yet",
+        ),
+        ("server.httpListenAddr=:99999", "must be `host:port`"),
+        ("storage.driver=git", "`storage.driver` must be `disk`, not `git`"),
+        ("storage.disk.directory=", "must not be empty"),
+        (
+            "server.tls.cert=/c",
+            "--set: `server.tls.cert` is not supported yet",
+        ),
+        ("engine.defaultScope=acme", "remove the key"),
+    ] {
+        let text = problems(&sources("", &[], &[set]));
+        assert!(
+            text.starts_with("--set: `") && text.contains(want),
+            "{set}: {text}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text = problems(&sources("a: 1\nlog: {format: xml}", &[], &["audit.enabled=1"]));
+    assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+#[test]
+fn strict_evaluation_is_refused_only_where_it_would_be_weakened() {
+    let strict = "engine.strictEvaluation=true";
+    assert!(Config::from_sources(&sources("", &[], &[strict])).is_ok());
+    let text = problems(&sources("", &[], &[strict, "engine.onError=cerbos"]));
+    assert!(
+        text.contains("`engine.strictEvaluation` cannot be `true`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn configuration_of_the_peer_starts_with_notices_only() {
+    let file = r#"{
+      "server": {"httpListenAddr": ":3592", "grpcListenAddr": "127.0.0.1:3593", "playgroundEnabled": true,
+                 "adminAPI": {"enabled": true, "adminCredentials": {"username": "u", "passwordHash": "${NOT_SET}"}}},
+      "storage": {"driver": "disk", "disk": {"directory": "/p", "watchForChanges": false}},
+      "telemetry": {"disabled": true},
+      "engine": {"globals": {"environment": "test", "list": [1, {"a": 2}]}, "defaultScope": ""},
+      "schema": {"enforcement": "none"},
+      "auxData": {"jwt": {"disableVerification": true, "keySets": [{"id": "a"}]}}
+    }"#;
+    let config = Config::from_sources(&sources(file, &[], &["engine.onError=cerbos"])).unwrap();
+    assert_eq!(config.server.listen, "0.0.0.0:3592");
+    assert!(!config.storage.watch);
+    assert_eq!(config.engine.on_error, OnError::Cerbos);
+    let notices = config.notices.join("\n");
+    for key in [
+        "server.grpcListenAddr",
+        "server.playgroundEnabled",
+        "server.adminAPI.adminCredentials",
+        "telemetry",
+        "engine.globals",
+        "schema.enforcement",
+        "auxData",
+    ] {
+        assert!(notices.contains(&format!("`{key}`")), "{key} not in\n{notices}");
+    }
+    assert_eq!(config.notices.len(), 7, "{notices}");
+}
+
+#[test]
+fn file_values_may_name_environment_variables() {
+    let file = "server:\n  httpListenAddr: 127.0.0.1:${PORT:3592}\n";
+    for (environment, want) in [(vec![], "127.0.0.1:3592"), (vec![("PORT", "80")], "127.0.0.1:80")] {
+        assert_eq!(
+            Config::from_sources(&sources(file, &environment, &[]))
+                .unwrap()
+                .server
+                .listen,
+            want
+        );
+    }
+    let text = problems(&sources(
+        "storage:\n  disk:\n    directory: ${POLICIES}\n",
+        &[],
+        &[],
+    ));
+    assert!(
+        text.starts_with("c.yaml:3:5: `storage.disk.directory`: the environment variable `POLICIES`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn variables_that_others_set_are_left_alone() {
+    let environment = [
+        ("PROCURA_PORT", "tcp://10.0.0.1:3592"),
+        ("PROCURA_LOG_LEVEL", "debug"),
+        ("PATH", "/bin"),
+    ];
+    let config = Config::from_sources(&sources("", &environment, &[])).unwrap();
+    assert_eq!(
+        config.notices,
+        ["environment: `PROCURA_LOG_LEVEL` sets nothing; did you mean `PROCURA_LOG__LEVEL`?"]
+    );
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let hidden = Setting {
+        key: "store.password",
+        value: "x".into(),
+        origin: Origin::Default,
+    };
+    assert_eq!(hidden.shown(), "(not shown)");
+    let open = Setting {
+        key: "log.level",
+        value: "x".into(),
+        origin: Origin::Default,
+    };
+    assert_eq!(open.shown(), "x");
+}
+
+#[test]
+fn unreadable_files_say_why() {
+    let missing = read_file(Path::new("/nonexistent/c.yaml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        missing.starts_with("cannot read `/nonexistent/c.yaml`: "),
+        "{missing}"
+    );
+}
+
+#[test]
+fn environment_is_a_map_so_its_order_is_irrelevant() {
+    let one = sources(
+        "",
+        &[
+            ("PROCURA_LOG__LEVEL", "warn"),
+            ("PROCURA_AUDIT__ENABLED", "false"),
+        ],
+        &[],
+    );
+    let two = Sources {
+        environment: BTreeMap::from_iter(one.environment.clone().into_iter().rev()),
+        ..one.clone()
+    };
+    let (one, two) = (
+        Config::from_sources(&one).unwrap(),
+        Config::from_sources(&two).unwrap(),
+    );
+    assert_eq!(one.settings, two.settings);
+}

@@ -1,0 +1,235 @@
+//! From text to types: each value is checked where it is read, and a wrong one names its origin and what is valid.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use procura_core::engine::{OnError, Settings};
+
+use super::layers::{Layers, Setting};
+use super::{Audit, Config, Durability, Log, Server, Storage};
+use crate::telemetry::LogFormat;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Types every setting.
+///
+/// # Errors
+/// Everything that is wrong, in all layers, one line each.
+pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
+    let mut reader = Reader(layers);
+    reader.choice("storage.driver", &[("disk", ())]);
+    let (server, storage) = (server(&mut reader), storage(&mut reader));
+    let (engine, audit, log) = (engine(&mut reader), audit(&mut reader), log(&mut reader));
+    let Reader(layers) = reader;
+    if !layers.problems.is_empty() {
+        return Err(layers.problems);
+    }
+    let settings = layers.settings.into_values().collect();
+    Ok(Config {
+        server,
+        storage,
+        engine,
+        audit,
+        log,
+        settings,
+        notices: layers.notices,
+    })
+}
+
+fn server(reader: &mut Reader) -> Server {
+    Server {
+        listen: reader.address("server.httpListenAddr"),
+        data_dir: reader.path("server.dataDir"),
+        public_url: reader.url("server.publicUrl"),
+        shutdown_deadline: reader.duration("server.shutdownDeadline", Duration::ZERO..=60 * MINUTE),
+        max_actions_per_resource: reader.count("server.requestLimits.maxActionsPerResource", 1..=500),
+        max_resources_per_request: reader.count("server.requestLimits.maxResourcesPerRequest", 1..=500),
+        max_body_bytes: reader.count("server.requestLimits.maxBodyBytes", KIB..=64 * MIB),
+        admin_api: reader.switch("server.adminAPI.enabled"),
+    }
+}
+
+fn storage(reader: &mut Reader) -> Storage {
+    Storage {
+        directory: reader.path("storage.disk.directory"),
+        watch: reader.switch("storage.disk.watchForChanges"),
+        poll_interval: reader.duration("storage.disk.pollInterval", 100 * MILLISECOND..=60 * MINUTE),
+        quiet_period: reader.duration("storage.disk.quietPeriod", Duration::ZERO..=MINUTE),
+    }
+}
+
+fn engine(reader: &mut Reader) -> Settings {
+    let default_policy_version = reader.filled("engine.defaultPolicyVersion");
+    let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
+    let on_error = reader
+        .choice("engine.onError", &choices)
+        .unwrap_or(OnError::Closed);
+    let strict = reader.switch("engine.strictEvaluation");
+    if strict && on_error == OnError::Cerbos {
+        let advice =
+            "cannot be `true` while `engine.onError` is `cerbos`; use `closed`, which is at least as strict";
+        reader.reject("engine.strictEvaluation", advice);
+    }
+    Settings {
+        default_policy_version,
+        on_error,
+    }
+}
+
+fn audit(reader: &mut Reader) -> Audit {
+    let modes = [
+        ("durable", Durability::Durable),
+        ("os", Durability::Os),
+        ("async", Durability::Async),
+    ];
+    Audit {
+        enabled: reader.switch("audit.enabled"),
+        durability: reader.choice("audit.durability", &modes).unwrap_or_default(),
+        deadline: reader.duration("audit.deadline", MILLISECOND..=MINUTE),
+        queue_length: reader.count("audit.queueLength", 1..=1_000_000),
+        segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
+    }
+}
+
+fn log(reader: &mut Reader) -> Log {
+    let formats = [
+        ("auto", LogFormat::Auto),
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+    ];
+    Log {
+        level: reader.filled("log.level"),
+        format: reader.choice("log.format", &formats).unwrap_or_default(),
+    }
+}
+
+/// Reads settings by key. After a problem it goes on with any valid value, so that all problems are found at once.
+struct Reader(Layers);
+
+impl Reader {
+    fn text(&self, key: &str) -> String {
+        self.0
+            .settings
+            .get(key)
+            .map(|setting| setting.value.clone())
+            .unwrap_or_default()
+    }
+
+    fn reject(&mut self, key: &str, advice: impl Display) {
+        let Some(Setting { origin, .. }) = self.0.settings.get(key) else {
+            self.0.problems.push(format!("`{key}` is not a known key"));
+            return;
+        };
+        self.0.problems.push(format!("{origin}: `{key}` {advice}"));
+    }
+
+    fn filled(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        if text.is_empty() {
+            self.reject(key, "must not be empty");
+        }
+        text
+    }
+
+    fn path(&mut self, key: &str) -> PathBuf {
+        self.filled(key).into()
+    }
+
+    fn switch(&mut self, key: &str) -> bool {
+        self.choice(key, &[("false", false), ("true", true)])
+            .unwrap_or_default()
+    }
+
+    fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key);
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+            return Some(*choice);
+        }
+        let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+        self.reject(key, format_args!("must be {}, not `{text}`", names.join(" or ")));
+        None
+    }
+
+    fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> u64 {
+        let text = self.text(key);
+        match text.parse() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                let (least, most) = range.into_inner();
+                self.reject(
+                    key,
+                    format_args!("must be a whole number from {least} to {most}, not `{text}`"),
+                );
+                least
+            }
+        }
+    }
+
+    fn count(&mut self, key: &str, range: RangeInclusive<u64>) -> usize {
+        usize::try_from(self.number(key, range)).unwrap_or(usize::MAX)
+    }
+
+    fn duration(&mut self, key: &str, range: RangeInclusive<Duration>) -> Duration {
+        let text = self.text(key);
+        let parsed = text
+            .parse::<SignedDuration>()
+            .ok()
+            .and_then(|parsed| Duration::try_from(parsed).ok());
+        match parsed {
+            Some(duration) if range.contains(&duration) => duration,
+            _ => {
+                let (least, most) = range.into_inner();
+                let advice = format!(
+                    "must be a duration from {least:?} to {most:?}, such as `250ms` or `5s`, not `{text}`"
+                );
+                self.reject(key, advice);
+                least
+            }
+        }
+    }
+
+    fn url(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key);
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            self.reject(
+                key,
+                format_args!("must be like `https://host` or `https://host/path`, not `{text}`"),
+            );
+        }
+        Some(text)
+            .filter(|text| !text.is_empty())
+            .map(|text| text.trim_end_matches('/').to_owned())
+    }
+
+    /// `host:port`; without a host it means all interfaces, as for the peer.
+    fn address(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        let parts = text
+            .rsplit_once(':')
+            .map(|(host, port)| (host, port.parse::<u16>().is_ok()));
+        match parts {
+            _ if text.starts_with("unix:") => {
+                self.reject(
+                    key,
+                    "must be `host:port`: sockets in the file system are not served yet",
+                );
+                text
+            }
+            Some(("", true)) => format!("0.0.0.0{text}"),
+            Some((_, true)) => text,
+            _ => {
+                self.reject(key, format_args!("must be `host:port` or `:port`, not `{text}`"));
+                text
+            }
+        }
+    }
+}

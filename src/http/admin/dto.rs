@@ -1,0 +1,158 @@
+//! The JSON shapes of policy administration.
+
+use procura_core::model::Timestamp;
+use procura_core::policy::{Diagnostic, Revision, Severity};
+use serde::{Serialize, Serializer};
+
+use crate::pdp::{Attempt, LiveSet, ReloadOutcome, ReloadStatus};
+
+/// Body of `GET /admin/policies/status`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status<'s> {
+    /// Where the policies come from.
+    source: &'s str,
+    /// The set that answers now; `null` before the first.
+    live: Option<Live<'s>>,
+    /// Whether the newest attempt failed.
+    stale: bool,
+    /// Why changes are found by polling only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch_down: Option<&'s str>,
+    /// The newest attempt, whatever came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_attempt: Option<HistoryEntry<'s>>,
+    /// Attempts that said something new, newest first.
+    history: Vec<HistoryEntry<'s>>,
+}
+
+#[derive(Serialize)]
+struct Live<'s> {
+    revision: &'s str,
+    generation: u64,
+    #[serde(serialize_with = "display")]
+    since: Timestamp,
+    files: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HistoryEntry<'s> {
+    #[serde(serialize_with = "display")]
+    at: Timestamp,
+    cause: &'static str,
+    took_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'s str>,
+    #[serde(flatten)]
+    outcome: Outcome<'s>,
+}
+
+/// What came of an attempt; also the body of `POST /admin/policies/reload`.
+#[derive(Serialize)]
+pub(super) struct Outcome<'s> {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'s str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diagnostics: Vec<Finding<'s>>,
+}
+
+/// One finding about policy text.
+#[derive(Serialize)]
+struct Finding<'s> {
+    code: &'static str,
+    severity: &'static str,
+    file: &'s str,
+    line: u32,
+    column: u32,
+    message: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'s str>,
+    frame: &'s str,
+}
+
+impl<'s> From<&'s ReloadStatus> for Status<'s> {
+    fn from(status: &'s ReloadStatus) -> Self {
+        Self {
+            source: &status.source,
+            live: status.live.as_ref().map(Live::from),
+            stale: status.is_stale(),
+            watch_down: status.watch_down.as_deref(),
+            last_attempt: status.last.as_deref().map(HistoryEntry::from),
+            history: status
+                .history
+                .iter()
+                .map(|attempt| HistoryEntry::from(&**attempt))
+                .collect(),
+        }
+    }
+}
+
+impl<'s> From<&'s LiveSet> for Live<'s> {
+    fn from(live: &'s LiveSet) -> Self {
+        Self {
+            revision: live.revision.as_str(),
+            generation: live.generation,
+            since: live.since,
+            files: live.files,
+        }
+    }
+}
+
+impl<'s> From<&'s Attempt> for HistoryEntry<'s> {
+    fn from(attempt: &'s Attempt) -> Self {
+        Self {
+            at: attempt.at,
+            cause: attempt.cause.as_str(),
+            took_ms: (attempt.took.as_secs_f64() * 1e6).round() / 1e3,
+            revision: attempt.revision.as_ref().map(Revision::as_str),
+            outcome: Outcome::from(&attempt.outcome),
+        }
+    }
+}
+
+impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
+    fn from(outcome: &'s ReloadOutcome) -> Self {
+        let (generation, reason, diagnostics) = match outcome {
+            ReloadOutcome::Activated { generation, warnings } => {
+                (Some(*generation), None, warnings.as_slice())
+            }
+            ReloadOutcome::Unchanged => (None, None, [].as_slice()),
+            ReloadOutcome::Rejected { diagnostics } => (None, None, diagnostics.as_slice()),
+            ReloadOutcome::Failed { reason } => (None, Some(reason.as_str()), [].as_slice()),
+        };
+        let diagnostics = diagnostics.iter().map(Finding::from).collect();
+        Self {
+            outcome: outcome.as_str(),
+            generation,
+            reason,
+            diagnostics,
+        }
+    }
+}
+
+impl<'s> From<&'s Diagnostic> for Finding<'s> {
+    fn from(diagnostic: &'s Diagnostic) -> Self {
+        let position = &diagnostic.position;
+        Self {
+            code: diagnostic.code.as_str(),
+            severity: match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: &position.file,
+            line: position.line,
+            column: position.column,
+            message: &diagnostic.message,
+            hint: diagnostic.hint.as_deref(),
+            frame: &diagnostic.frame,
+        }
+    }
+}
+
+fn display<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}

@@ -1,0 +1,35 @@
+//! Administration of policies: what is live, what the last attempts found, and reloading now.
+//!
+//! For operators only, see [`Operator`].
+
+mod dto;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use self::dto::{Outcome, Status};
+use super::caller::Operator;
+use super::error::{Refusal, reload_status};
+use super::{Services, answer};
+use crate::pdp::Cause;
+
+pub(super) fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/admin/policies/status", get(status))
+        .route("/admin/policies/reload", post(reload))
+}
+
+async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+    answer::json(&Status::from(&*services.reload.status()))
+}
+
+async fn reload(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+    let outcome = services.reload.reload(Cause::Admin).await;
+    let mut response = answer::json(&Outcome::from(&outcome))?;
+    *response.status_mut() = reload_status(&outcome);
+    Ok(response)
+}

@@ -1,0 +1,79 @@
+//! From a valid call to its response, the same for every surface that asks for decisions.
+
+use std::time::Instant;
+
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use procura_core::model::{Effect, Evaluation};
+use serde::Serialize;
+
+use super::Services;
+use super::error::Refusal;
+use crate::pdp::{Answer, Call, Caller};
+use crate::telemetry::events::CallDecided;
+
+/// The content hash of the policy set that decided.
+const POLICY_REVISION: HeaderName = HeaderName::from_static("procura-policy-revision");
+
+/// The id under which the decision log holds the call.
+const CALL_ID: HeaderName = HeaderName::from_static("procura-call-id");
+
+/// Asks for the decisions of `call`, whose body was complete at `received`.
+pub(super) async fn decide(
+    services: &Services,
+    caller: &Caller,
+    call: &Call<'_>,
+    received: Instant,
+) -> Result<Answer, Refusal> {
+    let parse = received.elapsed();
+    let answer = services.pdp.decide(caller, call).await?;
+    let (allowed, denied, problems) = count(&answer.evaluation);
+    CallDecided {
+        api: call.api,
+        call_id: &answer.call_id,
+        allowed,
+        denied,
+        problems,
+        parse,
+        decide: answer.decide,
+        record: answer.record,
+    }
+    .emit(&services.metrics);
+    Ok(answer)
+}
+
+/// The response with `body` as JSON, and in its headers which set decided and how to find the record.
+pub(super) fn respond(answer: &Answer, body: &impl Serialize) -> Result<Response, Refusal> {
+    let mut response = json(body)?;
+    let headers = [
+        (POLICY_REVISION, answer.active.snapshot.revision.as_str()),
+        (CALL_ID, &answer.call_id),
+    ];
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value).map_err(|_| Refusal::Internal)?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+/// A response with `body` as JSON.
+pub(super) fn json(body: &impl Serialize) -> Result<Response, Refusal> {
+    let bytes = serde_json::to_vec(body).map_err(|_| Refusal::Internal)?;
+    Ok((
+        [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
+        bytes,
+    )
+        .into_response())
+}
+
+/// Actions allowed, actions denied, problems met.
+fn count(evaluation: &Evaluation) -> (u64, u64, usize) {
+    let decisions = evaluation.resources.iter().flat_map(|resource| &resource.actions);
+    decisions.fold((0, 0, 0), |(allowed, denied, problems), decision| {
+        let problems = problems + decision.problems.len();
+        match decision.effect {
+            Effect::Allow => (allowed + 1, denied, problems),
+            Effect::Deny => (allowed, denied + 1, problems),
+        }
+    })
+}

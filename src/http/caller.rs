@@ -1,0 +1,133 @@
+//! Who calls, read from the connection and the head of the request.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri, header};
+
+use super::error::Refusal;
+use crate::pdp::Caller;
+
+/// Headers by which a proxy says that it speaks for someone else.
+const PROXY_HEADERS: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let address = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0);
+        let loopback = address.is_some_and(|address| address.ip().to_canonical().is_loopback())
+            && !PROXY_HEADERS.iter().any(|name| parts.headers.contains_key(*name))
+            && addressed_to_loopback(&parts.headers, &parts.uri);
+        Ok(Self {
+            name: None,
+            address,
+            loopback,
+        })
+    }
+}
+
+/// A caller that may use administration and the decision log: until callers authenticate, whoever is on this
+/// machine. For everyone else these paths do not exist.
+pub(super) struct Operator;
+
+impl<S: Sync> FromRequestParts<S> for Operator {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Ok(caller) = Caller::from_request_parts(parts, state).await;
+        if caller.loopback {
+            Ok(Self)
+        } else {
+            Err(Refusal::NotFound)
+        }
+    }
+}
+
+/// Whether the request names this machine as its host. A page that a browser here has loaded from elsewhere, or under
+/// a name that was pointed at this machine, does not.
+fn addressed_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host.or_else(|| uri.authority().map(Authority::as_str)) else {
+        return false;
+    };
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue, Request};
+
+    use super::*;
+
+    async fn is_operator(address: Option<&str>, headers: &[(&'static str, &'static str)]) -> bool {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if let Some(address) = address {
+            let address: SocketAddr = address.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
+        let (mut parts, ()) = request.into_parts();
+        Operator::from_request_parts(&mut parts, &()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn only_requests_made_on_this_machine_are_an_operators() {
+        let here = [("host", "localhost:3592")];
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:3592",
+            "127.1.2.3",
+            "[::1]:3592",
+            "[::1]",
+        ] {
+            assert!(
+                is_operator(Some("127.0.0.1:9"), &[("host", host)]).await,
+                "{host}"
+            );
+        }
+        assert!(is_operator(Some("[::1]:9"), &here).await);
+        assert!(is_operator(Some("[::ffff:127.0.0.1]:9"), &here).await);
+
+        assert!(!is_operator(Some("10.0.0.1:9"), &here).await);
+        assert!(!is_operator(None, &here).await);
+        assert!(!is_operator(Some("127.0.0.1:9"), &[]).await);
+        for host in [
+            "example.org",
+            "localhost.example.org",
+            "10.0.0.1:3592",
+            "127.0.0.1.nip.io",
+            "",
+        ] {
+            assert!(
+                !is_operator(Some("127.0.0.1:9"), &[("host", host)]).await,
+                "{host}"
+            );
+        }
+        for proxy in PROXY_HEADERS {
+            assert!(
+                !is_operator(Some("127.0.0.1:9"), &[here[0], (proxy, "127.0.0.1")]).await,
+                "{proxy}"
+            );
+        }
+    }
+}

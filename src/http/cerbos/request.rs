@@ -1,0 +1,202 @@
+//! The request of `POST /api/check/resources`: its JSON shape, and its way to a valid [`Call`].
+//!
+//! Members are camelCase, snake_case is accepted, unknown members are refused, `null` is the same as absent.
+//! `context` is ours: the peer has no such member.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use procura_core::model;
+use procura_core::value::Map;
+use serde::Deserialize;
+
+use crate::http::json::{List, Object, Text, parse};
+use crate::http::validate::bounded;
+use crate::http::{Invalid, RequestLimits};
+use crate::pdp::Call;
+use crate::telemetry::Api;
+
+/// A valid check request.
+#[derive(Debug)]
+pub struct CheckCall<'a> {
+    /// What is asked.
+    pub call: Call<'a>,
+    /// Whether the answer names the policies that decided.
+    pub include_meta: bool,
+}
+
+impl<'a> CheckCall<'a> {
+    /// Parses and validates the JSON text `body`; strings are borrowed from it.
+    pub fn parse(body: &'a [u8], limits: &RequestLimits) -> Result<Self, Invalid> {
+        let Object(wire) = parse::<Object<CheckRequest<'a>>>(body)?;
+        wire.validate(limits)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CheckRequest<'a> {
+    #[serde(borrow, alias = "request_id")]
+    request_id: Option<Text<'a>>,
+    #[serde(alias = "include_meta")]
+    include_meta: Option<bool>,
+    #[serde(borrow)]
+    principal: Option<Object<Principal<'a>>>,
+    #[serde(borrow)]
+    resources: Option<List<Object<Entry<'a>>>>,
+    #[serde(borrow, alias = "aux_data")]
+    aux_data: Option<Object<AuxData<'a>>>,
+    #[serde(borrow, rename = "requestContext", alias = "request_context")]
+    _request_context: Option<Object<RequestContext<'a>>>,
+    #[serde(borrow)]
+    context: Option<Map<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Principal<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    roles: Option<List<Text<'a>>>,
+    #[serde(borrow)]
+    attr: Option<Map<'a>>,
+    #[serde(borrow, alias = "policy_version")]
+    policy_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    scope: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    actions: Option<List<Text<'a>>>,
+    #[serde(borrow)]
+    resource: Option<Object<Resource<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Resource<'a> {
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    attr: Option<Map<'a>>,
+    #[serde(borrow, alias = "policy_version")]
+    policy_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    scope: Option<Text<'a>>,
+}
+
+/// Tokens about the principal. Nothing of them reaches a condition or a record unverified.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuxData<'a> {
+    #[serde(borrow)]
+    jwt: Option<Object<Token<'a>>>,
+    #[serde(borrow)]
+    jwts: Option<BTreeMap<Text<'a>, Object<Token<'a>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Token<'a> {
+    #[serde(borrow, rename = "token")]
+    _token: Option<Text<'a>>,
+    #[serde(borrow, rename = "keySetId", alias = "key_set_id")]
+    _key_set_id: Option<Text<'a>>,
+}
+
+/// Notes of the caller for itself; they decide nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestContext<'a> {
+    #[serde(borrow, rename = "annotations")]
+    _annotations: Option<Map<'a>>,
+}
+
+impl<'a> CheckRequest<'a> {
+    fn validate(self, limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
+        if let Some(Object(AuxData {
+            jwt: Some(_),
+            jwts: Some(_),
+        })) = self.aux_data
+        {
+            return Err(Invalid::at(
+                "auxData",
+                "only one of `jwt` and `jwts` may be there",
+            ));
+        }
+        let Some(Object(principal)) = self.principal else {
+            return Err(Invalid::at("principal", "a value is required"));
+        };
+        let request_id = limits.optional("requestId", self.request_id)?;
+        let principal = principal.validate(limits)?;
+        let entries = bounded("resources", self.resources, limits.max_resources_per_request)?;
+        let items = entries
+            .into_iter()
+            .enumerate()
+            .map(|(i, Object(entry))| entry.validate(i, limits));
+        let request = model::Request {
+            principal,
+            items: items.collect::<Result<_, _>>()?,
+            context: self.context,
+        };
+        let call = Call {
+            api: Api::CheckResources,
+            request_id,
+            request,
+        };
+        Ok(CheckCall {
+            call,
+            include_meta: self.include_meta.unwrap_or(false),
+        })
+    }
+}
+
+impl<'a> Principal<'a> {
+    fn validate(self, limits: &RequestLimits) -> Result<model::Principal<'a>, Invalid> {
+        Ok(model::Principal {
+            id: limits.required("principal.id", self.id)?,
+            roles: limits.names("principal.roles", self.roles, limits.max_roles)?,
+            attr: self.attr.unwrap_or_default(),
+            policy_version: limits.version("principal.policyVersion", self.policy_version)?,
+            scope: limits.scope("principal.scope", self.scope)?,
+        })
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn validate(self, i: usize, limits: &RequestLimits) -> Result<model::Item<'a>, Invalid> {
+        let Some(Object(resource)) = self.resource else {
+            return Err(Invalid::at(
+                format_args!("resources[{i}].resource"),
+                "a value is required",
+            ));
+        };
+        let at = format_args!("resources[{i}].actions");
+        let actions: Vec<Cow<'a, str>> = limits.names(at, self.actions, limits.max_actions_per_resource)?;
+        Ok(model::Item {
+            resource: resource.validate(i, limits)?,
+            actions,
+        })
+    }
+}
+
+impl<'a> Resource<'a> {
+    fn validate(self, i: usize, limits: &RequestLimits) -> Result<model::Resource<'a>, Invalid> {
+        Ok(model::Resource {
+            kind: limits.required(format_args!("resources[{i}].resource.kind"), self.kind)?,
+            id: limits.required(format_args!("resources[{i}].resource.id"), self.id)?,
+            attr: self.attr.unwrap_or_default(),
+            policy_version: limits.version(
+                format_args!("resources[{i}].resource.policyVersion"),
+                self.policy_version,
+            )?,
+            scope: limits.scope(format_args!("resources[{i}].resource.scope"), self.scope)?,
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! The response of `POST /api/check/resources`: its JSON shape, borrowed from the call and its evaluation.
+//!
+//! As the peer does, members without content are left out, and results stand in the order of the request.
+
+use procura_core::model::{Evaluation, Item, OutputEntry, OutputValue, ResourceEvaluation};
+use procura_core::value::Value;
+use serde::{Serialize, Serializer};
+
+use super::CheckCall;
+
+/// The body of the response.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckResponse<'r> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'r str,
+    results: Vec<ResultEntry<'r>>,
+    cerbos_call_id: &'r str,
+}
+
+impl<'r> CheckResponse<'r> {
+    /// What `check` is answered with `evaluation`.
+    #[must_use]
+    pub fn new(check: &'r CheckCall<'_>, evaluation: &'r Evaluation, call_id: &'r str) -> Self {
+        let call = &check.call;
+        let pairs = call.request.items.iter().zip(&evaluation.resources);
+        let results = pairs.map(|(item, decided)| ResultEntry::new(item, decided, check.include_meta));
+        Self {
+            request_id: &call.request_id,
+            results: results.collect(),
+            cerbos_call_id: call_id,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ResultEntry<'r> {
+    resource: ResourceKey<'r>,
+    actions: Effects<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<Output<'r>>,
+}
+
+impl<'r> ResultEntry<'r> {
+    fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation, include_meta: bool) -> Self {
+        let resource = &item.resource;
+        Self {
+            resource: ResourceKey {
+                id: &resource.id,
+                kind: &resource.kind,
+                policy_version: &resource.policy_version,
+                scope: &resource.scope,
+            },
+            actions: Effects { item, decided },
+            meta: include_meta.then(|| Meta::new(item, decided)),
+            outputs: decided.outputs.iter().map(Output::new).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceKey<'r> {
+    id: &'r str,
+    kind: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    policy_version: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'r str,
+}
+
+/// A map from action to effect.
+#[derive(Debug)]
+struct Effects<'r> {
+    item: &'r Item<'r>,
+    decided: &'r ResourceEvaluation,
+}
+
+impl Serialize for Effects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let decisions = self.item.actions.iter().zip(&self.decided.actions);
+        serializer.collect_map(decisions.map(|(action, decision)| (action, decision.effect.wire_name())))
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta<'r> {
+    actions: Matches<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effective_derived_roles: Vec<&'r str>,
+}
+
+impl<'r> Meta<'r> {
+    fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
+        let roles = decided.effective_derived_roles.iter().map(AsRef::as_ref);
+        Self {
+            actions: Matches { item, decided },
+            effective_derived_roles: roles.collect(),
+        }
+    }
+}
+
+/// A map from action to the policy that decided it.
+#[derive(Debug)]
+struct Matches<'r> {
+    item: &'r Item<'r>,
+    decided: &'r ResourceEvaluation,
+}
+
+impl Serialize for Matches<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let decisions = self.item.actions.iter().zip(&self.decided.actions);
+        serializer.collect_map(decisions.map(|(action, decision)| {
+            let (matched_policy, matched_scope) = (&*decision.matched_policy, &*decision.matched_scope);
+            (
+                action,
+                Match {
+                    matched_policy,
+                    matched_scope,
+                },
+            )
+        }))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Match<'r> {
+    matched_policy: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    matched_scope: &'r str,
+}
+
+/// What a rule put out: either `val` or `error`.
+#[derive(Debug, Serialize)]
+struct Output<'r> {
+    src: &'r str,
+    action: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val: Option<&'r Value<'static>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'r str>,
+}
+
+impl<'r> Output<'r> {
+    fn new(entry: &'r OutputEntry) -> Self {
+        let (val, error) = match &entry.value {
+            OutputValue::Value(value) => (Some(value), None),
+            OutputValue::Error(error) => (None, Some(error.as_str())),
+        };
+        Self {
+            src: &entry.src,
+            action: &entry.action,
+            val,
+            error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use procura_core::model::{ActionDecision, Effect, Reason};
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::RequestLimits;
+
+    fn decision(effect: Effect, policy: &str, scope: &str) -> ActionDecision {
+        ActionDecision {
+            effect,
+            reason: Reason::NoRuleMatched,
+            matched_policy: policy.into(),
+            matched_scope: scope.into(),
+            rule: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn evaluation() -> Evaluation {
+        let output = |src: &str, value| OutputEntry {
+            src: src.into(),
+            action: "view".to_owned(),
+            value,
+        };
+        let decided = ResourceEvaluation {
+            actions: vec![
+                decision(Effect::Allow, "resource.album.vdefault/acme", "acme"),
+                decision(Effect::Deny, "NO_MATCH", ""),
+            ],
+            effective_derived_roles: vec![Arc::from("owner")],
+            outputs: vec![
+                output("p#a", OutputValue::Value(Value::Null)),
+                output("p#b", OutputValue::Error("no such key".into())),
+            ],
+        };
+        Evaluation {
+            resources: vec![decided],
+        }
+    }
+
+    fn answer_to(include_meta: bool) -> serde_json::Value {
+        let body = json!({
+            "includeMeta": include_meta,
+            "principal": {"id": "alice", "roles": ["user"]},
+            "resources": [{
+                "actions": ["view", "edit"],
+                "resource": {"kind": "album", "id": "a1", "scope": "acme.uk"},
+            }],
+        })
+        .to_string();
+        let check = CheckCall::parse(body.as_bytes(), &RequestLimits::default()).unwrap();
+        serde_json::to_value(CheckResponse::new(&check, &evaluation(), "call")).unwrap()
+    }
+
+    #[test]
+    fn answer_has_the_shape_of_the_peer() {
+        let result = json!({
+            "resource": {"id": "a1", "kind": "album", "scope": "acme.uk"},
+            "actions": {"view": "EFFECT_ALLOW", "edit": "EFFECT_DENY"},
+            "outputs": [
+                {"src": "p#a", "action": "view", "val": null},
+                {"src": "p#b", "action": "view", "error": "no such key"},
+            ],
+        });
+        assert_eq!(
+            answer_to(false),
+            json!({"results": [result], "cerbosCallId": "call"})
+        );
+    }
+
+    #[test]
+    fn meta_is_there_when_asked_for() {
+        let meta = json!({
+            "actions": {
+                "view": {"matchedPolicy": "resource.album.vdefault/acme", "matchedScope": "acme"},
+                "edit": {"matchedPolicy": "NO_MATCH"},
+            },
+            "effectiveDerivedRoles": ["owner"],
+        });
+        assert_eq!(answer_to(true)["results"][0]["meta"], meta);
+    }
+}

@@ -1,0 +1,151 @@
+//! The query parameters and the JSON shapes of the decision log.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use procura_core::model::{Effect, Timestamp};
+use procura_core::record::{DecisionEntry, Record};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::http::Invalid;
+use crate::http::error::Refusal;
+use crate::ports::{DecisionFilter, DecisionPage, StoredRecord};
+
+/// Records in a page if the caller does not say.
+const DEFAULT_LIMIT: usize = 50;
+
+/// Most records in a page.
+const MAX_LIMIT: usize = 500;
+
+/// What `GET /api/decisions` can be asked for; all that is given must match.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Params {
+    principal: Option<String>,
+    resource_kind: Option<String>,
+    resource_id: Option<String>,
+    action: Option<String>,
+    effect: Option<String>,
+    call_id: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Params {
+    pub(super) fn of(uri: &Uri) -> Result<Self, Invalid> {
+        match Query::try_from_uri(uri) {
+            Ok(Query(params)) => Ok(params),
+            Err(refused) => Err(Invalid::at("query", refused.body_text())),
+        }
+    }
+
+    pub(super) fn into_filter(self) -> Result<DecisionFilter, Invalid> {
+        Ok(DecisionFilter {
+            effect: self.effect.as_deref().map(effect).transpose()?,
+            since: self
+                .since
+                .as_deref()
+                .map(|text| instant("since", text))
+                .transpose()?,
+            until: self
+                .until
+                .as_deref()
+                .map(|text| instant("until", text))
+                .transpose()?,
+            limit: self.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), limit)?,
+            before_seq: self.cursor.as_deref().map(cursor).transpose()?,
+            principal: self.principal,
+            resource_kind: self.resource_kind,
+            resource_id: self.resource_id,
+            action: self.action,
+            call_id: self.call_id,
+        })
+    }
+}
+
+fn effect(text: &str) -> Result<Effect, Invalid> {
+    match text {
+        "EFFECT_ALLOW" | "allow" => Ok(Effect::Allow),
+        "EFFECT_DENY" | "deny" => Ok(Effect::Deny),
+        _ => Err(Invalid::at("effect", "expected `EFFECT_ALLOW` or `EFFECT_DENY`")),
+    }
+}
+
+fn instant(name: &str, text: &str) -> Result<Timestamp, Invalid> {
+    text.parse()
+        .map_err(|_| Invalid::at(name, "expected an instant such as `2026-01-31T12:00:00Z`"))
+}
+
+fn limit(text: &str) -> Result<usize, Invalid> {
+    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| Invalid::at("limit", format_args!("expected a number from 1 to {MAX_LIMIT}")))
+}
+
+/// A cursor is the sequence number below which the next page begins; callers are not to know.
+fn cursor(text: &str) -> Result<u64, Invalid> {
+    let seq = text
+        .strip_prefix(CURSOR_PREFIX)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    seq.ok_or_else(|| Invalid::at("cursor", "expected the `nextCursor` of an earlier page"))
+}
+
+const CURSOR_PREFIX: &str = "c1-";
+
+/// Body of `GET /api/decisions`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<'p> {
+    /// Newest first.
+    decisions: Vec<Found<'p>>,
+    /// Absent at the end of the log. A page may be empty and still have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl<'p> Page<'p> {
+    pub(super) fn new(page: &'p DecisionPage) -> Result<Self, Refusal> {
+        Ok(Self {
+            decisions: page.records.iter().map(Found::new).collect::<Result<_, _>>()?,
+            next_cursor: page.next_before_seq.map(|seq| format!("{CURSOR_PREFIX}{seq:x}")),
+        })
+    }
+}
+
+/// One record as it stands in the chain; also the body of `GET /api/decisions/{id}`.
+#[derive(Serialize)]
+pub(super) struct Found<'p> {
+    seq: u64,
+    hash: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<DecisionEntry<'p>>,
+    record: &'p RawValue,
+}
+
+impl<'p> Found<'p> {
+    pub(super) fn new(stored: &'p StoredRecord) -> Result<Self, Refusal> {
+        let record = serde_json::from_slice(&stored.payload).map_err(|_| Refusal::Internal)?;
+        Ok(Self {
+            seq: stored.seq,
+            hash: &stored.hash,
+            decision: None,
+            record,
+        })
+    }
+
+    /// The same, with the entry of decision `number` beside the record.
+    pub(super) fn with_decision(self, number: u32) -> Result<Self, Refusal> {
+        let Ok(Record::Decision(record)) = Record::decode(self.record.get().as_bytes()) else {
+            return Err(Refusal::Internal);
+        };
+        let entry = record
+            .decisions
+            .into_iter()
+            .find(|entry| entry.id.number == number);
+        Ok(Self {
+            decision: Some(entry.ok_or(Refusal::NotFound)?),
+            ..self
+        })
+    }
+}

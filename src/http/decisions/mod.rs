@@ -1,0 +1,76 @@
+//! The decision log, read: one page of what matches, or one call by its id.
+//!
+//! For operators only, see [`Operator`].
+
+mod dto;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use axum::response::Response;
+use axum::routing::get;
+use procura_core::record::DecisionId;
+
+use self::dto::{Found, Page, Params};
+use super::caller::Operator;
+use super::error::Refusal;
+use super::{Services, answer};
+use crate::ports::{DecisionQuery, LogError};
+
+pub(super) fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/api/decisions", get(find))
+        .route("/api/decisions/{call}", get(call))
+        .route("/api/decisions/{call}/{number}", get(decision))
+}
+
+async fn find(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
+    let filter = Params::of(&uri)?.into_filter()?;
+    let page = query(&services, move |log| log.find(&filter)).await?;
+    answer::json(&Page::new(&page)?)
+}
+
+/// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
+async fn call(
+    _: Operator,
+    services: State<Arc<Services>>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    by_id(&services, id).await
+}
+
+async fn decision(
+    _: Operator,
+    services: State<Arc<Services>>,
+    Path((call, number)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    by_id(&services, format!("{call}/{number}")).await
+}
+
+async fn by_id(services: &Services, id: String) -> Result<Response, Refusal> {
+    let decision = DecisionId::parse(&id);
+    let call_id = decision
+        .as_ref()
+        .map_or(id.clone(), |decision| decision.call.to_string());
+    let stored = query(services, move |log| log.get(&call_id))
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    let found = Found::new(&stored)?;
+    match decision {
+        None => answer::json(&found),
+        Some(decision) => answer::json(&found.with_decision(decision.number)?),
+    }
+}
+
+/// Reading the log blocks, so it is done where that is allowed.
+async fn query<T: Send + 'static>(
+    services: &Services,
+    read: impl FnOnce(&dyn DecisionQuery) -> Result<T, LogError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
+    let read = tokio::task::spawn_blocking(move || read(&*log)).await;
+    read.map_err(|_| Refusal::Internal)?
+        .map_err(Refusal::LogUnavailable)
+}

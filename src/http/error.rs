@@ -1,0 +1,196 @@
+//! Everything that is not answered, and the only place with status codes.
+//!
+//! A handler returns a [`Refusal`]; the `edge` middleware renders it in the shape of the path's surface.
+//! A decision of *deny* is never a refusal.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::json::Invalid;
+use crate::pdp::{DecideError, ReloadOutcome};
+use crate::ports::LogError;
+use crate::telemetry::{Outcome, Surface};
+
+/// Seconds after which a caller may try again what was refused for a passing reason.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// The request is not what the API takes.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    /// The body is not declared as JSON where the API demands it.
+    #[error("the `content-type` is not `application/json`: send the body as JSON and say so")]
+    NotJson,
+    /// The body exceeds the limit.
+    #[error("the body is larger than {limit} bytes, the limit")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive within {seconds} s, the limit")]
+    TooSlow {
+        /// The limit in seconds.
+        seconds: f64,
+    },
+    /// There is nothing at this path, or nothing for this caller.
+    #[error("there is nothing here")]
+    NotFound,
+    /// The path exists, but not with this method.
+    #[error("the method is not allowed here")]
+    MethodNotAllowed,
+    /// No policy set is live.
+    #[error("no policy set has been loaded yet")]
+    NoPolicySet,
+    /// The decision log cannot be written or read.
+    #[error("{0}")]
+    LogUnavailable(LogError),
+    /// An error of ours, reported where it happened.
+    #[error("an internal error has been reported; nothing was decided")]
+    Internal,
+}
+
+/// The status of a readiness check.
+pub(super) const fn readiness_status(ready: bool) -> StatusCode {
+    if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}
+
+/// The status of a reload: a caller that looks at nothing else learns whether the policies at the source are live.
+pub(super) const fn reload_status(outcome: &ReloadOutcome) -> StatusCode {
+    match outcome {
+        ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => StatusCode::OK,
+        ReloadOutcome::Rejected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadOutcome::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl Refusal {
+    /// The stable code, on the wire and in documentation.
+    pub(super) const fn code(&self) -> &'static str {
+        self.kind().0
+    }
+
+    /// The class in the metrics of calls.
+    pub(super) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::NoPolicySet => Outcome::NoPolicySet,
+            Self::LogUnavailable(_) => Outcome::LogUnavailable,
+            Self::Internal => Outcome::Internal,
+            Self::Invalid(_)
+            | Self::NotJson
+            | Self::TooLarge { .. }
+            | Self::TooSlow { .. }
+            | Self::NotFound
+            | Self::MethodNotAllowed => Outcome::Invalid,
+        }
+    }
+
+    /// The response in the shape of `surface`.
+    pub(super) fn render(&self, surface: Surface) -> Response {
+        let (_, status, grpc) = self.kind();
+        // AuthZEN knows no 415: its certification asks for 400 there.
+        let mut response = match surface {
+            Surface::Cerbos => (
+                status,
+                Json(CerbosBody {
+                    code: grpc,
+                    message: self.message(),
+                    details: [],
+                }),
+            )
+                .into_response(),
+            Surface::Authzen => (status, self.message()).into_response(),
+            Surface::Decisions | Surface::Admin | Surface::Health | Surface::Unknown => self.problem(status),
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+
+    /// Code, HTTP status and the gRPC status that the peer's errors carry.
+    const fn kind(&self) -> (&'static str, StatusCode, u8) {
+        match self {
+            Self::Invalid(_) => ("invalid_request", StatusCode::BAD_REQUEST, 3),
+            Self::NotJson => ("not_json", StatusCode::BAD_REQUEST, 3),
+            Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
+            Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
+            Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
+            Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
+            Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
+        }
+    }
+
+    /// Text for surfaces whose errors have no member for the code: invalid requests speak for themselves, everything
+    /// else begins with its code.
+    fn message(&self) -> String {
+        match self {
+            Self::Invalid(invalid) => invalid.to_string(),
+            other => format!("{}: {other}", other.code()),
+        }
+    }
+
+    /// RFC 9457, with our code as an extension member.
+    fn problem(&self, status: StatusCode) -> Response {
+        let problem = Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code: self.code(),
+        };
+        let mut response = (status, Json(problem)).into_response();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
+
+/// Carries the refusal to the `edge` middleware, which knows the surface.
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.kind().1.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DecideError> for Refusal {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::NoPolicySet => Self::NoPolicySet,
+            DecideError::Unrecorded(error) => Self::LogUnavailable(error),
+            DecideError::Unrecordable(error) => {
+                Self::LogUnavailable(LogError::Unavailable(error.to_string()))
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CerbosBody {
+    code: u8,
+    message: String,
+    details: [(); 0],
+}
+
+#[derive(Serialize)]
+struct Problem {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+}

@@ -1,0 +1,52 @@
+//! Health, readiness and metrics, for whoever runs the server.
+//!
+//! `/healthz` says that the process answers at all, `/readyz` whether a call made now would be decided, and why.
+
+mod dto;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use self::dto::{Life, Ready, Serving};
+use super::error::{Refusal, readiness_status};
+use super::{Services, answer};
+
+pub(super) fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/healthz", get(life))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+        .route("/_cerbos/health", get(serving))
+        .route("/_cerbos/metrics", get(metrics))
+}
+
+async fn life() -> Result<Response, Refusal> {
+    answer::json(&Life { status: "alive" })
+}
+
+async fn readiness(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+    let readiness = services.health.readiness();
+    let mut response = answer::json(&Ready::from(&readiness))?;
+    *response.status_mut() = readiness_status(readiness.ready);
+    Ok(response)
+}
+
+/// The peer's health check, which knows two words.
+async fn serving(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+    let ready = services.health.readiness().ready;
+    let mut response = answer::json(&Serving {
+        status: if ready { "SERVING" } else { "NOT_SERVING" },
+    })?;
+    *response.status_mut() = readiness_status(ready);
+    Ok(response)
+}
+
+async fn metrics(State(services): State<Arc<Services>>) -> Response {
+    let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, format)], services.metrics.render()).into_response()
+}

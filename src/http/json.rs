@@ -1,0 +1,137 @@
+//! JSON bodies: parsed straight into borrowed wire types; a body that fails is parsed once more to say where.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// Most entries of a [`List`].
+const LIST_ENTRIES: usize = 1000;
+
+/// Longest path or message that an error repeats, in characters: both may hold text of the request.
+const ECHO_CHARS: usize = 300;
+
+/// What is wrong with a request, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{path}`: {message}")]
+pub struct Invalid {
+    /// Path of the member within the body or query, such as `resources[0].actions`.
+    pub path: String,
+    /// What is wrong and what the limit is.
+    pub message: String,
+}
+
+impl Invalid {
+    /// A finding at `path`.
+    pub(super) fn at(path: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self {
+            path: shorten(&path.to_string()),
+            message: shorten(&message.to_string()),
+        }
+    }
+}
+
+/// Parses `body` as one JSON value of type `T`.
+pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Invalid> {
+    serde_json::from_slice(body).or_else(|_| locate(body))
+}
+
+/// A JSON object. The derived parsers of structs also take arrays of members; this one does not.
+#[derive(Debug)]
+pub(super) struct Object<T>(pub(super) T);
+
+/// A JSON list that is refused while it is read if it is longer than any limit allows: a few bytes of text for each entry
+/// would else grow into many bytes of memory.
+#[derive(Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+/// A JSON string, borrowed where it holds no escapes.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+fn locate<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Invalid> {
+    if body.is_empty() {
+        return Err(Invalid::at("$", "the body is empty, expected a JSON object"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        Invalid::at(known_part(&path), error.inner())
+    })?;
+    json.end().map_err(|error| Invalid::at("$", error))?;
+    Ok(value)
+}
+
+/// The path without a last segment that is not known; `$` for the body itself.
+fn known_part(path: &str) -> &str {
+    let known = path.trim_end_matches('?').trim_end_matches('.');
+    if known.is_empty() { "$" } else { known }
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().nth(ECHO_CHARS).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(ECHO_CHARS).chain("…".chars()).collect()
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = seq.next_element()? {
+                    if list.len() >= LIST_ENTRIES {
+                        return Err(A::Error::custom(format_args!("more than {LIST_ENTRIES} entries")));
+                    }
+                    list.push(entry);
+                }
+                Ok(List(list))
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(v)))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(v.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}

@@ -1,0 +1,140 @@
+//! The rules for names in requests, the same on every surface that asks for decisions.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use super::json::{List, Text};
+use super::{Invalid, RequestLimits};
+
+impl RequestLimits {
+    /// A name that must be there and not be empty.
+    pub(super) fn required<'a>(
+        &self,
+        path: impl Display,
+        text: Option<Text<'a>>,
+    ) -> Result<Cow<'a, str>, Invalid> {
+        let text = self.optional(&path, text)?;
+        if text.is_empty() {
+            Err(Invalid::at(path, "a value is required"))
+        } else {
+            Ok(text)
+        }
+    }
+
+    /// A text that may be absent, which is the same as empty.
+    pub(super) fn optional<'a>(
+        &self,
+        path: impl Display,
+        text: Option<Text<'a>>,
+    ) -> Result<Cow<'a, str>, Invalid> {
+        let Some(Text(text)) = text else {
+            return Ok(Cow::Borrowed(""));
+        };
+        let (length, limit) = (text.len(), self.max_string_bytes);
+        if length > limit {
+            return Err(Invalid::at(
+                path,
+                format_args!("{length} bytes, the limit is {limit}"),
+            ));
+        }
+        Ok(text)
+    }
+
+    /// A policy version: letters, digits and `_`.
+    pub(super) fn version<'a>(
+        &self,
+        path: impl Display,
+        text: Option<Text<'a>>,
+    ) -> Result<Cow<'a, str>, Invalid> {
+        let version = self.optional(&path, text)?;
+        if version.bytes().all(is_word) {
+            return Ok(version);
+        }
+        Err(Invalid::at(
+            path,
+            "a policy version consists of letters, digits and `_`",
+        ))
+    }
+
+    /// A scope: segments separated by dots, or a lone dot for the root.
+    pub(super) fn scope<'a>(
+        &self,
+        path: impl Display,
+        text: Option<Text<'a>>,
+    ) -> Result<Cow<'a, str>, Invalid> {
+        let scope = self.optional(&path, text)?;
+        if is_scope(&scope) {
+            return Ok(scope);
+        }
+        Err(Invalid::at(
+            path,
+            "a scope consists of segments of letters, digits, `_` and `-`, separated by dots",
+        ))
+    }
+
+    /// At least one and at most `limit` names, each of them once.
+    pub(super) fn names<'a>(
+        &self,
+        path: impl Display,
+        texts: Option<List<Text<'a>>>,
+        limit: usize,
+    ) -> Result<Vec<Cow<'a, str>>, Invalid> {
+        let texts = bounded(&path, texts, limit)?;
+        let mut names = Vec::with_capacity(texts.len());
+        for (i, text) in texts.into_iter().enumerate() {
+            let name = self.required(format_args!("{path}[{i}]"), Some(text))?;
+            if names.contains(&name) {
+                return Err(Invalid::at(
+                    format_args!("{path}[{i}]"),
+                    format_args!("`{name}` is there twice"),
+                ));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+}
+
+/// At least one and at most `limit` entries.
+pub(super) fn bounded<T>(path: impl Display, list: Option<List<T>>, limit: usize) -> Result<Vec<T>, Invalid> {
+    let list = list.map(|List(list)| list).unwrap_or_default();
+    if list.is_empty() {
+        return Err(Invalid::at(path, "at least one entry is required"));
+    }
+    let count = list.len();
+    if count > limit {
+        return Err(Invalid::at(
+            path,
+            format_args!("{count} entries, the limit is {limit}"),
+        ));
+    }
+    Ok(list)
+}
+
+/// The peer's rule: `^(^$|\.|[0-9a-zA-Z][\w\-]*(\.\w[\w\-]*)*)$`.
+fn is_scope(scope: &str) -> bool {
+    let is_segment = |segment: &str| {
+        let mut bytes = segment.bytes();
+        bytes.next().is_some_and(is_word) && bytes.all(|b| is_word(b) || b == b'-')
+    };
+    scope.is_empty() || scope == "." || (!scope.starts_with('_') && scope.split('.').all(is_segment))
+}
+
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_dotted_words() {
+        for good in ["", ".", "acme", "acme.hr.uk", "0a-b._c", "a._"] {
+            assert!(is_scope(good), "{good}");
+        }
+        for bad in ["acme.", ".acme", "..", "a..b", "_a", "-a", "a.-b", "a b", "ä"] {
+            assert!(!is_scope(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A scan: the policy files below a directory, each with a stamp that changes when the file does.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirEntry, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use procura_core::policy::{FileKind, classify};
+
+use crate::ports::SourceError;
+
+/// Deepest nesting of directories; a policy tree follows scopes and teams and is shallow.
+pub(super) const DEPTH: usize = 16;
+
+/// Most directory entries looked at in one scan, policy files or not. Bounds the time of a scan when the
+/// configured directory is far larger than meant, or when links multiply it.
+pub(super) const ENTRIES: usize = 100_000;
+
+/// What a scan finds. Two scans are equal if nothing seems to have changed between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// The policy files, sorted by path.
+    pub files: Vec<Found>,
+    /// Every directory that was looked into, by its real path: a change in one of them may change the set.
+    pub directories: BTreeMap<PathBuf, Inode>,
+}
+
+/// A policy file that a scan found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Path within the set, with forward slashes.
+    pub path: Arc<str>,
+    /// Path to open.
+    pub real: PathBuf,
+    /// What it looked like.
+    pub stamp: Stamp,
+}
+
+/// Which file or directory it is, whatever its path: device, inode, and when it was made where the file system knows,
+/// because inodes are used again.
+pub(super) type Inode = (u64, u64, Option<SystemTime>);
+
+pub(super) fn inode_of(meta: &Metadata) -> Inode {
+    (meta.dev(), meta.ino(), meta.created().ok())
+}
+
+/// What a file looks like without reading it. ctime is part of it because mtime can be set back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: Inode,
+    size: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(meta: &Metadata) -> Self {
+        Self {
+            inode: inode_of(meta),
+            size: meta.size(),
+            mtime: (meta.mtime(), meta.mtime_nsec()),
+            ctime: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+impl Scan {
+    /// Scans `directory`.
+    ///
+    /// The directory itself is resolved once, so that a scan sees one tree even if a link on the way to it is
+    /// swapped meanwhile. Links inside are followed as long as they stay inside; hidden names are skipped, so the
+    /// versioned directories of a Kubernetes `ConfigMap` mount (`..data` and its targets) are reached only through
+    /// the links beside them and each file is seen once.
+    pub(super) fn of(directory: &Path) -> Result<Self, SourceError> {
+        let root = fs::canonicalize(directory).map_err(|source| unreadable(directory, source))?;
+        let mut walk = Walk {
+            root: &root,
+            scan: Self::default(),
+            entries: 0,
+            ancestors: Vec::new(),
+        };
+        walk.directory(&root, "")?;
+        let mut scan = walk.scan;
+        scan.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(scan)
+    }
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    scan: Scan,
+    entries: usize,
+    ancestors: Vec<Inode>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, real: &Path, path: &str) -> Result<(), SourceError> {
+        let meta = fs::metadata(real).map_err(|source| gone_or_unreadable(real, source))?;
+        let inode = inode_of(&meta);
+        if self.ancestors.contains(&inode) {
+            return Err(refused(real, "is a link to a directory that contains it"));
+        }
+        if self.ancestors.len() >= DEPTH {
+            return Err(refused(
+                real,
+                &format!("is nested more than {DEPTH} directories deep"),
+            ));
+        }
+        self.scan.directories.insert(real.to_owned(), inode);
+
+        self.ancestors.push(inode);
+        for entry in fs::read_dir(real).map_err(|source| gone_or_unreadable(real, source))? {
+            let entry = entry.map_err(|source| gone_or_unreadable(real, source))?;
+            self.entry(&entry, path)?;
+        }
+        self.ancestors.pop();
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &DirEntry, parent: &str) -> Result<(), SourceError> {
+        self.entries += 1;
+        if self.entries > ENTRIES {
+            let root = self.root.display();
+            return Err(SourceError::TooLarge(format!(
+                "`{root}` has more than {ENTRIES} entries: point `storage.disk.directory` at the policies alone"
+            )));
+        }
+        let real = entry.path();
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            return Err(refused(&real, "has a name that is not UTF-8: rename it"));
+        };
+        if name.starts_with('.') {
+            return Ok(());
+        }
+        let path = if parent.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{parent}/{name}")
+        };
+        let meta = self.resolve(entry, &real)?;
+        if meta.is_dir() {
+            return self.directory(&real, &path);
+        }
+        if classify(&path) != FileKind::Policy {
+            return Ok(());
+        }
+        if !meta.is_file() {
+            return Err(refused(&real, "is not a regular file"));
+        }
+        self.scan.files.push(Found {
+            path: path.into(),
+            real,
+            stamp: Stamp::of(&meta),
+        });
+        Ok(())
+    }
+
+    /// The metadata of what `entry` leads to, which must be inside the root.
+    fn resolve(&self, entry: &DirEntry, real: &Path) -> Result<Metadata, SourceError> {
+        let kind = entry
+            .file_type()
+            .map_err(|source| gone_or_unreadable(real, source))?;
+        if !kind.is_symlink() {
+            return fs::metadata(real).map_err(|source| gone_or_unreadable(real, source));
+        }
+        let target = fs::canonicalize(real).map_err(|source| unreadable(real, source))?;
+        if !target.starts_with(self.root) {
+            return Err(refused(
+                real,
+                "is a link that leads out of the policy directory: put a copy in its place",
+            ));
+        }
+        fs::metadata(&target).map_err(|source| gone_or_unreadable(real, source))
+    }
+}
+
+/// An entry that was listed and is gone a moment later was changed while we looked.
+pub(super) fn gone_or_unreadable(path: &Path, source: io::Error) -> SourceError {
+    if source.kind() == io::ErrorKind::NotFound {
+        return SourceError::Torn {
+            path: path.display().to_string(),
+        };
+    }
+    unreadable(path, source)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> SourceError {
+    SourceError::Read {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+fn refused(path: &Path, reason: &str) -> SourceError {
+    SourceError::Refused {
+        path: path.display().to_string(),
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,297 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use procura_core::limits::POLICY_FILE_BYTES;
+use procura_testkit::temp_dir::TempDir;
+
+use super::scan::{DEPTH, Scan};
+use super::{Disk, Watch};
+use crate::ports::{Notice, PolicySource, SourceError};
+
+// === Reading ===
+
+#[test]
+fn only_policy_files_are_read_in_order_of_their_path() {
+    let dir = TempDir::new("disk");
+    for path in ["b/two.yml", "a.json", "b/c/three.yaml"] {
+        dir.write(path, path);
+    }
+    for path in [
+        ".hidden.yaml",
+        ".git/a.yaml",
+        "a_test.yaml",
+        "b/testdata/principals.yaml",
+        "_schemas/leave.json",
+        "README.md",
+        "a.yaml~",
+    ] {
+        dir.write(path, path);
+    }
+    assert_eq!(paths(dir.path()), ["a.json", "b/c/three.yaml", "b/two.yml"]);
+}
+
+#[test]
+fn config_map_mount_shows_each_file_once() {
+    let dir = TempDir::new("disk");
+    config_map(&dir, "..2026_01", "old");
+    dir.write("..2026_00/leave.yaml", "older");
+
+    let files = Disk::new(dir.path()).read().unwrap();
+    assert_eq!(files.len(), 1);
+    assert_eq!((&*files[0].path, &*files[0].text), ("leave.yaml", "old"));
+}
+
+#[test]
+fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
+    let cases: [(&str, Change, &str); 5] = [
+        (
+            "loop",
+            |dir| symlink(dir.path(), dir.path().join("again")).unwrap(),
+            "directory that contains it",
+        ),
+        (
+            "escape",
+            |dir| symlink("/etc/hostname", dir.path().join("host.yaml")).unwrap(),
+            "leads out of",
+        ),
+        (
+            "escape up",
+            |dir| symlink("..", dir.path().join("up")).unwrap(),
+            "leads out of",
+        ),
+        (
+            "dangling",
+            |dir| symlink("missing", dir.path().join("later.yaml")).unwrap(),
+            "cannot read",
+        ),
+        (
+            "deep",
+            |dir| dir.write(&format!("{}a.yaml", "d/".repeat(DEPTH)), "x"),
+            "directories deep",
+        ),
+    ];
+    for (name, prepare, expected) in cases {
+        let dir = TempDir::new("disk");
+        dir.write("teams/hr/leave.yaml", "x");
+        symlink("teams/hr", dir.path().join("hr")).unwrap();
+        assert_eq!(paths(dir.path()), ["hr/leave.yaml", "teams/hr/leave.yaml"]);
+
+        prepare(&dir);
+        let error = Disk::new(dir.path()).read().unwrap_err().to_string();
+        assert!(error.contains(expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn text_that_is_not_utf8_and_files_that_are_too_large_reach_the_compiler() {
+    let dir = TempDir::new("disk");
+    dir.write("a.yaml", b"name: \xff\n");
+    dir.write("b.yaml", vec![b'#'; POLICY_FILE_BYTES + 1000]);
+    let files = Disk::new(dir.path()).read().unwrap();
+    assert_eq!(&*files[0].text, "name: \u{fffd}\n");
+    assert_eq!(files[1].text.len(), POLICY_FILE_BYTES + 1);
+}
+
+#[test]
+fn missing_directory_is_an_error_that_names_it() {
+    let dir = TempDir::new("disk");
+    let missing = dir.path().join("policies");
+    let error = Disk::new(&missing).read().unwrap_err();
+    assert!(
+        matches!(&error, SourceError::Read { path, .. } if *path == missing.display().to_string()),
+        "{error}"
+    );
+}
+
+#[test]
+fn file_that_changes_between_scan_and_reading_is_torn() {
+    let dir = TempDir::new("disk");
+    dir.write("a.yaml", "one");
+    let found = Scan::of(dir.path()).unwrap().files.remove(0);
+    assert_eq!(super::disk::read_whole(&found).unwrap(), "one");
+
+    dir.write("new.yaml", "two");
+    fs::rename(dir.path().join("new.yaml"), dir.path().join("a.yaml")).unwrap();
+    assert!(matches!(
+        super::disk::read_whole(&found),
+        Err(SourceError::Torn { .. })
+    ));
+    fs::remove_file(dir.path().join("a.yaml")).unwrap();
+    assert!(matches!(
+        super::disk::read_whole(&found),
+        Err(SourceError::Torn { .. })
+    ));
+}
+
+#[test]
+fn replacement_of_the_same_size_and_age_changes_the_scan() {
+    let dir = TempDir::new("scan");
+    dir.write("a.yaml", "one");
+    let before = Scan::of(dir.path()).unwrap();
+    let age = fs::metadata(dir.path().join("a.yaml"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(Scan::of(dir.path()).unwrap(), before);
+
+    dir.write("b", "two");
+    fs::File::options()
+        .write(true)
+        .open(dir.path().join("b"))
+        .unwrap()
+        .set_modified(age)
+        .unwrap();
+    fs::rename(dir.path().join("b"), dir.path().join("a.yaml")).unwrap();
+    assert_ne!(Scan::of(dir.path()).unwrap(), before);
+}
+
+#[test]
+fn a_scan_stays_in_the_tree_it_began_in_when_the_link_to_it_is_swapped() {
+    let dir = TempDir::new("scan");
+    dir.write("v1/a.yaml", "one");
+    dir.write("v2/a.yaml", "two");
+    let link = dir.path().join("policies");
+    symlink("v1", &link).unwrap();
+    let scan = Scan::of(&link).unwrap();
+    swap(&link, "v2");
+    assert_eq!(super::disk::read_whole(&scan.files[0]).unwrap(), "one");
+    assert_eq!(&*Disk::new(&link).read().unwrap()[0].text, "two");
+}
+
+// === Watching ===
+
+/// Long enough that only an event can be the cause of a notice.
+const NEVER: Duration = Duration::from_secs(3600);
+
+#[test]
+fn each_way_to_change_a_set_is_an_event() {
+    let changes: [(&str, Change); 7] = [
+        ("write", |dir| dir.write("teams/a.yaml", "new")),
+        ("add", |dir| dir.write("teams/b.yaml", "new")),
+        ("remove", |dir| {
+            fs::remove_file(dir.path().join("teams/a.yaml")).unwrap();
+        }),
+        ("replace", |dir| {
+            dir.write("teams/.new", "new");
+            fs::rename(dir.path().join("teams/.new"), dir.path().join("teams/a.yaml")).unwrap();
+        }),
+        ("new directory", |dir| {
+            fs::create_dir(dir.path().join("it")).unwrap();
+        }),
+        ("removed directory", |dir| {
+            fs::remove_dir_all(dir.path().join("teams")).unwrap();
+        }),
+        ("config map", |dir| {
+            dir.write("..2026_02/leave.yaml", "new");
+            symlink("..2026_02", dir.path().join("..data_tmp")).unwrap();
+            fs::rename(dir.path().join("..data_tmp"), dir.path().join("..data")).unwrap();
+        }),
+    ];
+    for (name, change) in changes {
+        let dir = TempDir::new("watch");
+        dir.write("teams/a.yaml", "old");
+        config_map(&dir, "..2026_01", "old");
+        let (_watch, notices) = watch(dir.path(), NEVER);
+        change(&dir);
+        assert!(changed(&notices), "{name}");
+    }
+}
+
+#[test]
+fn swap_of_the_link_to_the_directory_is_an_event() {
+    let dir = TempDir::new("watch");
+    dir.write("v1/a.yaml", "one");
+    dir.write("v2/a.yaml", "two");
+    let link = dir.path().join("policies");
+    symlink("v1", &link).unwrap();
+    let (_watch, notices) = watch(&link, NEVER);
+    for target in ["v2", "v1", "v2"] {
+        swap(&link, target);
+        assert!(changed(&notices), "{target}");
+        all_taken(&notices);
+    }
+}
+
+#[test]
+fn directory_that_is_made_again_is_watched_again() {
+    let dir = TempDir::new("watch");
+    dir.write("teams/a.yaml", "old");
+    let (_watch, notices) = watch(dir.path(), NEVER);
+    for _ in 0..5 {
+        fs::remove_dir_all(dir.path().join("teams")).unwrap();
+        fs::create_dir(dir.path().join("teams")).unwrap();
+        all_taken(&notices);
+        dir.write("teams/a.yaml", "new");
+        assert!(changed(&notices));
+        all_taken(&notices);
+    }
+}
+
+#[test]
+fn repeated_scan_notices_what_events_miss() {
+    let dir = TempDir::new("watch");
+    dir.write("releases/1/policies/a.yaml", "one");
+    dir.write("releases/2/policies/a.yaml", "two");
+    let current = dir.path().join("current");
+    symlink("releases/1", &current).unwrap();
+    // The link that is swapped is above the directory, where nothing is watched.
+    let (_watch, notices) = watch(&current.join("policies"), Duration::from_millis(20));
+    swap(&current, "releases/2");
+    assert!(changed(&notices));
+}
+
+#[test]
+fn reading_the_set_is_not_an_event() {
+    let dir = TempDir::new("watch");
+    dir.write("a.yaml", "one");
+    let (_watch, notices) = watch(dir.path(), NEVER);
+    Disk::new(dir.path()).read().unwrap();
+    dir.write("log.seg", "not a policy");
+    assert!(notices.recv_timeout(Duration::from_millis(300)).is_err());
+}
+
+// === Helpers ===
+
+/// Does something to a directory.
+type Change = fn(&TempDir);
+
+fn paths(dir: &Path) -> Vec<String> {
+    let files = Disk::new(dir).read().unwrap();
+    files.iter().map(|file| file.path.to_string()).collect()
+}
+
+/// The directory of a `ConfigMap` volume: files are links through `..data` to a directory with a version.
+fn config_map(dir: &TempDir, version: &str, text: &str) {
+    dir.write(&format!("{version}/leave.yaml"), text);
+    symlink(version, dir.path().join("..data")).unwrap();
+    symlink("..data/leave.yaml", dir.path().join("leave.yaml")).unwrap();
+}
+
+fn swap(link: &Path, target: &str) {
+    let next = link.with_extension("next");
+    symlink(target, &next).unwrap();
+    fs::rename(&next, link).unwrap();
+}
+
+/// A watch that has begun to look: its first notice, which it gives for what it found at first, is taken.
+fn watch(directory: &Path, interval: Duration) -> (Watch, Receiver<Notice>) {
+    let (sender, notices) = channel();
+    let report = move |notice| {
+        let _ = sender.send(notice);
+    };
+    let watch = Watch::start(directory.to_owned(), interval, report).unwrap();
+    assert!(changed(&notices));
+    (watch, notices)
+}
+
+/// Takes what one change leads to besides the first notice.
+fn all_taken(notices: &Receiver<Notice>) {
+    while notices.recv_timeout(Duration::from_millis(100)).is_ok() {}
+}
+
+fn changed(notices: &Receiver<Notice>) -> bool {
+    matches!(notices.recv_timeout(Duration::from_secs(10)), Ok(Notice::Changed))
+}

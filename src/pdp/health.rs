@@ -1,0 +1,128 @@
+//! Readiness, computed from facts: whether a call made now would be answered.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::{Active, ReloadHandle};
+use crate::ports::DecisionLog;
+
+/// Knows what an answer depends on.
+#[derive(Clone)]
+pub struct Health {
+    active: Arc<ArcSwapOption<Active>>,
+    log: Option<Arc<dyn DecisionLog>>,
+    reload: ReloadHandle,
+}
+
+/// Whether the server is ready, and what that follows from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether every check that an answer depends on holds.
+    pub ready: bool,
+    /// Each check.
+    pub checks: Vec<Check>,
+}
+
+/// One fact that readiness is computed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What is looked at.
+    pub name: &'static str,
+    /// How it stands.
+    pub state: CheckState,
+    /// What is known about it, for people.
+    pub detail: String,
+}
+
+/// How a check stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckState {
+    /// As it should be.
+    Good,
+    /// Calls are answered, but somebody should look.
+    Degraded,
+    /// Calls cannot be answered.
+    Failed,
+}
+
+impl CheckState {
+    /// The name on the health API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CheckState::Good => "good",
+            CheckState::Degraded => "degraded",
+            CheckState::Failed => "failed",
+        }
+    }
+}
+
+impl Health {
+    /// Health of a server with these parts; `log` is `None` if the log is turned off.
+    #[must_use]
+    pub fn new(
+        active: Arc<ArcSwapOption<Active>>,
+        log: Option<Arc<dyn DecisionLog>>,
+        reload: ReloadHandle,
+    ) -> Self {
+        Self { active, log, reload }
+    }
+
+    /// The facts as they are now.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let checks = vec![self.policies(), self.reload(), self.decision_log()];
+        Readiness {
+            ready: checks.iter().all(|check| check.state != CheckState::Failed),
+            checks,
+        }
+    }
+
+    fn policies(&self) -> Check {
+        let (state, detail) = match self.active.load().as_deref() {
+            Some(active) => {
+                let (generation, revision) = (active.generation, &active.snapshot.revision);
+                (
+                    CheckState::Good,
+                    format!("generation {generation}, revision {revision}"),
+                )
+            }
+            None => (CheckState::Failed, "no policy set has been loaded yet".to_owned()),
+        };
+        Check {
+            name: "policies",
+            state,
+            detail,
+        }
+    }
+
+    /// A newer set that is bad, or a source that cannot be read, does not stop the set that is live.
+    fn reload(&self) -> Check {
+        let status = self.reload.status();
+        let stale = status.why_stale();
+        let down = status.watch_down.clone();
+        let (state, detail) = match stale.or(down) {
+            Some(reason) => (CheckState::Degraded, reason),
+            None => (CheckState::Good, "the live set is that of the source".to_owned()),
+        };
+        Check {
+            name: "reload",
+            state,
+            detail,
+        }
+    }
+
+    fn decision_log(&self) -> Check {
+        let (state, detail) = match self.log.as_ref().map(|log| log.health()) {
+            None => (CheckState::Good, "turned off by configuration".to_owned()),
+            Some(Ok(())) => (CheckState::Good, "accepts records".to_owned()),
+            Some(Err(error)) => (CheckState::Failed, error.to_string()),
+        };
+        Check {
+            name: "decisionLog",
+            state,
+            detail,
+        }
+    }
+}

@@ -1,0 +1,360 @@
+use std::collections::VecDeque;
+use std::fs;
+use std::sync::Mutex;
+
+use procura_core::policy::{Code, Position};
+use procura_testkit::temp_dir::TempDir;
+
+use super::*;
+use crate::pap::Archive;
+use crate::pdp::{CheckState, Health};
+use crate::ports::{Receipt, SourceError};
+
+#[tokio::test]
+async fn set_goes_live_only_when_two_readings_agree() {
+    let cases: [(&str, Vec<Reading>); 4] = [
+        ("still", vec![set("a"), set("a")]),
+        ("half written", vec![set("b"), set("ba"), set("a"), set("a")]),
+        ("torn", vec![torn(), torn(), set("a"), torn(), set("a"), set("a")]),
+        (
+            "links before their targets",
+            vec![unreadable(), set("a"), set("a")],
+        ),
+    ];
+    for (name, readings) in cases {
+        let server = Server::start(readings, None);
+        assert_eq!(server.reload().await, "activated", "{name}");
+        assert_eq!(server.live(), Some((revision("a"), 1)), "{name}");
+        assert_eq!(server.source.left(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_the_live_set_stays_and_the_status_says_why() {
+    let cases: [(&str, Vec<Reading>, &str, &str); 4] = [
+        ("errors", vec![set("bad"), set("bad")], "rejected", "1 errors"),
+        ("panic", vec![set("panic"), set("panic")], "failed", "defect"),
+        (
+            "unreadable",
+            vec![unreadable(), unreadable()],
+            "failed",
+            "cannot read `policies`: permission denied",
+        ),
+        (
+            "both",
+            vec![set("bad"), unreadable(), unreadable()],
+            "failed",
+            "cannot read",
+        ),
+    ];
+    for (name, readings, outcome, why) in cases {
+        let server = Server::start(
+            [vec![set("a"), set("a")], readings, vec![set("a")]]
+                .into_iter()
+                .flatten()
+                .collect(),
+            None,
+        );
+        assert_eq!(server.reload().await, "activated", "{name}");
+        assert_eq!(server.reload().await, outcome, "{name}");
+        assert_eq!(server.live(), Some((revision("a"), 1)), "{name}");
+        let stale = server.handle.status().why_stale().unwrap();
+        assert!(stale.contains(why), "{name}: {stale}");
+        let readiness = server.health().readiness();
+        assert!(readiness.ready, "{name}");
+        assert_eq!(readiness.checks[1].state, CheckState::Degraded, "{name}");
+
+        assert_eq!(server.reload().await, "unchanged", "{name}");
+        assert!(!server.handle.status().is_stale(), "{name}");
+        let history: Vec<_> = server
+            .handle
+            .status()
+            .history
+            .iter()
+            .map(|a| a.outcome.as_str())
+            .collect();
+        assert_eq!(history, ["unchanged", outcome, "activated"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn change_of_policies_is_recorded_before_the_set_answers() {
+    let log = Arc::new(Log::default());
+    let readings = vec![set("a"), set("a"), set("b"), set("b")];
+    let server = Server::start(readings, Some(Arc::clone(&log)));
+    log.active.store(Some(Arc::new(Arc::clone(&server.active))));
+    server.reload().await;
+    server.reload().await;
+    assert_eq!(server.live(), Some((revision("b"), 2)));
+
+    let written = log.written.lock().unwrap();
+    let seen: Vec<_> = written
+        .iter()
+        .map(|(payload, live)| {
+            let Record::PolicyChange(change) = Record::decode(payload).unwrap() else {
+                panic!("{payload:?}")
+            };
+            let from = change.from.map(|set| set.revision.into_owned());
+            (
+                from,
+                change.to.revision.into_owned(),
+                change.cause.into_owned(),
+                live.clone(),
+            )
+        })
+        .collect();
+    let (a, b) = (revision("a").to_string(), revision("b").to_string());
+    let admin = "admin".to_owned();
+    assert_eq!(seen[0], (None, a.clone(), admin.clone(), None));
+    assert_eq!(seen[1], (Some(a.clone()), b, admin, Some(a)));
+}
+
+#[tokio::test]
+async fn change_that_cannot_be_recorded_does_not_go_live() {
+    let log = Arc::new(Log {
+        refuses: true,
+        ..Log::default()
+    });
+    let server = Server::start(vec![set("a")], Some(log));
+    assert_eq!(server.reload().await, "failed");
+    assert_eq!(server.live(), None);
+    let readiness = server.health().readiness();
+    assert!(!readiness.ready);
+    let states: Vec<_> = readiness.checks.iter().map(|check| check.state).collect();
+    assert_eq!(
+        states,
+        [CheckState::Failed, CheckState::Degraded, CheckState::Failed]
+    );
+}
+
+#[tokio::test]
+async fn change_that_cannot_be_archived_does_not_go_live() {
+    let server = Server::start(vec![set("a")], None);
+    server
+        .dir
+        .write("archive", "a file where the directory should be");
+    assert_eq!(server.reload().await, "failed");
+    assert_eq!(server.live(), None);
+    assert!(server.handle.status().why_stale().unwrap().contains("archive"));
+}
+
+#[tokio::test]
+async fn each_set_that_went_live_is_in_the_archive() {
+    let readings = vec![set("a"), set("a"), set("bad"), set("bad"), set("b"), set("b")];
+    let server = Server::start(readings, None);
+    for _ in 0..3 {
+        server.reload().await;
+    }
+    let kept = |text: &str| fs::exists(server.dir.path().join(format!("archive/{}.json", revision(text))));
+    assert!(kept("a").unwrap() && kept("b").unwrap() && !kept("bad").unwrap());
+}
+
+#[tokio::test]
+async fn poll_brings_a_change_live_that_nobody_noticed() {
+    let mut parts = parts(vec![set("a"), set("a"), set("b")], None, &TempDir::new("reload"));
+    parts.timing.poll = Some(Duration::from_millis(5));
+    let active = Arc::new(ArcSwapOption::empty());
+    let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
+    handle.reload(Cause::Start).await;
+    let began = Instant::now();
+    while handle
+        .status()
+        .live
+        .as_ref()
+        .is_none_or(|live| live.revision != revision("b"))
+    {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(handle.status().last.as_ref().unwrap().cause, Cause::Poll);
+}
+
+// === Helpers ===
+
+type Reading = Result<Vec<SourceFile>, SourceError>;
+
+struct Server {
+    handle: ReloadHandle,
+    active: Arc<ArcSwapOption<Active>>,
+    source: Arc<Script>,
+    log: Option<Arc<dyn DecisionLog>>,
+    dir: TempDir,
+}
+
+impl Server {
+    fn start(readings: Vec<Reading>, log: Option<Arc<Log>>) -> Self {
+        let dir = TempDir::new("reload");
+        let source = Arc::new(Script(Mutex::new(readings.into())));
+        let log = log.map(|log| log as Arc<dyn DecisionLog>);
+        let parts = ReloadParts {
+            source: Arc::clone(&source) as _,
+            ..parts(Vec::new(), log.clone(), &dir)
+        };
+        let active = Arc::new(ArcSwapOption::empty());
+        let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
+        Self {
+            handle,
+            active,
+            source,
+            log,
+            dir,
+        }
+    }
+
+    async fn reload(&self) -> &'static str {
+        self.handle.reload(Cause::Admin).await.as_str()
+    }
+
+    fn live(&self) -> Option<(Revision, u64)> {
+        self.active
+            .load()
+            .as_ref()
+            .map(|active| (active.snapshot.revision.clone(), active.generation))
+    }
+
+    fn health(&self) -> Health {
+        Health::new(Arc::clone(&self.active), self.log.clone(), self.handle.clone())
+    }
+}
+
+fn parts(readings: Vec<Reading>, log: Option<Arc<dyn DecisionLog>>, dir: &TempDir) -> ReloadParts {
+    ReloadParts {
+        source: Arc::new(Script(Mutex::new(readings.into()))),
+        archive: Arc::new(Archive::new(dir.path().join("archive"))),
+        log,
+        clock: Arc::new(Epoch),
+        metrics: Arc::new(Metrics::new().unwrap()),
+        timing: ReloadTiming {
+            quiet: Duration::from_millis(1),
+            poll: None,
+        },
+    }
+}
+
+/// Compiles `bad` to an error, fails on `panic`, and takes everything else for a good set.
+fn compile(files: &[SourceFile]) -> Compiled {
+    let text = &*files[0].text;
+    assert_ne!(text, "panic");
+    if text != "bad" {
+        let revision = Revision::of(files);
+        let snapshot = Snapshot {
+            revision,
+            files: files.len(),
+            ..Snapshot::default()
+        };
+        return Compiled {
+            snapshot: Some(snapshot),
+            diagnostics: Vec::new(),
+        };
+    }
+    let found = Diagnostic {
+        code: Code::Syntax,
+        severity: Severity::Error,
+        position: Position {
+            file: "a.yaml".into(),
+            line: 1,
+            column: 1,
+        },
+        message: "bad".into(),
+        hint: None,
+        frame: String::new(),
+    };
+    Compiled {
+        snapshot: None,
+        diagnostics: vec![found],
+    }
+}
+
+fn set(text: &str) -> Reading {
+    Ok(files(text))
+}
+
+fn torn() -> Reading {
+    Err(SourceError::Torn {
+        path: "a.yaml".into(),
+    })
+}
+
+fn unreadable() -> Reading {
+    Err(SourceError::Read {
+        path: "policies".into(),
+        source: io::ErrorKind::PermissionDenied.into(),
+    })
+}
+
+fn files(text: &str) -> Vec<SourceFile> {
+    vec![SourceFile {
+        path: "a.yaml".into(),
+        text: text.into(),
+    }]
+}
+
+fn revision(text: &str) -> Revision {
+    Revision::of(&files(text))
+}
+
+/// A source that gives one reading after the other and repeats the last.
+struct Script(Mutex<VecDeque<Reading>>);
+
+impl Script {
+    fn left(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl PolicySource for Script {
+    fn read(&self) -> Reading {
+        let mut readings = self.0.lock().unwrap();
+        if readings.len() > 1 {
+            return readings.pop_front().unwrap();
+        }
+        match &readings[0] {
+            Ok(files) => Ok(files.clone()),
+            Err(error) => Err(SourceError::TooLarge(error.to_string())),
+        }
+    }
+
+    fn location(&self) -> String {
+        "policies".into()
+    }
+}
+
+struct Epoch;
+
+impl Clock for Epoch {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+/// A log in memory that also notes which set was live when a record came.
+#[derive(Default)]
+struct Log {
+    refuses: bool,
+    active: ArcSwapOption<Arc<ArcSwapOption<Active>>>,
+    written: Mutex<Vec<(Vec<u8>, Option<String>)>>,
+}
+
+impl DecisionLog for Log {
+    fn durability(&self) -> &'static str {
+        "durable"
+    }
+
+    fn append(&self, record: NewRecord) -> Receipt {
+        if self.refuses {
+            return Box::pin(async { Err(LogError::Overloaded) });
+        }
+        let active = self.active.load_full().and_then(|active| active.load_full());
+        let live = active.map(|active| active.snapshot.revision.to_string());
+        self.written.lock().unwrap().push((record.payload, live));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn health(&self) -> Result<(), LogError> {
+        if self.refuses {
+            Err(LogError::Overloaded)
+        } else {
+            Ok(())
+        }
+    }
+}

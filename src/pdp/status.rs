@@ -1,0 +1,199 @@
+//! What the reload task has done: the live set, the last attempt, and the attempts before it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procura_core::model::Timestamp;
+use procura_core::policy::{Diagnostic, Revision, Severity};
+
+use super::Active;
+
+/// The state of reloading at one moment; replaced as a whole after each attempt.
+#[derive(Clone, Debug)]
+pub struct ReloadStatus {
+    /// Where the policies come from, for people.
+    pub source: String,
+    /// The set that answers now; `None` before the first load.
+    pub live: Option<LiveSet>,
+    /// The newest attempt.
+    pub last: Option<Arc<Attempt>>,
+    /// Attempts that found something new, newest first, at most [`HISTORY`].
+    pub history: VecDeque<Arc<Attempt>>,
+    /// Why changes are noticed by polling only, if the watch is down.
+    pub watch_down: Option<String>,
+}
+
+/// How many attempts are kept.
+pub const HISTORY: usize = 50;
+
+/// The set that answers now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSet {
+    /// Content hash of the set.
+    pub revision: Revision,
+    /// Running number within this process, from 1.
+    pub generation: u64,
+    /// When it went live.
+    pub since: Timestamp,
+    /// How many files it has.
+    pub files: usize,
+}
+
+/// One attempt to bring the policies at the source live.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it began.
+    pub at: Timestamp,
+    /// What asked for it.
+    pub cause: Cause,
+    /// How long it took, quiet period included.
+    pub took: Duration,
+    /// The set that was tried; `None` if it could not be read.
+    pub revision: Option<Revision>,
+    /// What came of it.
+    pub outcome: ReloadOutcome,
+}
+
+/// What asks for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The server starts.
+    Start,
+    /// The watch noticed a change.
+    Watch,
+    /// The slow poll came round; it reads everything and needs no watch.
+    Poll,
+    /// SIGHUP.
+    Signal,
+    /// The admin API.
+    Admin,
+}
+
+impl Cause {
+    /// The name in records, events and on the admin API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Cause::Start => "start",
+            Cause::Watch => "watch",
+            Cause::Poll => "poll",
+            Cause::Signal => "signal",
+            Cause::Admin => "admin",
+        }
+    }
+}
+
+/// What came of an attempt. Unless it is `Activated`, the set that was live before still answers.
+#[derive(Clone, Debug)]
+pub enum ReloadOutcome {
+    /// The set went live.
+    Activated {
+        /// Its running number.
+        generation: u64,
+        /// Findings that do not keep a set from going live.
+        warnings: Vec<Diagnostic>,
+    },
+    /// The policies at the source are those that are live.
+    Unchanged,
+    /// The set has errors.
+    Rejected {
+        /// All findings in all files, errors and warnings.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The set could not be read, kept or recorded.
+    Failed {
+        /// What went wrong and where.
+        reason: String,
+    },
+}
+
+impl ReloadOutcome {
+    /// The name in metrics and on the admin API.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            ReloadOutcome::Activated { .. } => "activated",
+            ReloadOutcome::Unchanged => "unchanged",
+            ReloadOutcome::Rejected { .. } => "rejected",
+            ReloadOutcome::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl ReloadStatus {
+    pub(super) fn of(source: String) -> Self {
+        Self {
+            source,
+            live: None,
+            last: None,
+            history: VecDeque::new(),
+            watch_down: None,
+        }
+    }
+
+    /// Whether the newest attempt failed, so that the live set may be older than the policies at the source.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.why_stale().is_some()
+    }
+
+    /// Why the live set may be older than the policies at the source, if it may.
+    #[must_use]
+    pub fn why_stale(&self) -> Option<String> {
+        match &self.last.as_ref()?.outcome {
+            ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => None,
+            ReloadOutcome::Rejected { diagnostics } => {
+                let errors = diagnostics
+                    .iter()
+                    .filter(|found| found.severity == Severity::Error)
+                    .count();
+                Some(format!(
+                    "the policies at the source have {errors} errors, an older set answers"
+                ))
+            }
+            ReloadOutcome::Failed { reason } => Some(reason.clone()),
+        }
+    }
+
+    /// Takes up `attempt`. One that only repeats the attempt before it is not kept in the history, so that a poll
+    /// does not wash out what led to the present state.
+    pub(super) fn push(&mut self, attempt: Attempt) {
+        let attempt = Arc::new(attempt);
+        let repeats = match &attempt.outcome {
+            ReloadOutcome::Activated { .. } => false,
+            ReloadOutcome::Unchanged => !self.is_stale(),
+            ReloadOutcome::Rejected { .. } | ReloadOutcome::Failed { .. } => {
+                self.last.as_ref().is_some_and(|last| last.same_finding(&attempt))
+            }
+        };
+        if !repeats {
+            self.history.push_front(Arc::clone(&attempt));
+            self.history.truncate(HISTORY);
+        }
+        self.last = Some(attempt);
+    }
+}
+
+impl Attempt {
+    fn same_finding(&self, other: &Self) -> bool {
+        match (&self.outcome, &other.outcome) {
+            (ReloadOutcome::Rejected { .. }, ReloadOutcome::Rejected { .. }) => {
+                self.revision == other.revision
+            }
+            (ReloadOutcome::Failed { reason: one }, ReloadOutcome::Failed { reason: two }) => one == two,
+            _ => false,
+        }
+    }
+}
+
+impl LiveSet {
+    pub(super) fn of(active: &Active) -> Self {
+        Self {
+            revision: active.snapshot.revision.clone(),
+            generation: active.generation,
+            since: active.since,
+            files: active.snapshot.files,
+        }
+    }
+}

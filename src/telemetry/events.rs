@@ -1,0 +1,563 @@
+//! What can happen that someone should know of. Each event writes its log line and moves its metrics in one `emit`.
+//!
+//! Log lines have a constant message, the same as the `event` field, and everything else in fields. Attribute values
+//! and tokens never appear in them: those belong in the decision log.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tracing::{debug, error, info, trace, warn};
+
+use super::labels::{Api, Outcome, Phase, ReloadOutcome, Surface, Where};
+use super::metrics::{Metrics, status_class};
+
+// === Calls ===
+
+/// A call was decided, recorded and is about to be answered.
+#[derive(Debug)]
+pub struct CallDecided<'a> {
+    /// Through which API.
+    pub api: Api,
+    /// Its id.
+    pub call_id: &'a str,
+    /// How many actions are allowed.
+    pub allowed: u64,
+    /// How many actions are denied.
+    pub denied: u64,
+    /// How many problems were met on the way.
+    pub problems: usize,
+    /// Time from bytes to a valid request.
+    pub parse: Duration,
+    /// Time to evaluate.
+    pub decide: Duration,
+    /// Time to record.
+    pub record: Duration,
+}
+
+impl CallDecided<'_> {
+    /// Writes the log line (level debug) and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        let api = self.api.as_str();
+        debug!(
+            event = "call_decided",
+            api,
+            call_id = self.call_id,
+            allowed = self.allowed,
+            denied = self.denied,
+            problems = self.problems,
+            "call decided"
+        );
+        metrics
+            .calls
+            .with_label_values(&[api, Outcome::Answered.as_str()])
+            .inc();
+        metrics
+            .decisions
+            .with_label_values(&["allow"])
+            .inc_by(self.allowed);
+        metrics.decisions.with_label_values(&["deny"]).inc_by(self.denied);
+        let phases = [
+            (Phase::Parse, self.parse),
+            (Phase::Decide, self.decide),
+            (Phase::Record, self.record),
+        ];
+        for (phase, took) in phases {
+            metrics
+                .phases
+                .with_label_values(&[api, phase.as_str()])
+                .observe(took.as_secs_f64());
+        }
+    }
+}
+
+/// A call was refused without a decision.
+#[derive(Debug)]
+pub struct CallRejected<'a> {
+    /// Through which API.
+    pub api: Api,
+    /// Why, as a class.
+    pub outcome: Outcome,
+    /// Why, for the operator.
+    pub detail: &'a str,
+}
+
+impl CallRejected<'_> {
+    /// Writes the log line (debug if the caller is at fault, error otherwise) and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        let (api, outcome, detail) = (self.api.as_str(), self.outcome.as_str(), self.detail);
+        if self.outcome == Outcome::Invalid {
+            debug!(event = "call_rejected", api, outcome, detail, "call rejected");
+        } else {
+            error!(event = "call_rejected", api, outcome, detail, "call rejected");
+        }
+        metrics.calls.with_label_values(&[api, outcome]).inc();
+    }
+}
+
+/// An HTTP request has its response.
+#[derive(Debug)]
+pub struct RequestServed {
+    /// The group of paths it belongs to.
+    pub surface: Surface,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+impl RequestServed {
+    /// Writes the log line (level trace) and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        let surface = self.surface.as_str();
+        trace!(
+            event = "request_served",
+            surface,
+            status = self.status,
+            "request served"
+        );
+        metrics
+            .http_requests
+            .with_label_values(&[surface, status_class(self.status)])
+            .inc();
+    }
+}
+
+/// A panic was caught and contained. The panic hook has logged its text and place.
+#[derive(Debug)]
+pub struct PanicCaught {
+    /// What it interrupted.
+    pub place: Where,
+}
+
+impl PanicCaught {
+    /// Writes the log line and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        let place = self.place.as_str();
+        error!(event = "panic_caught", place, "panic caught");
+        metrics.panics.with_label_values(&[place]).inc();
+    }
+}
+
+// === Policies ===
+
+/// A policy set went live.
+#[derive(Debug)]
+pub struct SnapshotActivated<'a> {
+    /// Content hash of the set.
+    pub revision: &'a str,
+    /// Content hash of the set before, if there was one.
+    pub from: Option<&'a str>,
+    /// Running number.
+    pub generation: u64,
+    /// Policies in the set.
+    pub policies: usize,
+    /// Files in the set.
+    pub files: usize,
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// When, in Unix seconds.
+    pub at: f64,
+    /// Time to read and compile.
+    pub took: Duration,
+}
+
+impl SnapshotActivated<'_> {
+    /// Writes the log line and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        info!(
+            event = "snapshot_activated",
+            revision = self.revision,
+            from = self.from,
+            generation = self.generation,
+            policies = self.policies,
+            files = self.files,
+            cause = self.cause,
+            took_ms = self.took.as_secs_f64() * 1e3,
+            "policy set is live"
+        );
+        metrics
+            .reloads
+            .with_label_values(&[ReloadOutcome::Activated.as_str()])
+            .inc();
+        metrics
+            .generation
+            .set(i64::try_from(self.generation).unwrap_or(i64::MAX));
+        metrics
+            .policies
+            .set(i64::try_from(self.policies).unwrap_or(i64::MAX));
+        metrics
+            .policy_files
+            .set(i64::try_from(self.files).unwrap_or(i64::MAX));
+        metrics.diagnostics.set(0);
+        metrics.reload_success.set(self.at);
+    }
+}
+
+/// The files are those of the live set.
+#[derive(Debug)]
+pub struct ReloadUnchanged<'a> {
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// When, in Unix seconds.
+    pub at: f64,
+}
+
+impl ReloadUnchanged<'_> {
+    /// Writes the log line (level debug) and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        debug!(
+            event = "reload_unchanged",
+            cause = self.cause,
+            "policies are unchanged"
+        );
+        metrics
+            .reloads
+            .with_label_values(&[ReloadOutcome::Unchanged.as_str()])
+            .inc();
+        metrics.diagnostics.set(0);
+        metrics.reload_success.set(self.at);
+    }
+}
+
+/// A changed set has errors; the old one stays.
+#[derive(Debug)]
+pub struct ReloadRejected<'a> {
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// Content hash of the refused set.
+    pub revision: &'a str,
+    /// How many errors it has.
+    pub errors: usize,
+    /// The first of them, with its place.
+    pub first: &'a str,
+}
+
+impl ReloadRejected<'_> {
+    /// Writes the log line and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        error!(
+            event = "reload_rejected",
+            cause = self.cause,
+            revision = self.revision,
+            errors = self.errors,
+            first = self.first,
+            "policy set has errors, the old one stays"
+        );
+        metrics
+            .reloads
+            .with_label_values(&[ReloadOutcome::Rejected.as_str()])
+            .inc();
+        metrics
+            .diagnostics
+            .set(i64::try_from(self.errors).unwrap_or(i64::MAX));
+    }
+}
+
+/// The set could not be read or compiled at all; the old one stays.
+#[derive(Debug)]
+pub struct ReloadFailed<'a> {
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// Why it failed.
+    pub error: &'a (dyn Error + 'static),
+}
+
+impl ReloadFailed<'_> {
+    /// Writes the log line and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        error!(
+            event = "reload_failed",
+            cause = self.cause,
+            error = chain(self.error),
+            "policies cannot be loaded, the old set stays"
+        );
+        metrics
+            .reloads
+            .with_label_values(&[ReloadOutcome::Failed.as_str()])
+            .inc();
+    }
+}
+
+/// The policy directory cannot be watched; changes are found by the poll alone.
+#[derive(Debug)]
+pub struct WatchDegraded<'a> {
+    /// Why.
+    pub error: &'a (dyn Error + 'static),
+}
+
+impl WatchDegraded<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "watch_degraded",
+            error = chain(self.error),
+            "cannot watch the policies, polling only"
+        );
+    }
+}
+
+// === Decision log ===
+
+/// The log wrote a batch of records.
+#[derive(Debug)]
+pub struct LogBatchWritten {
+    /// Records in the batch.
+    pub records: usize,
+    /// Bytes of the batch.
+    pub bytes: usize,
+    /// Time the disk took to make it durable, if it was asked to.
+    pub sync: Option<Duration>,
+}
+
+impl LogBatchWritten {
+    /// Writes the log line (level trace) and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        trace!(
+            event = "log_batch_written",
+            records = self.records,
+            bytes = self.bytes,
+            "log batch written"
+        );
+        let records = u32::try_from(self.records).unwrap_or(u32::MAX);
+        metrics.log_records.inc_by(records.into());
+        metrics
+            .log_bytes
+            .inc_by(u64::try_from(self.bytes).unwrap_or(u64::MAX));
+        metrics.log_batch.observe(records.into());
+        if let Some(took) = self.sync {
+            metrics.log_sync.observe(took.as_secs_f64());
+        }
+    }
+}
+
+/// A write of the log failed; the calls that waited for it are not answered.
+#[derive(Debug)]
+pub struct LogWriteFailed<'a> {
+    /// Why.
+    pub error: &'a (dyn Error + 'static),
+    /// How many records it concerned.
+    pub records: usize,
+}
+
+impl LogWriteFailed<'_> {
+    /// Writes the log line and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        error!(
+            event = "log_write_failed",
+            error = chain(self.error),
+            records = self.records,
+            "decision log cannot be written"
+        );
+        metrics.log_write_errors.inc();
+    }
+}
+
+/// The end of the log was torn by a crash and has been cut; no acknowledged record is lost by that.
+#[derive(Debug)]
+pub struct LogTailRepaired<'a> {
+    /// The segment that was cut.
+    pub segment: &'a str,
+    /// How many bytes were dropped.
+    pub dropped_bytes: u64,
+}
+
+impl LogTailRepaired<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "log_tail_repaired",
+            segment = self.segment,
+            dropped_bytes = self.dropped_bytes,
+            "torn end of the decision log cut"
+        );
+    }
+}
+
+// === Lifecycle ===
+
+/// The server accepts requests.
+#[derive(Debug)]
+pub struct ServerStarted<'a> {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where the policies are.
+    pub policies: &'a str,
+    /// Where its data are.
+    pub data_dir: &'a str,
+}
+
+impl ServerStarted<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        info!(
+            event = "server_started",
+            version = env!("CARGO_PKG_VERSION"),
+            policies = self.policies,
+            data_dir = self.data_dir,
+            address = self.address.to_string(),
+            "server started"
+        );
+    }
+}
+
+/// The server listens on more than this machine, which until callers authenticate means that anybody may ask.
+#[derive(Debug)]
+pub struct OpenToNetwork {
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl OpenToNetwork {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "open_to_network",
+            address = self.address.to_string(),
+            "whoever reaches this address may ask for decisions"
+        );
+    }
+}
+
+/// The decision log is turned off.
+#[derive(Debug)]
+pub struct LogDisabled;
+
+impl LogDisabled {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "log_disabled",
+            "decisions are not recorded: `audit.enabled` is false"
+        );
+    }
+}
+
+/// SIGHUP asks for a reload.
+#[derive(Debug)]
+pub struct ReloadSignalled;
+
+impl ReloadSignalled {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        info!(event = "reload_signalled", signal = "SIGHUP", "reload asked for");
+    }
+}
+
+/// The server stops accepting and finishes what it has begun.
+#[derive(Debug)]
+pub struct ServerStopping<'a> {
+    /// The signal that asked for it.
+    pub signal: &'a str,
+}
+
+impl ServerStopping<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        info!(event = "server_stopping", signal = self.signal, "stopping");
+    }
+}
+
+/// The server has ended.
+#[derive(Debug)]
+pub struct ServerStopped {
+    /// Whether every request in flight was finished before the deadline.
+    pub drained: bool,
+}
+
+impl ServerStopped {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        if self.drained {
+            info!(event = "server_stopped", drained = true, "stopped");
+        } else {
+            warn!(
+                event = "server_stopped",
+                drained = false,
+                "stopped before every request was finished"
+            );
+        }
+    }
+}
+
+/// Something about the configuration that its author should know.
+#[derive(Debug)]
+pub struct ConfigurationNotice<'a> {
+    /// What, where and how to mend it.
+    pub message: &'a str,
+}
+
+impl ConfigurationNotice<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(event = "configuration_notice", "{}", self.message);
+    }
+}
+
+/// An error with all its causes, separated by colons.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decided_call_moves_calls_decisions_and_phases() {
+        let metrics = Metrics::new().unwrap();
+        let took = Duration::from_micros(20);
+        CallDecided {
+            api: Api::CheckResources,
+            call_id: "c",
+            allowed: 2,
+            denied: 1,
+            problems: 0,
+            parse: took,
+            decide: took,
+            record: took,
+        }
+        .emit(&metrics);
+        let text = metrics.render();
+        for line in [
+            "procura_calls_total{api=\"check_resources\",outcome=\"answered\"} 1",
+            "procura_decisions_total{effect=\"allow\"} 2",
+            "procura_decisions_total{effect=\"deny\"} 1",
+            "procura_call_phase_seconds_count{api=\"check_resources\",phase=\"record\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn rejected_set_leaves_the_live_one_in_the_metrics() {
+        let metrics = Metrics::new().unwrap();
+        let took = Duration::from_millis(3);
+        let live = SnapshotActivated {
+            revision: "r",
+            from: None,
+            generation: 7,
+            policies: 2,
+            files: 3,
+            cause: "start",
+            at: 10.0,
+            took,
+        };
+        live.emit(&metrics);
+        ReloadRejected {
+            cause: "watch",
+            revision: "s",
+            errors: 4,
+            first: "a.yaml:1:1: bad",
+        }
+        .emit(&metrics);
+        let text = metrics.render();
+        for line in [
+            "procura_policy_generation 7",
+            "procura_policy_errors 4",
+            "procura_policy_reloads_total{outcome=\"rejected\"} 1",
+            "procura_policy_last_success_timestamp_seconds 10",
+        ] {
+            assert!(text.contains(line), "{line} not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The Prometheus metrics: every name in one place. The only module that knows the metrics library.
+//!
+//! `docs/reference/metrics.md` is written from this registry; a test fails when it is stale.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use super::labels::{Api, Outcome, Phase, ReloadOutcome, Surface, Where};
+
+/// Every metric of the server. Events move them; [`Metrics::render`] shows them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub(super) calls: IntCounterVec,
+    pub(super) decisions: IntCounterVec,
+    pub(super) phases: HistogramVec,
+    pub(super) generation: IntGauge,
+    pub(super) policies: IntGauge,
+    pub(super) policy_files: IntGauge,
+    pub(super) reloads: IntCounterVec,
+    pub(super) reload_success: Gauge,
+    pub(super) diagnostics: IntGauge,
+    pub(super) log_records: IntCounter,
+    pub(super) log_bytes: IntCounter,
+    pub(super) log_batch: Histogram,
+    pub(super) log_sync: Histogram,
+    pub(super) log_write_errors: IntCounter,
+    pub(super) log_queue: IntGauge,
+    pub(super) http_requests: IntCounterVec,
+    pub(super) panics: IntCounterVec,
+}
+
+/// Why the metrics could not be set up: a name is used twice or is not a valid one.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the metrics")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// Seconds: from 10 µs, a cached decision, to 1 s, the default deadline of the log.
+const SECONDS: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0,
+];
+
+/// Records per write of the log.
+const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// The values of a status label: the class of an HTTP status.
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+impl Metrics {
+    /// All metrics at zero, each with every combination of its labels, so that a rate is right from the first scrape.
+    ///
+    /// # Errors
+    /// Only if two metrics share a name, which a test excludes.
+    pub fn new() -> Result<Self, MetricsError> {
+        let names = Names(Registry::new());
+        let metrics = Self {
+            calls: names.counters(
+                "procura_calls_total",
+                "Calls that asked for decisions, by API and by how they ended.",
+                &["api", "outcome"],
+            )?,
+            decisions: names.counters(
+                "procura_decisions_total",
+                "Decisions answered, one for each action on each resource.",
+                &["effect"],
+            )?,
+            phases: names.histograms(
+                "procura_call_phase_seconds",
+                "Time spent in each phase of an answered call.",
+                &["api", "phase"],
+            )?,
+            generation: names.gauge(
+                "procura_policy_generation",
+                "Running number of the live policy set, 0 if none.",
+            )?,
+            policies: names.gauge("procura_policies_loaded", "Policies in the live set.")?,
+            policy_files: names.gauge("procura_policy_files", "Files in the live set.")?,
+            reloads: names.counters(
+                "procura_policy_reloads_total",
+                "Attempts to load the policies, by how they ended.",
+                &["outcome"],
+            )?,
+            reload_success: names.keep(Gauge::new(
+                "procura_policy_last_success_timestamp_seconds",
+                "When the files were last found to be good, in Unix time.",
+            )?)?,
+            diagnostics: names.gauge(
+                "procura_policy_errors",
+                "Errors found by the last attempt to load the policies.",
+            )?,
+            log_records: names.counter(
+                "procura_log_records_total",
+                "Records written to the decision log.",
+            )?,
+            log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,
+            log_batch: names.histogram(
+                "procura_log_batch_records",
+                "Records in one write of the decision log.",
+                BATCH,
+            )?,
+            log_sync: names.histogram(
+                "procura_log_sync_seconds",
+                "Time the disk took to make a write of the decision log durable.",
+                SECONDS,
+            )?,
+            log_write_errors: names.counter(
+                "procura_log_write_errors_total",
+                "Writes of the decision log that failed.",
+            )?,
+            log_queue: names.gauge(
+                "procura_log_queue_records",
+                "Records that wait for the writer of the decision log.",
+            )?,
+            http_requests: names.counters(
+                "procura_http_requests_total",
+                "HTTP requests, by group of paths and class of the status.",
+                &["surface", "status"],
+            )?,
+            panics: names.counters(
+                "procura_panics_total",
+                "Panics caught, by what was interrupted.",
+                &["where"],
+            )?,
+            registry: names.0,
+        };
+        metrics.record_build()?;
+        metrics.touch_all_labels();
+        Ok(metrics)
+    }
+
+    /// Everything in the Prometheus text format, version 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // INVARIANT(metrics_render): fails only for a family without samples, and each has one from the start.
+        let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
+        text
+    }
+
+    /// Sets the number of records that wait for the writer of the log.
+    pub fn log_queue_length(&self, records: usize) {
+        self.log_queue.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    fn record_build(&self) -> Result<(), MetricsError> {
+        let opts = Opts::new(
+            "procura_build_info",
+            "Always 1; the label names the running version.",
+        );
+        let build = IntGaugeVec::new(opts, &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        self.registry.register(Box::new(build))?;
+        Ok(())
+    }
+
+    fn touch_all_labels(&self) {
+        for api in Api::ALL {
+            for outcome in Outcome::ALL {
+                self.calls.with_label_values(&[api.as_str(), outcome.as_str()]);
+            }
+            for phase in Phase::ALL {
+                self.phases.with_label_values(&[api.as_str(), phase.as_str()]);
+            }
+        }
+        for effect in ["allow", "deny"] {
+            self.decisions.with_label_values(&[effect]);
+        }
+        for outcome in ReloadOutcome::ALL {
+            self.reloads.with_label_values(&[outcome.as_str()]);
+        }
+        for surface in Surface::ALL {
+            for class in STATUS_CLASSES {
+                self.http_requests.with_label_values(&[surface.as_str(), class]);
+            }
+        }
+        for place in Where::ALL {
+            self.panics.with_label_values(&[place.as_str()]);
+        }
+    }
+}
+
+/// The label value for an HTTP status.
+pub(super) fn status_class(status: u16) -> &'static str {
+    let [informational, success, redirection, client, server] = STATUS_CLASSES;
+    match status {
+        0..200 => informational,
+        200..300 => success,
+        300..400 => redirection,
+        400..500 => client,
+        500.. => server,
+    }
+}
+
+/// Creates metrics and registers each.
+struct Names(Registry);
+
+impl Names {
+    fn keep<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M, MetricsError> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+        self.keep(IntCounter::new(name, help)?)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
+        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
+        self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, MetricsError> {
+        self.keep(Histogram::with_opts(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+        )?)
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, MetricsError> {
+        self.keep(HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(SECONDS.to_vec()),
+            labels,
+        )?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const PAGE: &str = "docs/reference/metrics.md";
+
+    /// The reference page, written from what a fresh registry holds.
+    fn page(metrics: &Metrics) -> String {
+        let mut page = String::from(
+            "# Metrics\n\n\
+             Served at `/metrics` and `/_cerbos/metrics` in the Prometheus text format.\n\
+             This page is written from the server's own registry: `UPDATE=1 cargo test metrics` renews it.\n\
+             Every label has a fixed set of values; nothing a caller sends becomes a label.\n\n\
+             | metric | type | labels | meaning |\n|---|---|---|---|\n",
+        );
+        for family in metrics.registry.gather() {
+            let mut labels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for pair in family
+                .get_metric()
+                .iter()
+                .flat_map(prometheus::proto::Metric::get_label)
+            {
+                let values = labels.entry(pair.name()).or_default();
+                if !values.contains(&pair.value()) && pair.name() != "version" {
+                    values.push(pair.value());
+                }
+            }
+            let labels: Vec<String> = labels
+                .iter()
+                .map(|(name, values)| match values.as_slice() {
+                    [] => format!("`{name}`"),
+                    values => format!("`{name}`: {}", values.join(", ")),
+                })
+                .collect();
+            let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+            let (name, help) = (family.name(), family.help());
+            writeln!(page, "| `{name}` | {kind} | {} | {help} |", labels.join("; ")).unwrap();
+        }
+        page
+    }
+
+    #[test]
+    fn metrics_page_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+        let current = page(&Metrics::new().unwrap());
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, &current).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written, current, "{PAGE} is stale: run with UPDATE=1");
+    }
+
+    #[test]
+    fn every_family_is_rendered_from_the_start() {
+        let metrics = Metrics::new().unwrap();
+        let text = metrics.render();
+        for family in metrics.registry.gather() {
+            assert!(
+                text.contains(&format!("# TYPE {} ", family.name())),
+                "{}",
+                family.name()
+            );
+        }
+        assert!(
+            text.contains("procura_calls_total{api=\"check_resources\",outcome=\"answered\"} 0"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn status_has_its_class() {
+        for (status, class) in [
+            (100, "1xx"),
+            (204, "2xx"),
+            (302, "3xx"),
+            (413, "4xx"),
+            (503, "5xx"),
+            (999, "5xx"),
+        ] {
+            assert_eq!(status_class(status), class);
+        }
+    }
+}

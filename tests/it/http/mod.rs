@@ -1,0 +1,207 @@
+//! The HTTP edge over real connections: policies on disk, a real router, a real log in a directory of its own.
+
+mod bad_input;
+mod connections;
+mod hostile;
+mod surfaces;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use procura::audit::{DirFiles, Log, LogSettings};
+use procura::http::{self, RequestLimits, Services};
+use procura::pap::{Archive, Disk};
+use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
+use procura::ports::{Clock, DecisionLog};
+use procura::telemetry::Metrics;
+use procura_core::engine::{OnError, Settings};
+use procura_testkit::clock::SteppingClock;
+use procura_testkit::http::Connection;
+use procura_testkit::temp_dir::TempDir;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+const ALBUM_POLICY: &str = r#"
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: album
+  version: default
+  rules:
+    - name: owner-may-all
+      actions: ["*"]
+      effect: EFFECT_ALLOW
+      roles: [user]
+      condition:
+        match:
+          expr: R.attr.owner == P.id
+      output:
+        when:
+          ruleActivated: "'granted to ' + P.id"
+    - name: public-view
+      actions: [view]
+      effect: EFFECT_ALLOW
+      roles: [user]
+      condition:
+        match:
+          expr: R.attr.public == true
+    - name: from-home
+      actions: [share]
+      effect: EFFECT_ALLOW
+      roles: [user]
+      condition:
+        match:
+          expr: request.context.place == "home"
+"#;
+
+/// A server in this process, on a free port of loopback; its directory goes when it does.
+struct TestServer {
+    address: SocketAddr,
+    directory: TempDir,
+    log: Arc<Log>,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<io::Result<()>>,
+}
+
+/// How a server begins.
+struct Setup {
+    limits: RequestLimits,
+    /// Whether the policies are loaded before the first request.
+    loaded: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            limits: RequestLimits::default(),
+            loaded: true,
+        }
+    }
+}
+
+impl TestServer {
+    async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    async fn with_limits(limits: RequestLimits) -> Self {
+        Self::with(Setup {
+            limits,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    async fn with(setup: Setup) -> Self {
+        let directory = TempDir::new("http");
+        directory.write("policies/album.yaml", ALBUM_POLICY);
+        let (services, log) = services(&directory, &setup).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let served = tokio::spawn(http::serve(listener, http::router(services), shutdown));
+        Self {
+            address,
+            directory,
+            log,
+            stop: Some(stop),
+            served,
+        }
+    }
+
+    async fn connect(&self) -> Connection {
+        Connection::open(self.address).await.unwrap()
+    }
+}
+
+async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
+    let active = Arc::new(ArcSwapOption::empty());
+    let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let files = Arc::new(DirFiles::open(&directory.path().join("log")).unwrap());
+    let (log, _) = Log::open(
+        files,
+        &LogSettings::default(),
+        Arc::clone(&clock),
+        Arc::clone(&metrics),
+    )
+    .unwrap();
+    let writer: Arc<dyn DecisionLog> = log.clone();
+    let parts = ReloadParts {
+        source: Arc::new(Disk::new(directory.path().join("policies"))),
+        archive: Arc::new(Archive::new(directory.path().join("archive"))),
+        log: Some(Arc::clone(&writer)),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+        timing: ReloadTiming {
+            poll: None,
+            ..ReloadTiming::default()
+        },
+    };
+    let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
+    if setup.loaded {
+        let outcome = reload.reload(Cause::Start).await;
+        assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
+    }
+    let settings = Settings {
+        default_policy_version: "default".into(),
+        on_error: OnError::Closed,
+    };
+    let services = Services {
+        pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, settings),
+        decisions: Some(log.clone()),
+        health: Health::new(active, Some(writer), reload.clone()),
+        reload,
+        metrics,
+        limits: setup.limits,
+        admin: true,
+        public_url: None,
+    };
+    (services, log)
+}
+
+const CHECK: &str = "/api/check/resources";
+const EVALUATION: &str = "/access/v1/evaluation";
+
+/// A request of the check API that is as it should be.
+fn good_check() -> Value {
+    json!({
+        "requestId": "r-1",
+        "principal": {"id": "alice", "roles": ["user"], "attr": {"team": "red"}},
+        "resources": [{
+            "actions": ["view", "delete"],
+            "resource": {"kind": "album", "id": "a1", "attr": {"owner": "alice", "public": false}},
+        }],
+    })
+}
+
+/// A request of AuthZEN that is as it should be.
+fn good_evaluation() -> Value {
+    json!({
+        "subject": {"type": "user", "id": "alice"},
+        "action": {"name": "view"},
+        "resource": {"type": "album", "id": "a1", "properties": {"owner": "alice"}},
+    })
+}
+
+/// `value` with the member at JSON pointer `at` set to `to`.
+fn with(mut value: Value, at: &str, to: Value) -> Value {
+    let (parent, member) = at.rsplit_once('/').unwrap();
+    match value
+        .pointer_mut(parent)
+        .unwrap_or_else(|| panic!("{at} has no place in the request"))
+    {
+        Value::Object(members) => {
+            members.insert(member.to_owned(), to);
+        }
+        Value::Array(entries) => entries[member.parse::<usize>().unwrap()] = to,
+        _ => panic!("{at} is within a scalar"),
+    }
+    value
+}
