@@ -1,11 +1,19 @@
 //! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a trial found is shown on the terminal"
+)]
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use procura::audit::Durability;
-use procura_testkit::power_cut;
+use procura_testkit::reload_storm::{self, Storm};
+use procura_testkit::{kill, power_cut};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -28,11 +36,52 @@ enum Trial {
         #[arg(long)]
         os: bool,
     },
+    /// A real server that is killed at random moments while it is called from all sides.
+    Kill {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// How many kills.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+        /// Chooses the moments.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Whole policy sets exchanged under load: every answer must come from one set alone.
+    ReloadStorm {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// Policies in the set.
+        #[arg(long, default_value_t = 200)]
+        files: usize,
+        /// How often the set is exchanged, by link and by separate writes each.
+        #[arg(long, default_value_t = 50)]
+        swaps: usize,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
+        Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
+        Trial::ReloadStorm {
+            bin: binary,
+            files,
+            swaps,
+            seed,
+        } => reload_storm(&Storm {
+            binary,
+            files,
+            swaps,
+            connections: 4,
+            within: Duration::from_secs(2),
+            seed,
+        }),
     }
 }
 
@@ -56,6 +105,31 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
         (outcome.missing > 0) == os,
         "expected {} records missing",
         if os { "some" } else { "no" }
+    );
+    Ok(())
+}
+
+fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let trial = kill::run(bin, rounds, seed, |so_far| {
+        progress(&format!(
+            "{} of {rounds} kills, {} missing",
+            so_far.kills, so_far.missing
+        ));
+    });
+    let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
+    println!(
+        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} of {} torn ends repaired, chain verified",
+        outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired, outcome.torn
+    );
+    ensure!(outcome.missing == 0, "answered calls are missing in the log");
+    Ok(())
+}
+
+fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
+    let report = tokio::runtime::Runtime::new()?.block_on(reload_storm::run(storm))?;
+    println!(
+        "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
+        storm.seed, report.answers, report.slowest, report.repeated
     );
     Ok(())
 }

@@ -6,8 +6,8 @@
 use std::cmp::Ordering;
 
 use super::Budget;
-use super::functions::CallError;
-use super::val::{List, MapVal, Opaque, Val};
+use super::functions::{CallError, spiffe};
+use super::val::{List, MapVal, Val};
 use crate::limits;
 
 impl Val<'_> {
@@ -30,13 +30,12 @@ impl Val<'_> {
     }
 }
 
-/// Compares int, uint and double by their exact mathematical values.
+/// Compares int and uint exactly, and both with a double as doubles, as CEL does: beyond 2^53 neighbouring ints
+/// compare equal to one double.
 fn compare_numbers(a: &Val<'_>, b: &Val<'_>) -> Option<Ordering> {
-    match (a, b) {
-        (Val::Double(a), Val::Double(b)) => a.partial_cmp(b),
-        (Val::Double(a), _) => compare_to_double(integer(b)?, *a).map(Ordering::reverse),
-        (_, Val::Double(b)) => compare_to_double(integer(a)?, *b),
-        _ => Some(integer(a)?.cmp(&integer(b)?)),
+    match (integer(a), integer(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => double(a)?.partial_cmp(&double(b)?),
     }
 }
 
@@ -48,17 +47,12 @@ fn integer(value: &Val<'_>) -> Option<i128> {
     }
 }
 
-/// Compares without rounding `integer` to a double: 2^53 + 1 is not equal to 2^53.
-fn compare_to_double(integer: i128, double: f64) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
-    }
-    // The cast saturates, and the limits of i128 lie far beyond every int and uint.
-    let whole = double.trunc() as i128;
-    let by_fraction = || 0.0_f64.partial_cmp(&double.fract());
-    match integer.cmp(&whole) {
-        Ordering::Equal => by_fraction(),
-        unequal => Some(unequal),
+fn double(value: &Val<'_>) -> Option<f64> {
+    match value {
+        Val::Int(n) => Some(*n as f64),
+        Val::Uint(n) => Some(*n as f64),
+        Val::Double(n) => Some(*n),
+        _ => None,
     }
 }
 
@@ -105,8 +99,8 @@ fn equal(a: &Val<'_>, b: &Val<'_>, walk: &mut Walk<'_>) -> Result<bool, CallErro
             walk.charge_bytes(a.bytes())?;
             Ok(a == b)
         }
-        (Val::Opaque(spiffe), Val::String(text)) | (Val::String(text), Val::Opaque(spiffe)) => {
-            Ok(equal_to_text(spiffe, text.as_str()))
+        (Val::Opaque(opaque), Val::String(text)) | (Val::String(text), Val::Opaque(opaque)) => {
+            Ok(spiffe::is_spelled(opaque, text.as_str()))
         }
         _ => Ok(compare_numbers(a, b) == Some(Ordering::Equal)),
     }
@@ -186,11 +180,100 @@ fn find<'r>(map: &MapVal<'r>, key: &Val<'_>, walk: &mut Walk<'_>) -> Result<Opti
     }
 }
 
-/// A SPIFFE id or trust domain is equal to its text, so it compares with attributes as it stands.
-fn equal_to_text(opaque: &Opaque, text: &str) -> bool {
-    match opaque {
-        Opaque::SpiffeId { .. } => opaque.text().is_some_and(|id| id == text),
-        Opaque::SpiffeTrustDomain(name) => text.strip_prefix("spiffe://").unwrap_or(text) == name,
-        Opaque::Hierarchy(_) | Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_) => false,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::functions::testing::{call, ints, s};
+    use crate::value::{Map, Value};
+    use proptest::prelude::*;
+
+    fn equal(a: &Val<'_>, b: &Val<'_>) -> bool {
+        let budget = Budget::new(limits::EXPR_COST, limits::EXPR_COST);
+        let same = a.equals(b, &budget).unwrap();
+        assert_eq!(
+            same,
+            b.equals(a, &budget).unwrap(),
+            "equality of {a:?} and {b:?} depends on the side"
+        );
+        same
+    }
+
+    #[test]
+    fn numbers_are_equal_by_value() {
+        assert!(equal(&Val::Int(1), &Val::Double(1.0)));
+        assert!(equal(&Val::Uint(1), &Val::Int(1)));
+        assert!(!equal(&Val::Int(-1), &Val::Uint(u64::MAX)));
+        assert!(!equal(&Val::Double(f64::NAN), &Val::Double(f64::NAN)));
+        assert!(!equal(&Val::Int(i64::MAX), &Val::Uint(1 << 63)));
+        assert!(equal(&Val::Int(i64::MAX), &Val::Double(2f64.powi(63))));
+    }
+
+    #[test]
+    fn values_of_different_kinds_are_unequal() {
+        let kinds = [
+            Val::Null,
+            Val::Bool(false),
+            Val::Int(0),
+            s(""),
+            Val::Bytes([].into()),
+            ints(&[]),
+            Val::Map(MapVal::Owned([].into())),
+            Val::Type("int"),
+            Val::Optional(None),
+        ];
+        for (i, a) in kinds.iter().enumerate() {
+            for (j, b) in kinds.iter().enumerate() {
+                assert_eq!(equal(a, b), i == j, "{a:?} == {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_are_equal_whatever_their_order_and_origin() {
+        let entries = vec![("a".into(), Value::Number(1.0)), ("b".into(), Value::Null)];
+        let request = Value::Map(Map::from_entries(entries).unwrap());
+        let owned = Val::Map(MapVal::Owned([(s("b"), Val::Null), (s("a"), Val::Int(1))].into()));
+        assert!(equal(&Val::from(&request), &owned));
+        let numbered = |key| Val::Map(MapVal::Owned([(key, Val::Null)].into()));
+        assert!(equal(&numbered(Val::Int(1)), &numbered(Val::Uint(1))));
+        assert!(!equal(&numbered(s("b")), &Val::from(&request)));
+    }
+
+    #[test]
+    fn a_spiffe_id_is_equal_to_its_text() {
+        let id = call("spiffeID", &[s("spiffe://d/x")]).unwrap();
+        assert!(equal(&id, &s("spiffe://d/x")));
+        assert!(!equal(&id, &s("spiffe://d/y")));
+        assert!(equal(
+            &call("spiffeTrustDomain", &[s("d")]).unwrap(),
+            &s("spiffe://d")
+        ));
+    }
+
+    #[test]
+    fn comparing_shared_values_is_bounded() {
+        let wide = || (0..40).fold(ints(&[]), |inner, _| Val::list(vec![inner.clone(), inner]));
+        assert!(wide().equals(&wide(), &Budget::new(10_000, 10_000)).is_err());
+        let deep = || (0..1_000).fold(ints(&[]), |inner, _| Val::list(vec![inner]));
+        assert!(deep().equals(&deep(), &Budget::new(10_000, 10_000)).is_err());
+    }
+
+    fn number() -> impl Strategy<Value = Val<'static>> {
+        prop_oneof![
+            any::<i64>().prop_map(Val::Int),
+            any::<u64>().prop_map(Val::Uint),
+            any::<f64>().prop_map(Val::Double),
+            (-3i64..3).prop_map(Val::Int),
+            (0u64..3).prop_map(Val::Uint),
+            (-6i32..6).prop_map(|half| Val::Double(f64::from(half) / 2.0)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_numbers_does_not_depend_on_the_side(a in number(), b in number()) {
+            prop_assert_eq!(a.compare(&b), b.compare(&a).map(Ordering::reverse));
+            prop_assert_eq!(equal(&a, &b), a.compare(&b) == Some(Ordering::Equal));
+        }
     }
 }

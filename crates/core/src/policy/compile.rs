@@ -13,6 +13,7 @@ use super::scalar;
 use super::snapshot::{ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Spanned};
 use super::yaml::Place;
 use crate::expr::{self, Frame, Program};
+use crate::model::Effect;
 
 /// Resource policies by kind, then version.
 pub(super) type Policies = BTreeMap<Arc<str>, BTreeMap<Arc<str>, ResourcePolicy>>;
@@ -32,7 +33,7 @@ pub(super) fn policies(
                 let version = body.version.value.as_ref().into();
                 by_version.insert(version, resource_policy(body, index, &sets, findings));
             }
-            Body::Principal(body) => findings_only(&body.names, &body.rules, index, findings),
+            Body::Principal(body) => findings_only(&body.names, body.rules.iter().flatten(), index, findings),
             Body::Role(body) => findings_only(&body.names, &body.rules, index, findings),
             Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => {}
         }
@@ -121,15 +122,15 @@ fn derived_role(
 }
 
 /// Reports what is wrong in policies that are not evaluated yet.
-fn findings_only(
-    sources: &ast::NameSources<'_>,
-    rules: &[When<'_>],
+fn findings_only<'p, 't: 'p>(
+    sources: &ast::NameSources<'t>,
+    rules: impl IntoIterator<Item = &'p ast::NamedRule<'t>>,
     index: &Index<'_, '_>,
     findings: &mut Findings<'_>,
 ) {
     let (names, _) = names::collect(sources, index, findings);
     for rule in rules {
-        when(rule, &names, findings);
+        when(&rule.when, &names, findings);
     }
 }
 
@@ -231,7 +232,7 @@ fn resource_rule(
             .collect(),
         roles: (!rule.roles.is_empty()).then(|| roles(&rule.roles)),
         derived_roles: indices,
-        effect: rule.effect,
+        effect: rule.effect.unwrap_or(Effect::Deny),
         condition,
         output,
     }

@@ -11,8 +11,14 @@ use crate::limits::POLICY_DIAGNOSTICS;
 pub(super) struct Findings<'t> {
     sources: &'t [&'t SourceFile],
     list: Vec<Finding>,
-    /// How many findings each file has, reported or not.
-    counts: Vec<usize>,
+    tallies: Vec<Tally>,
+}
+
+/// How many findings one file has, listed or not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    errors: usize,
+    warnings: usize,
 }
 
 /// One finding, not yet rendered.
@@ -30,14 +36,14 @@ impl Finding {
         Self {
             place,
             code,
-            message: message.into(),
+            message: printable(&message.into()),
             hint: None,
         }
     }
 
     /// With advice for this very case.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(printable(&hint.into()));
         self
     }
 }
@@ -48,28 +54,31 @@ impl<'t> Findings<'t> {
         Self {
             sources,
             list: Vec::new(),
-            counts: vec![0; sources.len()],
+            tallies: vec![Tally::default(); sources.len()],
         }
     }
 
-    /// Adds a finding; beyond the limit for its file it is only counted.
+    /// Adds a finding. Beyond the limit for its file it is not listed; that there were more errors is.
     pub(super) fn add(&mut self, finding: Finding) {
-        let Some(count) = self.counts.get_mut(finding.place.file as usize) else {
-            return;
+        let mut untold = Tally::default();
+        let tally = self
+            .tallies
+            .get_mut(finding.place.file as usize)
+            .unwrap_or(&mut untold);
+        let count = match finding.code.severity() {
+            Severity::Error => &mut tally.errors,
+            Severity::Warning => &mut tally.warnings,
         };
         *count += 1;
         if *count <= POLICY_DIAGNOSTICS {
             self.list.push(finding);
-        } else if *count == POLICY_DIAGNOSTICS + 1 {
-            let place = Place {
-                file: finding.place.file,
-                line: 1,
-                column: 1,
-                start: 0,
-                end: 0,
-            };
+        } else if finding.code.severity() == Severity::Error && *count == POLICY_DIAGNOSTICS + 1 {
             let message = format!("the file has more than {POLICY_DIAGNOSTICS} problems: not all are listed");
-            self.list.push(Finding::new(Code::TooLarge, place, message));
+            self.list.push(Finding::new(
+                Code::TooLarge,
+                Place::start_of(finding.place.file),
+                message,
+            ));
         }
     }
 
@@ -126,4 +135,22 @@ impl<'t> Findings<'t> {
             frame,
         }
     }
+}
+
+/// `text` in one short line that a terminal shows as it is: names come from files, and files from anywhere.
+pub(super) fn printable(text: &str) -> String {
+    /// Most characters of a message that are kept.
+    const LONGEST: usize = 400;
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for c in text.chars().take(LONGEST) {
+        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
+            line.push(c);
+        } else {
+            line.extend(c.escape_debug());
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        line.push_str(" ...");
+    }
+    line
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, MessageFormatter, Options, Spanned, UserMessageFormatter};
 
@@ -23,6 +24,19 @@ pub(super) struct Place {
     pub(super) column: u32,
     pub(super) start: u32,
     pub(super) end: u32,
+}
+
+impl Place {
+    /// The beginning of a file.
+    pub(super) fn start_of(file: u32) -> Self {
+        Self {
+            file,
+            line: 1,
+            column: 1,
+            start: 0,
+            end: 0,
+        }
+    }
 }
 
 /// One value of a document.
@@ -90,7 +104,6 @@ fn options() -> Options {
             max_depth: POLICY_DEPTH,
             max_events: 3 * POLICY_NODES,
             max_recorded_anchor_events: POLICY_NODES,
-            flow_nesting_limit: POLICY_DEPTH,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: POLICY_NODES },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -104,24 +117,27 @@ fn options() -> Options {
 }
 
 fn fault(error: &Error, file: u32) -> Fault {
-    let start = Place {
-        file,
-        line: 1,
-        column: 1,
-        start: 0,
-        end: 0,
+    let place = error
+        .location()
+        .map_or(Place::start_of(file), |location| place(location, file));
+    let (code, message) = match error.without_snippet() {
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => (
+            Code::TooLarge,
+            format!("the document is nested deeper than {POLICY_DEPTH} levels"),
+        ),
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => (
+            Code::TooLarge,
+            format!("the file holds more than {POLICY_NODES} values, aliases expanded"),
+        ),
+        error => (
+            Code::Syntax,
+            UserMessageFormatter.format_message(error).into_owned(),
+        ),
     };
-    let place = error.location().map_or(start, |location| place(location, file));
-    let error = error.without_snippet();
-    let code = match error {
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => Code::TooLarge,
-        _ => Code::Syntax,
-    };
-    Fault {
-        code,
-        message: UserMessageFormatter.format_message(error).into_owned(),
-        place,
-    }
+    Fault { code, message, place }
 }
 
 fn place(location: Location, file: u32) -> Place {

@@ -71,7 +71,7 @@ async fn link_swaps(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     sets.swap(Effect::Allow)?;
-    let server = ServerSpec::new(&storm.binary, sets.linked(), sets.data())
+    let mut server = ServerSpec::new(&storm.binary, sets.linked(), sets.data())
         .start()
         .await?;
     let load = Load::start(&server, sets, storm.connections, rng).await?;
@@ -91,6 +91,7 @@ async fn link_swaps(
         .await
         .context("a set with an error")?;
     let (answers, faults) = load.stop().await;
+    server.kill().await?;
     report.answers += answers;
     ensure!(
         faults.is_empty(),
@@ -108,7 +109,7 @@ async fn separate_writes(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     sets.write_one_by_one(Effect::Allow, rng)?;
-    let server = ServerSpec::new(&storm.binary, sets.written(), sets.data())
+    let mut server = ServerSpec::new(&storm.binary, sets.written(), sets.data())
         .start()
         .await?;
     let load = Load::start(&server, sets, storm.connections, rng).await?;
@@ -140,6 +141,7 @@ async fn separate_writes(
         }
     }
     let (answers, faults) = load.stop().await;
+    server.kill().await?;
     report.answers += answers;
     let errors: Vec<_> = faults.iter().filter(|fault| !fault.is_unknown_set).collect();
     ensure!(

@@ -1,6 +1,7 @@
 //! IP addresses and CIDR ranges: `ip`, `cidr` and their methods, and the peer's `inIPAddrRange`.
 //!
-//! Addresses with a zone and IPv4 addresses mapped into IPv6 are refused, except by `inIPAddrRange`.
+//! Addresses with a zone and IPv4 addresses mapped into IPv6 are refused wherever they would be classified or sought
+//! in a range, so they cannot slip past one; `inIPAddrRange` alone sees through the mapping.
 //! Source: the network extension of CEL.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -126,7 +127,9 @@ fn cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 fn is_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    Ok(Val::Bool(parse_ip(only_text(args)?).is_ok()))
+    Ok(Val::Bool(
+        parse_ip(only_text(args)?).and_then(refuse_mapped).is_ok(),
+    ))
 }
 
 fn is_cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -184,7 +187,7 @@ fn contains_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let range = only_cidr(std::slice::from_ref(range))?;
     let ip = match ip {
-        Val::String(text) => parse_ip(text.as_str())?,
+        Val::String(text) => refuse_mapped(parse_ip(text.as_str())?)?,
         other => only_ip(std::slice::from_ref(other))?,
     };
     Ok(Val::Bool(contains(range, ip)))
@@ -241,26 +244,36 @@ fn unmapped(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// An IPv4 address mapped into IPv6 may be written in hexadecimal; it is then good for `==` and `string` only.
 fn parse_ip(text: &str) -> Result<IpAddr, CallError> {
     let ip = text.parse::<IpAddr>().map_err(|_| not_an_ip(text))?;
-    refuse_mapped(ip)
+    if ip.is_ipv6() && text.contains('.') {
+        refuse_mapped(ip)
+    } else {
+        Ok(ip)
+    }
 }
 
 fn parse_cidr(text: &str) -> Result<(IpAddr, u8), CallError> {
-    let (ip, prefix) = split_cidr(text).ok_or_else(|| not_a_cidr(text))?;
+    let leading_zero = text
+        .rsplit_once('/')
+        .is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
+    let (ip, prefix) = split_cidr(text)
+        .filter(|_| !leading_zero)
+        .ok_or_else(|| not_a_cidr(text))?;
     Ok((refuse_mapped(ip)?, prefix))
 }
 
-/// Address and prefix length of `address/length`; the length has no sign and no leading zero.
+/// Address and prefix length of `address/length`; the length is digits only.
 fn split_cidr(text: &str) -> Option<(IpAddr, u8)> {
     let (ip, length) = text.split_once('/')?;
     let ip: IpAddr = ip.parse().ok()?;
     let digits_only = length.bytes().all(|b| b.is_ascii_digit());
-    if !digits_only || (length.len() > 1 && length.starts_with('0')) {
-        return None;
-    }
-    let prefix = length.parse().ok()?;
-    (prefix <= width(ip)).then_some((ip, prefix))
+    let prefix = length
+        .parse()
+        .ok()
+        .filter(|prefix| digits_only && *prefix <= width(ip))?;
+    Some((ip, prefix))
 }
 
 fn refuse_mapped(ip: IpAddr) -> Result<IpAddr, CallError> {
@@ -301,7 +314,7 @@ fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
 fn only_ip(args: &[Val<'_>]) -> Result<IpAddr, CallError> {
     match args {
         [Val::Opaque(opaque)] => match **opaque {
-            Opaque::Ip(ip) => Ok(ip),
+            Opaque::Ip(ip) => refuse_mapped(ip),
             _ => Err(CallError::no_overload()),
         },
         _ => Err(CallError::no_overload()),
@@ -340,4 +353,135 @@ fn not_a_cidr(text: &str) -> CallError {
 /// Hostile text stays out of messages beyond a readable length.
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, check, refuses, s};
+    use super::*;
+    use Val::{Bool, Int};
+
+    fn ip_of(text: &str) -> Val<'static> {
+        call("ip", &[s(text)]).unwrap()
+    }
+
+    fn range(text: &str) -> Val<'static> {
+        call("cidr", &[s(text)]).unwrap()
+    }
+
+    #[test]
+    fn only_plain_addresses_parse() {
+        for good in ["192.168.0.1", "::1", "2001:DB8::68", "0.0.0.0"] {
+            check("isIP", &[s(good)], &Bool(true));
+        }
+        for bad in [
+            "",
+            "1.2.3",
+            "1.2.3.04",
+            "192.168.0.1.0",
+            "2001:db8:::68",
+            "fe80::1%en0",
+            "::ffff:1.2.3.4",
+        ] {
+            check("isIP", &[s(bad)], &Bool(false));
+            refuses("ip", &[s(bad)]);
+            refuses("ip.isCanonical", &[s(bad)]);
+        }
+        check("ip.isCanonical", &[s("2001:db8::68")], &Bool(true));
+        check("ip.isCanonical", &[s("2001:DB8::68")], &Bool(false));
+        for bad in [
+            "192.168.0.0/",
+            "192.168.0.0/33",
+            "1.2.3.4",
+            "::/129",
+            "1.2.3.4/+8",
+            "1.2.3.4/08",
+            "::ffff:1.2.3.4/99",
+        ] {
+            check("isCIDR", &[s(bad)], &Bool(false));
+            refuses("cidr", &[s(bad)]);
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_of_no_use_but_for_equality() {
+        check("isIP", &[s("::ffff:c0a8:1")], &Bool(false));
+        check("ip", &[s("::ffff:c0a8:1")], &ip_of("::ffff:c0a8:1"));
+        refuses("family", &[ip_of("::ffff:c0a8:1")]);
+        refuses("isLoopback", &[ip_of("::ffff:7f00:1")]);
+        refuses("containsIP", &[range("192.168.0.0/16"), ip_of("::ffff:c0a8:1")]);
+        refuses("containsIP", &[range("192.168.0.0/16"), s("::ffff:c0a8:1")]);
+    }
+
+    #[test]
+    fn addresses_have_a_family_and_classes() {
+        check("family", &[ip_of("1.2.3.4")], &Int(4));
+        check("family", &[ip_of("2001:db8::68")], &Int(6));
+        let cases = [
+            ("isLoopback", "127.0.0.1", true),
+            ("isLoopback", "::2", false),
+            ("isUnspecified", "::", true),
+            ("isGlobalUnicast", "10.0.0.1", true),
+            ("isGlobalUnicast", "255.255.255.255", false),
+            ("isGlobalUnicast", "224.0.0.1", false),
+            ("isGlobalUnicast", "fe80::1", false),
+            ("isGlobalUnicast", "2001:db8::abcd", true),
+            ("isLinkLocalUnicast", "169.254.169.254", true),
+            ("isLinkLocalUnicast", "fd80::1", false),
+            ("isLinkLocalMulticast", "224.0.0.1", true),
+            ("isLinkLocalMulticast", "224.0.1.1", false),
+            ("isLinkLocalMulticast", "ff02::1", true),
+            ("isLinkLocalMulticast", "ff05::1", false),
+        ];
+        for (name, ip, expected) in cases {
+            check(name, &[ip_of(ip)], &Bool(expected));
+        }
+    }
+
+    #[test]
+    fn ranges_contain_addresses_and_ranges_of_their_family() {
+        let contains = |outer, inner, expected| {
+            check("containsCIDR", &[range(outer), s(inner)], &Bool(expected));
+            check("containsCIDR", &[range(outer), range(inner)], &Bool(expected));
+        };
+        contains("192.168.0.0/24", "192.168.0.0/25", true);
+        contains("192.168.0.0/24", "192.168.0.0/23", false);
+        contains("10.0.0.0/8", "10.0.0.0/8", true);
+        contains("0.0.0.0/0", "1.2.3.4/32", true);
+        contains("::/0", "1.2.3.4/32", false);
+        check(
+            "containsIP",
+            &[range("2001:db8::/32"), ip_of("2001:db8::1")],
+            &Bool(true),
+        );
+        check(
+            "containsIP",
+            &[range("2001:db8::/32"), s("192.168.1.1")],
+            &Bool(false),
+        );
+        refuses("containsIP", &[range("10.0.0.0/8"), s("nonsense")]);
+    }
+
+    #[test]
+    fn a_range_keeps_the_address_as_written() {
+        check("ip", &[range("192.168.1.5/24")], &ip_of("192.168.1.5"));
+        check("masked", &[range("192.168.1.5/24")], &range("192.168.1.0/24"));
+        check("masked", &[range("2001:db8::1/0")], &range("::/0"));
+        check("isMask", &[range("192.168.0.0/24")], &Bool(true));
+        check("isMask", &[range("192.168.0.0/8")], &Bool(false));
+        check("prefixLength", &[range("::1/128")], &Int(128));
+    }
+
+    #[test]
+    fn the_peers_range_test_sees_through_mapped_addresses() {
+        let within = |ip, range, expected| check("inIPAddrRange", &[s(ip), s(range)], &Bool(expected));
+        within("10.1.2.3", "10.0.0.0/8", true);
+        within("::ffff:10.1.2.3", "10.0.0.0/8", true);
+        within("10.1.2.3", "::ffff:10.0.0.0/104", true);
+        within("10.1.2.3", "10.0.0.0/08", true);
+        within("::1", "::/0", true);
+        within("10.1.2.3", "::/0", false);
+        refuses("inIPAddrRange", &[s("nonsense"), s("10.0.0.0/8")]);
+        refuses("inIPAddrRange", &[s("10.1.2.3"), s("10.0.0.0")]);
+    }
 }

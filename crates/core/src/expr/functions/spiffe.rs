@@ -76,10 +76,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "spiffeTrustDomain",
-        overloads: &[
-            Overload::function(&[Ty::String], SPIFFE_TRUST_DOMAIN),
-            Overload::function(&[SPIFFE_ID], SPIFFE_TRUST_DOMAIN),
-        ],
+        overloads: &[Overload::function(&[Ty::String], SPIFFE_TRUST_DOMAIN)],
         call: spiffe_trust_domain,
     },
     Function {
@@ -94,6 +91,21 @@ const ID_BYTES: usize = 2048;
 
 /// Longest trust domain, in bytes (SPIFFE-ID §2.1).
 const TRUST_DOMAIN_BYTES: usize = 255;
+
+/// Whether `text` spells the id or trust domain: they are equal to their text, so that they compare with
+/// attributes as they stand.
+pub(crate) fn is_spelled(opaque: &Opaque, text: &str) -> bool {
+    match opaque {
+        Opaque::SpiffeId { trust_domain, path } => {
+            let rest = text
+                .strip_prefix("spiffe://")
+                .and_then(|rest| rest.strip_prefix(trust_domain.as_str()));
+            rest == Some(path)
+        }
+        Opaque::SpiffeTrustDomain(name) => spelled_domain(text).is_ok_and(|spelled| spelled == *name),
+        Opaque::Hierarchy(_) | Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_) => false,
+    }
+}
 
 /// A trust domain and a path.
 struct Id {
@@ -133,11 +145,12 @@ fn spiffe_trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [value] = args else {
         return Err(CallError::no_overload());
     };
-    let domain = match id_of(value) {
-        Ok(id) => id.trust_domain,
-        Err(_) => domain_of(value)?,
-    };
-    Ok(domain_val(domain))
+    match value {
+        Val::Opaque(opaque) if matches!(**opaque, Opaque::SpiffeId { .. }) => {
+            Ok(domain_val(id_of(value)?.trust_domain))
+        }
+        other => Ok(domain_val(domain_of(other)?)),
+    }
 }
 
 fn trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -240,15 +253,20 @@ fn id_of(value: &Val<'_>) -> Result<Id, CallError> {
 /// The name of the trust domain that a value is or that its text spells, as a name or as the id of anything in it.
 fn domain_of(value: &Val<'_>) -> Result<String, CallError> {
     match value {
-        Val::String(text) if text.as_str().starts_with("spiffe://") => {
-            parse_id(text.as_str()).map(|id| id.trust_domain)
-        }
-        Val::String(text) => parse_trust_domain(text.as_str()),
+        Val::String(text) => spelled_domain(text.as_str()),
         Val::Opaque(opaque) => match &**opaque {
             Opaque::SpiffeTrustDomain(name) => Ok(name.clone()),
             _ => Err(CallError::no_overload()),
         },
         _ => Err(CallError::no_overload()),
+    }
+}
+
+fn spelled_domain(text: &str) -> Result<String, CallError> {
+    if text.starts_with("spiffe://") {
+        parse_id(text).map(|id| id.trust_domain)
+    } else {
+        parse_trust_domain(text)
     }
 }
 
@@ -301,4 +319,87 @@ fn domain_val<'r>(name: String) -> Val<'r> {
 
 fn matcher<'r>(matcher: SpiffeMatcher) -> Val<'r> {
     Val::Opaque(Arc::new(Opaque::SpiffeMatcher(matcher)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, check, refuses, s, texts};
+    use super::*;
+    use Val::Bool;
+
+    fn spiffe(text: &str) -> Val<'static> {
+        call("spiffeID", &[s(text)]).unwrap()
+    }
+
+    fn domain(text: &str) -> Val<'static> {
+        call("spiffeTrustDomain", &[s(text)]).unwrap()
+    }
+
+    #[test]
+    fn an_id_has_a_trust_domain_and_a_path() {
+        let id = || spiffe("spiffe://cerbos.dev/ns/privileged/sa/curl");
+        check("path", &[id()], &s("/ns/privileged/sa/curl"));
+        check("path", &[spiffe("spiffe://cerbos.dev")], &s(""));
+        check("trustDomain", &[id()], &domain("cerbos.dev"));
+        check("isMemberOf", &[id(), domain("spiffe://cerbos.dev")], &Bool(true));
+        check("isMemberOf", &[id(), domain("other.dev")], &Bool(false));
+        check("spiffeTrustDomain", &[id()], &domain("cerbos.dev"));
+    }
+
+    #[test]
+    fn a_trust_domain_has_a_name_and_an_id() {
+        check("name", &[domain("spiffe://cerbos.dev")], &s("cerbos.dev"));
+        check("id", &[domain("cerbos.dev")], &s("spiffe://cerbos.dev"));
+        check("id", &[Val::Double(5.0)], &Val::Double(5.0));
+    }
+
+    #[test]
+    fn text_outside_the_standard_is_refused() {
+        let long = format!("spiffe://d/{}", "x".repeat(ID_BYTES));
+        for bad in [
+            "bad",
+            "",
+            "spiffe://",
+            "spiffe:///x",
+            "SPIFFE://d/x",
+            "spiffe://D/x",
+            "spiffe://d/",
+            "spiffe://d//x",
+            "spiffe://d/../x",
+            "spiffe://d/x/",
+            "spiffe://d/x?y",
+            "spiffe://d:80/x",
+            "spiffe://user@d/x",
+            "spiffe://d/%20",
+            long.as_str(),
+        ] {
+            refuses("spiffeID", &[s(bad)]);
+        }
+        refuses("spiffeTrustDomain", &[s("Upper.dev")]);
+        refuses("spiffeTrustDomain", &[s("spiffe://d//x")]);
+    }
+
+    #[test]
+    fn matchers_accept_what_they_name() {
+        let id = || spiffe("spiffe://d/x");
+        let accepts = |matcher: Result<Val<'static>, _>, expected| {
+            check("matchesID", &[matcher.unwrap(), id()], &Bool(expected));
+        };
+        accepts(call("spiffeMatchAny", &[]), true);
+        accepts(call("spiffeMatchExact", &[s("spiffe://d/x")]), true);
+        accepts(call("spiffeMatchExact", &[spiffe("spiffe://d/x/y")]), false);
+        accepts(
+            call("spiffeMatchOneOf", &[texts(&["spiffe://d/y", "spiffe://d/x"])]),
+            true,
+        );
+        accepts(
+            call("spiffeMatchOneOf", &[Val::list(vec![spiffe("spiffe://d/y")])]),
+            false,
+        );
+        accepts(call("spiffeMatchOneOf", &[texts(&[])]), false);
+        accepts(call("spiffeMatchTrustDomain", &[domain("d")]), true);
+        accepts(call("spiffeMatchTrustDomain", &[s("e")]), false);
+        refuses("spiffeMatchOneOf", &[texts(&["bad"])]);
+        refuses("matchesID", &[call("spiffeMatchAny", &[]).unwrap(), s("bad")]);
+    }
 }

@@ -10,6 +10,10 @@ pub(super) fn from_re2(pattern: &str) -> String {
     let mut class = Class::Outside;
     while let Some(c) = chars.next() {
         class = match (c, class) {
+            ('\\', Class::Outside) if chars.as_str().starts_with('Q') => {
+                push_quoted(&mut out, &mut chars);
+                Class::Outside
+            }
             ('\\', class) => {
                 push_escape(&mut out, chars.next(), class);
                 class.after_member()
@@ -35,9 +39,14 @@ pub(super) fn from_re2(pattern: &str) -> String {
                 out.push_str("\\]");
                 Class::Inside
             }
-            ('&' | '~', Class::Start | Class::Inside) => {
+            ('&' | '~', Class::Start | Class::Inside) | ('-', Class::Start) => {
                 out.push('\\');
                 out.push(c);
+                Class::Inside
+            }
+            ('-', Class::Inside) if chars.as_str().starts_with('-') => {
+                chars.next();
+                out.push_str("-\\-");
                 Class::Inside
             }
             (other, class) => {
@@ -85,6 +94,14 @@ fn push_escape(out: &mut String, escaped: Option<char>, class: Class) {
     out.push_str(ascii);
 }
 
+/// What stands between `\Q` and `\E`, or the end, is meant literally.
+fn push_quoted(out: &mut String, chars: &mut std::str::Chars<'_>) {
+    let rest = chars.as_str().strip_prefix('Q').unwrap_or_default();
+    let (literal, after) = rest.split_once(r"\E").unwrap_or((rest, ""));
+    out.push_str(&regex::escape(literal));
+    *chars = after.chars();
+}
+
 /// A `[` inside a class: the start of a named class such as `[:alpha:]`, or itself.
 fn push_bracket(out: &mut String, chars: &mut std::str::Chars<'_>) {
     let rest = chars.as_str();
@@ -99,5 +116,53 @@ fn push_bracket(out: &mut String, chars: &mut std::str::Chars<'_>) {
             *chars = rest.get(name.len()..).unwrap_or_default().chars();
         }
         None => out.push_str("\\["),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_re2;
+    use crate::expr::functions::regex::compile;
+
+    #[test]
+    fn a_pattern_keeps_its_meaning() {
+        let cases = [
+            (r"^\d+$", "12", true),
+            (r"^\d+$", "\u{663}", false),
+            (r"^\w+$", "é", false),
+            (r"^[\w.]+$", "a.b", true),
+            (r"^\D$", "é", true),
+            (r"^[^\s]$", "\u{a0}", true),
+            (r"\bcat\b", "a cat", true),
+            (r"\bcat", "écat", true),
+            ("^.$", "é", true),
+            ("^[[]$", "[", true),
+            ("^[]a]+$", "]a", true),
+            ("^[^]]$", "]", false),
+            ("^[[:alpha:]-]+$", "a-b", true),
+            ("^[a&&b]+$", "a&b", true),
+            ("^[--/]$", ".", true),
+            ("^[+--]$", ",", true),
+            (r"^\[\]$", "[]", true),
+            (r"^\\$", "\\", true),
+            (r"^\Qa.b\E$", "a.b", true),
+            (r"^\Qa.b\E$", "axb", false),
+        ];
+        for (pattern, text, expected) in cases {
+            let regex = compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+            assert_eq!(
+                regex.is_match(text),
+                expected,
+                "{pattern} on {text}, as {}",
+                from_re2(pattern)
+            );
+        }
+    }
+
+    #[test]
+    fn an_invalid_pattern_is_refused() {
+        for pattern in ["(", "[", "[^", r"\", r"(?P<x", "(?=a)", r"(a)\1"] {
+            assert!(compile(pattern).is_err(), "{pattern}");
+        }
     }
 }
