@@ -4,6 +4,7 @@
 mod audit;
 mod audit_cli;
 mod audit_power_cut;
+mod cli;
 mod examples;
 mod http;
 mod image;

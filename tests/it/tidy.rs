@@ -12,7 +12,7 @@ const MAX_CODE_LINES: usize = 400;
 const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("ports", &[]),
     ("telemetry", &[]),
-    ("config", &[]),
+    ("config", &["telemetry"]),
     ("pap", &["ports", "telemetry"]),
     ("audit", &["ports", "telemetry"]),
     ("pdp", &["ports", "telemetry"]),
