@@ -307,7 +307,11 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
         &["no server answers at 127.0.0.1:"],
     );
     says(&server, "server_stopped").await;
-    assert!(!server.output().contains("open_to_network"), "{}", server.output());
+    assert!(
+        !server.output().contains("open_to_network"),
+        "{}",
+        server.output()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
