@@ -1,15 +1,15 @@
 //! The HTTP edge: one folder per API surface, each with its routes, its handlers and its wire types.
 //!
-//! | surface | paths |
+//! | folder | paths |
 //! |---|---|
-//! | [`cerbos`] | `/api/check/resources`, `/api/server_info`, `/_cerbos/health` |
-//! | [`authzen`] | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
-//! | [`decisions`] | `/api/decisions`, `/api/decisions/{id}` |
-//! | [`admin`] | `/admin/policies/status`, `/admin/policies/reload` |
-//! | [`health`] | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/metrics` |
+//! | `cerbos` | `/api/check/resources`, `/api/server_info` |
+//! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
+//! | `decisions` | `/api/decisions`, `/api/decisions/{id}` |
+//! | `admin` | `/admin/policies/status`, `/admin/policies/reload` |
+//! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
-//! Handlers read the request, call one service and render the result. Whatever is refused is a
-//! [`error::Refusal`], and `edge` gives it the shape of its surface.
+//! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
+//! (`error.rs`), and the middleware in `edge.rs` gives it the shape of its surface.
 
 mod admin;
 mod answer;

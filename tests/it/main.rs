@@ -7,6 +7,7 @@ mod cli;
 mod examples;
 mod http;
 mod image;
+mod kill;
 mod peer_conformance;
 mod readme_tour;
 mod reload;

@@ -42,7 +42,7 @@ pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 pub const REGEX_COST: usize = 1_000;
 
 /// Most digits after the point in a `%f` or `%e` clause of `format`.
-pub const FORMAT_PRECISION: usize = 1_000;
+pub const FORMAT_PRECISION: usize = 100;
 
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;

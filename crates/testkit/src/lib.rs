@@ -13,6 +13,7 @@ pub mod calls;
 pub mod clock;
 pub mod corpus;
 pub mod http;
+pub mod kill;
 pub mod power_cut;
 pub mod reload_storm;
 pub mod rng;

@@ -90,13 +90,7 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
 
 /// The policies of one file that can be read.
 fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Vec<Policy<'t>> {
-    let start = Place {
-        file: number,
-        line: 1,
-        column: 1,
-        start: 0,
-        end: 0,
-    };
+    let start = Place::start_of(number);
     if files::is_misplaced_schema(&source.path) {
         let message = "a `_schemas` directory must be at the root of the set";
         findings.add(Finding::new(Code::MisplacedSchemas, start, message));
@@ -105,6 +99,11 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
     if source.text.len() > POLICY_FILE_BYTES {
         let message = format!("the file is larger than {POLICY_FILE_BYTES} bytes");
         findings.add(Finding::new(Code::TooLarge, start, message));
+        return Vec::new();
+    }
+    if let Some(place) = damaged_text(&source.text, number) {
+        let message = "the text is not UTF-8: it holds U+FFFD, which stands for bytes that are no character";
+        findings.add(Finding::new(Code::Syntax, place, message));
         return Vec::new();
     }
     let parsed = match yaml::parse(&source.text, number) {
@@ -123,6 +122,21 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         .into_iter()
         .filter_map(|document| decode::policy(document, findings))
         .collect()
+}
+
+/// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as
+/// well, since the two cannot be told apart.
+fn damaged_text(text: &str, file: u32) -> Option<Place> {
+    let (before, _) = text.split_once(char::REPLACEMENT_CHARACTER)?;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Some(Place {
+        file,
+        line: number(before.matches('\n').count() + 1),
+        column: number(column),
+        start: number(before.len()),
+        end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
+    })
 }
 
 #[cfg(test)]
