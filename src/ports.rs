@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
+use procura_core::record::{DecisionEntry, DecisionRecord};
 
 /// The only source of time. Called once per request; never blocks.
 pub trait Clock: Send + Sync + 'static {
@@ -154,6 +155,38 @@ pub struct DecisionFilter {
     pub before_seq: Option<u64>,
     /// At most this many records.
     pub limit: usize,
+}
+
+impl DecisionFilter {
+    /// Whether one decision of `record` is what is asked for. What is asked about resource, action and effect must
+    /// hold for one and the same decision; what is asked about the call is not looked at.
+    #[must_use]
+    pub fn decision_matches(&self, record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> bool {
+        let Some(resource) = record.resource_of(decision) else {
+            return false;
+        };
+        is(self.resource_kind.as_deref(), &resource.kind)
+            && is(self.resource_id.as_deref(), &resource.id)
+            && is(self.action.as_deref(), &decision.action)
+            && self.effect.is_none_or(|effect| effect == decision.effect)
+    }
+
+    /// Whether `record` is what is asked for.
+    #[must_use]
+    pub fn matches(&self, record: &DecisionRecord<'_>) -> bool {
+        is(self.principal.as_deref(), &record.principal.id)
+            && is(self.call_id.as_deref(), &record.call.id)
+            && self.since.is_none_or(|since| record.at >= since)
+            && self.until.is_none_or(|until| record.at < until)
+            && record
+                .decisions
+                .iter()
+                .any(|decision| self.decision_matches(record, decision))
+    }
+}
+
+fn is(wanted: Option<&str>, found: &str) -> bool {
+    wanted.is_none_or(|wanted| wanted == found)
 }
 
 /// One page of a query.

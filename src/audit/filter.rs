@@ -1,7 +1,7 @@
 //! Whether a record matches a query: first on its bytes, cheaply, then on what it says.
 
 use memchr::memmem::Finder;
-use procura_core::record::{DecisionEntry, DecisionRecord, Record};
+use procura_core::record::Record;
 
 use crate::ports::DecisionFilter;
 
@@ -37,34 +37,7 @@ impl<'f> Matcher<'f> {
     /// Whether `payload` is the record of a call that matches. Records of other kinds never do.
     pub(super) fn matches(&self, payload: &[u8]) -> bool {
         let may_match = self.needles.iter().all(|needle| needle.find(payload).is_some());
-        may_match && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.holds(&record))
+        may_match
+            && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.filter.matches(&record))
     }
-
-    fn holds(&self, record: &DecisionRecord<'_>) -> bool {
-        let filter = self.filter;
-        is(filter.principal.as_deref(), &record.principal.id)
-            && is(filter.call_id.as_deref(), &record.call.id)
-            && filter.since.is_none_or(|since| record.at >= since)
-            && filter.until.is_none_or(|until| record.at < until)
-            && record
-                .decisions
-                .iter()
-                .any(|decision| self.decision_holds(record, decision))
-    }
-
-    /// What is asked about the resource, the action and the effect must hold for one and the same decision.
-    fn decision_holds(&self, record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> bool {
-        let filter = self.filter;
-        let Some(resource) = record.resource_of(decision) else {
-            return false;
-        };
-        is(filter.resource_kind.as_deref(), &resource.kind)
-            && is(filter.resource_id.as_deref(), &resource.id)
-            && is(filter.action.as_deref(), &decision.action)
-            && filter.effect.is_none_or(|effect| effect == decision.effect)
-    }
-}
-
-fn is(wanted: Option<&str>, found: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted == found)
 }

@@ -43,22 +43,7 @@ pub(super) fn find(files: &dyn LogFiles) -> Result<Found, AuditError> {
             tail: None,
         });
     };
-    let mut closed = closed
-        .iter()
-        .map(|first| closed_segment(files, *first))
-        .collect::<Result<Vec<_>, _>>()?;
-    let start = closed
-        .last()
-        .map_or(Ok(ChainEnd::GENESIS), |last| end_of(files, last))?;
-    let oldest = closed.first().map_or(*tail, |(_, info)| info.first_seq);
-    if oldest != 1 {
-        return Err(damaged(
-            oldest,
-            0,
-            oldest,
-            "the segments before this one are missing",
-        ));
-    }
+    let (mut closed, start) = find_closed(files, closed)?;
     let tail = find_tail(files, *tail, start, &closed)?;
     set_times(&mut closed, &tail);
     Ok(Found {
@@ -81,50 +66,67 @@ pub(super) fn read_all(files: &dyn LogFiles, name: &str) -> Result<Vec<u8>, Audi
     files.read_at(name, 0, len).map_err(AuditError::io("read", name))
 }
 
-fn closed_segment(files: &dyn LogFiles, first_seq: u64) -> Result<(Header, SegmentInfo), AuditError> {
-    let name = file_name(first_seq);
-    let len = files.len(&name).map_err(AuditError::io("read", &name))?;
-    let head = files
-        .read_at(
-            &name,
-            0,
-            usize::try_from(len).unwrap_or(usize::MAX).min(HEADER_BYTES),
-        )
-        .map_err(AuditError::io("read", &name))?;
-    let header = Header::parse(&head).map_err(|what| damaged(first_seq, 0, first_seq, what))?;
-    if header.first_seq != first_seq {
+/// The closed segments, each continuing the one before it, and the chain up to the end of the last one.
+fn find_closed(
+    files: &dyn LogFiles,
+    firsts: &[u64],
+) -> Result<(Vec<(Header, SegmentInfo)>, ChainEnd), AuditError> {
+    let mut closed = Vec::with_capacity(firsts.len());
+    let mut end = ChainEnd::GENESIS;
+    for &first_seq in firsts {
+        let name = file_name(first_seq);
+        let len = files.len(&name).map_err(AuditError::io("read", &name))?;
+        let head_len = usize::try_from(len).unwrap_or(usize::MAX).min(HEADER_BYTES);
+        let head = files
+            .read_at(&name, 0, head_len)
+            .map_err(AuditError::io("read", &name))?;
+        let header = Header::parse(&head).map_err(|what| damaged(first_seq, 0, end.seq + 1, what))?;
+        check_continues(first_seq, &header, end)?;
+        let mut records = Reverse::new(files, name, len);
+        let Some(last) = records.next()? else {
+            return Err(damaged(
+                first_seq,
+                len,
+                first_seq,
+                "the segment has lost its records",
+            ));
+        };
+        end = ChainEnd {
+            seq: last.seq,
+            hash: last.hash,
+        };
+        closed.push((
+            header,
+            SegmentInfo {
+                first_seq,
+                len,
+                times: TimeRange::EMPTY,
+            },
+        ));
+    }
+    Ok((closed, end))
+}
+
+/// INVARIANT(gap_free): the segments hold every record from the first to the last, in one chain.
+pub(super) fn check_continues(first_seq: u64, header: &Header, end: ChainEnd) -> Result<(), AuditError> {
+    let expected = end.seq + 1;
+    if first_seq != expected {
         return Err(damaged(
             first_seq,
             0,
-            first_seq,
-            "the header is that of another segment",
+            expected,
+            "records before this segment are missing",
         ));
     }
-    Ok((
-        header,
-        SegmentInfo {
+    if header.first_seq != first_seq || header.previous != end.hash {
+        return Err(damaged(
             first_seq,
-            len,
-            times: TimeRange::EMPTY,
-        },
-    ))
-}
-
-/// The chain up to the end of a closed segment, read from its last record.
-fn end_of(files: &dyn LogFiles, (_, info): &(Header, SegmentInfo)) -> Result<ChainEnd, AuditError> {
-    let mut records = Reverse::new(files, info.name(), info.len);
-    match records.next()? {
-        Some(frame) => Ok(ChainEnd {
-            seq: frame.seq,
-            hash: frame.hash,
-        }),
-        None => Err(damaged(
-            info.first_seq,
-            info.len,
-            info.first_seq,
-            "the segment has lost its records",
-        )),
+            0,
+            expected,
+            "the segment does not continue the one before it",
+        ));
     }
+    Ok(())
 }
 
 fn find_tail(
@@ -134,27 +136,12 @@ fn find_tail(
     closed: &[(Header, SegmentInfo)],
 ) -> Result<FoundTail, AuditError> {
     let bytes = read_all(files, &file_name(first_seq))?;
-    if first_seq != start.seq + 1 {
-        return Err(damaged(
-            first_seq,
-            0,
-            start.seq + 1,
-            "the segment does not continue the one before it",
-        ));
-    }
     let header = match Header::parse(&bytes) {
         Ok(header) => header,
         Err(what) if bytes.len() > HEADER_BYTES => return Err(damaged(first_seq, 0, first_seq, what)),
-        Err(_) => return torn_header(files, &bytes, start, closed),
+        Err(_) => return torn_header(files, &bytes, first_seq, start, closed),
     };
-    if header.first_seq != first_seq || header.previous != start.hash {
-        return Err(damaged(
-            first_seq,
-            0,
-            first_seq,
-            "the segment does not continue the one before it",
-        ));
-    }
+    check_continues(first_seq, &header, start)?;
     let mut walk = Walk::new(&bytes, start);
     let broken = walk.by_ref().find_map(Result::err);
     if let Some(broken) = broken.filter(|broken| was_synced(&bytes, broken.offset, broken.seq)) {
@@ -178,6 +165,7 @@ fn find_tail(
 fn torn_header(
     files: &dyn LogFiles,
     bytes: &[u8],
+    first_seq: u64,
     start: ChainEnd,
     closed: &[(Header, SegmentInfo)],
 ) -> Result<FoundTail, AuditError> {
@@ -188,12 +176,12 @@ fn torn_header(
             times = times.with(frame.at);
         }
     }
-    let first_seq = start.seq + 1;
     let header = Header {
         first_seq,
         previous: start.hash,
         previous_times: times,
     };
+    check_continues(first_seq, &header, start)?;
     let info = SegmentInfo {
         first_seq,
         len: 0,

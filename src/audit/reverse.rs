@@ -4,8 +4,10 @@ use super::error::AuditError;
 use super::segment::{Frame, HEADER_BYTES, frame_len};
 use crate::ports::LogFiles;
 
-/// Bytes read at once, unless one record is larger.
-const WINDOW: u64 = 512 * 1024;
+/// Bytes read at once: first, and at most unless one record is larger. Doubled from read to read, as most queries
+/// need the newest records only.
+const FIRST_WINDOW: u64 = 16 * 1024;
+const LAST_WINDOW: u64 = 512 * 1024;
 
 const HEADER: u64 = HEADER_BYTES as u64;
 
@@ -17,6 +19,7 @@ pub(super) struct Reverse<'f> {
     end: u64,
     window: Vec<u8>,
     window_start: u64,
+    window_size: u64,
     /// Bytes read from the file so far.
     pub(super) bytes_read: u64,
 }
@@ -30,6 +33,7 @@ impl<'f> Reverse<'f> {
             end: len,
             window: Vec::new(),
             window_start: len,
+            window_size: FIRST_WINDOW,
             bytes_read: 0,
         }
     }
@@ -59,13 +63,14 @@ impl<'f> Reverse<'f> {
 
     fn bytes(&mut self, start: u64, end: u64) -> Result<&[u8], AuditError> {
         if start < self.window_start {
-            let from = end.saturating_sub(WINDOW).min(start);
+            let from = end.saturating_sub(self.window_size).min(start);
             let len = usize::try_from(end - from).unwrap_or(usize::MAX);
             self.window = self
                 .files
                 .read_at(&self.name, from, len)
                 .map_err(AuditError::io("read", &self.name))?;
             self.window_start = from;
+            self.window_size = (self.window_size * 2).min(LAST_WINDOW);
             self.bytes_read += end - from;
         }
         let range = usize::try_from(start - self.window_start).unwrap_or(usize::MAX)

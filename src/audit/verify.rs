@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use procura_core::record::kind_of;
 
 use super::error::AuditError;
-use super::find::{list, read_all};
+use super::find::{check_continues, list, read_all};
 use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
 use super::walk::{ChainEnd, Walk, was_synced};
 use crate::ports::LogFiles;
@@ -75,14 +75,16 @@ impl State {
                 what,
             })
         };
-        if first_seq != expected {
-            return damaged(0, expected, "records before this segment are missing");
-        }
         let bytes = read_all(files, &name)?;
         match Header::parse(&bytes) {
             Ok(header) => {
-                if let Some(what) = self.contradiction(&header) {
-                    return damaged(0, expected, what);
+                check_continues(first_seq, &header, self.end)?;
+                if header.previous_times != self.times {
+                    return damaged(
+                        0,
+                        expected,
+                        "the header states other instants than the records have",
+                    );
                 }
             }
             Err(_) if is_last && bytes.len() <= HEADER_BYTES => {
@@ -103,14 +105,6 @@ impl State {
         }
         (self.end, self.times) = (walk.end, walk.times);
         Ok(())
-    }
-
-    fn contradiction(&self, header: &Header) -> Option<&'static str> {
-        if header.first_seq != self.end.seq + 1 || header.previous != self.end.hash {
-            return Some("the segment does not continue the one before it");
-        }
-        (header.previous_times != self.times)
-            .then_some("the header states other instants than the records have")
     }
 
     fn count(&mut self, payload: &[u8]) {

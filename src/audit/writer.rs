@@ -16,7 +16,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::events::{LogBatchWritten, LogWriteFailed};
 
 /// How long a failed log waits before it is tried again; doubled after each failure.
-const FIRST_RETRY: Duration = Duration::from_millis(50);
+const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
 /// What the thread owns.

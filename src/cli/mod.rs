@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, each ending in an exit code of `exit.rs`.
 
+mod audit;
 mod check;
 mod clock;
 mod compare;
@@ -26,6 +27,7 @@ Examples:
   procura serve --set storage.disk.directory=/etc/procura/policies
   procura check policies                 find every mistake before it goes live
   procura decide policies request.json   answer one request without a server
+  procura audit list --principal alice   who was decided on, and why
   procura config --config procura.yaml   show each setting and where it comes from
 
 Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies.";
@@ -45,6 +47,7 @@ enum Command {
     #[command(alias = "compile")]
     Check(check::Args),
     Decide(decide::Args),
+    Audit(audit::Args),
     Config(config::Args),
     #[command(alias = "healthcheck")]
     Health(health::Args),
@@ -69,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Decide(args) => decide::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Config(args) => config::run(args),
         Command::Health(args) => health::run(args),
     };

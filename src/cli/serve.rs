@@ -109,7 +109,8 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Ar
     Ok(Some(log))
 }
 
-fn log_directory(data_dir: &Path) -> PathBuf {
+/// Where the decision log is within the data directory.
+pub(super) fn log_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("log")
 }
 

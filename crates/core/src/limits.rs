@@ -45,14 +45,15 @@ pub const FORMAT_PRECISION: usize = 1_000;
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 
 /// Deepest nesting of `all`/`any`/`none` blocks in a condition.
-pub const CONDITION_DEPTH: usize = 16;
+pub const CONDITION_DEPTH: usize = 12;
 
 /// Most YAML nodes (maps, lists, scalars) in one policy file, aliases expanded.
 /// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
 pub const POLICY_NODES: usize = 100_000;
 
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
-pub const POLICY_DEPTH: usize = 64;
+/// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
+pub const POLICY_DEPTH: usize = 48;
 
 /// Most diagnostics reported for one file; a file with more is broken as a whole.
 pub const POLICY_DIAGNOSTICS: usize = 100;

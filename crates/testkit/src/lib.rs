@@ -11,6 +11,7 @@
 
 pub mod calls;
 pub mod clock;
+pub mod corpus;
 pub mod http;
 pub mod power_cut;
 pub mod reload_storm;

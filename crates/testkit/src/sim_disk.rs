@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use procura::ports::{LogFile, LogFiles};
 
@@ -15,7 +15,13 @@ const BLOCK: usize = 512;
 
 /// A simulated disk; clones share it.
 #[derive(Clone, Debug)]
-pub struct SimDisk(Arc<Mutex<Disk>>);
+pub struct SimDisk(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    disk: Mutex<Disk>,
+    resumed: Condvar,
+}
 
 #[derive(Debug)]
 struct Disk {
@@ -26,6 +32,7 @@ struct Disk {
     cut_at: Option<u64>,
     failing: u64,
     is_off: bool,
+    is_stalled: bool,
     rng: Rng,
 }
 
@@ -43,7 +50,7 @@ impl SimDisk {
     /// An empty disk.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(Disk::new(seed))))
+        Self::of(Disk::new(seed))
     }
 
     /// Cuts the power in the middle of the `operation`th change from now, from 1.
@@ -55,6 +62,18 @@ impl SimDisk {
     /// Lets the next `count` changes fail, as a full or broken disk does.
     pub fn fail_next(&self, count: u64) {
         self.lock().failing = count;
+    }
+
+    /// Lets every change wait, as a disk that hangs does, until called with `false`.
+    pub fn stall(&self, stalled: bool) {
+        self.lock().is_stalled = stalled;
+        self.0.resumed.notify_all();
+    }
+
+    /// How many changes there were: files opened, writes, syncs, cuts.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.lock().operations
     }
 
     /// Whether the power is gone.
@@ -81,12 +100,12 @@ impl SimDisk {
             .map(|inode| inode.after_power_cut(&mut rng))
             .collect();
         let next = Disk::new(rng.next());
-        Self(Arc::new(Mutex::new(Disk {
+        Self::of(Disk {
             durable_names: names.clone(),
             names,
             inodes,
             ..next
-        })))
+        })
     }
 
     /// Changes the content of a file behind everybody's back; does nothing if there is no such file.
@@ -111,8 +130,24 @@ impl SimDisk {
         disk.durable_names.remove(name);
     }
 
+    fn of(disk: Disk) -> Self {
+        Self(Arc::new(Shared {
+            disk: Mutex::new(disk),
+            resumed: Condvar::new(),
+        }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Disk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a change: waits while the disk hangs.
+    fn lock_for_change(&self) -> MutexGuard<'_, Disk> {
+        let disk = self.lock();
+        self.0
+            .resumed
+            .wait_while(disk, |disk| disk.is_stalled)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,6 +168,7 @@ impl Disk {
             cut_at: None,
             failing: 0,
             is_off: false,
+            is_stalled: false,
             rng: Rng::new(seed),
         }
     }
@@ -241,7 +277,7 @@ impl LogFiles for SimDisk {
     }
 
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        let mut disk = self.lock();
+        let mut disk = self.lock_for_change();
         if let Fate::Fails(error) = disk.fate() {
             return Err(error);
         }
@@ -261,7 +297,7 @@ impl LogFiles for SimDisk {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        let mut disk = self.lock();
+        let mut disk = self.lock_for_change();
         if let Fate::Fails(error) = disk.fate() {
             return Err(error);
         }
@@ -282,7 +318,7 @@ impl SimFile {
         change: impl FnOnce(&mut Inode),
         partly: impl FnOnce(&mut Inode, &mut Rng, bool),
     ) -> io::Result<()> {
-        let mut disk = self.disk.lock();
+        let mut disk = self.disk.lock_for_change();
         let fate = disk.fate();
         let Disk {
             inodes, rng, is_off, ..

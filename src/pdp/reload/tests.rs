@@ -336,6 +336,10 @@ struct Log {
 }
 
 impl DecisionLog for Log {
+    fn durability(&self) -> &'static str {
+        "durable"
+    }
+
     fn append(&self, record: NewRecord) -> Receipt {
         if self.refuses {
             return Box::pin(async { Err(LogError::Overloaded) });

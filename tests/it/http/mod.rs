@@ -5,23 +5,25 @@ mod connections;
 mod hostile;
 mod surfaces;
 
-use std::fs;
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use procura::audit::{DirFiles, Log, LogSettings};
 use procura::http::{self, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
 use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use procura::ports::Clock;
+use procura::ports::{Clock, DecisionLog};
 use procura::telemetry::Metrics;
 use procura_core::engine::{OnError, Settings};
-use procura_core::model::Timestamp;
+use procura_testkit::clock::SteppingClock;
 use procura_testkit::http::Connection;
+use procura_testkit::temp_dir::TempDir;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 const ALBUM_POLICY: &str = r#"
 apiVersion: api.cerbos.dev/v1
@@ -58,22 +60,45 @@ resourcePolicy:
 /// A server in this process, on a free port of loopback; its directory goes when it does.
 struct TestServer {
     address: SocketAddr,
-    directory: PathBuf,
+    directory: TempDir,
+    log: Arc<Log>,
     stop: Option<oneshot::Sender<()>>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<io::Result<()>>,
+}
+
+/// How a server begins.
+struct Setup {
+    limits: RequestLimits,
+    /// Whether the policies are loaded before the first request.
+    loaded: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            limits: RequestLimits::default(),
+            loaded: true,
+        }
+    }
 }
 
 impl TestServer {
     async fn start() -> Self {
-        Self::with_limits(RequestLimits::default()).await
+        Self::with(Setup::default()).await
     }
 
     async fn with_limits(limits: RequestLimits) -> Self {
-        let directory = std::env::temp_dir().join(format!("procura-http-{}", uuid::Uuid::now_v7()));
-        let policies = directory.join("policies");
-        fs::create_dir_all(&policies).unwrap();
-        fs::write(policies.join("album.yaml"), ALBUM_POLICY).unwrap();
-        let services = services(&directory, limits).await;
+        Self::with(Setup {
+            limits,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    async fn with(setup: Setup) -> Self {
+        let directory = TempDir::new("http");
+        directory.write("policies/album.yaml", ALBUM_POLICY);
+        let (services, log) = services(&directory, &setup).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -84,6 +109,7 @@ impl TestServer {
         Self {
             address,
             directory,
+            log,
             stop: Some(stop),
             served,
         }
@@ -92,54 +118,51 @@ impl TestServer {
     async fn connect(&self) -> Connection {
         Connection::open(self.address).await.unwrap()
     }
-
-    fn policies(&self) -> PathBuf {
-        self.directory.join("policies")
-    }
 }
 
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-async fn services(directory: &std::path::Path, limits: RequestLimits) -> Services {
+async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let active = Arc::new(ArcSwapOption::empty());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
     let metrics = Arc::new(Metrics::new().unwrap());
+    let files = Arc::new(DirFiles::open(&directory.path().join("log")).unwrap());
+    let (log, _) = Log::open(
+        files,
+        &LogSettings::default(),
+        Arc::clone(&clock),
+        Arc::clone(&metrics),
+    )
+    .unwrap();
+    let writer: Arc<dyn DecisionLog> = log.clone();
     let parts = ReloadParts {
-        source: Arc::new(Disk::new(directory.join("policies"))),
-        archive: Arc::new(Archive::new(directory.join("archive"))),
-        log: None,
+        source: Arc::new(Disk::new(directory.path().join("policies"))),
+        archive: Arc::new(Archive::new(directory.path().join("archive"))),
+        log: Some(Arc::clone(&writer)),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
-        timing: ReloadTiming::default(),
+        timing: ReloadTiming {
+            poll: None,
+            ..ReloadTiming::default()
+        },
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
-    let outcome = reload.reload(Cause::Start).await;
-    assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
+    if setup.loaded {
+        let outcome = reload.reload(Cause::Start).await;
+        assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
+    }
     let settings = Settings {
         default_policy_version: "default".into(),
         on_error: OnError::Closed,
     };
-    Services {
-        pdp: Pdp::new(Arc::clone(&active), None, clock, settings),
-        decisions: None,
-        health: Health::new(active, None, reload.clone()),
+    let services = Services {
+        pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, settings),
+        decisions: Some(log.clone()),
+        health: Health::new(active, Some(writer), reload.clone()),
         reload,
         metrics,
-        limits,
+        limits: setup.limits,
         public_url: None,
-    }
-}
-
-struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
+    };
+    (services, log)
 }
 
 const CHECK: &str = "/api/check/resources";

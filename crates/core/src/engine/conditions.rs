@@ -145,12 +145,11 @@ impl<'r> Judge<'_, 'r> {
         if self.problems.len() == ACTION_PROBLEMS {
             return;
         }
-        let _ = range;
         self.problems.push(Problem {
             code,
             source: Arc::clone(self.source),
             expression: Arc::clone(program.node.source()),
-            position: program.position.to_string().into(),
+            position: program.locate(range.start).to_string().into(),
             message,
         });
     }

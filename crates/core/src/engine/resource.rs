@@ -160,18 +160,22 @@ impl<'r> Case<'r> {
             }
             let truth = self.condition(*index, rule, &mut question.erring)?;
             let applies = truth.counts_for(rule.effect);
+            let says = match rule.effect {
+                _ if !applies => Finding::Silent,
+                Effect::Allow => Finding::Allow(*index),
+                Effect::Deny if link.certain && truth == Truth::True => Finding::Deny(*index),
+                Effect::Deny => Finding::DenyUndecided(*index),
+            };
             if let Some(entry) = outputs::entry(self.policy, rule, question.action, applies, &self.scope) {
-                // The peer repeats an entry for every pattern and every way by which the rule was found.
-                self.outputs
-                    .extend(repeat_n(entry, link.ways.saturating_mul(*patterns)));
+                // The peer repeats an entry for every pattern and way by which it finds a rule, up to a deny.
+                let times = if matches!(says, Finding::Deny(_)) {
+                    1
+                } else {
+                    link.ways.saturating_mul(*patterns)
+                };
+                self.outputs.extend(repeat_n(entry, times));
             }
-            if applies {
-                finding = finding.beside(match (rule.effect, link.certain && truth == Truth::True) {
-                    (Effect::Allow, _) => Finding::Allow(*index),
-                    (Effect::Deny, true) => Finding::Deny(*index),
-                    (Effect::Deny, false) => Finding::DenyUndecided(*index),
-                });
-            }
+            finding = finding.beside(says);
             if matches!(finding, Finding::Deny(_)) {
                 break;
             }

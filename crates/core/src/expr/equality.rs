@@ -194,3 +194,104 @@ fn equal_to_text(opaque: &Opaque, text: &str) -> bool {
         Opaque::Hierarchy(_) | Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::functions::testing::{call, ints, s};
+    use crate::value::{Map, Value};
+    use proptest::prelude::*;
+
+    fn equal(a: &Val<'_>, b: &Val<'_>) -> bool {
+        let budget = Budget::new(limits::EXPR_COST, limits::EXPR_COST);
+        let same = a.equals(b, &budget).unwrap();
+        assert_eq!(
+            same,
+            b.equals(a, &budget).unwrap(),
+            "equality of {a:?} and {b:?} depends on the side"
+        );
+        same
+    }
+
+    #[test]
+    fn numbers_are_equal_by_value() {
+        assert!(equal(&Val::Int(1), &Val::Double(1.0)));
+        assert!(equal(&Val::Uint(1), &Val::Int(1)));
+        assert!(!equal(&Val::Int(-1), &Val::Uint(u64::MAX)));
+        assert!(!equal(&Val::Double(f64::NAN), &Val::Double(f64::NAN)));
+        assert!(!equal(&Val::Int((1 << 53) + 1), &Val::Double(2f64.powi(53))));
+        assert!(!equal(&Val::Uint(u64::MAX), &Val::Double(2f64.powi(64))));
+    }
+
+    #[test]
+    fn values_of_different_kinds_are_unequal() {
+        let kinds = [
+            Val::Null,
+            Val::Bool(false),
+            Val::Int(0),
+            s(""),
+            Val::Bytes([].into()),
+            ints(&[]),
+            Val::Map(MapVal::Owned([].into())),
+            Val::Type("int"),
+            Val::Optional(None),
+        ];
+        for (i, a) in kinds.iter().enumerate() {
+            for (j, b) in kinds.iter().enumerate() {
+                assert_eq!(equal(a, b), i == j, "{a:?} == {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_are_equal_whatever_their_order_and_origin() {
+        let entries = vec![("a".into(), Value::Number(1.0)), ("b".into(), Value::Null)];
+        let request = Value::Map(Map::from_entries(entries).unwrap());
+        let owned = Val::Map(MapVal::Owned([(s("b"), Val::Null), (s("a"), Val::Int(1))].into()));
+        assert!(equal(&Val::from(&request), &owned));
+        let numbered = |key| Val::Map(MapVal::Owned([(key, Val::Null)].into()));
+        assert!(equal(&numbered(Val::Int(1)), &numbered(Val::Uint(1))));
+        assert!(!equal(&numbered(s("b")), &Val::from(&request)));
+    }
+
+    #[test]
+    fn a_spiffe_id_is_equal_to_its_text() {
+        let id = call("spiffeID", &[s("spiffe://d/x")]).unwrap();
+        assert!(equal(&id, &s("spiffe://d/x")));
+        assert!(!equal(&id, &s("spiffe://d/y")));
+        assert!(equal(
+            &call("spiffeTrustDomain", &[s("d")]).unwrap(),
+            &s("spiffe://d")
+        ));
+    }
+
+    #[test]
+    fn comparing_shared_values_is_bounded() {
+        let wide = || (0..40).fold(ints(&[]), |inner, _| Val::list(vec![inner.clone(), inner]));
+        assert!(wide().equals(&wide(), &Budget::new(10_000, 10_000)).is_err());
+        let deep = || (0..1_000).fold(ints(&[]), |inner, _| Val::list(vec![inner]));
+        assert!(deep().equals(&deep(), &Budget::new(10_000, 10_000)).is_err());
+    }
+
+    fn number() -> impl Strategy<Value = Val<'static>> {
+        prop_oneof![
+            any::<i64>().prop_map(Val::Int),
+            any::<u64>().prop_map(Val::Uint),
+            any::<f64>().prop_map(Val::Double),
+            (-3i64..3).prop_map(Val::Int),
+            (0u64..3).prop_map(Val::Uint),
+            (-6i32..6).prop_map(|half| Val::Double(f64::from(half) / 2.0)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_totally_ordered_but_for_nan(a in number(), b in number(), c in number()) {
+            prop_assert_eq!(a.compare(&b), b.compare(&a).map(Ordering::reverse));
+            prop_assert_eq!(equal(&a, &b), a.compare(&b) == Some(Ordering::Equal));
+            if let (Some(ab), Some(bc)) = (a.compare(&b), b.compare(&c)) && ab == bc {
+                prop_assert_eq!(a.compare(&c), Some(ab));
+            }
+        }
+    }
+}

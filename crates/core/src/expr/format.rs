@@ -272,3 +272,103 @@ fn signed(number: i64, magnitude: String) -> String {
 fn takes(clause: &str, types: &str) -> CallError {
     CallError::invalid(format!("`{clause}` in `format` takes {types}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::functions::testing::{call, call_within, check, ints, refuses, s, texts};
+    use Val::{Bool, Double, Int, Uint};
+
+    fn formats(template: &str, value: Val<'_>, expected: &str) {
+        check("format", &[s(template), Val::list(vec![value])], &s(expected));
+    }
+
+    #[test]
+    fn clauses_take_the_values_in_order() {
+        check("format", &[s("%% and %%"), ints(&[])], &s("% and %"));
+        check(
+            "format",
+            &[s("%s-%d%%"), Val::list(vec![s("x"), Int(3), Int(9)])],
+            &s("x-3%"),
+        );
+        check("format", &[s("©%sα"), texts(&["T"])], &s("©Tα"));
+        refuses("format", &[s("%d %d %d"), ints(&[0, 1])]);
+        for malformed in ["%a", "%", "%.", "%.2", "%.9999f", "%.99999999999999999999f"] {
+            refuses("format", &[s(malformed), ints(&[1])]);
+        }
+    }
+
+    #[test]
+    fn any_value_has_a_text() {
+        formats("%s", Val::Null, "null");
+        formats("%s", Double(3.0), "3");
+        formats("%s", Double(1e21), "1000000000000000000000");
+        formats("%s", Val::Bytes(b"\xff!".as_slice().into()), "\u{fffd}!");
+        formats(
+            "%s",
+            Val::Timestamp("2023-02-03T23:31:20Z".parse().unwrap()),
+            "2023-02-03T23:31:20Z",
+        );
+        formats(
+            "%s",
+            Val::Duration(jiff::SignedDuration::from_millis(-1500)),
+            "-1.5s",
+        );
+        formats("%s", Val::Type("int"), "int");
+        formats(
+            "%s",
+            Val::list(vec![s("a"), ints(&[9, 8]), Double(f64::NAN)]),
+            "[a, [9, 8], NaN]",
+        );
+        let map = MapVal::Owned([(Bool(true), Int(1)), (Int(2), s("b")), (Uint(1), Val::Null)].into());
+        formats("%s", Val::Map(map), "{1: null, 2: b, true: 1}");
+    }
+
+    #[test]
+    fn numbers_have_a_base() {
+        formats("%d", Double(f64::NEG_INFINITY), "-Infinity");
+        formats("%d", Uint(u64::MAX), "18446744073709551615");
+        formats("%b", Int(-5), "-101");
+        formats("%b", Bool(true), "1");
+        formats("%o", Int(i64::MIN), "-1000000000000000000000");
+        formats("%x", Int(-255), "-ff");
+        formats("%X", s("Hi!"), "486921");
+        formats("%X", Val::Bytes(b"\x0a\xff".as_slice().into()), "0AFF");
+    }
+
+    #[test]
+    fn digits_after_the_point_are_rounded_to_even() {
+        for (template, value, expected) in [
+            ("%.3f", 1.2345, "1.234"),
+            ("%.3f", -123.4999, "-123.500"),
+            ("%.0f", 1.5, "2"),
+            ("%.0f", 2.5, "2"),
+            ("%f", 2.5, "2.500000"),
+            ("%.6e", 1052.032911275, "1.052033e+03"),
+            ("%.1e", -0.000_314, "-3.1e-04"),
+            ("%e", 1e100, "1.000000e+100"),
+            ("%e", f64::NAN, "NaN"),
+        ] {
+            formats(template, Double(value), expected);
+        }
+        formats("%f", Uint(3), "3.000000");
+    }
+
+    #[test]
+    fn a_clause_refuses_values_of_other_types() {
+        for template in ["%d", "%e", "%f", "%x", "%X", "%b", "%o"] {
+            refuses("format", &[s(template), Val::list(vec![Val::Null])]);
+        }
+        refuses("format", &[s("%x"), Val::list(vec![Double(0.5)])]);
+        refuses("format", &[s("%s"), Val::list(vec![Val::Optional(None)])]);
+        let deep = (0..limits::COMPUTED_DEPTH).fold(ints(&[]), |inner, _| Val::list(vec![inner]));
+        assert!(call("format", &[s("%s"), Val::list(vec![deep])]).is_err());
+    }
+
+    #[test]
+    fn shared_values_are_paid_for_as_often_as_they_are_written() {
+        let wide = (0..40).fold(ints(&[]), |inner, _| Val::list(vec![inner.clone(), inner]));
+        let error = call_within(10_000, "format", &[s("%s"), Val::list(vec![wide])]).unwrap_err();
+        assert_eq!(error.kind, crate::expr::EvalErrorKind::CostExceeded);
+    }
+}

@@ -60,7 +60,8 @@ pub(super) struct ResourceRule<'t> {
     pub(super) actions: Vec<Text<'t>>,
     pub(super) roles: Vec<Text<'t>>,
     pub(super) derived_roles: Vec<Text<'t>>,
-    pub(super) effect: Effect,
+    /// `None` if it could not be read, which is reported.
+    pub(super) effect: Option<Effect>,
     pub(super) when: When<'t>,
 }
 

@@ -176,7 +176,7 @@ fn scope_form(scope: &Scope<'_>, findings: &mut Findings<'_>) {
 
 fn form(text: &Text<'_>, field: &str, holds: fn(&str) -> bool, hint: &str, findings: &mut Findings<'_>) {
     if !holds(&text.value) {
-        let message = format!("`{}` is not a valid `{field}`", text.value.escape_debug());
+        let message = format!("`{}` is not a valid `{field}`", text.value);
         findings.add(Finding::new(Code::InvalidValue, text.place, message).hint(hint));
     }
 }

@@ -13,6 +13,7 @@ use super::scalar;
 use super::snapshot::{ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Spanned};
 use super::yaml::Place;
 use crate::expr::{self, Frame, Program};
+use crate::model::Effect;
 
 /// Resource policies by kind, then version.
 pub(super) type Policies = BTreeMap<Arc<str>, BTreeMap<Arc<str>, ResourcePolicy>>;
@@ -231,7 +232,7 @@ fn resource_rule(
             .collect(),
         roles: (!rule.roles.is_empty()).then(|| roles(&rule.roles)),
         derived_roles: indices,
-        effect: rule.effect,
+        effect: rule.effect.unwrap_or(Effect::Deny),
         condition,
         output,
     }

@@ -30,14 +30,14 @@ impl Finding {
         Self {
             place,
             code,
-            message: message.into(),
+            message: printable(&message.into()),
             hint: None,
         }
     }
 
     /// With advice for this very case.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(printable(&hint.into()));
         self
     }
 }
@@ -126,4 +126,22 @@ impl<'t> Findings<'t> {
             frame,
         }
     }
+}
+
+/// `text` in one short line that a terminal shows as it is: names come from files, and files from anywhere.
+pub(super) fn printable(text: &str) -> String {
+    /// Most characters of a message that are kept.
+    const LONGEST: usize = 400;
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for c in text.chars().take(LONGEST) {
+        if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() {
+            line.push(c);
+        } else {
+            line.extend(c.escape_debug());
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        line.push_str(" ...");
+    }
+    line
 }

@@ -5,11 +5,12 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::findings::printable;
 use super::source::Position;
 use super::yaml::Place;
 
 /// Widest stretch of a source line that is shown, in characters.
-const WIDTH: usize = 100;
+const WIDTH: usize = 120;
 
 /// A diagnostic as text of several lines, without colours.
 #[must_use]
@@ -47,17 +48,14 @@ pub(super) fn of(position: &Position, text: &str, place: Place) -> String {
     } else {
         String::new()
     };
-    format!(" --> {position}{cut}\n{rendered}")
+    format!(" --> {}{cut}\n{rendered}", printable(&position.to_string()))
 }
 
 /// The part of `line` to show, the byte range to mark in it, and the column at which the part begins.
 fn window(line: &str, place: Place) -> (String, Range<usize>, usize) {
     let column = (place.column as usize).saturating_sub(1);
-    let from = if column + WIDTH / 2 < WIDTH {
-        0
-    } else {
-        column - WIDTH / 2
-    };
+    let fits = line.chars().nth(WIDTH).is_none();
+    let from = if fits { 0 } else { column.saturating_sub(WIDTH / 2) };
     let shown: String = line.chars().skip(from).take(WIDTH).collect();
     let lead: usize = shown.chars().take(column - from).map(char::len_utf8).sum();
     let length =

@@ -144,3 +144,6 @@ fn damaged_text(text: &str, file: u32) -> Option<Place> {
         end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,10 +91,7 @@ fn gather<'p, 't, T>(
     for definition in imported.into_iter().chain(&block.local) {
         let Text { value: name, place } = &definition.name;
         if !is_identifier(name) {
-            let message = format!(
-                "`{}` cannot be used as a name in expressions",
-                name.escape_debug()
-            );
+            let message = format!("`{name}` cannot be used as a name in expressions");
             findings.add(Finding::new(Code::InvalidName, *place, message));
             continue;
         }

@@ -174,3 +174,71 @@ impl Stretches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{align, locate};
+    use crate::policy::yaml::{Content, parse};
+
+    /// Checks that every character of the value of key `k` that is not blank is found where it is written.
+    fn check(text: &str) -> Result<(), TestCaseError> {
+        let parsed = parse(text, 0).map_err(|fault| TestCaseError::fail(format!("{text:?}: {fault:?}")))?;
+        let Content::Map(entries) = &parsed.documents[0].content else {
+            panic!("a map")
+        };
+        let Content::String(decoded) = &entries[0].value.content else {
+            panic!("text")
+        };
+        let stretches = align(text, entries[0].value.place, decoded);
+        let lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
+        for (offset, c) in decoded.char_indices().filter(|(_, c)| !c.is_whitespace()) {
+            let (line, column) = locate(&stretches, decoded, offset);
+            let found = lines[line as usize - 1].get(column as usize - 1).copied();
+            let escaped = found == Some('\\') || (found == Some('\'') && c == '\'');
+            prop_assert!(
+                found == Some(c) || escaped,
+                "{text:?}: {c:?} at {offset} found at {line}:{column}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_style_of_scalar_maps_back() {
+        let cases = [
+            "k: plain == value # comment",
+            "k: plain over\n  two\n\n  lines\n",
+            "k: 'it''s ''quoted'' here'",
+            "k: \"tab\\t \\\"quoted\\\" \\u00e9 \\U0001F600 \\x41 end\"",
+            "k: \"continued \\\n   here\\n  \n\n  and folded\"",
+            "k: |\n  first == 1 &&\n    second\n\n  third\n",
+            "k: |2-\n    indented\n  less\n",
+            "k: >-\n  folded\n  text\n\n  after a gap\n    more indented\n  end\n",
+            "k: > # a comment\n  'y' in list\n",
+            "k: |\n  \"a\" == \"b\"",
+            "k: |+\n\n\n  late\n\n\n",
+            "k: >\r\n  carriage\r\n  returns\r\n",
+            "{\"k\": \"json \\\"text\\\" \\/ \\ud83d\\ude00 end\"}",
+            "{k: flow, l: m}",
+            "# é日\nk: 'é日 x'\n",
+            "k: ''",
+        ];
+        cases.iter().for_each(|text| check(text).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn any_block_or_quoted_text_maps_back(
+            lines in prop::collection::vec("[a-z(.&|='\" é]{0,12}", 1..6),
+            style in prop::sample::select(vec!["|", "|-", ">", ">-", "|+"]),
+        ) {
+            let body: String = lines.iter().map(|line| format!("   x{line}\n")).collect();
+            check(&format!("k: {style}\n{body}z: 1\n"))?;
+            let quoted = lines.join(" ").replace('\'', "''");
+            check(&format!("k: '{quoted}'\nz: 1\n"))?;
+            check(&format!("k: {}\nz: 1\n", serde_json::to_string(&lines.join("\n")).unwrap()))?;
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, MessageFormatter, Options, Spanned, UserMessageFormatter};
 
@@ -90,7 +91,6 @@ fn options() -> Options {
             max_depth: POLICY_DEPTH,
             max_events: 3 * POLICY_NODES,
             max_recorded_anchor_events: POLICY_NODES,
-            flow_nesting_limit: POLICY_DEPTH,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: POLICY_NODES },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -112,16 +112,16 @@ fn fault(error: &Error, file: u32) -> Fault {
         end: 0,
     };
     let place = error.location().map_or(start, |location| place(location, file));
-    let error = error.without_snippet();
-    let code = match error {
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => Code::TooLarge,
-        _ => Code::Syntax,
+    let (code, message) = match error.without_snippet() {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            (Code::TooLarge, format!("the document is nested deeper than {POLICY_DEPTH} levels"))
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
+            (Code::TooLarge, format!("the file holds more than {POLICY_NODES} values, aliases expanded"))
+        }
+        error => (Code::Syntax, UserMessageFormatter.format_message(error).into_owned()),
     };
-    Fault {
-        code,
-        message: UserMessageFormatter.format_message(error).into_owned(),
-        place,
-    }
+    Fault { code, message, place }
 }
 
 fn place(location: Location, file: u32) -> Place {

@@ -34,3 +34,30 @@ fn time_since<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     Ok(Val::Duration(cx.now.duration_since(*then)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, refuses, s};
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn at(text: &str) -> Val<'static> {
+        Val::Timestamp(text.parse().unwrap())
+    }
+
+    #[test]
+    fn time_is_measured_from_the_instant_of_the_call() {
+        check("now", &[], &at("2026-01-01T00:00:00Z"));
+        check(
+            "timeSince",
+            &[at("2025-12-31T23:00:00Z")],
+            &Val::Duration(SignedDuration::from_hours(1)),
+        );
+        check(
+            "timeSince",
+            &[at("2026-01-01T01:00:00Z")],
+            &Val::Duration(SignedDuration::from_hours(-1)),
+        );
+        refuses("timeSince", &[s("2025-12-31T23:00:00Z")]);
+    }
+}

@@ -198,3 +198,56 @@ fn key_text(cx: &CallCx<'_>, key: &Val<'_>) -> Result<String, CallError> {
         _ => Err(CallError::invalid("a key of this type has no JSON form")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, check, refuses, s};
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn base64_goes_both_ways() {
+        let bytes = || Val::Bytes(b"hello".as_slice().into());
+        check("base64.encode", &[bytes()], &s("aGVsbG8="));
+        check("base64.decode", &[s("aGVsbG8=")], &bytes());
+        check("base64.decode", &[s("aGVsbG8")], &bytes());
+        refuses("base64.decode", &[s("not base64!")]);
+        refuses("base64.encode", &[s("hello")]);
+    }
+
+    #[test]
+    fn json_is_compact_and_sorted() {
+        let map = crate::value::Map::from_entries(vec![
+            ("id".into(), Value::String("1\"25".into())),
+            ("department".into(), Value::Number(1.5)),
+            (
+                "tags".into(),
+                Value::List(vec![Value::Null, Value::Bool(true), Value::Number(5.0)]),
+            ),
+        ]);
+        let value = Value::Map(map.unwrap());
+        let expected = r#"{"department":1.5,"id":"1\"25","tags":[null,true,5]}"#;
+        check("json.encode", &[Val::from(&value)], &s(expected));
+        check(
+            "json.encode",
+            &[Val::Int(i64::MAX)],
+            &s("\"9223372036854775807\""),
+        );
+        check(
+            "json.encode",
+            &[Val::Bytes(b"hi".as_slice().into())],
+            &s("\"aGk=\""),
+        );
+        let owned = Val::Map(MapVal::Owned(
+            [(Val::Int(2), s("b")), (Val::Int(1), s("a"))].into(),
+        ));
+        check("json.encode", &[owned], &s(r#"{"1":"a","2":"b"}"#));
+        refuses("json.encode", &[Val::Type("int")]);
+    }
+
+    #[test]
+    fn a_value_that_nests_too_deep_is_refused() {
+        let deep = (0..limits::COMPUTED_DEPTH).fold(Val::list(vec![]), |inner, _| Val::list(vec![inner]));
+        assert!(call("json.encode", &[deep]).is_err());
+    }
+}

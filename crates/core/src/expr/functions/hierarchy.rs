@@ -160,3 +160,60 @@ fn pair<'a>(cx: &CallCx<'_>, args: &'a [Val<'_>]) -> Result<(&'a [String], &'a [
 fn value<'r>(segments: Vec<String>) -> Val<'r> {
     Val::Opaque(Arc::new(Opaque::Hierarchy(segments)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, check, refuses, s, texts};
+    use super::*;
+    use Val::Bool;
+
+    fn h(text: &str) -> Val<'static> {
+        call("hierarchy", &[s(text)]).unwrap()
+    }
+
+    #[test]
+    fn a_hierarchy_is_built_from_text_or_segments() {
+        check("hierarchy", &[texts(&["a", "b", "c"])], &h("a.b.c"));
+        check("hierarchy", &[s("a:b:c"), s(":")], &h("a.b.c"));
+        check("hierarchy", &[s("abc"), s("")], &h("a.b.c"));
+        check("hierarchy", &[h("a.b")], &h("a.b"));
+        refuses("hierarchy", &[Val::Int(1)]);
+        refuses("hierarchy", &[Val::list(vec![Val::Int(1)])]);
+    }
+
+    #[test]
+    fn hierarchies_relate_by_whole_segments() {
+        let cases = [
+            ("ancestorOf", "a.b", "a.b.c.d", true),
+            ("ancestorOf", "a.b", "a.b", false),
+            ("ancestorOf", "a.b", "a.bc.d", false),
+            ("descendentOf", "a.b.c.d", "a.b", true),
+            ("descendentOf", "a.b", "a.b.c", false),
+            ("immediateChildOf", "a.b.c", "a.b", true),
+            ("immediateChildOf", "a.b.c.d", "a.b", false),
+            ("immediateParentOf", "a.b", "a.b.c", true),
+            ("immediateParentOf", "a.b", "a.x.c", false),
+            ("overlaps", "a.b.c", "a.b.c.d.e", true),
+            ("overlaps", "a.b.x", "a.b.c.d.e", false),
+            ("siblingOf", "a.b.c", "a.b.d", true),
+            ("siblingOf", "a", "b", true),
+            ("siblingOf", "a.b.c", "a.x.c", false),
+        ];
+        for (name, this, other, expected) in cases {
+            check(name, &[h(this), h(other)], &Bool(expected));
+        }
+        refuses("ancestorOf", &[h("a"), s("a.b")]);
+    }
+
+    #[test]
+    fn common_ancestors_are_above_both() {
+        let common = |this, other, expected: &[&str]| {
+            let expected = call("hierarchy", &[texts(expected)]).unwrap();
+            check("commonAncestors", &[h(this), h(other)], &expected);
+        };
+        common("foo.bar.baz.quux", "foo.bar.qux", &["foo", "bar"]);
+        common("a.b", "a.b", &["a"]);
+        common("a.b", "a.b.c", &["a", "b"]);
+        common("a", "b", &[]);
+    }
+}

@@ -248,3 +248,85 @@ fn only_list<'a, 'r>(args: &'a [Val<'r>]) -> Result<&'a List<'r>, CallError> {
     };
     Ok(list)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, call_within, check, ints, refuses, s, texts};
+    use super::*;
+    use crate::expr::EvalErrorKind;
+    use Val::{Double, Int, Uint};
+
+    #[test]
+    fn lists_are_cut_and_turned() {
+        check("slice", &[ints(&[1, 2, 3, 4]), Int(1), Int(3)], &ints(&[2, 3]));
+        check("slice", &[ints(&[1]), Int(1), Int(1)], &ints(&[]));
+        check("reverse", &[ints(&[5, 3, 1])], &ints(&[1, 3, 5]));
+        for (start, end) in [(-1, 1), (1, -1), (2, 1), (0, 5)] {
+            refuses("slice", &[ints(&[1, 2, 3, 4]), Int(start), Int(end)]);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_list_are_optional() {
+        check("first", &[ints(&[1, 2])], &Val::Optional(Some(Arc::new(Int(1)))));
+        check("last", &[ints(&[1, 2])], &Val::Optional(Some(Arc::new(Int(2)))));
+        check("first", &[ints(&[])], &Val::Optional(None));
+        check("last", &[ints(&[])], &Val::Optional(None));
+    }
+
+    #[test]
+    fn distinct_keeps_the_first_of_equal_items() {
+        check(
+            "distinct",
+            &[Val::list(vec![Int(1), s("b"), Double(1.0), s("b")])],
+            &Val::list(vec![Int(1), s("b")]),
+        );
+    }
+
+    #[test]
+    fn flatten_opens_as_many_levels_as_asked() {
+        let nested = || Val::list(vec![Int(1), Val::list(vec![Int(2), ints(&[3])])]);
+        check(
+            "flatten",
+            &[nested()],
+            &Val::list(vec![Int(1), Int(2), ints(&[3])]),
+        );
+        check("flatten", &[nested(), Int(2)], &ints(&[1, 2, 3]));
+        check("flatten", &[nested(), Int(i64::MAX)], &ints(&[1, 2, 3]));
+        check("flatten", &[nested(), Int(0)], &nested());
+        refuses("flatten", &[nested(), Int(-1)]);
+    }
+
+    #[test]
+    fn sorting_wants_keys_of_one_ordered_type() {
+        check("sort", &[ints(&[3, -1, 2])], &ints(&[-1, 2, 3]));
+        check("sort", &[texts(&["b", "a"])], &texts(&["a", "b"]));
+        check("sort", &[ints(&[])], &ints(&[]));
+        check(
+            "@sortByAssociatedKeys",
+            &[texts(&["x", "y", "z"]), ints(&[2, 1, 2])],
+            &texts(&["y", "x", "z"]),
+        );
+        refuses("@sortByAssociatedKeys", &[texts(&["x"]), ints(&[1, 2])]);
+        refuses("sort", &[Val::list(vec![Int(1), Uint(1)])]);
+        refuses("sort", &[Val::list(vec![ints(&[1])])]);
+        refuses("sort", &[Val::list(vec![Double(f64::NAN)])]);
+    }
+
+    #[test]
+    fn a_range_is_paid_for_before_it_is_built() {
+        check("lists.range", &[Int(3)], &ints(&[0, 1, 2]));
+        refuses("lists.range", &[Int(-1)]);
+        for length in [1_000_001, i64::MAX] {
+            let error = call("lists.range", &[Int(length)]).unwrap_err();
+            assert_eq!(error.kind, EvalErrorKind::CostExceeded, "{length}");
+        }
+    }
+
+    #[test]
+    fn quadratic_work_is_paid_for() {
+        let many: Vec<i64> = (0..1000).collect();
+        let error = call_within(10_000, "distinct", &[ints(&many)]).unwrap_err();
+        assert_eq!(error.kind, EvalErrorKind::CostExceeded);
+    }
+}

@@ -312,3 +312,86 @@ fn distance(by: i64) -> Result<u32, CallError> {
 fn overflow(function: &str) -> CallError {
     CallError::range(format!("integer overflow in `math.{function}`"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, ints, refuses, s};
+    use super::*;
+    use Val::{Bool, Double, Int, Uint};
+
+    #[test]
+    fn extremes_compare_across_types_and_keep_the_first_of_equals() {
+        check("math.greatest", &[Double(5.4), Int(10), Uint(3)], &Int(10));
+        check(
+            "math.least",
+            &[Double(5.4), Int(10), Double(-5.0), Int(i64::MAX)],
+            &Double(-5.0),
+        );
+        check("math.greatest", &[ints(&[1, 3, 2])], &Int(3));
+        check("math.least", &[Uint(u64::MAX), Int(-1)], &Int(-1));
+        check(
+            "math.greatest",
+            &[Int(i64::MAX), Double(9_223_372_036_854_775_808.0)],
+            &Double(2f64.powi(63)),
+        );
+        assert!(matches!(
+            super::super::testing::call("math.greatest", &[Uint(1), Int(1)]),
+            Ok(Uint(1))
+        ));
+        refuses("math.greatest", &[Val::list(vec![])]);
+        refuses("math.least", &[Int(1), s("2")]);
+        refuses("math.least", &[]);
+    }
+
+    #[test]
+    fn rounding_takes_doubles_only() {
+        for (name, input, expected) in [
+            ("math.ceil", -1.2, -1.0),
+            ("math.floor", -1.2, -2.0),
+            ("math.round", -1.5, -2.0),
+            ("math.round", 2.5, 3.0),
+            ("math.trunc", -1.9, -1.0),
+        ] {
+            check(name, &[Double(input)], &Double(expected));
+            refuses(name, &[Int(1)]);
+        }
+    }
+
+    #[test]
+    fn sign_and_magnitude_keep_the_type() {
+        check("math.abs", &[Int(-11)], &Int(11));
+        check("math.abs", &[Uint(1)], &Uint(1));
+        refuses("math.abs", &[Int(i64::MIN)]);
+        check("math.sign", &[Int(-7)], &Int(-1));
+        check("math.sign", &[Double(-0.0)], &Double(0.0));
+        check("math.sign", &[Uint(9)], &Uint(1));
+        check("math.sqrt", &[Int(16)], &Double(4.0));
+    }
+
+    #[test]
+    fn classes_of_doubles() {
+        check("math.isNaN", &[Double(f64::NAN)], &Bool(true));
+        check("math.isInf", &[Double(f64::NEG_INFINITY)], &Bool(true));
+        check("math.isFinite", &[Double(f64::INFINITY)], &Bool(false));
+        refuses("math.isNaN", &[Bool(true)]);
+    }
+
+    #[test]
+    fn bits_shift_out_of_the_word() {
+        check("math.bitAnd", &[Int(-3), Int(-5)], &Int(-7));
+        check("math.bitOr", &[Uint(1), Uint(4)], &Uint(5));
+        check("math.bitXor", &[Int(4), Int(-2)], &Int(-6));
+        check("math.bitNot", &[Uint(0)], &Uint(u64::MAX));
+        check("math.bitShiftLeft", &[Int(-1), Int(2)], &Int(-4));
+        check("math.bitShiftLeft", &[Int(-1), Int(200)], &Int(0));
+        check(
+            "math.bitShiftRight",
+            &[Int(-1024), Int(3)],
+            &Int(2_305_843_009_213_693_824),
+        );
+        check("math.bitShiftRight", &[Int(-1024), Int(64)], &Int(0));
+        check("math.bitShiftRight", &[Uint(1024), Int(i64::MAX)], &Uint(0));
+        refuses("math.bitShiftRight", &[Uint(1), Int(-1)]);
+        refuses("math.bitAnd", &[Uint(2), Int(1)]);
+    }
+}

@@ -341,3 +341,123 @@ fn not_a_cidr(text: &str) -> CallError {
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, check, refuses, s};
+    use super::*;
+    use Val::{Bool, Int};
+
+    fn ip_of(text: &str) -> Val<'static> {
+        call("ip", &[s(text)]).unwrap()
+    }
+
+    fn range(text: &str) -> Val<'static> {
+        call("cidr", &[s(text)]).unwrap()
+    }
+
+    #[test]
+    fn only_plain_addresses_parse() {
+        for good in ["192.168.0.1", "::1", "2001:DB8::68", "0.0.0.0"] {
+            check("isIP", &[s(good)], &Bool(true));
+        }
+        for bad in [
+            "",
+            "1.2.3",
+            "1.2.3.04",
+            "192.168.0.1.0",
+            "2001:db8:::68",
+            "fe80::1%en0",
+            "::ffff:1.2.3.4",
+        ] {
+            check("isIP", &[s(bad)], &Bool(false));
+            refuses("ip", &[s(bad)]);
+            refuses("ip.isCanonical", &[s(bad)]);
+        }
+        check("ip.isCanonical", &[s("2001:db8::68")], &Bool(true));
+        check("ip.isCanonical", &[s("2001:DB8::68")], &Bool(false));
+        for bad in [
+            "192.168.0.0/",
+            "192.168.0.0/33",
+            "1.2.3.4",
+            "::/129",
+            "1.2.3.4/+8",
+            "1.2.3.4/08",
+            "::ffff:1.2.3.4/99",
+        ] {
+            check("isCIDR", &[s(bad)], &Bool(false));
+            refuses("cidr", &[s(bad)]);
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_family_and_classes() {
+        check("family", &[ip_of("1.2.3.4")], &Int(4));
+        check("family", &[ip_of("2001:db8::68")], &Int(6));
+        let cases = [
+            ("isLoopback", "127.0.0.1", true),
+            ("isLoopback", "::2", false),
+            ("isUnspecified", "::", true),
+            ("isGlobalUnicast", "10.0.0.1", true),
+            ("isGlobalUnicast", "255.255.255.255", false),
+            ("isGlobalUnicast", "224.0.0.1", false),
+            ("isGlobalUnicast", "fe80::1", false),
+            ("isGlobalUnicast", "2001:db8::abcd", true),
+            ("isLinkLocalUnicast", "169.254.169.254", true),
+            ("isLinkLocalUnicast", "fd80::1", false),
+            ("isLinkLocalMulticast", "224.0.0.1", true),
+            ("isLinkLocalMulticast", "224.0.1.1", false),
+            ("isLinkLocalMulticast", "ff02::1", true),
+            ("isLinkLocalMulticast", "ff05::1", false),
+        ];
+        for (name, ip, expected) in cases {
+            check(name, &[ip_of(ip)], &Bool(expected));
+        }
+    }
+
+    #[test]
+    fn ranges_contain_addresses_and_ranges_of_their_family() {
+        let contains = |outer, inner, expected| {
+            check("containsCIDR", &[range(outer), s(inner)], &Bool(expected));
+            check("containsCIDR", &[range(outer), range(inner)], &Bool(expected));
+        };
+        contains("192.168.0.0/24", "192.168.0.0/25", true);
+        contains("192.168.0.0/24", "192.168.0.0/23", false);
+        contains("10.0.0.0/8", "10.0.0.0/8", true);
+        contains("0.0.0.0/0", "1.2.3.4/32", true);
+        contains("::/0", "1.2.3.4/32", false);
+        check(
+            "containsIP",
+            &[range("2001:db8::/32"), ip_of("2001:db8::1")],
+            &Bool(true),
+        );
+        check(
+            "containsIP",
+            &[range("2001:db8::/32"), s("192.168.1.1")],
+            &Bool(false),
+        );
+        refuses("containsIP", &[range("10.0.0.0/8"), s("nonsense")]);
+    }
+
+    #[test]
+    fn a_range_keeps_the_address_as_written() {
+        check("ip", &[range("192.168.1.5/24")], &ip_of("192.168.1.5"));
+        check("masked", &[range("192.168.1.5/24")], &range("192.168.1.0/24"));
+        check("masked", &[range("2001:db8::1/0")], &range("::/0"));
+        check("isMask", &[range("192.168.0.0/24")], &Bool(true));
+        check("isMask", &[range("192.168.0.0/8")], &Bool(false));
+        check("prefixLength", &[range("::1/128")], &Int(128));
+    }
+
+    #[test]
+    fn the_peers_range_test_sees_through_mapped_addresses() {
+        let within = |ip, range, expected| check("inIPAddrRange", &[s(ip), s(range)], &Bool(expected));
+        within("10.1.2.3", "10.0.0.0/8", true);
+        within("::ffff:10.1.2.3", "10.0.0.0/8", true);
+        within("10.1.2.3", "::ffff:10.0.0.0/104", true);
+        within("::1", "::/0", true);
+        within("10.1.2.3", "::/0", false);
+        refuses("inIPAddrRange", &[s("nonsense"), s("10.0.0.0/8")]);
+        refuses("inIPAddrRange", &[s("10.1.2.3"), s("10.0.0.0")]);
+    }
+}

@@ -189,3 +189,133 @@ fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
     };
     Ok(text.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{check, refuses, s, texts};
+    use super::*;
+    use Val::Bool;
+
+    #[test]
+    fn a_path_has_a_base_a_directory_and_an_extension() {
+        let cases = [
+            ("/path/to/file.txt", "file.txt", "/path/to", ".txt"),
+            ("/a/b.tar.gz", "b.tar.gz", "/a", ".gz"),
+            ("/a", "a", "/", ""),
+            ("/", "/", "/", ""),
+            ("a", "a", ".", ""),
+            ("", ".", ".", "."),
+            ("a/./b//../c/", "c", "a", ""),
+            ("/../x", "x", "/", ""),
+            ("../x", "x", "..", ""),
+            (r"C:\path\to\f.txt", "f.txt", r"C:\path\to", ".txt"),
+            (r"C:\", "C:", r"C:\", ""),
+            (r"\\host\share\dir", "dir", r"\\host\share", ""),
+            (r"\\host\share", "share", r"\\host\share", ""),
+            (r"path\to\f", "f", r"path\to", ""),
+        ];
+        for (path, base, dir, ext) in cases {
+            check("basePath", &[s(path)], &s(base));
+            check("dirPath", &[s(path)], &s(dir));
+            check("extPath", &[s(path)], &s(ext));
+        }
+    }
+
+    #[test]
+    fn volumes_are_drives_and_shares() {
+        for (path, volume) in [
+            ("/a", ""),
+            (r"C:\a", "C:"),
+            ("C:", "C:"),
+            (r"\\host\share\a", r"\\host\share"),
+            (r"\\host\share", r"\\host\share"),
+            (r"\\host", ""),
+            (r"\\\share", ""),
+        ] {
+            check("volumeName", &[s(path)], &s(volume));
+        }
+    }
+
+    #[test]
+    fn elements_are_joined_below_the_first() {
+        for (elements, joined) in [
+            (["/a", "b", "../c"].as_slice(), "/a/c"),
+            (&["/a", "/b"], "/a/b"),
+            (&[r"C:\a", "b", "c.txt"], r"C:\a\b\c.txt"),
+            (&[r"\\host\share", r"dir\x"], r"\\host\share\dir\x"),
+            (&["a//b"], "a//b"),
+            (&[], ""),
+        ] {
+            check("joinPath", &[texts(elements)], &s(joined));
+        }
+    }
+
+    #[test]
+    fn the_way_between_two_paths() {
+        for (base, target, way) in [
+            ("/a/b", "/a/b/c/d", "c/d"),
+            ("/path/to", "/path/to", "."),
+            ("/path/to/dir", "/path/to/other", "../other"),
+            ("/path/to/dir", "/path/to", ".."),
+            ("a", ".", ".."),
+            (r"C:\path\to", r"C:\path\to\f.txt", "f.txt"),
+            (r"\\h\s\o", r"\\h\s\p", r"..\p"),
+        ] {
+            check("relPath", &[s(base), s(target)], &s(way));
+        }
+        refuses("relPath", &[s("/a"), s("b")]);
+        refuses("relPath", &[s("../a"), s("b")]);
+    }
+
+    #[test]
+    fn a_prefix_counts_whole_elements() {
+        for (path, prefix, expected) in [
+            ("/a/b", "/a", true),
+            ("/ab", "/a", false),
+            ("/a", "/a/", true),
+            ("/a/../b", "/a", false),
+            ("/x", "/", true),
+            ("a/b", "/", false),
+            ("a/b", ".", true),
+            ("../b", ".", false),
+            (r"C:\a\b", r"C:\a", true),
+        ] {
+            check("pathHasPrefix", &[s(path), s(prefix)], &Bool(expected));
+        }
+    }
+
+    #[test]
+    fn patterns_match_whole_paths_within_elements() {
+        for (path, pattern, expected) in [
+            ("/a/b.zip", "/a/*.zip", true),
+            ("/a/x/b.zip", "/a/*.zip", false),
+            ("/a/b.zip", "/a/*", true),
+            ("/a/b/c", "/a/**", false),
+            ("/a/bxbyb", "/a/b*b", true),
+            ("/a/b", "/a/?", true),
+            ("/a/b", "/a?b", false),
+            ("/a/b", "/a/[a-c]", true),
+            ("/a/d", "/a/[^a-c]", true),
+            ("/a/é", "/a/?", true),
+            ("/a", "/a*", true),
+            (r"C:\a\b.zip", r"C:\a\*.zip", true),
+        ] {
+            check("pathMatch", &[s(path), s(pattern)], &Bool(expected));
+        }
+        for malformed in ["/a/[", "/a/[]", "/a/[a-", "/a/[-a]", "/[^"] {
+            refuses("pathMatch", &[s("/x"), s(malformed)]);
+        }
+        check(
+            "pathMatchAnyOf",
+            &[s("/a/b"), texts(&["/x/*", "/a/*"])],
+            &Bool(true),
+        );
+        check("pathMatchAnyOf", &[s("/a/b"), texts(&[])], &Bool(false));
+    }
+
+    #[test]
+    fn a_long_pattern_on_a_long_path_is_paid_for() {
+        let (path, pattern) = ("a".repeat(100_000), "*a".repeat(5_000));
+        refuses("pathMatch", &[s(&path), s(&pattern)]);
+    }
+}

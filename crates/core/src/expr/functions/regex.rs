@@ -200,3 +200,73 @@ fn compile_paid(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
     cx.charge(limits::REGEX_COST + pattern.len())?;
     compile(pattern).map_err(CallError::invalid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call_within, check, refuses, s, texts};
+    use super::*;
+    use crate::expr::EvalErrorKind;
+
+    #[test]
+    fn the_first_match_or_its_group_is_extracted() {
+        let some = |text| Val::Optional(Some(Arc::new(s(text))));
+        check(
+            "regex.extract",
+            &[s("hello world"), s("hello(.*)")],
+            &some(" world"),
+        );
+        check("regex.extract", &[s("k=42"), s("[0-9]+")], &some("42"));
+        check("regex.extract", &[s("HELLO"), s("hello")], &Val::Optional(None));
+        check("regex.extract", &[s("b"), s("(a)?b")], &Val::Optional(None));
+        refuses("regex.extract", &[s("u@d"), s("(.*)@([^.]*)")]);
+        refuses("regex.extract", &[s("u"), s("(")]);
+    }
+
+    #[test]
+    fn all_matches_are_extracted() {
+        check("regex.extractAll", &[s("a bb a cc"), s("a")], &texts(&["a", "a"]));
+        check(
+            "regex.extractAll",
+            &[s("id:1, id:2"), s(r"id:(\d+)")],
+            &texts(&["1", "2"]),
+        );
+        check("regex.extractAll", &[s("a bb"), s("x")], &texts(&[]));
+    }
+
+    #[test]
+    fn replacements_name_groups_by_number() {
+        let replace = |text, pattern, with, expected| {
+            check("regex.replace", &[s(text), s(pattern), s(with)], &s(expected));
+        };
+        replace("banana", "a", "i", "binini");
+        replace("banana", "b(a).*", r"\1", "a");
+        replace("foo bar", "(fo)o (ba)r", r"\2 \1", "ba fo");
+        replace("ab", "b", r"\\\0$1", r"a\b$1");
+        replace("ab", "", "-", "-a-b-");
+        replace("b", "(a)?b", r"[\1]", "[]");
+        refuses("regex.replace", &[s("test"), s("(.)"), s(r"\2")]);
+        refuses("regex.replace", &[s("test"), s("t"), s(r"\v")]);
+        refuses("regex.replace", &[s("test"), s("t"), s(r"\")]);
+    }
+
+    #[test]
+    fn replacements_are_counted() {
+        for (count, expected) in [(0, "banana"), (1, "bxnana"), (2, "bxnxna"), (-12, "bxnxnx")] {
+            check(
+                "regex.replace",
+                &[s("banana"), s("a"), s("x"), Val::Int(count)],
+                &s(expected),
+            );
+        }
+    }
+
+    #[test]
+    fn programs_and_their_output_are_bounded() {
+        assert!(compile(&"a".repeat(limits::REGEX_BYTES + 1)).is_err());
+        assert!(compile(r"(((\pL{100}){100}){100}){100}").is_err());
+        let text = "a".repeat(10_000);
+        let args = [s(&text), s("a"), s(&text)];
+        let error = call_within(100_000, "regex.replace", &args).unwrap_err();
+        assert_eq!(error.kind, EvalErrorKind::CostExceeded);
+    }
+}

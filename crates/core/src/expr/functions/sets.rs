@@ -142,3 +142,62 @@ fn two_lists<'a, 'r>(args: &'a [Val<'r>]) -> Result<(&'a List<'r>, &'a List<'r>)
     };
     Ok((a, b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call_within, check, ints, refuses, s, texts};
+    use super::*;
+    use crate::expr::EvalErrorKind;
+    use Val::{Bool, Double};
+
+    #[test]
+    fn sets_relate_by_equality_across_numeric_types() {
+        let doubles = || Val::list(vec![Double(2.0), Double(1.0)]);
+        check("sets.equivalent", &[ints(&[1, 1, 2]), doubles()], &Bool(true));
+        check("sets.contains", &[ints(&[1, 2, 3]), doubles()], &Bool(true));
+        check("sets.contains", &[doubles(), ints(&[3])], &Bool(false));
+        check("sets.intersects", &[ints(&[3, 2]), doubles()], &Bool(true));
+        check("isSubset", &[doubles(), ints(&[1, 2, 3])], &Bool(true));
+        check("is_subset", &[ints(&[4]), doubles()], &Bool(false));
+        check(
+            "hasIntersection",
+            &[texts(&["a"]), texts(&["b", "a"])],
+            &Bool(true),
+        );
+        check("has_intersection", &[texts(&["a"]), texts(&[])], &Bool(false));
+    }
+
+    #[test]
+    fn the_empty_set_is_a_subset_of_all() {
+        check("isSubset", &[ints(&[]), ints(&[])], &Bool(true));
+        check("sets.contains", &[ints(&[1]), ints(&[])], &Bool(true));
+        check("sets.intersects", &[ints(&[]), ints(&[])], &Bool(false));
+    }
+
+    #[test]
+    fn selections_keep_their_order() {
+        check(
+            "except",
+            &[texts(&["c", "a", "b"]), texts(&["a"])],
+            &texts(&["c", "b"]),
+        );
+        check(
+            "intersect",
+            &[texts(&["x", "b", "a"]), texts(&["a", "b"])],
+            &texts(&["a", "b"]),
+        );
+        check(
+            "intersect",
+            &[texts(&["b", "a"]), texts(&["a", "b"])],
+            &texts(&["b", "a"]),
+        );
+        refuses("except", &[s("a"), texts(&["a"])]);
+    }
+
+    #[test]
+    fn the_work_of_both_lists_is_paid_for() {
+        let many: Vec<i64> = (0..1000).collect();
+        let error = call_within(10_000, "isSubset", &[ints(&many), ints(&many)]).unwrap_err();
+        assert_eq!(error.kind, EvalErrorKind::CostExceeded);
+    }
+}

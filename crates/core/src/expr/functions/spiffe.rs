@@ -302,3 +302,86 @@ fn domain_val<'r>(name: String) -> Val<'r> {
 fn matcher<'r>(matcher: SpiffeMatcher) -> Val<'r> {
     Val::Opaque(Arc::new(Opaque::SpiffeMatcher(matcher)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, check, refuses, s, texts};
+    use super::*;
+    use Val::Bool;
+
+    fn spiffe(text: &str) -> Val<'static> {
+        call("spiffeID", &[s(text)]).unwrap()
+    }
+
+    fn domain(text: &str) -> Val<'static> {
+        call("spiffeTrustDomain", &[s(text)]).unwrap()
+    }
+
+    #[test]
+    fn an_id_has_a_trust_domain_and_a_path() {
+        let id = || spiffe("spiffe://cerbos.dev/ns/privileged/sa/curl");
+        check("path", &[id()], &s("/ns/privileged/sa/curl"));
+        check("path", &[spiffe("spiffe://cerbos.dev")], &s(""));
+        check("trustDomain", &[id()], &domain("cerbos.dev"));
+        check("isMemberOf", &[id(), domain("spiffe://cerbos.dev")], &Bool(true));
+        check("isMemberOf", &[id(), domain("other.dev")], &Bool(false));
+        check("spiffeTrustDomain", &[id()], &domain("cerbos.dev"));
+    }
+
+    #[test]
+    fn a_trust_domain_has_a_name_and_an_id() {
+        check("name", &[domain("spiffe://cerbos.dev")], &s("cerbos.dev"));
+        check("id", &[domain("cerbos.dev")], &s("spiffe://cerbos.dev"));
+        check("id", &[Val::Double(5.0)], &Val::Double(5.0));
+    }
+
+    #[test]
+    fn text_outside_the_standard_is_refused() {
+        let long = format!("spiffe://d/{}", "x".repeat(ID_BYTES));
+        for bad in [
+            "bad",
+            "",
+            "spiffe://",
+            "spiffe:///x",
+            "SPIFFE://d/x",
+            "spiffe://D/x",
+            "spiffe://d/",
+            "spiffe://d//x",
+            "spiffe://d/../x",
+            "spiffe://d/x/",
+            "spiffe://d/x?y",
+            "spiffe://d:80/x",
+            "spiffe://user@d/x",
+            "spiffe://d/%20",
+            long.as_str(),
+        ] {
+            refuses("spiffeID", &[s(bad)]);
+        }
+        refuses("spiffeTrustDomain", &[s("Upper.dev")]);
+        refuses("spiffeTrustDomain", &[s("spiffe://d//x")]);
+    }
+
+    #[test]
+    fn matchers_accept_what_they_name() {
+        let id = || spiffe("spiffe://d/x");
+        let accepts = |matcher: Result<Val<'static>, _>, expected| {
+            check("matchesID", &[matcher.unwrap(), id()], &Bool(expected));
+        };
+        accepts(call("spiffeMatchAny", &[]), true);
+        accepts(call("spiffeMatchExact", &[s("spiffe://d/x")]), true);
+        accepts(call("spiffeMatchExact", &[spiffe("spiffe://d/x/y")]), false);
+        accepts(
+            call("spiffeMatchOneOf", &[texts(&["spiffe://d/y", "spiffe://d/x"])]),
+            true,
+        );
+        accepts(
+            call("spiffeMatchOneOf", &[Val::list(vec![spiffe("spiffe://d/y")])]),
+            false,
+        );
+        accepts(call("spiffeMatchOneOf", &[texts(&[])]), false);
+        accepts(call("spiffeMatchTrustDomain", &[domain("d")]), true);
+        accepts(call("spiffeMatchTrustDomain", &[s("e")]), false);
+        refuses("spiffeMatchOneOf", &[texts(&["bad"])]);
+        refuses("matchesID", &[call("spiffeMatchAny", &[]).unwrap(), s("bad")]);
+    }
+}

@@ -332,3 +332,117 @@ fn part<'r>(text: &Str<'r>, range: Range<usize>) -> Val<'r> {
         Str::Owned(text) => Val::string(text.get(range).unwrap_or_default()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{call, call_within, check, refuses, s, texts};
+    use super::*;
+    use crate::expr::EvalErrorKind;
+    use Val::Int;
+
+    #[test]
+    fn positions_are_code_points() {
+        check("charAt", &[s("©αT"), Int(1)], &s("α"));
+        check("charAt", &[s("tacocat"), Int(7)], &s(""));
+        check("indexOf", &[s("ta©o©αT"), s("©")], &Int(2));
+        check("indexOf", &[s("ta©o©αT"), s("©"), Int(3)], &Int(4));
+        check("indexOf", &[s("ta©o©αT"), s("©α"), Int(5)], &Int(-1));
+        check("indexOf", &[s("tacocat"), s(""), Int(3)], &Int(3));
+        check("substring", &[s("ta©o©αT"), Int(2), Int(6)], &s("©o©α"));
+        check("substring", &[s("tacocat"), Int(7)], &s(""));
+        check("reverse", &[s("Ta©oCαt")], &s("tαCo©aT"));
+    }
+
+    #[test]
+    fn the_last_match_begins_at_the_given_position_at_the_latest() {
+        let cases = [
+            ("tacocat", "", None, 7),
+            ("tacocat", "", Some(3), 3),
+            ("ta©o©αT", "©α", Some(4), 4),
+            ("ta©o©αT", "©α", Some(3), -1),
+            ("ta©o©αT", "©", Some(3), 2),
+            ("bananananana", "nana", Some(7), 6),
+            ("aaaa", "aa", Some(1), 1),
+            ("", "@@", None, -1),
+            ("hello", "hello world", None, -1),
+        ];
+        for (text, sought, from, expected) in cases {
+            let mut args = vec![s(text), s(sought)];
+            args.extend(from.map(Int));
+            check("lastIndexOf", &args, &Int(expected));
+        }
+    }
+
+    #[test]
+    fn a_position_outside_the_text_is_refused() {
+        refuses("charAt", &[s("tacocat"), Int(30)]);
+        refuses("charAt", &[s("tacocat"), Int(-1)]);
+        refuses("indexOf", &[s("tacocat"), s("a"), Int(30)]);
+        refuses("lastIndexOf", &[s("tacocat"), s("a"), Int(-1)]);
+        refuses("lastIndexOf", &[s("tacocat"), s("a"), Int(30)]);
+        refuses("substring", &[s("tacocat"), Int(40)]);
+        refuses("substring", &[s("tacocat"), Int(49), Int(50)]);
+        refuses("substring", &[s("tacocat"), Int(4), Int(3)]);
+        refuses("substring", &[s("tacocat"), Int(i64::MIN), Int(i64::MAX)]);
+    }
+
+    #[test]
+    fn text_is_replaced_as_often_as_asked() {
+        let replace = |text, old, new, count, expected| {
+            check("replace", &[s(text), s(old), s(new), Int(count)], &s(expected));
+        };
+        replace("hello hello", "he", "we", -1, "wello wello");
+        replace("hello hello", "he", "we", 1, "wello hello");
+        replace("hello hello", "he", "we", 0, "hello hello");
+        replace("ab", "", "_", -1, "_a_b_");
+        check("replace", &[s("12 days"), s("{0}"), s("2")], &s("12 days"));
+    }
+
+    #[test]
+    fn text_is_split_and_joined() {
+        let split = |text, by, limit, expected: &[&str]| {
+            check("split", &[s(text), s(by), Int(limit)], &texts(expected));
+        };
+        split("o©o©o", "©", -1, &["o", "o", "o"]);
+        split("a,b,c,d", ",", 2, &["a", "b,c,d"]);
+        split("a,b", ",", 0, &[]);
+        split("a,b", ",", 1, &["a,b"]);
+        split("a©c", "", -1, &["a", "©", "c"]);
+        split("a©c", "", 2, &["a", "©c"]);
+        split("", "", -1, &[]);
+        split("", ",", -1, &[""]);
+        check("join", &[texts(&["x", "y"])], &s("xy"));
+        check("join", &[texts(&["x", "y"]), s("-")], &s("x-y"));
+        check("join", &[texts(&[]), s("-")], &s(""));
+        refuses("join", &[Val::list(vec![s("a"), Int(1)])]);
+    }
+
+    #[test]
+    fn a_part_of_borrowed_text_is_borrowed() {
+        let part = call("trim", &[Val::String(Str::Borrowed(" \u{85}text\u{2009}"))]).unwrap();
+        assert!(matches!(part, Val::String(Str::Borrowed("text"))), "{part:?}");
+        check("trim", &[s("\u{180e}text\u{200b}")], &s("\u{180e}text\u{200b}"));
+        check("trim", &[s(" \t ")], &s(""));
+    }
+
+    #[test]
+    fn case_and_quotes_are_ascii() {
+        check("lowerAscii", &[s("TacoCÆt")], &s("tacocÆt"));
+        check("upperAscii", &[s("tacoCæt")], &s("TACOCæT"));
+        check("strings.quote", &[s("a\n\"\\\u{7}é😀")], &s(r#""a\n\"\\\aé😀""#));
+    }
+
+    #[test]
+    fn growth_is_paid_for_before_it_happens() {
+        let long = "a".repeat(2000);
+        for args in [vec![s(&long), s("a"), s(&long)], vec![s(&long), s(""), s(&long)]] {
+            let error = call_within(1000, "replace", &args).unwrap_err();
+            assert_eq!(error.kind, EvalErrorKind::CostExceeded);
+        }
+        let parts = Val::list(vec![s(&long); 100]);
+        assert_eq!(
+            call_within(1000, "join", &[parts]).unwrap_err().kind,
+            EvalErrorKind::CostExceeded
+        );
+    }
+}

@@ -26,7 +26,7 @@ pub(super) fn resource_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> 
         actions,
         roles,
         derived_roles,
-        effect: effect?,
+        effect,
         when,
     })
 }
@@ -123,12 +123,8 @@ fn output<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> (Option<T
     output.finish(findings);
     if let Some(expr) = expr {
         let finding = Finding::new(Code::Deprecated, expr.place, "`output.expr` is deprecated");
-        findings.add(finding.hint("write it as `output.when.ruleActivated`"));
-        if let Some(both) = &activated {
-            let message = "`output.expr` and `output.when.ruleActivated` exclude each other";
-            findings.add(Finding::new(Code::InvalidValue, both.place, message));
-        }
-        activated = Some(expr);
+        findings.add(finding.hint("write it as `output.when.ruleActivated`, which wins if both are given"));
+        activated = activated.or(Some(expr));
     }
     (activated, not_met)
 }

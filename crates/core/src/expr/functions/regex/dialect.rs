@@ -35,9 +35,14 @@ pub(super) fn from_re2(pattern: &str) -> String {
                 out.push_str("\\]");
                 Class::Inside
             }
-            ('&' | '~', Class::Start | Class::Inside) => {
+            ('&' | '~', Class::Start | Class::Inside) | ('-', Class::Start) => {
                 out.push('\\');
                 out.push(c);
+                Class::Inside
+            }
+            ('-', Class::Inside) if chars.as_str().starts_with('-') => {
+                chars.next();
+                out.push_str("-\\-");
                 Class::Inside
             }
             (other, class) => {
@@ -99,5 +104,51 @@ fn push_bracket(out: &mut String, chars: &mut std::str::Chars<'_>) {
             *chars = rest.get(name.len()..).unwrap_or_default().chars();
         }
         None => out.push_str("\\["),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_re2;
+    use crate::expr::functions::regex::compile;
+
+    #[test]
+    fn a_pattern_keeps_its_meaning() {
+        let cases = [
+            (r"^\d+$", "12", true),
+            (r"^\d+$", "\u{663}", false),
+            (r"^\w+$", "é", false),
+            (r"^[\w.]+$", "a.b", true),
+            (r"^\D$", "é", true),
+            (r"^[^\s]$", "\u{a0}", true),
+            (r"\bcat\b", "a cat", true),
+            (r"\bcat", "écat", true),
+            ("^.$", "é", true),
+            ("^[[]$", "[", true),
+            ("^[]a]+$", "]a", true),
+            ("^[^]]$", "]", false),
+            ("^[[:alpha:]-]+$", "a-b", true),
+            ("^[a&&b]+$", "a&b", true),
+            ("^[--/]$", ".", true),
+            ("^[+--]$", ",", true),
+            (r"^\[\]$", "[]", true),
+            (r"^\\$", "\\", true),
+        ];
+        for (pattern, text, expected) in cases {
+            let regex = compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+            assert_eq!(
+                regex.is_match(text),
+                expected,
+                "{pattern} on {text}, as {}",
+                from_re2(pattern)
+            );
+        }
+    }
+
+    #[test]
+    fn an_invalid_pattern_is_refused() {
+        for pattern in ["(", "[", "[^", r"\", r"(?P<x", r"\Q", "(?=a)", r"(a)\1"] {
+            assert!(compile(pattern).is_err(), "{pattern}");
+        }
     }
 }

@@ -1,0 +1,274 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::{CONDITION_DEPTH, POLICY_DIAGNOSTICS};
+use crate::model::Effect;
+
+fn file(path: &str, text: &str) -> SourceFile {
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
+}
+
+fn live(files: &[SourceFile]) -> Snapshot {
+    let Compiled {
+        snapshot,
+        diagnostics,
+    } = compile(files);
+    snapshot.unwrap_or_else(|| panic!("{}", diagnostics.iter().map(render).collect::<String>()))
+}
+
+const ALBUM: &str = "
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: album:private/x
+  version: default
+  importDerivedRoles: [roles]
+  variables: {import: [shared], local: {b: V.a + 1, a: C.one, z: V.c}}
+  constants: {local: {one: 1, deep: {list: [1, null, x]}}}
+  rules:
+    - {actions: ['*'], roles: ['*', admin], effect: EFFECT_DENY}
+    - name: named
+      actions: ['view:*', edit]
+      roles: [user, admin, user]
+      derivedRoles: [owner]
+      effect: EFFECT_ALLOW
+      condition: {match: {none: {of: [{expr: V.b > 0}, {all: {of: [{expr: 'true'}]}}]}}}
+      output: {when: {ruleActivated: '1', conditionNotMet: '2'}}
+    - {actions: [edit], derivedRoles: [owner, friend], effect: EFFECT_ALLOW}
+";
+
+const SHARED: &str = "
+apiVersion: api.cerbos.dev/v1
+derivedRoles:
+  name: roles
+  definitions:
+    - {name: unused, parentRoles: [user]}
+    - {name: owner, parentRoles: [user], condition: {match: {expr: V.own}}}
+    - {name: friend, parentRoles: ['*']}
+  variables: {local: {own: R.attr.owner == P.id}}
+---
+apiVersion: api.cerbos.dev/v1
+exportVariables: {name: shared, definitions: {c: V.b * 2}}
+---
+apiVersion: api.cerbos.dev/v1
+disabled: true
+resourcePolicy: {resource: off, version: default, rules: [{actions: [a], roles: [b], effect: EFFECT_ALLOW}]}
+---
+";
+
+#[test]
+fn a_policy_compiles_to_what_it_says() {
+    let snapshot = live(&[
+        file("album.yaml", ALBUM),
+        file("shared.yml", SHARED),
+        file("x_test.yaml", ": wat"),
+    ]);
+    assert_eq!(snapshot.files, 2);
+    assert_eq!(snapshot.resource_policies.len(), 1);
+    let policy = &snapshot.resource_policies["album:private/x"]["default"];
+    assert_eq!(&*policy.name, "resource.album_private_x.vdefault");
+    let order: Vec<_> = policy.frame.variables.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(order, ["a", "b", "c", "z"]);
+    let roles: Vec<_> = policy.derived_roles.iter().map(|role| &*role.name).collect();
+    assert_eq!(roles, ["friend", "owner"]);
+    assert_eq!(policy.derived_roles[0].parent_roles, Roles::Any);
+    assert_eq!(policy.derived_roles[1].frame.variables.len(), 1);
+    let names: Vec<_> = policy.rules.iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names, ["rule-001", "named", "rule-003"]);
+    let [deny, named, last] = policy.rules.as_slice() else {
+        panic!("three rules")
+    };
+    assert_eq!((deny.effect, &deny.roles), (Effect::Deny, &Some(Roles::Any)));
+    assert_eq!(deny.actions, [ActionPattern::Any]);
+    assert_eq!(
+        named.roles,
+        Some(Roles::Named(vec!["admin".into(), "user".into()]))
+    );
+    assert_eq!(named.position.to_string(), "album.yaml:11:7");
+    assert!(matches!(&named.condition, Some(Condition::None(items)) if items.len() == 2));
+    assert!(named.output.rule_activated.is_some() && named.output.condition_not_met.is_some());
+    assert_eq!((&last.roles, last.derived_roles.as_slice()), (&None, &[0, 1][..]));
+}
+
+#[test]
+fn names_print_as_the_peer_prints_them() {
+    let cases = [
+        ("album", "album"),
+        ("kind:sub/x", "kind_sub_x"),
+        ("a@b.c--d", "a_b.c_d"),
+        (
+            "arn:aws:sns:us-east-1:123:topic-a",
+            "arn:aws:sns:us-east-1:123:topic-a",
+        ),
+        ("1st/kind", "1st/kind"),
+        ("two words", "two words"),
+    ];
+    for (kind, printed) in cases {
+        let text =
+            format!("{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: '{kind}', version: v}}}}");
+        let snapshot = live(&[file("a.yaml", &text)]);
+        let policy = &snapshot.resource_policies[kind]["v"];
+        assert_eq!(&*policy.name, format!("resource.{printed}.vv"));
+    }
+}
+
+#[test]
+fn anchors_and_merges_are_resolved() {
+    let text = "
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: album
+  version: default
+  rules:
+    - &base {actions: [view], roles: [user], effect: EFFECT_ALLOW}
+    - {<<: *base, actions: [edit]}
+";
+    for text in [
+        text.to_owned(),
+        text.replace('\n', "\r\n"),
+        format!("\u{feff}{}", text.trim_start()),
+    ] {
+        let snapshot = live(&[file("a.yaml", &text)]);
+        let rules = &snapshot.resource_policies["album"]["default"].rules;
+        assert_eq!(rules[1].actions, [ActionPattern::Exact("edit".into())]);
+        assert_eq!(rules[1].roles, rules[0].roles);
+    }
+}
+
+#[test]
+fn a_file_with_countless_problems_is_reported_in_brief() {
+    let fields: String = (0..5_000).map(|n| format!("field{n}: 1\n")).collect();
+    let compiled = compile(&[file("a.yaml", &fields), file("b.yaml", "wat")]);
+    let first = compiled
+        .diagnostics
+        .iter()
+        .filter(|found| &*found.position.file == "a.yaml")
+        .count();
+    assert_eq!(first, POLICY_DIAGNOSTICS + 1);
+    assert!(
+        compiled
+            .diagnostics
+            .iter()
+            .any(|found| &*found.position.file == "b.yaml")
+    );
+}
+
+#[test]
+fn hostile_files_are_refused_at_once() {
+    let bomb: String = (1..12)
+        .map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 20].join(", ")))
+        .collect();
+    let head = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: a\n  version: v\n";
+    let chain: String = (0..20_000)
+        .map(|n| format!("      v{n}: V.v{}\n", (n + 1) % 20_000))
+        .collect();
+    let texts = [
+        "[".repeat(500_000),
+        "{a: ".repeat(200_000),
+        "- ".repeat(300_000),
+        format!("l0: &l0 [x, x]\n{bomb}"),
+        format!("a: &a [{}]\n", "*a, ".repeat(1_000)),
+        "a\0b: c".to_owned(),
+        "\u{feff}\u{feff}".to_owned(),
+        "\tx: y".to_owned(),
+        "x: \"\\ud800\"".to_owned(),
+        "? {a: b}\n: c".to_owned(),
+        format!("x: {}", "9".repeat(900_000)),
+        format!("\"{}\": 1", "k".repeat(900_000)),
+        format!("{}: 1", "\u{1b}[31m\u{202e}".repeat(100)),
+        format!("{head}  variables:\n    local:\n{chain}"),
+        "a".repeat(2 * 1024 * 1024),
+        "---\n".repeat(250_000),
+        format!("x: {}", "&a ".repeat(300_000)),
+        format!("x: {}", "!!str ".repeat(100_000)),
+    ];
+    for text in texts {
+        let begin: String = text.chars().take(30).collect();
+        let compiled = std::thread::Builder::new()
+            .stack_size(2 * 1024 * 1024)
+            .spawn(move || compile(&[file("a.yaml", &text)]))
+            .unwrap()
+            .join()
+            .unwrap();
+        let refused = compiled.snapshot.is_none();
+        assert!(
+            refused || begin.starts_with("---") || begin.starts_with('\u{feff}'),
+            "{begin:?}"
+        );
+        for found in &compiled.diagnostics {
+            assert!(render(found).len() < 4_000, "{begin:?}: a long diagnostic");
+            assert!(
+                !render(found).contains('\u{1b}'),
+                "{begin:?}: a control character"
+            );
+        }
+    }
+}
+
+#[test]
+fn deep_conditions_fit_the_stack() {
+    let nest = |depth: usize| {
+        let condition = format!(
+            "{}{{expr: 'true'}}{}",
+            "{all: {of: [".repeat(depth),
+            "]}}".repeat(depth)
+        );
+        file(
+            "a.yaml",
+            &format!(
+                "{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: a, version: v, rules: [{{actions: [a], \
+                 roles: [b], effect: EFFECT_DENY, condition: {{match: {condition}}}}}]}}}}"
+            ),
+        )
+    };
+    assert!(compile(&[nest(CONDITION_DEPTH - 1)]).snapshot.is_some());
+    for depth in [CONDITION_DEPTH, 13, 14, 40] {
+        let codes: Vec<_> = compile(&[nest(depth)])
+            .diagnostics
+            .iter()
+            .map(|found| found.code)
+            .collect();
+        assert_eq!(codes, [Code::TooLarge], "{depth}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_files_is_irrelevant(order in Just(texts()).prop_shuffle()) {
+        let expected = compile(&texts());
+        let compiled = compile(&order);
+        prop_assert_eq!(&compiled.diagnostics, &expected.diagnostics);
+        prop_assert_eq!(format!("{:?}", compiled.snapshot), format!("{:?}", expected.snapshot));
+    }
+
+    #[test]
+    fn no_text_makes_the_compiler_panic(text in "[-:{}\\[\\]\"'|>&*!? \\n\\t\\\\a-c\\PC]{0,80}") {
+        let compiled = compile(&[file("a.yaml", &text)]);
+        compiled.diagnostics.iter().for_each(|found| drop(render(found)));
+    }
+}
+
+fn texts() -> Vec<SourceFile> {
+    let broken = "apiVersion: api.cerbos.dev/v1\nexportVariables: {name: shared, definitions: {x: 'y'}}\n";
+    vec![
+        file("a.yaml", ALBUM),
+        file("b.yaml", SHARED),
+        file("c.yaml", broken),
+        file("d.yaml", "wat"),
+        file("e.json", "{}"),
+        file("README.md", "text"),
+    ]
+}
+
+/// The identity of a set is in its revision, also where a file holds no policy.
+#[test]
+fn the_revision_covers_every_file_given() {
+    let one = Revision::of(&[file("a.yaml", ALBUM), file("x_test.yaml", "a")]);
+    let two = Revision::of(&[file("a.yaml", ALBUM), file("x_test.yaml", "b")]);
+    assert_ne!(one, two);
+    assert_eq!(Arc::from(one.as_str()), Arc::<str>::from(one.to_string()));
+}

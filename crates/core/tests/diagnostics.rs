@@ -1,0 +1,90 @@
+//! What authors are told: every file or directory below `diagnostics/` is a set, and beside it lies the text
+//! that it must yield. `UPDATE=1` writes the texts anew.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use procura_core::policy::{Code, Compiled, Severity, SourceFile, compile, render};
+
+#[test]
+fn sets_yield_exactly_the_recorded_diagnostics() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut wrong = Vec::new();
+    for (path, compiled) in corpus() {
+        let rendered: String = compiled.diagnostics.iter().map(render).collect();
+        let recorded = path.with_extension("txt");
+        if update {
+            fs::write(&recorded, &rendered).unwrap();
+        } else if fs::read_to_string(&recorded).unwrap_or_default() != rendered {
+            wrong.push(format!("{} differs, now:\n{rendered}", recorded.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_occurs() {
+    let met: BTreeSet<Code> = corpus()
+        .iter()
+        .flat_map(|(_, compiled)| &compiled.diagnostics)
+        .map(|found| found.code)
+        .collect();
+    // Expressions are not checked yet.
+    let awaited = [Code::InvalidExpression];
+    let missing: Vec<_> =
+        Code::ALL.into_iter().filter(|code| !met.contains(code) && !awaited.contains(code)).collect();
+    assert!(missing.is_empty(), "no set yields {missing:?}");
+}
+
+#[test]
+fn a_set_goes_live_unless_a_diagnostic_is_an_error() {
+    for (path, compiled) in corpus() {
+        let has_error = compiled
+            .diagnostics
+            .iter()
+            .any(|found| found.severity == Severity::Error);
+        assert_eq!(compiled.snapshot.is_none(), has_error, "{}", path.display());
+    }
+}
+
+#[test]
+fn codes_are_numbered_in_order_and_documented() {
+    for (number, code) in Code::ALL.into_iter().enumerate() {
+        assert_eq!(code.as_str(), format!("P{:04}", number + 1));
+        assert!(!code.title().is_empty() && !code.advice().is_empty());
+    }
+}
+
+fn corpus() -> Vec<(PathBuf, Compiled)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics");
+    let mut paths: Vec<_> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.retain(|path| path.extension().is_none_or(|extension| extension != "txt"));
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), compile(&sources(&path))))
+        .collect()
+}
+
+/// The files of a set, their paths relative to it.
+fn sources(set: &Path) -> Vec<SourceFile> {
+    let root = if set.is_dir() { set } else { set.parent().unwrap() };
+    let mut files = Vec::new();
+    let mut open = vec![set.to_path_buf()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            files.push(SourceFile {
+                path: name.into(),
+                text: fs::read_to_string(&path).unwrap().into(),
+            });
+        }
+    }
+    files
+}
