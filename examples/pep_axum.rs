@@ -78,7 +78,7 @@ impl Gate {
             "resources": [{"actions": [action], "resource": {"kind": "document", "id": id, "attr": attr}}],
         });
         match self.post(&question).await {
-            Ok(answer) if answer["results"][0]["actions"][action] == "EFFECT_ALLOW" => Ok(()),
+            Ok(answer) if effect(&answer, action) == Some("EFFECT_ALLOW") => Ok(()),
             Ok(_) => Err(StatusCode::FORBIDDEN),
             Err(error) => {
                 tracing::error!(%error, "no decision");
@@ -103,6 +103,10 @@ impl Gate {
         let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
         Ok(serde_json::from_slice(&body)?)
     }
+}
+
+fn effect<'a>(answer: &'a Value, action: &str) -> Option<&'a str> {
+    answer.pointer("/results/0/actions")?.get(action)?.as_str()
 }
 
 /// Who asks. A real service takes this from a verified session, never from a bare header.

@@ -1,5 +1,6 @@
 //! `procura decide`: one request against a directory of policies, without a server and without a record.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwapOption;
+use procura_core::model::Problem;
 
 use super::clock::SystemClock;
 use super::exit::Exit;
@@ -68,9 +70,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let answer = runtime.block_on(pdp.decide(&caller, &check.call))?;
 
+    let decisions = answer
+        .evaluation
+        .resources
+        .iter()
+        .flat_map(|resource| &resource.actions);
+    let problems = decisions.flat_map(|decision| &decision.problems);
+    for problem in problems.map(problem_line).collect::<BTreeSet<_>>() {
+        print_error(&problem);
+    }
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
     print(&format!("{}\n", serde_json::to_string_pretty(&response)?))?;
     Ok(Exit::Ok)
+}
+
+/// The API does not tell callers what went wrong in a policy; whoever runs this command is its author.
+fn problem_line(problem: &Problem) -> String {
+    let Problem {
+        source,
+        expression,
+        position,
+        message,
+        ..
+    } = problem;
+    format!("problem: {position}: {message}, in `{expression}` of `{source}`\n")
 }
 
 fn read(path: Option<&Path>, limits: &RequestLimits) -> anyhow::Result<Vec<u8>> {

@@ -34,7 +34,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in polic
 
 /// A policy decision point: applications ask who may do what, policies in YAML say so, and every decision is recorded.
 #[derive(Debug, Parser)]
-#[command(name = "procura", version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "procura", version, after_help = EXAMPLES)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -107,12 +107,54 @@ fn report(error: &anyhow::Error) -> Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
     use clap::CommandFactory;
 
     use super::*;
 
+    const PAGE: &str = "docs/reference/cli.md";
+
+    /// The reference page: the help of every subcommand.
+    fn page() -> String {
+        let mut page = String::from(
+            "# Command line\n\n\
+             Written from the program's own help: `UPDATE=1 cargo test cli` renews it.\n\n\
+             | exit code | meaning |\n|---|---|\n\
+             | 0 | done |\n\
+             | 1 | something failed; the message says what |\n\
+             | 2 | the command line or the configuration is wrong; nothing was done |\n\
+             | 3 | the policies have errors |\n",
+        );
+        let mut command = CommandLine::command().bin_name("procura");
+        command.build();
+        append(&mut page, &mut command);
+        page
+    }
+
+    fn append(page: &mut String, command: &mut clap::Command) {
+        for command in command
+            .get_subcommands_mut()
+            .filter(|command| command.get_name() != "help")
+        {
+            let help = command.render_long_help().to_string();
+            let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+            let name = command.get_bin_name().unwrap().to_owned();
+            writeln!(page, "\n## {name}\n\n```text\n{}\n```", help.join("\n")).unwrap();
+            append(page, command);
+        }
+    }
+
     #[test]
-    fn command_line_is_consistent() {
+    fn command_line_page_is_current() {
         CommandLine::command().debug_assert();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, page()).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written, page(), "{PAGE} is stale: run with UPDATE=1");
     }
 }

@@ -143,6 +143,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,
         metrics,
+        admin: config.server.admin_api,
         limits: request_limits(&config.server),
         public_url: config.server.public_url.clone(),
     };
@@ -231,7 +232,7 @@ async fn until_stopped(
     ServerStopping { signal }.emit();
     drop(drain);
     let drained = tokio::select! {
-        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok(),
+        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok_and(|served| served.is_ok()),
         _ = stop.next() => false,
     };
     ServerStopped { drained }.emit();

@@ -125,8 +125,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "log.level",
         default: "info",
-        meaning: "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives such as \
-                  `info,procura::audit=debug`.",
+        meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",
     },
     Key {
         name: "log.format",

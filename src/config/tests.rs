@@ -57,21 +57,22 @@ fn later_layer_wins_and_is_the_origin() {
         line: 2,
         column: 3,
     };
-    let cases: [(&str, &[(&str, &str)], &[&str], u64, Origin); 5] = [
-        ("", &[], &[], 1, Origin::Default),
-        (file, &[], &[], 2, at_file),
-        (file, environment, &[], 3, Origin::Environment(variable.into())),
-        (file, environment, &["audit.deadline=4s"], 4, Origin::Set),
+    for (sources, seconds, origin) in [
+        (sources("", &[], &[]), 1, Origin::Default),
+        (sources(file, &[], &[]), 2, at_file),
         (
-            "",
-            &[],
-            &["audit.deadline=4s", "audit.deadline=5s"],
+            sources(file, environment, &[]),
+            3,
+            Origin::Environment(variable.into()),
+        ),
+        (sources(file, environment, &["audit.deadline=4s"]), 4, Origin::Set),
+        (
+            sources("", &[], &["audit.deadline=4s", "audit.deadline=5s"]),
             5,
             Origin::Set,
         ),
-    ];
-    for (file, environment, set, seconds, origin) in cases {
-        let config = Config::from_sources(&sources(file, environment, set)).unwrap();
+    ] {
+        let config = Config::from_sources(&sources).unwrap();
         assert_eq!(config.audit.deadline, Duration::from_secs(seconds));
         assert_eq!(setting(&config, "audit.deadline").origin, origin);
     }

@@ -1,15 +1,15 @@
 //! The HTTP edge: one folder per API surface, each with its routes, its handlers and its wire types.
 //!
-//! | surface | paths |
+//! | folder | paths |
 //! |---|---|
-//! | [`cerbos`] | `/api/check/resources`, `/api/server_info`, `/_cerbos/health` |
-//! | [`authzen`] | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
-//! | [`decisions`] | `/api/decisions`, `/api/decisions/{id}` |
-//! | [`admin`] | `/admin/policies/status`, `/admin/policies/reload` |
-//! | [`health`] | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/metrics` |
+//! | `cerbos` | `/api/check/resources`, `/api/server_info` |
+//! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
+//! | `decisions` | `/api/decisions`, `/api/decisions/{id}` |
+//! | `admin` | `/admin/policies/status`, `/admin/policies/reload` |
+//! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
-//! Handlers read the request, call one service and render the result. Whatever is refused is a
-//! [`error::Refusal`], and `edge` gives it the shape of its surface.
+//! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
+//! (`error.rs`), and the middleware in `edge.rs` gives it the shape of its surface.
 
 mod admin;
 mod answer;
@@ -51,6 +51,8 @@ pub struct Services {
     pub health: Health,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
+    /// Whether there is an admin API.
+    pub admin: bool,
     /// What a request may be.
     pub limits: RequestLimits,
     /// The URL under which callers reach the server, `https://host[/path]`; `None` takes it from each request.
@@ -60,11 +62,16 @@ pub struct Services {
 /// All routes. The server that runs it must provide [`axum::extract::ConnectInfo`], as [`serve`] does.
 pub fn router(services: Services) -> Router {
     let services = Arc::new(services);
+    let admin = if services.admin {
+        admin::routes()
+    } else {
+        Router::new()
+    };
     Router::new()
         .merge(cerbos::routes())
         .merge(authzen::routes())
         .merge(decisions::routes())
-        .merge(admin::routes())
+        .merge(admin)
         .merge(health::routes())
         .fallback(edge::not_found)
         .method_not_allowed_fallback(edge::method_not_allowed)

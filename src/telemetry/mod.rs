@@ -29,7 +29,7 @@ pub enum LogFormat {
 
 /// Sends all later log lines of this process to standard error.
 ///
-/// `level` is a level (`info`) or a list of directives (`info,procura::audit=debug`). A second call changes nothing.
+/// `level` is a level (`info`) or a list of directives (`info,notify=debug`). A second call changes nothing.
 ///
 /// # Errors
 /// If `level` is not understood.

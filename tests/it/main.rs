@@ -1,6 +1,16 @@
 //! All integration tests, one binary: each module is one part of the server seen from outside.
+#![cfg(test)]
 
 mod audit;
 mod audit_power_cut;
+mod cli;
+mod examples;
 mod http;
+mod image;
+mod kill;
+mod peer_conformance;
+mod readme_tour;
 mod reload;
+mod sdk;
+mod shipped_policies;
+mod tidy;

@@ -10,10 +10,13 @@ pub const EXPR_BYTES: usize = 16 * 1024;
 /// Most tokens in one expression.
 pub const EXPR_TOKENS: usize = 2_000;
 
-/// Deepest nesting of brackets and prefix operators, and longest chain of calls, members and indexes,
-/// in one expression.
-/// Every later walk over the tree is recursive and inherits this bound.
+/// Deepest nesting of brackets in one expression: the parser recurses over them.
 pub const EXPR_DEPTH: usize = 32;
+
+/// Highest syntax tree of one expression: the longest chain of operators, members, indexes or calls.
+/// Operands of `&&` and `||` stand side by side and do not count. Every walk over a tree is recursive and inherits
+/// this bound.
+pub const EXPR_HEIGHT: usize = 128;
 
 /// Cost units that one expression may spend: about one per node evaluated or element touched.
 pub const EXPR_COST: u64 = 1_000_000;
@@ -39,7 +42,7 @@ pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 pub const REGEX_COST: usize = 1_000;
 
 /// Most digits after the point in a `%f` or `%e` clause of `format`.
-pub const FORMAT_PRECISION: usize = 1_000;
+pub const FORMAT_PRECISION: usize = 100;
 
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;

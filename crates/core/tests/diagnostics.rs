@@ -32,8 +32,10 @@ fn every_code_occurs() {
         .collect();
     // Expressions are not checked yet.
     let awaited = [Code::InvalidExpression];
-    let missing: Vec<_> =
-        Code::ALL.into_iter().filter(|code| !met.contains(code) && !awaited.contains(code)).collect();
+    let missing: Vec<_> = Code::ALL
+        .into_iter()
+        .filter(|code| !met.contains(code) && !awaited.contains(code))
+        .collect();
     assert!(missing.is_empty(), "no set yields {missing:?}");
 }
 

@@ -1,14 +1,19 @@
 //! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a trial found is shown on the terminal"
+)]
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use procura::audit::Durability;
-use procura_testkit::power_cut;
 use procura_testkit::reload_storm::{self, Storm};
+use procura_testkit::{kill, power_cut};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -31,6 +36,18 @@ enum Trial {
         #[arg(long)]
         os: bool,
     },
+    /// A real server that is killed at random moments while it is called from all sides.
+    Kill {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// How many kills.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+        /// Chooses the moments.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Whole policy sets exchanged under load: every answer must come from one set alone.
     ReloadStorm {
         /// The server to run; build it first.
@@ -51,6 +68,7 @@ enum Trial {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
+        Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
         Trial::ReloadStorm {
             bin: binary,
             files,
@@ -88,6 +106,22 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
         "expected {} records missing",
         if os { "some" } else { "no" }
     );
+    Ok(())
+}
+
+fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let trial = kill::run(bin, rounds, seed, |so_far| {
+        progress(&format!(
+            "{} of {rounds} kills, {} missing",
+            so_far.kills, so_far.missing
+        ));
+    });
+    let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
+    println!(
+        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} of {} torn ends repaired, chain verified",
+        outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired, outcome.torn
+    );
+    ensure!(outcome.missing == 0, "answered calls are missing in the log");
     Ok(())
 }
 

@@ -215,7 +215,7 @@ impl Inode {
                 spoil(&mut content, block * BLOCK..(block + 1) * BLOCK, &written, rng);
             }
         }
-        zero(&mut content, &self.lost);
+        self.lost.iter().for_each(|lost| zero(&mut content, lost));
         Self {
             current: content.clone(),
             durable: content,
@@ -225,7 +225,7 @@ impl Inode {
 
     fn sync(&mut self) {
         self.durable.clone_from(&self.current);
-        zero(&mut self.durable, &self.lost);
+        self.lost.iter().for_each(|lost| zero(&mut self.durable, lost));
     }
 }
 
@@ -238,15 +238,13 @@ fn spoil(content: &mut [u8], block: Range<usize>, written: &Range<usize>, rng: &
         1 => start + rng.below(end.saturating_sub(start) + 1),
         _ => end,
     };
-    zero(content, &[from..end]);
+    zero(content, &(from..end));
 }
 
-fn zero(content: &mut [u8], ranges: &[Range<usize>]) {
-    for range in ranges {
-        let end = range.end.min(content.len());
-        if let Some(part) = content.get_mut(range.start.min(end)..end) {
-            part.fill(0);
-        }
+fn zero(content: &mut [u8], range: &Range<usize>) {
+    let end = range.end.min(content.len());
+    if let Some(part) = content.get_mut(range.start.min(end)..end) {
+        part.fill(0);
     }
 }
 

@@ -107,7 +107,7 @@ impl<'s> From<&'s Attempt> for HistoryEntry<'s> {
         Self {
             at: attempt.at,
             cause: attempt.cause.as_str(),
-            took_ms: attempt.took.as_secs_f64() * 1e3,
+            took_ms: (attempt.took.as_secs_f64() * 1e6).round() / 1e3,
             revision: attempt.revision.as_ref().map(Revision::as_str),
             outcome: Outcome::from(&attempt.outcome),
         }

@@ -160,6 +160,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         reload,
         metrics,
         limits: setup.limits,
+        admin: true,
         public_url: None,
     };
     (services, log)

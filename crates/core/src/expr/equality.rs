@@ -6,8 +6,8 @@
 use std::cmp::Ordering;
 
 use super::Budget;
-use super::functions::CallError;
-use super::val::{List, MapVal, Opaque, Val};
+use super::functions::{CallError, spiffe};
+use super::val::{List, MapVal, Val};
 use crate::limits;
 
 impl Val<'_> {
@@ -105,8 +105,8 @@ fn equal(a: &Val<'_>, b: &Val<'_>, walk: &mut Walk<'_>) -> Result<bool, CallErro
             walk.charge_bytes(a.bytes())?;
             Ok(a == b)
         }
-        (Val::Opaque(spiffe), Val::String(text)) | (Val::String(text), Val::Opaque(spiffe)) => {
-            Ok(equal_to_text(spiffe, text.as_str()))
+        (Val::Opaque(opaque), Val::String(text)) | (Val::String(text), Val::Opaque(opaque)) => {
+            Ok(spiffe::is_spelled(opaque, text.as_str()))
         }
         _ => Ok(compare_numbers(a, b) == Some(Ordering::Equal)),
     }
@@ -183,15 +183,6 @@ fn find<'r>(map: &MapVal<'r>, key: &Val<'_>, walk: &mut Walk<'_>) -> Result<Opti
             }
             Ok(None)
         }
-    }
-}
-
-/// A SPIFFE id or trust domain is equal to its text, so it compares with attributes as it stands.
-fn equal_to_text(opaque: &Opaque, text: &str) -> bool {
-    match opaque {
-        Opaque::SpiffeId { .. } => opaque.text().is_some_and(|id| id == text),
-        Opaque::SpiffeTrustDomain(name) => text.strip_prefix("spiffe://").unwrap_or(text) == name,
-        Opaque::Hierarchy(_) | Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_) => false,
     }
 }
 

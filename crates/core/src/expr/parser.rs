@@ -15,7 +15,11 @@ use crate::limits;
 
 /// Parses `source` and expands its macros.
 pub(crate) fn parse(source: &str) -> Result<Expr, ExprDiagnostic> {
-    let mut parser = Parser { tokens: lexer::tokens(source)?, at: 0, depth: 0 };
+    let mut parser = Parser {
+        tokens: lexer::tokens(source)?,
+        at: 0,
+        depth: 0,
+    };
     let expr = parser.conditional()?;
     match parser.peek() {
         TokenKind::End => Ok(expr),
@@ -26,8 +30,23 @@ pub(crate) fn parse(source: &str) -> Result<Expr, ExprDiagnostic> {
 type Parsed = Result<Expr, ExprDiagnostic>;
 
 const RESERVED: &[&str] = &[
-    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package",
-    "namespace", "return", "var", "void", "while",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 const KEYWORDS: &[&str] = &["in", "true", "false", "null"];
@@ -66,8 +85,11 @@ impl<'s> Parser<'s> {
         }
         while let Some((test, then)) = branches.pop() {
             let span = test.span.to(last.span);
-            let kind =
-                ExprKind::Conditional { test: test.into(), then: then.into(), otherwise: last.into() };
+            let kind = ExprKind::Conditional {
+                test: test.into(),
+                then: then.into(),
+                otherwise: last.into(),
+            };
             last = node(kind, span)?;
         }
         Ok(last)
@@ -97,18 +119,29 @@ impl<'s> Parser<'s> {
 
     /// A left-associative chain of the operators of the first level, over operands of the tighter levels.
     fn binary(&mut self, levels: &[&[BinaryOp]]) -> Parsed {
-        let Some((operators, tighter)) = levels.split_first() else { return self.unary() };
+        let Some((operators, tighter)) = levels.split_first() else {
+            return self.unary();
+        };
         let mut left = self.binary(tighter)?;
         while let Some(op) = self.eat_operator(operators) {
             let right = self.binary(tighter)?;
             let span = left.span.to(right.span);
-            left = node(ExprKind::Binary { op, left: left.into(), right: right.into() }, span)?;
+            left = node(
+                ExprKind::Binary {
+                    op,
+                    left: left.into(),
+                    right: right.into(),
+                },
+                span,
+            )?;
         }
         Ok(left)
     }
 
     fn eat_operator(&mut self, operators: &[BinaryOp]) -> Option<BinaryOp> {
-        let (TokenKind::Symbol(text) | TokenKind::Word(text)) = *self.peek() else { return None };
+        let (TokenKind::Symbol(text) | TokenKind::Word(text)) = *self.peek() else {
+            return None;
+        };
         let found = operators.iter().copied().find(|op| op.symbol() == text);
         self.at += usize::from(found.is_some());
         found
@@ -130,7 +163,13 @@ impl<'s> Parser<'s> {
         let mut operand = self.member()?;
         while let Some((op, start)) = prefixes.pop() {
             let span = start.to(operand.span);
-            operand = node(ExprKind::Unary { op, operand: operand.into() }, span)?;
+            operand = node(
+                ExprKind::Unary {
+                    op,
+                    operand: operand.into(),
+                },
+                span,
+            )?;
         }
         Ok(operand)
     }
@@ -150,7 +189,14 @@ impl<'s> Parser<'s> {
                 let access = self.access();
                 let index = self.nested()?;
                 let span = operand.span.to(self.expect("]")?);
-                operand = node(ExprKind::Index { operand: operand.into(), index: index.into(), access }, span)?;
+                operand = node(
+                    ExprKind::Index {
+                        operand: operand.into(),
+                        index: index.into(),
+                        access,
+                    },
+                    span,
+                )?;
             } else {
                 return Ok(operand);
             }
@@ -158,7 +204,11 @@ impl<'s> Parser<'s> {
     }
 
     fn access(&mut self) -> Access {
-        if self.eat("?") { Access::Optional } else { Access::Required }
+        if self.eat("?") {
+            Access::Optional
+        } else {
+            Access::Required
+        }
     }
 
     fn selection(&mut self, operand: Expr) -> Parsed {
@@ -173,7 +223,14 @@ impl<'s> Parser<'s> {
         if access == Access::Required && self.eat("(") {
             return self.call(Some(operand), field, span);
         }
-        node(ExprKind::Select { operand: operand.into(), field, access }, span)
+        node(
+            ExprKind::Select {
+                operand: operand.into(),
+                field,
+                access,
+            },
+            span,
+        )
     }
 
     fn call(&mut self, receiver: Option<Expr>, function: Arc<str>, start: Span) -> Parsed {
@@ -182,7 +239,11 @@ impl<'s> Parser<'s> {
             args.push(parser.nested()?);
             Ok(())
         })?;
-        let call = Call { function, receiver: receiver.map(Box::new), args };
+        let call = Call {
+            function,
+            receiver: receiver.map(Box::new),
+            args,
+        };
         let span = start.to(end);
         node(macros::expand(call, span)?, span)
     }
@@ -225,28 +286,47 @@ impl<'s> Parser<'s> {
                 Err(self.unexpected("a value"))
             }
             _ if self.eat("(") => self.call(None, word.into(), span),
-            _ if RESERVED.contains(&word) => {
-                Err(diagnostic(span, format!("`{word}` is a reserved word"), Some("choose another name")))
-            }
-            _ => node(ExprKind::Ident { name: word.into(), absolute: false }, span),
+            _ if RESERVED.contains(&word) => Err(diagnostic(
+                span,
+                format!("`{word}` is a reserved word"),
+                Some("choose another name"),
+            )),
+            _ => node(
+                ExprKind::Ident {
+                    name: word.into(),
+                    absolute: false,
+                },
+                span,
+            ),
         }
     }
 
     fn absolute_name(&mut self, start: Span) -> Parsed {
-        let TokenKind::Word(word) = *self.peek() else { return Err(self.unexpected("a name")) };
+        let TokenKind::Word(word) = *self.peek() else {
+            return Err(self.unexpected("a name"));
+        };
         if KEYWORDS.contains(&word) || RESERVED.contains(&word) {
             return Err(self.unexpected("a name"));
         }
         let span = start.to(self.span());
         self.at += 1;
-        node(ExprKind::Ident { name: word.into(), absolute: true }, span)
+        node(
+            ExprKind::Ident {
+                name: word.into(),
+                absolute: true,
+            },
+            span,
+        )
     }
 
     fn list(&mut self, start: Span) -> Parsed {
         let mut elements = Vec::new();
         let end = self.list_until("]", |parser| {
             let optional = parser.eat("?");
-            elements.push(Element { value: parser.nested()?, optional });
+            elements.push(Element {
+                value: parser.nested()?,
+                optional,
+            });
             Ok(())
         })?;
         node(ExprKind::List(elements), start.to(end))
@@ -258,7 +338,11 @@ impl<'s> Parser<'s> {
             let optional = parser.eat("?");
             let key = parser.nested()?;
             parser.expect(":")?;
-            entries.push(Entry { key, value: parser.nested()?, optional });
+            entries.push(Entry {
+                key,
+                value: parser.nested()?,
+                optional,
+            });
             Ok(())
         })?;
         node(ExprKind::Map(entries), start.to(end))
@@ -299,12 +383,17 @@ impl<'s> Parser<'s> {
     }
 
     fn peek(&self) -> &TokenKind<'s> {
-        self.tokens.get(self.at).map_or(&TokenKind::End, |token| &token.kind)
+        self.tokens
+            .get(self.at)
+            .map_or(&TokenKind::End, |token| &token.kind)
     }
 
     /// Takes the next token; past the end there is only more end.
     fn next(&mut self) -> Token<'s> {
-        let token = Token { kind: self.peek().clone(), span: self.span() };
+        let token = Token {
+            kind: self.peek().clone(),
+            span: self.span(),
+        };
         self.at += 1;
         token
     }
@@ -327,7 +416,11 @@ impl<'s> Parser<'s> {
 
     fn expect(&mut self, symbol: &'static str) -> Result<Span, ExprDiagnostic> {
         let span = self.span();
-        if self.eat(symbol) { Ok(span) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
+        if self.eat(symbol) {
+            Ok(span)
+        } else {
+            Err(self.unexpected(&format!("`{symbol}`")))
+        }
     }
 
     fn unexpected(&self, wanted: &str) -> ExprDiagnostic {
@@ -349,7 +442,10 @@ fn node(kind: ExprKind, span: Span) -> Parsed {
     if expr.height <= limits::EXPR_HEIGHT {
         return Ok(expr);
     }
-    let message = format!("operators, members or calls are chained more than {} times", limits::EXPR_HEIGHT);
+    let message = format!(
+        "operators, members or calls are chained more than {} times",
+        limits::EXPR_HEIGHT
+    );
     Err(diagnostic(span, message, Some("split it into variables")))
 }
 
@@ -358,7 +454,11 @@ fn literal(value: Val<'static>, span: Span) -> Parsed {
 }
 
 fn int_literal(magnitude: u64, negative: bool, span: Span) -> Parsed {
-    let value = if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() };
+    let value = if negative {
+        0i64.checked_sub_unsigned(magnitude)
+    } else {
+        i64::try_from(magnitude).ok()
+    };
     match value {
         Some(n) => literal(Val::Int(n), span),
         None => Err(diagnostic(
@@ -370,5 +470,9 @@ fn int_literal(magnitude: u64, negative: bool, span: Span) -> Parsed {
 }
 
 fn diagnostic(span: Span, message: String, hint: Option<&str>) -> ExprDiagnostic {
-    ExprDiagnostic { range: span.range(), message, hint: hint.map(str::to_owned) }
+    ExprDiagnostic {
+        range: span.range(),
+        message,
+        hint: hint.map(str::to_owned),
+    }
 }

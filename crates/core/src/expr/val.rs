@@ -176,3 +176,73 @@ impl<'r> Val<'r> {
         Val::List(List::Owned(items.into()))
     }
 }
+
+impl<'r> Val<'r> {
+    /// The boolean that this is.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Val::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
+    /// What `type(...)` says.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Val::Null => "null_type",
+            Val::Bool(_) => "bool",
+            Val::Int(_) => "int",
+            Val::Uint(_) => "uint",
+            Val::Double(_) => "double",
+            Val::String(_) => "string",
+            Val::Bytes(_) => "bytes",
+            Val::List(_) => "list",
+            Val::Map(_) => "map",
+            Val::Timestamp(_) => "google.protobuf.Timestamp",
+            Val::Duration(_) => "google.protobuf.Duration",
+            Val::Type(_) => "type",
+            Val::Optional(_) => "optional_type",
+            Val::Opaque(opaque) => opaque.type_name(),
+        }
+    }
+
+    /// The same value, borrowing nothing.
+    #[must_use]
+    pub fn detached(&self) -> Val<'static> {
+        match self {
+            Val::Null => Val::Null,
+            Val::Bool(b) => Val::Bool(*b),
+            Val::Int(n) => Val::Int(*n),
+            Val::Uint(n) => Val::Uint(*n),
+            Val::Double(n) => Val::Double(*n),
+            Val::String(text) => Val::string(text.as_str()),
+            Val::Bytes(bytes) => Val::Bytes(bytes.clone()),
+            Val::List(items) => Val::list(items.iter().map(|item| item.detached()).collect()),
+            Val::Map(map) => {
+                let entries = (0..map.len()).filter_map(|at| map.entry(at));
+                let detached = entries.map(|(key, value)| (key.detached(), value.detached()));
+                Val::Map(MapVal::Owned(detached.collect()))
+            }
+            Val::Timestamp(t) => Val::Timestamp(*t),
+            Val::Duration(d) => Val::Duration(*d),
+            Val::Type(name) => Val::Type(name),
+            Val::Optional(inner) => Val::Optional(inner.as_ref().map(|inner| Arc::new(inner.detached()))),
+            Val::Opaque(opaque) => Val::Opaque(opaque.clone()),
+        }
+    }
+
+    /// Whether the value nests at most `levels` deep. Attributes count as flat: the request bounds them.
+    pub(crate) fn nests_within(&self, levels: usize) -> bool {
+        match self {
+            Val::List(List::Owned(items)) => {
+                levels > 0 && items.iter().all(|item| item.nests_within(levels - 1))
+            }
+            Val::Map(MapVal::Owned(entries)) => {
+                levels > 0 && entries.iter().all(|(_, value)| value.nests_within(levels - 1))
+            }
+            Val::Optional(Some(inner)) => levels > 0 && inner.nests_within(levels - 1),
+            _ => true,
+        }
+    }
+}

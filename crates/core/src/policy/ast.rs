@@ -72,8 +72,8 @@ pub(super) struct PrincipalPolicy<'t> {
     pub(super) version: Text<'t>,
     pub(super) scope: Scope<'t>,
     pub(super) names: NameSources<'t>,
-    /// The conditions and outputs of all rules.
-    pub(super) rules: Vec<When<'t>>,
+    /// The action rules of each rule.
+    pub(super) rules: Vec<Vec<NamedRule<'t>>>,
 }
 
 /// `rolePolicy`: the actions a role is confined to.
@@ -83,8 +83,14 @@ pub(super) struct RolePolicy<'t> {
     pub(super) version: Option<Text<'t>>,
     pub(super) scope: Scope<'t>,
     pub(super) names: NameSources<'t>,
-    /// The conditions and outputs of all rules.
-    pub(super) rules: Vec<When<'t>>,
+    pub(super) rules: Vec<NamedRule<'t>>,
+}
+
+/// A rule of a principal or role policy, as far as it is checked.
+#[derive(Debug)]
+pub(super) struct NamedRule<'t> {
+    pub(super) name: Option<Text<'t>>,
+    pub(super) when: When<'t>,
 }
 
 /// `derivedRoles`: roles that follow from others and from the request.

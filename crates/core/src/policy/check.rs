@@ -22,6 +22,9 @@ pub(super) fn policy(policy: &Policy<'_>, findings: &mut Findings<'_>) {
             );
             form(&body.version, "version", is_word, WORD, findings);
             scope_form(&body.scope, findings);
+            for rules in &body.rules {
+                rule_names(rules.iter().map(|rule| &rule.name), findings);
+            }
         }
         Body::Role(body) => {
             form(&body.role, "role", is_name_without_glob, NO_GLOB, findings);
@@ -29,6 +32,7 @@ pub(super) fn policy(policy: &Policy<'_>, findings: &mut Findings<'_>) {
                 form(version, "version", is_word, WORD, findings);
             }
             scope_form(&body.scope, findings);
+            rule_names(body.rules.iter().map(|rule| &rule.name), findings);
         }
         Body::DerivedRoles(body) => derived_roles(body, findings),
         Body::ExportVariables(body) => form(&body.name, "name", is_set_name, SET_NAME, findings),
@@ -40,7 +44,7 @@ pub(super) fn policy(policy: &Policy<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Reports every text that occurs a second time in `texts`.
-pub(super) fn unique(texts: &[Text<'_>], what: &str, findings: &mut Findings<'_>) {
+fn unique(texts: &[Text<'_>], what: &str, findings: &mut Findings<'_>) {
     let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
     for text in texts {
         let Some(first) = seen.get(text.value.as_ref()) else {
@@ -102,20 +106,10 @@ fn resource_policy(body: &ResourcePolicy<'_>, findings: &mut Findings<'_>) {
     for rule in &body.rules {
         resource_rule(rule, findings);
     }
-    let names: Vec<_> = body
-        .rules
-        .iter()
-        .filter_map(|rule| rule.name.clone())
-        .filter(is_given)
-        .collect();
-    unique(&names, "rule name", findings);
+    rule_names(body.rules.iter().map(|rule| &rule.name), findings);
 }
 
 fn resource_rule(rule: &ResourceRule<'_>, findings: &mut Findings<'_>) {
-    const RULE_NAME: &str = "begin with a letter; then letters, digits, `_`, `-`, `.` and `@`";
-    if let Some(name) = rule.name.as_ref().filter(|name| is_given(name)) {
-        form(name, "name", is_rule_name, RULE_NAME, findings);
-    }
     unique(&rule.actions, "action", findings);
     for role in &rule.derived_roles {
         form(role, "derivedRoles", is_set_name, SET_NAME, findings);
@@ -125,6 +119,16 @@ fn resource_rule(rule: &ResourceRule<'_>, findings: &mut Findings<'_>) {
         let hint = "add `roles`, with `\"*\"` for whoever holds any role";
         findings.add(Finding::new(Code::MissingField, rule.place, message).hint(hint));
     }
+}
+
+/// The form of the names that are given, each to be given once.
+fn rule_names<'p, 't: 'p>(names: impl Iterator<Item = &'p Option<Text<'t>>>, findings: &mut Findings<'_>) {
+    const RULE_NAME: &str = "begin with a letter; then letters, digits, `_`, `-`, `.` and `@`";
+    let given: Vec<_> = names.flatten().filter(|name| is_given(name)).cloned().collect();
+    for name in &given {
+        form(name, "name", is_rule_name, RULE_NAME, findings);
+    }
+    unique(&given, "rule name", findings);
 }
 
 fn derived_roles(body: &DerivedRoles<'_>, findings: &mut Findings<'_>) {

@@ -33,7 +33,7 @@ pub(super) fn policies(
                 let version = body.version.value.as_ref().into();
                 by_version.insert(version, resource_policy(body, index, &sets, findings));
             }
-            Body::Principal(body) => findings_only(&body.names, &body.rules, index, findings),
+            Body::Principal(body) => findings_only(&body.names, body.rules.iter().flatten(), index, findings),
             Body::Role(body) => findings_only(&body.names, &body.rules, index, findings),
             Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => {}
         }
@@ -122,15 +122,15 @@ fn derived_role(
 }
 
 /// Reports what is wrong in policies that are not evaluated yet.
-fn findings_only(
-    sources: &ast::NameSources<'_>,
-    rules: &[When<'_>],
+fn findings_only<'p, 't: 'p>(
+    sources: &ast::NameSources<'t>,
+    rules: impl IntoIterator<Item = &'p ast::NamedRule<'t>>,
     index: &Index<'_, '_>,
     findings: &mut Findings<'_>,
 ) {
     let (names, _) = names::collect(sources, index, findings);
     for rule in rules {
-        when(rule, &names, findings);
+        when(&rule.when, &names, findings);
     }
 }
 
@@ -242,7 +242,10 @@ fn action_pattern(action: &Text<'_>, findings: &mut Findings<'_>) -> Option<Acti
     match ActionPattern::parse(&action.value) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("`{}` is no pattern of actions: {error}", action.value.escape_debug());
+            let message = format!(
+                "`{}` is no pattern of actions: {error}",
+                action.value.escape_debug()
+            );
             findings.add(Finding::new(Code::InvalidValue, action.place, message));
             None
         }

@@ -11,8 +11,14 @@ use crate::limits::POLICY_DIAGNOSTICS;
 pub(super) struct Findings<'t> {
     sources: &'t [&'t SourceFile],
     list: Vec<Finding>,
-    /// How many findings each file has, reported or not.
-    counts: Vec<usize>,
+    tallies: Vec<Tally>,
+}
+
+/// How many findings one file has, listed or not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    errors: usize,
+    warnings: usize,
 }
 
 /// One finding, not yet rendered.
@@ -48,28 +54,31 @@ impl<'t> Findings<'t> {
         Self {
             sources,
             list: Vec::new(),
-            counts: vec![0; sources.len()],
+            tallies: vec![Tally::default(); sources.len()],
         }
     }
 
-    /// Adds a finding; beyond the limit for its file it is only counted.
+    /// Adds a finding. Beyond the limit for its file it is not listed; that there were more errors is.
     pub(super) fn add(&mut self, finding: Finding) {
-        let Some(count) = self.counts.get_mut(finding.place.file as usize) else {
-            return;
+        let mut untold = Tally::default();
+        let tally = self
+            .tallies
+            .get_mut(finding.place.file as usize)
+            .unwrap_or(&mut untold);
+        let count = match finding.code.severity() {
+            Severity::Error => &mut tally.errors,
+            Severity::Warning => &mut tally.warnings,
         };
         *count += 1;
         if *count <= POLICY_DIAGNOSTICS {
             self.list.push(finding);
-        } else if *count == POLICY_DIAGNOSTICS + 1 {
-            let place = Place {
-                file: finding.place.file,
-                line: 1,
-                column: 1,
-                start: 0,
-                end: 0,
-            };
+        } else if finding.code.severity() == Severity::Error && *count == POLICY_DIAGNOSTICS + 1 {
             let message = format!("the file has more than {POLICY_DIAGNOSTICS} problems: not all are listed");
-            self.list.push(Finding::new(Code::TooLarge, place, message));
+            self.list.push(Finding::new(
+                Code::TooLarge,
+                Place::start_of(finding.place.file),
+                message,
+            ));
         }
     }
 

@@ -90,13 +90,7 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
 
 /// The policies of one file that can be read.
 fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Vec<Policy<'t>> {
-    let start = Place {
-        file: number,
-        line: 1,
-        column: 1,
-        start: 0,
-        end: 0,
-    };
+    let start = Place::start_of(number);
     if files::is_misplaced_schema(&source.path) {
         let message = "a `_schemas` directory must be at the root of the set";
         findings.add(Finding::new(Code::MisplacedSchemas, start, message));

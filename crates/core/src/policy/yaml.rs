@@ -26,6 +26,19 @@ pub(super) struct Place {
     pub(super) end: u32,
 }
 
+impl Place {
+    /// The beginning of a file.
+    pub(super) fn start_of(file: u32) -> Self {
+        Self {
+            file,
+            line: 1,
+            column: 1,
+            start: 0,
+            end: 0,
+        }
+    }
+}
+
 /// One value of a document.
 #[derive(Debug)]
 pub(super) struct Node<'t> {
@@ -104,22 +117,25 @@ fn options() -> Options {
 }
 
 fn fault(error: &Error, file: u32) -> Fault {
-    let start = Place {
-        file,
-        line: 1,
-        column: 1,
-        start: 0,
-        end: 0,
-    };
-    let place = error.location().map_or(start, |location| place(location, file));
+    let place = error
+        .location()
+        .map_or(Place::start_of(file), |location| place(location, file));
     let (code, message) = match error.without_snippet() {
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (Code::TooLarge, format!("the document is nested deeper than {POLICY_DEPTH} levels"))
-        }
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
-            (Code::TooLarge, format!("the file holds more than {POLICY_NODES} values, aliases expanded"))
-        }
-        error => (Code::Syntax, UserMessageFormatter.format_message(error).into_owned()),
+        Error::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => (
+            Code::TooLarge,
+            format!("the document is nested deeper than {POLICY_DEPTH} levels"),
+        ),
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => (
+            Code::TooLarge,
+            format!("the file holds more than {POLICY_NODES} values, aliases expanded"),
+        ),
+        error => (
+            Code::Syntax,
+            UserMessageFormatter.format_message(error).into_owned(),
+        ),
     };
     Fault { code, message, place }
 }

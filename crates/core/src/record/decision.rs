@@ -320,10 +320,10 @@ fn borrowed(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-fn is_empty(text: &Cow<'_, str>) -> bool {
+fn is_empty(text: &str) -> bool {
     text.is_empty()
 }
 
-fn is_empty_map(map: &Cow<'_, Map<'_>>) -> bool {
+fn is_empty_map(map: &Map<'_>) -> bool {
     map.is_empty()
 }

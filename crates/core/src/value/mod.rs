@@ -79,6 +79,12 @@ impl<'a> Map<'a> {
         self.entries.iter().map(|(k, v)| (k.as_ref(), v))
     }
 
+    /// Key and value at `index`, in the order of the keys.
+    #[must_use]
+    pub fn entry(&self, index: usize) -> Option<(&str, &Value<'a>)> {
+        self.entries.get(index).map(|(k, v)| (k.as_ref(), v))
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -15,18 +15,18 @@ struct Possible {
 
 /// What the oracle expects for one action.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Expected {
-    pub allowed: bool,
-    pub reason: &'static str,
+pub(crate) struct Expected {
+    pub(crate) allowed: bool,
+    pub(crate) reason: &'static str,
     /// Rule and value of each output, in order.
-    pub outputs: Vec<(String, &'static str)>,
+    pub(crate) outputs: Vec<(String, &'static str)>,
 }
 
-pub struct Oracle<'s> {
-    pub spec: &'s Spec,
-    pub ask: &'s Ask,
+pub(crate) struct Oracle<'s> {
+    pub(crate) spec: &'s Spec,
+    pub(crate) ask: &'s Ask,
     /// Whether errors leave both outcomes possible; otherwise they mean no.
-    pub closed: bool,
+    pub(crate) closed: bool,
 }
 
 struct Row<'s> {
@@ -36,8 +36,13 @@ struct Row<'s> {
 }
 
 impl<'s> Oracle<'s> {
-    pub fn action(&self, action: &str) -> Expected {
-        let rows: Vec<_> = self.spec.rules.iter().flat_map(|rule| self.rows(rule, action)).collect();
+    pub(crate) fn action(&self, action: &str) -> Expected {
+        let rows: Vec<_> = self
+            .spec
+            .rules
+            .iter()
+            .flat_map(|rule| self.rows(rule, action))
+            .collect();
         let mut outputs = Vec::new();
         let mut reasons = Vec::new();
         for role in &self.ask.roles {
@@ -47,29 +52,49 @@ impl<'s> Oracle<'s> {
                 break;
             }
         }
-        let strongest_first = ["allow_rule", "deny_rule", "deny_rule_undecided", "no_rule_matched"];
-        let reason = strongest_first.into_iter().find(|reason| reasons.contains(reason)).unwrap();
-        Expected { allowed: reason == "allow_rule", reason, outputs }
+        let strongest_first = [
+            "allow_rule",
+            "deny_rule",
+            "deny_rule_undecided",
+            "no_rule_matched",
+        ];
+        let reason = strongest_first
+            .into_iter()
+            .find(|reason| reasons.contains(reason))
+            .unwrap();
+        Expected {
+            allowed: reason == "allow_rule",
+            reason,
+            outputs,
+        }
     }
 
     /// The derived roles that hold for certain, by name.
-    pub fn held(&self) -> Vec<&'static str> {
+    pub(crate) fn held(&self) -> Vec<&'static str> {
         let named = |name: &&str| self.spec.rules.iter().any(|rule| rule.derived.contains(name));
         let certain = |name: &&str| self.holds(self.derived(name)) == Possible { yes: true, no: false };
         DERIVED.into_iter().filter(named).filter(certain).collect()
     }
 
     /// Whether a leaf has no single outcome because it errs or is no boolean.
-    pub fn errs(&self, leaf: Leaf) -> bool {
+    pub(crate) fn errs(&self, leaf: Leaf) -> bool {
         !matches!(leaf, Leaf::Holds(_)) && self.value(leaf).is_none()
     }
 
     fn rows(&self, rule: &'s Rule, action: &str) -> Vec<Row<'s>> {
         let mut rows = Vec::new();
         for _ in rule.patterns.iter().filter(|(_, about)| about.contains(&action)) {
-            rows.extend(rule.roles.iter().map(|role| Row { rule, role, derived: None }));
+            rows.extend(rule.roles.iter().map(|role| Row {
+                rule,
+                role,
+                derived: None,
+            }));
             for derived in rule.derived.iter().map(|name| self.derived(name)) {
-                rows.extend(derived.parents.iter().map(|role| Row { rule, role, derived: Some(derived) }));
+                rows.extend(derived.parents.iter().map(|role| Row {
+                    rule,
+                    role,
+                    derived: Some(derived),
+                }));
             }
         }
         rows
@@ -81,9 +106,17 @@ impl<'s> Oracle<'s> {
         for rule in &self.spec.rules {
             let mut certainly_denied = false;
             let outputs_before = outputs.len();
-            for row in rows.iter().filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role)) {
-                let linked = row.derived.map_or(Possible { yes: true, no: false }, |derived| self.holds(derived));
-                let met = rule.condition.as_ref().map_or(Possible { yes: true, no: false }, |tree| self.tree(tree));
+            for row in rows
+                .iter()
+                .filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role))
+            {
+                let linked = row
+                    .derived
+                    .map_or(Possible { yes: true, no: false }, |derived| self.holds(derived));
+                let met = rule
+                    .condition
+                    .as_ref()
+                    .map_or(Possible { yes: true, no: false }, |tree| self.tree(tree));
                 let counts = |possible: Possible| if rule.deny { possible.yes } else { !possible.no };
                 if !counts(linked) {
                     continue;
@@ -106,7 +139,11 @@ impl<'s> Oracle<'s> {
     }
 
     fn derived(&self, name: &str) -> &'s Derived {
-        self.spec.derived.iter().find(|derived| derived.name == name).unwrap()
+        self.spec
+            .derived
+            .iter()
+            .find(|derived| derived.name == name)
+            .unwrap()
     }
 
     fn holds(&self, derived: &Derived) -> Possible {
@@ -114,27 +151,45 @@ impl<'s> Oracle<'s> {
         if !self.ask.roles.iter().any(parent) {
             return Possible { yes: false, no: true };
         }
-        derived.condition.as_ref().map_or(Possible { yes: true, no: false }, |tree| self.tree(tree))
+        derived
+            .condition
+            .as_ref()
+            .map_or(Possible { yes: true, no: false }, |tree| self.tree(tree))
     }
 
     fn tree(&self, tree: &Tree) -> Possible {
         let outcomes = |items: &[Tree]| items.iter().map(|item| self.tree(item)).collect::<Vec<_>>();
         match tree {
             Tree::Leaf(leaf) => match self.value(*leaf) {
-                Some(value) => Possible { yes: value, no: !value },
-                None => Possible { yes: self.closed, no: true },
+                Some(value) => Possible {
+                    yes: value,
+                    no: !value,
+                },
+                None => Possible {
+                    yes: self.closed,
+                    no: true,
+                },
             },
             Tree::All(items) => {
                 let items = outcomes(items);
-                Possible { yes: items.iter().all(|i| i.yes), no: items.iter().any(|i| i.no) }
+                Possible {
+                    yes: items.iter().all(|i| i.yes),
+                    no: items.iter().any(|i| i.no),
+                }
             }
             Tree::Any(items) => {
                 let items = outcomes(items);
-                Possible { yes: items.iter().any(|i| i.yes), no: items.iter().all(|i| i.no) }
+                Possible {
+                    yes: items.iter().any(|i| i.yes),
+                    no: items.iter().all(|i| i.no),
+                }
             }
             Tree::None(items) => {
                 let items = outcomes(items);
-                Possible { yes: items.iter().all(|i| i.no), no: items.iter().any(|i| i.yes) }
+                Possible {
+                    yes: items.iter().all(|i| i.no),
+                    no: items.iter().any(|i| i.yes),
+                }
             }
         }
     }
@@ -164,7 +219,12 @@ impl<'s> Oracle<'s> {
 
     /// Whether the list of effective derived roles has `role`; nobody knows while one of the list is open.
     fn listed(&self, role: &str) -> Option<bool> {
-        let named = |derived: &&Derived| self.spec.rules.iter().any(|rule| rule.derived.contains(&derived.name));
+        let named = |derived: &&Derived| {
+            self.spec
+                .rules
+                .iter()
+                .any(|rule| rule.derived.contains(&derived.name))
+        };
         let open = |derived: &Derived| self.holds(derived) == Possible { yes: true, no: true };
         if self.spec.derived.iter().filter(named).any(open) {
             return None;

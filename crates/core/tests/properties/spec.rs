@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 /// How many attributes `x0`, `x1`, … and variables `v0`, `v1`, … there are; `vN` is `xN`.
-pub const ATTRIBUTES: usize = 4;
+pub(crate) const ATTRIBUTES: usize = 4;
 
 /// Patterns, and which of [`ACTIONS`] each is about.
-pub const PATTERNS: [(&str, &[&str]); 8] = [
+pub(crate) const PATTERNS: [(&str, &[&str]); 8] = [
     ("*", &ACTIONS),
     ("view", &["view"]),
     ("view:*", &["view:a"]),
@@ -21,37 +21,39 @@ pub const PATTERNS: [(&str, &[&str]); 8] = [
     ("edit", &["edit"]),
 ];
 
-pub const ACTIONS: [&str; 4] = ["view", "view:a", "edit", "edit:a:b"];
+pub(crate) const ACTIONS: [&str; 4] = ["view", "view:a", "edit", "edit:a:b"];
 
-pub const ROLES: [&str; 3] = ["a", "b", "c"];
+pub(crate) const ROLES: [&str; 3] = ["a", "b", "c"];
 
-pub const DERIVED: [&str; 3] = ["d0", "d1", "d2"];
+pub(crate) const DERIVED: [&str; 3] = ["d0", "d1", "d2"];
 
 #[derive(Clone, Debug)]
-pub struct Spec {
-    pub derived: Vec<Derived>,
-    pub rules: Vec<Rule>,
+pub(crate) struct Spec {
+    /// The order in which the variables are written.
+    pub(crate) variables: Vec<usize>,
+    pub(crate) derived: Vec<Derived>,
+    pub(crate) rules: Vec<Rule>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Derived {
-    pub name: &'static str,
-    pub parents: Vec<&'static str>,
-    pub condition: Option<Tree>,
+pub(crate) struct Derived {
+    pub(crate) name: &'static str,
+    pub(crate) parents: Vec<&'static str>,
+    pub(crate) condition: Option<Tree>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Rule {
-    pub name: String,
-    pub deny: bool,
-    pub patterns: Vec<(&'static str, &'static [&'static str])>,
-    pub roles: Vec<&'static str>,
-    pub derived: Vec<&'static str>,
-    pub condition: Option<Tree>,
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) deny: bool,
+    pub(crate) patterns: Vec<(&'static str, &'static [&'static str])>,
+    pub(crate) roles: Vec<&'static str>,
+    pub(crate) derived: Vec<&'static str>,
+    pub(crate) condition: Option<Tree>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Tree {
+pub(crate) enum Tree {
     Leaf(Leaf),
     All(Vec<Tree>),
     Any(Vec<Tree>),
@@ -59,7 +61,7 @@ pub enum Tree {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Leaf {
+pub(crate) enum Leaf {
     /// `true` or `false`.
     Constant(bool),
     /// The attribute itself, whatever it is.
@@ -76,31 +78,36 @@ pub enum Leaf {
 
 /// What an attribute of the request is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Attribute {
+pub(crate) enum Attribute {
     Bool(bool),
     Text,
     Missing,
 }
 
 #[derive(Clone, Debug)]
-pub struct Ask {
-    pub roles: Vec<&'static str>,
-    pub attributes: Vec<Attribute>,
+pub(crate) struct Ask {
+    pub(crate) roles: Vec<&'static str>,
+    pub(crate) attributes: Vec<Attribute>,
 }
 
 impl Spec {
     /// The policy files.
-    pub fn files(&self) -> Vec<SourceFile> {
+    pub(crate) fn files(&self) -> Vec<SourceFile> {
         let mut files = vec![file("policy.yaml", self.policy())];
         files.extend(
-            self.derived.iter().map(|derived| file(&format!("{}.yaml", derived.name), derived_file(derived))),
+            self.derived
+                .iter()
+                .map(|derived| file(&format!("{}.yaml", derived.name), derived_file(derived))),
         );
         files
     }
 
     /// All condition trees, for changing leaves in place.
-    pub fn trees_mut(&mut self) -> impl Iterator<Item = &mut Tree> {
-        let derived = self.derived.iter_mut().filter_map(|derived| derived.condition.as_mut());
+    pub(crate) fn trees_mut(&mut self) -> impl Iterator<Item = &mut Tree> {
+        let derived = self
+            .derived
+            .iter_mut()
+            .filter_map(|derived| derived.condition.as_mut());
         derived.chain(self.rules.iter_mut().filter_map(|rule| rule.condition.as_mut()))
     }
 
@@ -108,16 +115,31 @@ impl Spec {
         let mut text = String::from(
             "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: doc\n  version: default\n",
         );
-        let imports: Vec<_> = self.derived.iter().map(|derived| format!("from_{}", derived.name)).collect();
-        writeln!(text, "  importDerivedRoles: [{}]\n  variables:\n    local:", imports.join(", ")).unwrap();
-        (0..ATTRIBUTES).for_each(|n| writeln!(text, "      v{n}: R.attr.x{n}").unwrap());
+        let imports: Vec<_> = self
+            .derived
+            .iter()
+            .map(|derived| format!("from_{}", derived.name))
+            .collect();
+        writeln!(
+            text,
+            "  importDerivedRoles: [{}]\n  variables:\n    local:",
+            imports.join(", ")
+        )
+        .unwrap();
+        self.variables
+            .iter()
+            .for_each(|n| writeln!(text, "      v{n}: R.attr.x{n}").unwrap());
         text.push_str("  rules:\n");
         for rule in &self.rules {
             let effect = if rule.deny { "EFFECT_DENY" } else { "EFFECT_ALLOW" };
             let patterns: Vec<_> = rule.patterns.iter().map(|(pattern, _)| *pattern).collect();
             writeln!(text, "    - name: {}\n      effect: {effect}", rule.name).unwrap();
             writeln!(text, "      actions: {}", list(&patterns)).unwrap();
-            writeln!(text, "      output: {{when: {{ruleActivated: \"'on'\", conditionNotMet: \"'off'\"}}}}").unwrap();
+            writeln!(
+                text,
+                "      output: {{when: {{ruleActivated: \"'on'\", conditionNotMet: \"'off'\"}}}}"
+            )
+            .unwrap();
             for (key, names) in [("roles", &rule.roles), ("derivedRoles", &rule.derived)] {
                 if !names.is_empty() {
                     writeln!(text, "      {key}: {}", list(names)).unwrap();
@@ -132,8 +154,14 @@ impl Spec {
 }
 
 fn derived_file(derived: &Derived) -> String {
-    let Derived { name, parents, condition } = derived;
-    let condition = condition.as_ref().map(|tree| format!(", condition: {{match: {}}}", tree.flow()));
+    let Derived {
+        name,
+        parents,
+        condition,
+    } = derived;
+    let condition = condition
+        .as_ref()
+        .map(|tree| format!(", condition: {{match: {}}}", tree.flow()));
     let variables: Vec<_> = (0..ATTRIBUTES).map(|n| format!("v{n}: R.attr.x{n}")).collect();
     format!(
         "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: from_{name}\n  variables: {{local: {{{}}}}}\n  \
@@ -145,7 +173,10 @@ fn derived_file(derived: &Derived) -> String {
 }
 
 fn file(path: &str, text: String) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 fn list(names: &[&str]) -> String {
@@ -154,7 +185,7 @@ fn list(names: &[&str]) -> String {
 }
 
 impl Tree {
-    pub fn leaves_mut(&mut self) -> Vec<&mut Leaf> {
+    pub(crate) fn leaves_mut(&mut self) -> Vec<&mut Leaf> {
         match self {
             Tree::Leaf(leaf) => vec![leaf],
             Tree::All(items) | Tree::Any(items) | Tree::None(items) => {
@@ -188,17 +219,29 @@ impl Leaf {
     }
 }
 
-pub fn specs() -> impl Strategy<Value = Spec> {
+pub(crate) fn specs() -> impl Strategy<Value = Spec> {
     let derived = DERIVED.map(|name| {
         let parents = prop_oneof![4 => names(&ROLES, 1..=2), 1 => Just(vec!["*"])];
-        (parents, proptest::option::weighted(0.8, trees(false)))
-            .prop_map(move |(parents, condition)| Derived { name, parents, condition })
+        (parents, proptest::option::weighted(0.8, trees(false))).prop_map(move |(parents, condition)| {
+            Derived {
+                name,
+                parents,
+                condition,
+            }
+        })
     });
     let rules = proptest::collection::vec(rules(), 1..8).prop_map(|mut rules| {
-        rules.iter_mut().enumerate().for_each(|(n, rule)| rule.name = format!("r{n}"));
+        rules
+            .iter_mut()
+            .enumerate()
+            .for_each(|(n, rule)| rule.name = format!("r{n}"));
         rules
     });
-    (derived, rules).prop_map(|(derived, rules)| Spec { derived: derived.into(), rules })
+    (derived, rules).prop_map(|(derived, rules)| Spec {
+        variables: (0..ATTRIBUTES).collect(),
+        derived: derived.into(),
+        rules,
+    })
 }
 
 fn rules() -> impl Strategy<Value = Rule> {
@@ -207,9 +250,16 @@ fn rules() -> impl Strategy<Value = Rule> {
     let patterns = subsequence(PATTERNS.to_vec(), 1..=2);
     let condition = proptest::option::weighted(0.7, trees(true));
     (any::<bool>(), patterns, roles, derived, condition)
-        .prop_filter("a rule is for somebody", |(_, _, roles, derived, _)| !roles.is_empty() || !derived.is_empty())
-        .prop_map(|(deny, patterns, roles, derived, condition)| {
-            Rule { name: String::new(), deny, patterns, roles, derived, condition }
+        .prop_filter("a rule is for somebody", |(_, _, roles, derived, _)| {
+            !roles.is_empty() || !derived.is_empty()
+        })
+        .prop_map(|(deny, patterns, roles, derived, condition)| Rule {
+            name: String::new(),
+            deny,
+            patterns,
+            roles,
+            derived,
+            condition,
         })
 }
 
@@ -236,7 +286,7 @@ fn trees(may_ask_for_roles: bool) -> impl Strategy<Value = Tree> {
     })
 }
 
-pub fn asks() -> impl Strategy<Value = Ask> {
+pub(crate) fn asks() -> impl Strategy<Value = Ask> {
     let attribute = prop_oneof![
         4 => any::<bool>().prop_map(Attribute::Bool),
         1 => Just(Attribute::Text),

@@ -28,7 +28,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// Padding may be left out.
+/// Padding may be left out. Line breaks are skipped before.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -47,7 +47,7 @@ fn base64_decode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         return Err(CallError::no_overload());
     };
     cx.charge_bytes(text.as_str().len())?;
-    match LENIENT.decode(text.as_str()) {
+    match LENIENT.decode(text.as_str().replace(['\n', '\r'], "")) {
         Ok(bytes) => Ok(Val::Bytes(bytes.into())),
         Err(_) => Err(CallError::invalid(
             "`base64.decode` takes text in the standard base64 alphabet",
@@ -87,7 +87,7 @@ impl JsonWriter<'_, '_> {
             Val::Bool(b) => self.text.push_str(if *b { "true" } else { "false" }),
             Val::Int(n) => self.integer(i128::from(*n)),
             Val::Uint(n) => self.integer(i128::from(*n)),
-            Val::Double(n) => self.double(*n),
+            Val::Double(n) => self.double(*n)?,
             Val::String(text) => self.string(text.as_str())?,
             Val::Bytes(bytes) => {
                 self.cx.charge_bytes(bytes.len())?;
@@ -99,9 +99,7 @@ impl JsonWriter<'_, '_> {
             Val::Duration(span) => self.string(&format!("{}s", span.as_secs_f64()))?,
             Val::Optional(Some(inner)) => self.value(inner, depth + 1)?,
             Val::Optional(None) | Val::Type(_) | Val::Opaque(_) => {
-                return Err(CallError::invalid(
-                    "`json.encode` takes values that have a JSON form",
-                ));
+                return Err(no_json_form());
             }
         }
         Ok(())
@@ -117,26 +115,38 @@ impl JsonWriter<'_, '_> {
         }
     }
 
-    fn double(&mut self, number: f64) {
-        if number.is_finite() {
-            let whole = number.trunc() == number && number.abs() < 1e21;
-            self.text.push_str(&if whole {
-                format!("{number:.0}")
-            } else {
-                format!("{number:?}")
-            });
-        } else {
-            let name = if number.is_nan() { "NaN" } else { "Infinity" };
-            let sign = if number < 0.0 { "-" } else { "" };
-            self.text.push_str(&format!("\"{sign}{name}\""));
+    /// Very large and very small numbers have an exponent, with its sign.
+    fn double(&mut self, number: f64) -> Result<(), CallError> {
+        if !number.is_finite() {
+            return Err(no_json_form());
         }
+        let plain = number == 0.0 || (1e-6..1e21).contains(&number.abs());
+        let text = if plain {
+            number.to_string()
+        } else {
+            format!("{number:e}")
+        };
+        let text = if text.contains("e-") {
+            text
+        } else {
+            text.replace('e', "e+")
+        };
+        self.text.push_str(&text);
+        Ok(())
     }
 
+    /// As the peer writes it, so that the text is safe inside HTML.
     fn string(&mut self, text: &str) -> Result<(), CallError> {
-        self.cx.charge_bytes(text.len())?;
-        let quoted = serde_json::to_string(text)
-            .map_err(|_| CallError::invalid("`json.encode` takes values that have a JSON form"))?;
-        self.text.push_str(&quoted);
+        self.cx.charge_bytes(text.len().saturating_mul(6))?;
+        let quoted = serde_json::to_string(text).map_err(|_| no_json_form())?;
+        for c in quoted.chars() {
+            match c {
+                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                    self.text.push_str(&format!("\\u{:04x}", u32::from(c)));
+                }
+                other => self.text.push(other),
+            }
+        }
         Ok(())
     }
 
@@ -167,7 +177,7 @@ impl JsonWriter<'_, '_> {
     }
 }
 
-/// The entries by key, so the order of a map is never visible; keys become strings as JSON wants them.
+/// The entries by key, so the order of a map is never visible. JSON has string keys only.
 fn sorted_entries<'r>(cx: &CallCx<'_>, map: &MapVal<'r>) -> Result<Vec<(String, Val<'r>)>, CallError> {
     let mut entries = Vec::new();
     match map {
@@ -178,7 +188,11 @@ fn sorted_entries<'r>(cx: &CallCx<'_>, map: &MapVal<'r>) -> Result<Vec<(String, 
         MapVal::Owned(pairs) => {
             cx.charge(pairs.len())?;
             for (key, value) in pairs.iter() {
-                entries.push((key_text(cx, key)?, value.clone()));
+                let Val::String(key) = key else {
+                    return Err(no_json_form());
+                };
+                cx.charge_bytes(key.as_str().len())?;
+                entries.push((key.as_str().to_owned(), value.clone()));
             }
         }
     }
@@ -186,17 +200,8 @@ fn sorted_entries<'r>(cx: &CallCx<'_>, map: &MapVal<'r>) -> Result<Vec<(String, 
     Ok(entries)
 }
 
-fn key_text(cx: &CallCx<'_>, key: &Val<'_>) -> Result<String, CallError> {
-    match key {
-        Val::String(text) => {
-            cx.charge_bytes(text.as_str().len())?;
-            Ok(text.as_str().to_owned())
-        }
-        Val::Bool(b) => Ok(b.to_string()),
-        Val::Int(n) => Ok(n.to_string()),
-        Val::Uint(n) => Ok(n.to_string()),
-        _ => Err(CallError::invalid("a key of this type has no JSON form")),
-    }
+fn no_json_form() -> CallError {
+    CallError::invalid("`json.encode` takes values that have a JSON form")
 }
 
 #[cfg(test)]
@@ -211,6 +216,7 @@ mod tests {
         check("base64.encode", &[bytes()], &s("aGVsbG8="));
         check("base64.decode", &[s("aGVsbG8=")], &bytes());
         check("base64.decode", &[s("aGVsbG8")], &bytes());
+        check("base64.decode", &[s("aGVs\r\nbG8=")], &bytes());
         refuses("base64.decode", &[s("not base64!")]);
         refuses("base64.encode", &[s("hello")]);
     }
@@ -238,10 +244,27 @@ mod tests {
             &[Val::Bytes(b"hi".as_slice().into())],
             &s("\"aGk=\""),
         );
-        let owned = Val::Map(MapVal::Owned(
-            [(Val::Int(2), s("b")), (Val::Int(1), s("a"))].into(),
-        ));
-        check("json.encode", &[owned], &s(r#"{"1":"a","2":"b"}"#));
+        let owned = |a, b| Val::Map(MapVal::Owned([(b, s("b")), (a, s("a"))].into()));
+        check(
+            "json.encode",
+            &[owned(s("1"), s("2"))],
+            &s(r#"{"1":"a","2":"b"}"#),
+        );
+        refuses("json.encode", &[owned(Val::Int(1), Val::Int(2))]);
+        check(
+            "json.encode",
+            &[s("<a&b>\u{2028}\u{1}")],
+            &s(r#""\u003ca\u0026b\u003e\u2028\u0001""#),
+        );
+        for (number, expected) in [
+            (1e21, "1e+21"),
+            (1e20, "100000000000000000000"),
+            (-1.5e-7, "-1.5e-7"),
+            (0.0, "0"),
+        ] {
+            check("json.encode", &[Val::Double(number)], &s(expected));
+        }
+        refuses("json.encode", &[Val::Double(f64::NAN)]);
         refuses("json.encode", &[Val::Type("int")]);
     }
 

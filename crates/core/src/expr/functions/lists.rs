@@ -17,10 +17,7 @@ const LIST_OF_DYN: Ty = Ty::List(&Ty::Dyn);
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "@sortByAssociatedKeys",
-        overloads: &[Overload::method(
-            &[LIST_OF_T, Ty::List(&Ty::Param('K'))],
-            LIST_OF_T,
-        )],
+        overloads: SORT_BY_KEYS,
         call: sort_by_keys,
     },
     Function {
@@ -37,7 +34,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         name: "flatten",
         overloads: &[
             Overload::method(&[Ty::List(&LIST_OF_T)], LIST_OF_T),
-            Overload::method(&[LIST_OF_DYN], LIST_OF_DYN),
             Overload::method(&[LIST_OF_DYN, Ty::Int], LIST_OF_DYN),
         ],
         call: flatten,
@@ -67,9 +63,32 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "sort",
-        overloads: &[Overload::method(&[LIST_OF_T], LIST_OF_T)],
+        overloads: SORT,
         call: sort,
     },
+];
+
+/// Of the types that have an order.
+const SORT: &[Overload] = &[
+    Overload::method(&[Ty::List(&Ty::Bool)], Ty::List(&Ty::Bool)),
+    Overload::method(&[Ty::List(&Ty::Bytes)], Ty::List(&Ty::Bytes)),
+    Overload::method(&[Ty::List(&Ty::Double)], Ty::List(&Ty::Double)),
+    Overload::method(&[Ty::List(&Ty::Duration)], Ty::List(&Ty::Duration)),
+    Overload::method(&[Ty::List(&Ty::Int)], Ty::List(&Ty::Int)),
+    Overload::method(&[Ty::List(&Ty::String)], Ty::List(&Ty::String)),
+    Overload::method(&[Ty::List(&Ty::Timestamp)], Ty::List(&Ty::Timestamp)),
+    Overload::method(&[Ty::List(&Ty::Uint)], Ty::List(&Ty::Uint)),
+];
+
+const SORT_BY_KEYS: &[Overload] = &[
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Bool)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Bytes)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Double)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Duration)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Int)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::String)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Timestamp)], LIST_OF_T),
+    Overload::method(&[LIST_OF_T, Ty::List(&Ty::Uint)], LIST_OF_T),
 ];
 
 /// Items in the order of their first occurrence.

@@ -172,7 +172,10 @@ fn extreme<'r>(cx: &CallCx<'_>, args: &[Val<'r>], wanted: Ordering) -> Outcome<'
         if !matches!(number, Val::Int(_) | Val::Uint(_) | Val::Double(_)) {
             return Err(CallError::no_overload());
         }
-        if best.is_none_or(|best| number.compare(best) == Some(wanted)) {
+        let order = best
+            .map(|best| number.compare(best).ok_or_else(nan))
+            .transpose()?;
+        if order.is_none_or(|order| order == wanted) {
             best = Some(number);
         }
     }
@@ -309,6 +312,10 @@ fn distance(by: i64) -> Result<u32, CallError> {
     Ok(u32::try_from(by).unwrap_or(u32::MAX))
 }
 
+fn nan() -> CallError {
+    CallError::invalid("NaN has no order: it is neither greater nor less than a number")
+}
+
 fn overflow(function: &str) -> CallError {
     CallError::range(format!("integer overflow in `math.{function}`"))
 }
@@ -341,6 +348,8 @@ mod tests {
         refuses("math.greatest", &[Val::list(vec![])]);
         refuses("math.least", &[Int(1), s("2")]);
         refuses("math.least", &[]);
+        refuses("math.greatest", &[Double(f64::NAN), Double(1.0)]);
+        refuses("math.greatest", &[Double(1.0), Double(f64::NAN)]);
     }
 
     #[test]

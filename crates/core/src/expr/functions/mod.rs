@@ -4,19 +4,23 @@
 //! types of its arguments, so a call on dynamic values behaves as the same call on typed ones.
 
 pub(crate) mod cerbos_time;
+pub(crate) mod conversions;
 pub(crate) mod encoders;
 pub(crate) mod hierarchy;
 pub(crate) mod lists;
 pub(crate) mod math;
 pub(crate) mod network;
 pub(crate) mod opaque;
+pub(crate) mod optionals;
 pub(crate) mod paths;
 pub(crate) mod regex;
 pub(crate) mod sets;
 pub(crate) mod spiffe;
+pub(crate) mod standard;
 pub(crate) mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod times;
 
 use super::Budget;
 use super::error::EvalErrorKind;
@@ -37,7 +41,11 @@ pub(crate) const LIBRARIES: &[&[Function]] = &[
     regex::FUNCTIONS,
     sets::FUNCTIONS,
     spiffe::FUNCTIONS,
+    standard::FUNCTIONS,
     strings::FUNCTIONS,
+    times::FUNCTIONS,
+    conversions::FUNCTIONS,
+    optionals::FUNCTIONS,
 ];
 
 /// A function or method by name, with all its overloads.
@@ -67,7 +75,6 @@ pub(crate) type Native = for<'r> fn(&CallCx<'_>, &[Val<'r>]) -> Result<Val<'r>, 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ty {
     Dyn,
-    Null,
     Bool,
     Int,
     Uint,
@@ -139,18 +146,12 @@ impl CallCx<'_> {
     }
 }
 
-impl Budget {
-    /// Takes `units` off what the expression and the call may still spend.
-    pub(crate) fn charge(&self, units: usize) -> Result<(), CallError> {
-        let units = units as u64;
-        let left = |cell: &std::cell::Cell<u64>| cell.get().checked_sub(units);
-        let (Some(call), Some(expr)) = (left(&self.call), left(&self.expr)) else {
-            return Err(CallError::cost());
-        };
-        self.call.set(call);
-        self.expr.set(expr);
-        Ok(())
-    }
+/// The function called `name`.
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    LIBRARIES
+        .iter()
+        .flat_map(|library| library.iter())
+        .find(|function| function.name == name)
 }
 
 /// Why a native failed; the evaluator adds the position.
@@ -173,6 +174,14 @@ impl CallError {
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self {
             kind: EvalErrorKind::InvalidArgument,
+            message: message.into(),
+        }
+    }
+
+    /// Something is not there.
+    pub(crate) fn absent(message: impl Into<String>) -> Self {
+        Self {
+            kind: EvalErrorKind::NoSuchKey,
             message: message.into(),
         }
     }
@@ -209,13 +218,5 @@ mod tests {
         let total = names.len();
         names.dedup();
         assert_eq!(names.len(), total);
-    }
-
-    #[test]
-    fn a_charge_that_the_budget_does_not_cover_takes_nothing() {
-        let budget = Budget::new(10, 5);
-        assert!(budget.charge(6).is_err());
-        assert!(budget.charge(5).is_ok());
-        assert!(budget.charge(1).is_err());
     }
 }

@@ -247,20 +247,25 @@ fn parse_ip(text: &str) -> Result<IpAddr, CallError> {
 }
 
 fn parse_cidr(text: &str) -> Result<(IpAddr, u8), CallError> {
-    let (ip, prefix) = split_cidr(text).ok_or_else(|| not_a_cidr(text))?;
+    let leading_zero = text
+        .rsplit_once('/')
+        .is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
+    let (ip, prefix) = split_cidr(text)
+        .filter(|_| !leading_zero)
+        .ok_or_else(|| not_a_cidr(text))?;
     Ok((refuse_mapped(ip)?, prefix))
 }
 
-/// Address and prefix length of `address/length`; the length has no sign and no leading zero.
+/// Address and prefix length of `address/length`; the length is digits only.
 fn split_cidr(text: &str) -> Option<(IpAddr, u8)> {
     let (ip, length) = text.split_once('/')?;
     let ip: IpAddr = ip.parse().ok()?;
     let digits_only = length.bytes().all(|b| b.is_ascii_digit());
-    if !digits_only || (length.len() > 1 && length.starts_with('0')) {
-        return None;
-    }
-    let prefix = length.parse().ok()?;
-    (prefix <= width(ip)).then_some((ip, prefix))
+    let prefix = length
+        .parse()
+        .ok()
+        .filter(|prefix| digits_only && *prefix <= width(ip))?;
+    Some((ip, prefix))
 }
 
 fn refuse_mapped(ip: IpAddr) -> Result<IpAddr, CallError> {
@@ -455,6 +460,7 @@ mod tests {
         within("10.1.2.3", "10.0.0.0/8", true);
         within("::ffff:10.1.2.3", "10.0.0.0/8", true);
         within("10.1.2.3", "::ffff:10.0.0.0/104", true);
+        within("10.1.2.3", "10.0.0.0/08", true);
         within("::1", "::/0", true);
         within("10.1.2.3", "::/0", false);
         refuses("inIPAddrRange", &[s("nonsense"), s("10.0.0.0/8")]);

@@ -126,10 +126,8 @@ fn rel_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let base = parse(cx, base.as_str())?;
     let target = parse(cx, target.as_str())?;
-    let way = target.relative_to(&base).ok_or_else(|| {
-        CallError::invalid("there is no way from the base to the target: one of them is relative")
-    })?;
-    Ok(Val::string(&way))
+    let way = target.way_from(&base).ok_or_else(no_way)?;
+    Ok(Val::string(&target.write_way(&way)))
 }
 
 /// Whole elements count: `/ab` is not below `/a`.
@@ -139,7 +137,8 @@ fn path_has_prefix<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let path = parse(cx, path.as_str())?;
     let prefix = parse(cx, prefix.as_str())?;
-    Ok(Val::Bool(path.is_within(&prefix)))
+    let way = path.way_from(&prefix).ok_or_else(no_way)?;
+    Ok(Val::Bool(way.first() != Some(&"..")))
 }
 
 fn path_match<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -176,6 +175,12 @@ fn matches(cx: &CallCx<'_>, path: &Path, pattern: &str) -> Result<bool, CallErro
         ))
     };
     glob::matches(&Path::parse(pattern).value, &path.value).ok_or_else(malformed)
+}
+
+fn no_way() -> CallError {
+    CallError::invalid(
+        "one path is relative and the other is not, or one begins with `..`: they do not compare",
+    )
 }
 
 fn parse(cx: &CallCx<'_>, text: &str) -> Result<Path, CallError> {
@@ -275,13 +280,15 @@ mod tests {
             ("/a", "/a/", true),
             ("/a/../b", "/a", false),
             ("/x", "/", true),
-            ("a/b", "/", false),
+            ("/a/..b", "/a", true),
             ("a/b", ".", true),
             ("../b", ".", false),
             (r"C:\a\b", r"C:\a", true),
         ] {
             check("pathHasPrefix", &[s(path), s(prefix)], &Bool(expected));
         }
+        refuses("pathHasPrefix", &[s("a/b"), s("/")]);
+        refuses("pathHasPrefix", &[s("b"), s("../a")]);
     }
 
     #[test]

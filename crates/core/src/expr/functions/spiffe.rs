@@ -76,10 +76,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "spiffeTrustDomain",
-        overloads: &[
-            Overload::function(&[Ty::String], SPIFFE_TRUST_DOMAIN),
-            Overload::function(&[SPIFFE_ID], SPIFFE_TRUST_DOMAIN),
-        ],
+        overloads: &[Overload::function(&[Ty::String], SPIFFE_TRUST_DOMAIN)],
         call: spiffe_trust_domain,
     },
     Function {
@@ -94,6 +91,21 @@ const ID_BYTES: usize = 2048;
 
 /// Longest trust domain, in bytes (SPIFFE-ID §2.1).
 const TRUST_DOMAIN_BYTES: usize = 255;
+
+/// Whether `text` spells the id or trust domain: they are equal to their text, so that they compare with
+/// attributes as they stand.
+pub(crate) fn is_spelled(opaque: &Opaque, text: &str) -> bool {
+    match opaque {
+        Opaque::SpiffeId { trust_domain, path } => {
+            let rest = text
+                .strip_prefix("spiffe://")
+                .and_then(|rest| rest.strip_prefix(trust_domain.as_str()));
+            rest == Some(path)
+        }
+        Opaque::SpiffeTrustDomain(name) => spelled_domain(text).is_ok_and(|spelled| spelled == *name),
+        Opaque::Hierarchy(_) | Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_) => false,
+    }
+}
 
 /// A trust domain and a path.
 struct Id {
@@ -133,11 +145,12 @@ fn spiffe_trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [value] = args else {
         return Err(CallError::no_overload());
     };
-    let domain = match id_of(value) {
-        Ok(id) => id.trust_domain,
-        Err(_) => domain_of(value)?,
-    };
-    Ok(domain_val(domain))
+    match value {
+        Val::Opaque(opaque) if matches!(**opaque, Opaque::SpiffeId { .. }) => {
+            Ok(domain_val(id_of(value)?.trust_domain))
+        }
+        other => Ok(domain_val(domain_of(other)?)),
+    }
 }
 
 fn trust_domain<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -240,15 +253,20 @@ fn id_of(value: &Val<'_>) -> Result<Id, CallError> {
 /// The name of the trust domain that a value is or that its text spells, as a name or as the id of anything in it.
 fn domain_of(value: &Val<'_>) -> Result<String, CallError> {
     match value {
-        Val::String(text) if text.as_str().starts_with("spiffe://") => {
-            parse_id(text.as_str()).map(|id| id.trust_domain)
-        }
-        Val::String(text) => parse_trust_domain(text.as_str()),
+        Val::String(text) => spelled_domain(text.as_str()),
         Val::Opaque(opaque) => match &**opaque {
             Opaque::SpiffeTrustDomain(name) => Ok(name.clone()),
             _ => Err(CallError::no_overload()),
         },
         _ => Err(CallError::no_overload()),
+    }
+}
+
+fn spelled_domain(text: &str) -> Result<String, CallError> {
+    if text.starts_with("spiffe://") {
+        parse_id(text).map(|id| id.trust_domain)
+    } else {
+        parse_trust_domain(text)
     }
 }
 

@@ -125,7 +125,7 @@ fn index_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         _ => return Err(CallError::no_overload()),
     };
     cx.charge_bytes(text.len())?;
-    let start = byte_offset(text, from)?;
+    let start = search_offset(text, sought, from)?;
     let found = text
         .get(start..)
         .and_then(|rest| rest.find(sought))
@@ -143,7 +143,7 @@ fn last_index_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     cx.charge_bytes(text.len())?;
     let last_start = match from {
-        Some(from) => byte_offset(text, from)?,
+        Some(from) => search_offset(text, sought, from)?,
         None => text.len(),
     };
     // Cutting here leaves exactly the matches that begin at `last_start` or before it.
@@ -306,6 +306,14 @@ fn quote<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     Ok(Val::string(&quoted))
 }
 
+/// Where a search begins. Nothing is found everywhere, so looking for it beyond the end begins at the end.
+fn search_offset(text: &str, sought: &str, from: i64) -> Result<usize, CallError> {
+    match byte_offset(text, from) {
+        Err(_) if sought.is_empty() && from >= 0 => Ok(text.len()),
+        offset => offset,
+    }
+}
+
 /// Where the code point `index` begins; the index just past the last one is the end of the text.
 fn byte_offset(text: &str, index: i64) -> Result<usize, CallError> {
     let out_of_range = || CallError::range(format!("index out of range: {index}"));
@@ -348,6 +356,7 @@ mod tests {
         check("indexOf", &[s("ta©o©αT"), s("©"), Int(3)], &Int(4));
         check("indexOf", &[s("ta©o©αT"), s("©α"), Int(5)], &Int(-1));
         check("indexOf", &[s("tacocat"), s(""), Int(3)], &Int(3));
+        check("indexOf", &[s("tacocat"), s(""), Int(30)], &Int(7));
         check("substring", &[s("ta©o©αT"), Int(2), Int(6)], &s("©o©α"));
         check("substring", &[s("tacocat"), Int(7)], &s(""));
         check("reverse", &[s("Ta©oCαt")], &s("tαCo©aT"));

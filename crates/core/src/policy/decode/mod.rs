@@ -169,7 +169,7 @@ fn principal_policy<'t>(
     let nodes = fields.list("rules", findings);
     let rules = nodes
         .into_iter()
-        .flat_map(|node| rules::principal_rule(node, findings))
+        .map(|node| rules::principal_rule(node, findings))
         .collect();
     fields.finish(findings);
     Some(PrincipalPolicy {

@@ -3,7 +3,7 @@
 use super::fields::{Fields, wrong_type};
 use crate::limits::CONDITION_DEPTH;
 use crate::model::Effect;
-use crate::policy::ast::{Match, ResourceRule, Text, When};
+use crate::policy::ast::{Match, NamedRule, ResourceRule, Text, When};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
@@ -32,7 +32,7 @@ pub(super) fn resource_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> 
 }
 
 /// The action rules of one rule of a principal policy.
-pub(super) fn principal_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Vec<When<'t>> {
+pub(super) fn principal_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Vec<NamedRule<'t>> {
     let Some(mut fields) = Fields::of(node, "rules", findings) else {
         return Vec::new();
     };
@@ -41,43 +41,33 @@ pub(super) fn principal_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) ->
     if nodes.is_empty() {
         fields.missing("actions", findings);
     }
-    let mut names = Vec::new();
     let rules = nodes
         .into_iter()
-        .filter_map(|node| action_rule(node, &mut names, findings))
+        .filter_map(|node| action_rule(node, findings))
         .collect();
-    crate::policy::check::unique(&names, "rule name", findings);
     fields.finish(findings);
     rules
 }
 
-fn action_rule<'t>(
-    node: Node<'t>,
-    names: &mut Vec<Text<'t>>,
-    findings: &mut Findings<'_>,
-) -> Option<When<'t>> {
+fn action_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<NamedRule<'t>> {
     let mut fields = Fields::of(node, "actions", findings)?;
     fields.required("action", findings);
     effect(&mut fields, findings);
-    names.extend(
-        fields
-            .text("name", findings)
-            .filter(|name| !name.value.is_empty()),
-    );
+    let name = fields.text("name", findings);
     let when = when(&mut fields, findings);
     fields.finish(findings);
-    Some(when)
+    Some(NamedRule { name, when })
 }
 
 /// A rule of a role policy.
-pub(super) fn role_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<When<'t>> {
+pub(super) fn role_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<NamedRule<'t>> {
     let mut fields = Fields::of(node, "rules", findings)?;
     fields.required("resource", findings);
     fields.some_texts("allowActions", findings);
-    fields.text("name", findings);
+    let name = fields.text("name", findings);
     let when = when(&mut fields, findings);
     fields.finish(findings);
-    Some(when)
+    Some(NamedRule { name, when })
 }
 
 fn effect(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Effect> {

@@ -73,8 +73,9 @@ impl Path {
         self
     }
 
-    /// `None` when only one of the two is absolute, or the base climbs above its start.
-    pub(super) fn relative_to(&self, base: &Path) -> Option<String> {
+    /// The elements that lead from the base here; `None` when only one of the two is absolute or the base climbs
+    /// to where nobody knows the names.
+    pub(super) fn way_from<'p>(&'p self, base: &'p Path) -> Option<Vec<&'p str>> {
         if self.value.starts_with('/') != base.value.starts_with('/') {
             return None;
         }
@@ -84,25 +85,23 @@ impl Path {
         if climbs.contains(&"..") {
             return None;
         }
-        let way: Vec<&str> = climbs
-            .iter()
-            .map(|_| "..")
-            .chain(descents.iter().copied())
-            .collect();
+        Some(
+            climbs
+                .iter()
+                .map(|_| "..")
+                .chain(descents.iter().copied())
+                .collect(),
+        )
+    }
+
+    /// A way as this path would be written.
+    pub(super) fn write_way(&self, way: &[&str]) -> String {
         let separator = if self.kind == Kind::Unix { "/" } else { "\\" };
-        Some(if way.is_empty() {
+        if way.is_empty() {
             ".".to_owned()
         } else {
             way.join(separator)
-        })
-    }
-
-    /// Whether the path is the other one or below it.
-    pub(super) fn is_within(&self, other: &Path) -> bool {
-        let (inner, outer) = (elements(&self.value), elements(&other.value));
-        let same_start = self.value.starts_with('/') == other.value.starts_with('/');
-        let climbs = inner.get(outer.len()..).is_some_and(|rest| rest.contains(&".."));
-        same_start && inner.starts_with(&outer) && !climbs
+        }
     }
 
     fn write(&self, value: &str) -> String {

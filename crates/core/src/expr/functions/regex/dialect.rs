@@ -10,6 +10,10 @@ pub(super) fn from_re2(pattern: &str) -> String {
     let mut class = Class::Outside;
     while let Some(c) = chars.next() {
         class = match (c, class) {
+            ('\\', Class::Outside) if chars.as_str().starts_with('Q') => {
+                push_quoted(&mut out, &mut chars);
+                Class::Outside
+            }
             ('\\', class) => {
                 push_escape(&mut out, chars.next(), class);
                 class.after_member()
@@ -90,6 +94,14 @@ fn push_escape(out: &mut String, escaped: Option<char>, class: Class) {
     out.push_str(ascii);
 }
 
+/// What stands between `\Q` and `\E`, or the end, is meant literally.
+fn push_quoted(out: &mut String, chars: &mut std::str::Chars<'_>) {
+    let rest = chars.as_str().strip_prefix('Q').unwrap_or_default();
+    let (literal, after) = rest.split_once(r"\E").unwrap_or((rest, ""));
+    out.push_str(&regex::escape(literal));
+    *chars = after.chars();
+}
+
 /// A `[` inside a class: the start of a named class such as `[:alpha:]`, or itself.
 fn push_bracket(out: &mut String, chars: &mut std::str::Chars<'_>) {
     let rest = chars.as_str();
@@ -133,6 +145,8 @@ mod tests {
             ("^[+--]$", ",", true),
             (r"^\[\]$", "[]", true),
             (r"^\\$", "\\", true),
+            (r"^\Qa.b\E$", "a.b", true),
+            (r"^\Qa.b\E$", "axb", false),
         ];
         for (pattern, text, expected) in cases {
             let regex = compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
@@ -147,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_invalid_pattern_is_refused() {
-        for pattern in ["(", "[", "[^", r"\", r"(?P<x", r"\Q", "(?=a)", r"(a)\1"] {
+        for pattern in ["(", "[", "[^", r"\", r"(?P<x", "(?=a)", r"(a)\1"] {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
     }

@@ -1,0 +1,73 @@
+//! What an evaluation may cost.
+
+use std::cell::Cell;
+
+use super::functions::CallError;
+
+/// Cost units left for one call.
+#[derive(Debug)]
+pub struct Budget {
+    /// What the call may still spend, without what the current expression took.
+    call: Cell<u64>,
+    /// What the current expression may still spend.
+    expr: Cell<u64>,
+    /// What one expression may spend.
+    limit: u64,
+}
+
+impl Budget {
+    /// A budget of `call` units in all, of which one expression may spend `expr`.
+    #[must_use]
+    pub fn new(call: u64, expr: u64) -> Self {
+        Self {
+            call: Cell::new(call),
+            expr: Cell::new(call.min(expr)),
+            limit: expr,
+        }
+    }
+
+    /// Takes `units` off what the expression and the call may still spend.
+    /// When that is not enough, nothing is taken.
+    pub(crate) fn charge(&self, units: usize) -> Result<(), CallError> {
+        match self.expr.get().checked_sub(units as u64) {
+            Some(left) => {
+                self.expr.set(left);
+                Ok(())
+            }
+            None => Err(CallError::cost()),
+        }
+    }
+
+    /// Runs one expression with a share of its own, and takes what it spent off the call.
+    pub(crate) fn expression<T>(&self, run: impl FnOnce() -> T) -> T {
+        let share = self.call.get().min(self.limit);
+        let outer = self.expr.replace(share);
+        let result = run();
+        let spent = share - self.expr.get();
+        self.call.set(self.call.get().saturating_sub(spent));
+        self.expr.set(outer.min(self.call.get()));
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_that_the_budget_does_not_cover_takes_nothing() {
+        let budget = Budget::new(10, 5);
+        assert!(budget.charge(6).is_err());
+        assert!(budget.charge(5).is_ok());
+        assert!(budget.charge(1).is_err());
+    }
+
+    #[test]
+    fn expressions_share_what_the_call_may_spend() {
+        let budget = Budget::new(10, 7);
+        assert!(budget.expression(|| budget.charge(7)).is_ok());
+        assert!(budget.expression(|| budget.charge(7)).is_err());
+        assert!(budget.expression(|| budget.charge(3)).is_ok());
+        assert!(budget.expression(|| budget.charge(1)).is_err());
+    }
+}

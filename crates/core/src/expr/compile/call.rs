@@ -1,0 +1,143 @@
+//! Calls: namespaces, overloads, and arguments that are checked while compiling.
+
+use super::fold::{constant_value, is_constant};
+use super::{Compiler, Typed};
+use crate::expr::ast::{Call, Span};
+use crate::expr::env::Typing;
+use crate::expr::functions::{self, Function, LIBRARIES};
+use crate::expr::hint::nearest;
+use crate::expr::ir::{Node, Op};
+use crate::expr::val::Val;
+
+/// Functions whose constant arguments must be valid: a mistake is found when the policy is loaded.
+const VALIDATED: &[&str] = &[
+    "bool",
+    "bytes",
+    "cidr",
+    "double",
+    "duration",
+    "int",
+    "ip",
+    "string",
+    "timestamp",
+    "uint",
+];
+
+/// Functions that do not depend on their arguments alone.
+const IMPURE: &[&str] = &["now", "timeSince", "id"];
+
+impl Compiler<'_> {
+    pub(super) fn call(&mut self, call: &Call, span: Span) -> Typed {
+        let (function, member) = match self.namespaced(call) {
+            Some(function) => (Some(function), false),
+            None => (functions::find(&call.function), call.receiver.is_some()),
+        };
+        let namespaced = call.receiver.is_some() && !member;
+        let receiver = call.receiver.as_deref().filter(|_| !namespaced);
+        let Some(function) = function else {
+            return self.unknown_function(call, span);
+        };
+        let (nodes, types): (Vec<_>, Vec<_>) = receiver
+            .into_iter()
+            .chain(&call.args)
+            .map(|arg| self.value(arg))
+            .unzip();
+        let ty = self.overload_of(function.name, function.overloads, member, &types, span);
+        let unchecked = self.env.typing() == Typing::Dynamic;
+        let shape = function.overloads.iter().any(|o| o.member == member);
+        if unchecked && !shape {
+            return self.unresolved(span, format!("`{}` is not called this way", function.name), None);
+        }
+        (self.called(function, nodes, span), ty)
+    }
+
+    /// The function of a call such as `math.abs(x)`, unless a variable hides the namespace.
+    fn namespaced(&self, call: &Call) -> Option<&'static Function> {
+        let receiver = call.receiver.as_deref()?;
+        let (first, _) = receiver.first_name()?;
+        if self.locals.iter().any(|(name, _)| name == first) {
+            return None;
+        }
+        functions::find(&format!("{}.{}", receiver.dotted_name()?, call.function))
+    }
+
+    fn unknown_function(&mut self, call: &Call, span: Span) -> Typed {
+        let known = LIBRARIES
+            .iter()
+            .flat_map(|library| library.iter())
+            .map(|function| function.name);
+        let namespace = call
+            .receiver
+            .as_deref()
+            .and_then(|receiver| receiver.dotted_name());
+        let in_namespace = namespace
+            .as_ref()
+            .filter(|name| known.clone().any(|k| k.starts_with(&format!("{name}."))));
+        let name = match in_namespace {
+            Some(namespace) => format!("{namespace}.{}", call.function),
+            None => call.function.to_string(),
+        };
+        let hint = nearest(&name, known.filter(|k| !k.starts_with('@')))
+            .map(|name| format!("did you mean `{name}`?"));
+        if in_namespace.is_none() {
+            // Other mistakes in the arguments are reported along with this one.
+            for arg in call.receiver.as_deref().into_iter().chain(&call.args) {
+                self.value(arg);
+            }
+        }
+        self.unresolved(span, format!("unknown function `{name}`"), hint)
+    }
+
+    fn called(&mut self, function: &'static Function, mut nodes: Vec<Node>, span: Span) -> Node {
+        if function.name == "dyn" && nodes.len() == 1 {
+            return nodes.remove(0);
+        }
+        if let Some(node) = self.pattern(function, &mut nodes, span) {
+            return node;
+        }
+        let constants = nodes.iter().all(is_constant);
+        let node = Node {
+            op: Op::Call(function, nodes.into()),
+            span,
+        };
+        if !constants || IMPURE.contains(&function.name) {
+            return node;
+        }
+        match self.folded(&node) {
+            Some(Ok(op)) => Node { op, span },
+            Some(Err(error)) if VALIDATED.contains(&function.name) => {
+                self.mistyped(span, error.message);
+                node
+            }
+            _ => node,
+        }
+    }
+
+    /// A call that takes a regular expression as a constant: the expression is checked, and built for `matches`.
+    fn pattern(&mut self, function: &Function, nodes: &mut Vec<Node>, span: Span) -> Option<Node> {
+        if !matches!(
+            function.name,
+            "matches" | "regex.extract" | "regex.extractAll" | "regex.replace"
+        ) {
+            return None;
+        }
+        let pattern = nodes.get(1)?;
+        let Some(Val::String(text)) = constant_value(pattern) else {
+            return None;
+        };
+        match functions::regex::compile(text.as_str()) {
+            Ok(regex) if function.name == "matches" && nodes.len() == 2 => {
+                nodes.truncate(1);
+                Some(Node {
+                    op: Op::Matches(nodes.pop()?.into(), regex.into()),
+                    span,
+                })
+            }
+            Ok(_) => None,
+            Err(message) => {
+                self.mistyped(pattern.span, message);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! Names and selections: what `request.resource.attr.owner`, `V.x` or a macro's variable stands for.
+
+use std::sync::Arc;
+
+use super::fold::{constant, constant_of};
+use super::{Compiler, Typed};
+use crate::expr::ast::{Access, Expr, ExprKind, Span};
+use crate::expr::env::{Env, Names};
+use crate::expr::functions::standard::type_value;
+use crate::expr::hint::nearest;
+use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
+use crate::expr::operators;
+use crate::expr::types::Type;
+use crate::expr::val::Val;
+use crate::value::Value;
+
+/// What an expression refers to, while further selections may follow.
+pub(super) enum Place {
+    Value(Node, Type),
+    /// A member of the request.
+    Field(Field, Type),
+    /// Attributes of the request, or a path into them.
+    Attribute(AttributeRoot, Vec<Box<str>>),
+    /// `V`.
+    Variables,
+    /// `C`.
+    Constants,
+    /// `G`.
+    Globals,
+    /// `runtime`.
+    Runtime,
+    /// `request.auxData`.
+    AuxData,
+    /// Something that is never there, by name.
+    Absent(String),
+}
+
+impl Compiler<'_> {
+    pub(super) fn place(&mut self, expr: &Expr) -> Place {
+        if let Some(place) = self.qualified(expr) {
+            return place;
+        }
+        match &expr.kind {
+            ExprKind::Ident { name, .. } => {
+                let (node, ty) = self.unknown_name(name, expr.span);
+                Place::Value(node, ty)
+            }
+            ExprKind::Select {
+                operand,
+                field,
+                access,
+            } => {
+                let place = self.place(operand);
+                match access {
+                    Access::Required => self.select(place, field, operand.span, expr.span),
+                    Access::Optional => self.select_optional(place, field, operand.span, expr.span),
+                }
+            }
+            ExprKind::Index {
+                operand,
+                index,
+                access,
+            } => self.index(operand, index, *access, expr.span),
+            _ => {
+                let (node, ty) = self.value(expr);
+                Place::Value(node, ty)
+            }
+        }
+    }
+
+    /// What a name or a dotted name stands for as a whole; a macro's variable hides all others.
+    fn qualified(&self, expr: &Expr) -> Option<Place> {
+        let (first, absolute) = expr.first_name()?;
+        let local = self
+            .locals
+            .iter()
+            .rposition(|(name, _)| name == first)
+            .filter(|_| !absolute);
+        if let Some((slot, (_, ty))) = local.and_then(|slot| Some((slot, self.locals.get(slot)?))) {
+            let is_name = matches!(expr.kind, ExprKind::Ident { .. });
+            let node = Node {
+                op: Op::Local(slot),
+                span: expr.span,
+            };
+            return is_name.then(|| Place::Value(node, ty.clone()));
+        }
+        let name = expr.dotted_name()?;
+        let found = match &self.env {
+            Env::Policy(_) => root(&name),
+            Env::Declared(declarations) => declarations.find(&name, absolute).map(|(slot, ty)| {
+                Place::Value(
+                    Node {
+                        op: Op::Declared(slot),
+                        span: expr.span,
+                    },
+                    ty.clone(),
+                )
+            }),
+        };
+        found.or_else(|| {
+            let value = type_value(&name)?;
+            Some(Place::Value(
+                Node {
+                    op: constant(value),
+                    span: expr.span,
+                },
+                Type::Type,
+            ))
+        })
+    }
+
+    fn unknown_name(&mut self, name: &Arc<str>, span: Span) -> Typed {
+        let known: Vec<&str> = match &self.env {
+            Env::Policy(_) => ROOTS.to_vec(),
+            Env::Declared(declarations) => declarations.variables.iter().map(|(name, _)| *name).collect(),
+        };
+        let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
+        self.unresolved(span, format!("unknown name `{name}`"), hint)
+    }
+
+    /// `place.field`.
+    fn select(&mut self, place: Place, field: &Arc<str>, from: Span, span: Span) -> Place {
+        match place {
+            Place::Attribute(root, mut path) => {
+                path.push((&**field).into());
+                Place::Attribute(root, path)
+            }
+            Place::Variables | Place::Constants => self.policy_name(&place, field, span),
+            Place::Globals => Place::Absent(format!("globals.{field}")),
+            Place::Absent(name) => Place::Absent(format!("{name}.{field}")),
+            Place::Field(..) | Place::Runtime | Place::AuxData if members(&place).is_some() => {
+                let known = members(&place).unwrap_or_default();
+                match known.iter().find(|(names, _)| names.contains(&&**field)) {
+                    Some((_, member)) => member(),
+                    None => {
+                        let names = known.iter().filter_map(|(names, _)| names.first().copied());
+                        let hint = nearest(field, names).map(|name| format!("did you mean `{name}`?"));
+                        let (node, ty) = self.unresolved(span, format!("unknown field `{field}`"), hint);
+                        Place::Value(node, ty)
+                    }
+                }
+            }
+            place => {
+                let (operand, ty) = self.read(place, from);
+                let ty = self.selected_type(&ty, field, span);
+                let op = Op::Select {
+                    operand: operand.into(),
+                    field: (&**field).into(),
+                    access: Access::Required,
+                };
+                Place::Value(self.fold(Node { op, span }), ty)
+            }
+        }
+    }
+
+    /// `place.?field`.
+    fn select_optional(&mut self, place: Place, field: &Arc<str>, from: Span, span: Span) -> Place {
+        let (node, ty) = match place {
+            Place::Value(..) | Place::Attribute(..) => {
+                let (operand, ty) = self.read(place, from);
+                let ty = self.selected_type(&ty, field, span);
+                let op = Op::Select {
+                    operand: operand.into(),
+                    field: (&**field).into(),
+                    access: Access::Optional,
+                };
+                (Node { op, span }, ty)
+            }
+            place => {
+                let selected = self.select(place, field, from, span);
+                let (node, ty) = self.read(selected, span);
+                (
+                    Node {
+                        op: Op::Attempt(node.into()),
+                        span,
+                    },
+                    ty,
+                )
+            }
+        };
+        let ty = match ty {
+            Type::Optional(inner) => Type::Optional(inner),
+            other => Type::Optional(other.into()),
+        };
+        Place::Value(node, ty)
+    }
+
+    fn index(&mut self, operand: &Expr, index: &Expr, access: Access, span: Span) -> Place {
+        let place = self.place(operand);
+        if let (ExprKind::Literal(Val::String(key)), Access::Required) = (&index.kind, access)
+            && matches!(
+                place,
+                Place::Attribute(..) | Place::Variables | Place::Constants | Place::Globals
+            )
+        {
+            return self.select(place, &key.as_str().into(), operand.span, span);
+        }
+        let (operand, operand_type) = self.read(place, operand.span);
+        let (index, index_type) = self.value(index);
+        let (name, overloads) = match access {
+            Access::Required => ("[]", operators::INDEX),
+            Access::Optional => ("[?]", operators::OPTIONAL_INDEX),
+        };
+        let ty = self.overload(name, overloads, &[operand_type, index_type], span);
+        let node = Node {
+            op: Op::Index {
+                operands: Box::new([operand, index]),
+                access,
+            },
+            span,
+        };
+        Place::Value(self.fold(node), ty)
+    }
+
+    /// `V.name` or `C.name`.
+    fn policy_name(&mut self, place: &Place, name: &str, span: Span) -> Place {
+        let names = match self.env {
+            Env::Policy(names) => names,
+            Env::Declared(_) => Names::default(),
+        };
+        let found = match place {
+            Place::Variables => names
+                .variables
+                .iter()
+                .position(|known| *known == name)
+                .map(Op::Variable),
+            _ => names
+                .constants
+                .and_then(|constants| constants.get(name))
+                .map(constant_of),
+        };
+        if let Some(op) = found {
+            if let Op::Variable(slot) = op {
+                self.uses.insert(slot);
+            }
+            return Place::Value(Node { op, span }, Type::Dyn);
+        }
+        let (what, known): (_, Vec<&str>) = match place {
+            Place::Variables => ("variable", names.variables.to_vec()),
+            _ => (
+                "constant",
+                names
+                    .constants
+                    .into_iter()
+                    .flat_map(|c| c.iter().map(|(name, _)| name))
+                    .collect(),
+            ),
+        };
+        let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
+        let (node, ty) = self.unresolved(span, format!("unknown {what} `{name}`"), hint);
+        Place::Value(node, ty)
+    }
+
+    /// The type of a field of a value of type `ty`.
+    fn selected_type(&mut self, ty: &Type, field: &str, span: Span) -> Type {
+        match self.types.resolve(ty) {
+            Type::Map(_, value) => *value,
+            Type::Dyn | Type::Parameter(_) => Type::Dyn,
+            Type::Optional(inner) => Type::Optional(self.selected_type(&inner, field, span).into()),
+            other => {
+                self.mistyped(span, format!("a value of type {other} has no field `{field}`"));
+                Type::Dyn
+            }
+        }
+    }
+
+    /// `has(operand.field)`.
+    pub(super) fn has(&mut self, operand: &Expr, field: &Arc<str>, span: Span) -> (Op, Type) {
+        let place = self.place(operand);
+        if let Place::Value(node, ty) = place {
+            self.selected_type(&ty, field, span);
+            return (
+                Op::Has {
+                    operand: node.into(),
+                    field: (&**field).into(),
+                },
+                Type::Bool,
+            );
+        }
+        let op = match self.select(place, field, operand.span, span) {
+            Place::Attribute(root, path) => Op::HasAttribute(Attribute {
+                root,
+                path: path.into(),
+            }),
+            Place::Field(field, _) => Op::HasField(field),
+            Place::Value(
+                Node {
+                    op: Op::Variable(slot),
+                    ..
+                },
+                _,
+            ) => Op::HasVariable(slot),
+            Place::Value(
+                Node {
+                    op: Op::Unresolved(name),
+                    ..
+                },
+                _,
+            ) => Op::Unresolved(name),
+            Place::Value(..) => constant(Val::Bool(true)),
+            _ => constant(Val::Bool(false)),
+        };
+        (op, Type::Bool)
+    }
+
+    /// The value at `place`.
+    pub(super) fn read(&mut self, place: Place, span: Span) -> Typed {
+        let (op, ty) = match place {
+            Place::Value(node, ty) => return (node, ty),
+            Place::Field(field, ty) => (Op::Field(field), ty),
+            Place::Attribute(root, path) => {
+                let ty = if path.is_empty() {
+                    Type::attributes()
+                } else {
+                    Type::Dyn
+                };
+                (
+                    Op::Attribute(Attribute {
+                        root,
+                        path: path.into(),
+                    }),
+                    ty,
+                )
+            }
+            Place::Absent(name) => (Op::Absent(name.into()), Type::Dyn),
+            Place::AuxData => (Op::Absent("request.auxData".into()), Type::Dyn),
+            Place::Globals => (constant_of(&Value::Map(Default::default())), Type::attributes()),
+            Place::Constants => {
+                let Env::Policy(Names {
+                    constants: Some(constants),
+                    ..
+                }) = self.env
+                else {
+                    return (
+                        Node {
+                            op: constant_of(&Value::Map(Default::default())),
+                            span,
+                        },
+                        Type::attributes(),
+                    );
+                };
+                (constant_of(&Value::Map(constants.clone())), Type::attributes())
+            }
+            Place::Variables => {
+                return self.unresolved(
+                    span,
+                    "variables are read one by one".into(),
+                    Some("write `V.name`".into()),
+                );
+            }
+            Place::Runtime => {
+                return self.unresolved(
+                    span,
+                    "`runtime` is read field by field".into(),
+                    Some("write `runtime.effectiveDerivedRoles`".into()),
+                );
+            }
+        };
+        (Node { op, span }, ty)
+    }
+}
+
+const ROOTS: &[&str] = &[
+    "request",
+    "P",
+    "R",
+    "V",
+    "variables",
+    "C",
+    "constants",
+    "G",
+    "globals",
+    "runtime",
+];
+
+fn root(name: &str) -> Option<Place> {
+    Some(match name {
+        "request" => Place::Field(Field::Request, Type::attributes()),
+        "P" => Place::Field(Field::Principal, Type::attributes()),
+        "R" => Place::Field(Field::Resource, Type::attributes()),
+        "V" | "variables" => Place::Variables,
+        "C" | "constants" => Place::Constants,
+        "G" | "globals" => Place::Globals,
+        "runtime" => Place::Runtime,
+        _ => return None,
+    })
+}
+
+type Members = &'static [(&'static [&'static str], fn() -> Place)];
+
+/// The members of a part of the request by name, first the name that is shown.
+fn members(place: &Place) -> Option<Members> {
+    Some(match place {
+        Place::Field(Field::Request, _) => &[
+            (&["principal"], || {
+                Place::Field(Field::Principal, Type::attributes())
+            }),
+            (&["resource"], || {
+                Place::Field(Field::Resource, Type::attributes())
+            }),
+            (&["auxData", "aux_data"], || Place::AuxData),
+            (&["context"], || {
+                Place::Attribute(AttributeRoot::Context, Vec::new())
+            }),
+        ],
+        Place::Field(Field::Principal, _) => &[
+            (&["id"], || text(Field::PrincipalId)),
+            (&["roles"], || {
+                Place::Field(Field::PrincipalRoles, Type::List(Type::String.into()))
+            }),
+            (&["attr"], || {
+                Place::Attribute(AttributeRoot::Principal, Vec::new())
+            }),
+            (&["policyVersion", "policy_version"], || {
+                text(Field::PrincipalVersion)
+            }),
+            (&["scope"], || text(Field::PrincipalScope)),
+        ],
+        Place::Field(Field::Resource, _) => &[
+            (&["kind"], || text(Field::ResourceKind)),
+            (&["id"], || text(Field::ResourceId)),
+            (&["attr"], || {
+                Place::Attribute(AttributeRoot::Resource, Vec::new())
+            }),
+            (&["policyVersion", "policy_version"], || {
+                text(Field::ResourceVersion)
+            }),
+            (&["scope"], || text(Field::ResourceScope)),
+        ],
+        Place::Runtime => &[(&["effectiveDerivedRoles", "effective_derived_roles"], || {
+            Place::Field(Field::DerivedRoles, Type::List(Type::String.into()))
+        })],
+        Place::AuxData => &[
+            (&["jwt"], || Place::Absent("request.auxData.jwt".to_owned())),
+            (&["jwts"], || Place::Absent("request.auxData.jwts".to_owned())),
+        ],
+        _ => return None,
+    })
+}
+
+fn text(field: Field) -> Place {
+    Place::Field(field, Type::String)
+}

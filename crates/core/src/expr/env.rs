@@ -1,0 +1,71 @@
+//! The names that an expression may use.
+
+use super::types::Type;
+use crate::value::Map;
+
+/// The names an expression of a policy may use besides `request`, `P`, `R`, `runtime` and the functions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// Variables (`V.x`, `variables.x`); the index is the slot in [`Frame::variables`](super::Frame::variables).
+    pub variables: &'a [&'a str],
+    /// Constants (`C.x`, `constants.x`), folded into the program.
+    pub constants: Option<&'a Map<'static>>,
+}
+
+/// The names of an expression that stands alone, outside a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Declarations<'a> {
+    /// Where names are looked up first: in `a.b`, `x` is `a.b.x`, `a.x` or `x`. Empty for none.
+    pub container: &'a str,
+    /// Variables and their types; the index is the slot in [`Bindings::values`](super::Bindings::values).
+    pub variables: &'a [(&'a str, Type)],
+    /// Whether types are checked before evaluation.
+    pub typing: Typing,
+}
+
+/// When types are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// Before evaluation, as far as they are known then.
+    Static,
+    /// During evaluation only: what cannot be resolved fails there.
+    Dynamic,
+}
+
+/// What names stand for.
+#[derive(Clone, Copy)]
+pub(crate) enum Env<'a> {
+    Policy(Names<'a>),
+    Declared(Declarations<'a>),
+}
+
+impl Env<'_> {
+    pub(crate) fn typing(&self) -> Typing {
+        match self {
+            Env::Policy(_) => Typing::Static,
+            Env::Declared(declarations) => declarations.typing,
+        }
+    }
+}
+
+impl Declarations<'_> {
+    /// Slot and type of the variable called `name`, looked up from the innermost container outwards.
+    pub(crate) fn find(&self, name: &str, absolute: bool) -> Option<(usize, &Type)> {
+        let mut container = if absolute { "" } else { self.container };
+        loop {
+            let qualified = if container.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{container}.{name}")
+            };
+            let slot = self.variables.iter().position(|(known, _)| *known == qualified);
+            if let Some((slot, (_, ty))) = slot.and_then(|slot| Some((slot, self.variables.get(slot)?))) {
+                return Some((slot, ty));
+            }
+            if container.is_empty() {
+                return None;
+            }
+            container = container.rsplit_once('.').map_or("", |(outer, _)| outer);
+        }
+    }
+}

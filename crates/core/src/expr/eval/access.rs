@@ -1,0 +1,261 @@
+//! Reading: the request, its attributes, variables, and parts of values.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Evaluated, Machine, absent, error, located, names, refused};
+use crate::expr::ast::{Access, Span};
+use crate::expr::error::{EvalError, EvalErrorKind};
+use crate::expr::functions::CallError;
+use crate::expr::functions::standard::some;
+use crate::expr::ir::{Attribute, AttributeRoot, Field, Node};
+use crate::expr::val::{List, MapVal, Str, Val};
+use crate::expr::{Inputs, ops};
+use crate::value::{Map, Value};
+
+impl<'r> Machine<'_, 'r> {
+    fn inputs(&self, span: Span) -> Result<&Inputs<'r>, Box<EvalError>> {
+        self.scope.inputs().ok_or_else(|| absent("request", span))
+    }
+
+    pub(super) fn field(&self, field: Field, span: Span) -> Evaluated<'r> {
+        let inputs = self.inputs(span)?;
+        let (principal, resource) = (inputs.principal, inputs.resource);
+        Ok(match field {
+            Field::PrincipalId => text(&principal.id),
+            Field::PrincipalRoles => Val::List(List::Names(&principal.roles)),
+            Field::PrincipalVersion => text(&principal.policy_version),
+            Field::PrincipalScope => text(&principal.scope),
+            Field::ResourceKind => text(&resource.kind),
+            Field::ResourceId => text(&resource.id),
+            Field::ResourceVersion => text(&resource.policy_version),
+            Field::ResourceScope => text(&resource.scope),
+            Field::DerivedRoles => match inputs.derived_roles {
+                Some(roles) => names(roles),
+                None => return Err(absent("runtime.effectiveDerivedRoles", span)),
+            },
+            Field::Request => request(inputs),
+            Field::Principal => principal_map(inputs),
+            Field::Resource => resource_map(inputs),
+        })
+    }
+
+    /// A member of the request is there unless it is empty.
+    pub(super) fn has_field(&self, field: Field, span: Span) -> Evaluated<'r> {
+        if field == Field::DerivedRoles && self.inputs(span)?.derived_roles.is_none() {
+            return Ok(Val::Bool(false));
+        }
+        Ok(Val::Bool(!ops::is_zero(&self.field(field, span)?)))
+    }
+
+    pub(super) fn attribute(&self, attribute: &'r Attribute, span: Span) -> Evaluated<'r> {
+        let map = self.attributes(attribute.root, span)?;
+        let Some((last, parents)) = attribute.path.split_last() else {
+            return Ok(Val::Map(MapVal::Values(map)));
+        };
+        let parent = self.descend(map, attribute, parents, span)?;
+        match parent.get(last) {
+            Some(value) => Ok(Val::from(value)),
+            None => Err(missing(attribute, attribute.path.len(), span)),
+        }
+    }
+
+    pub(super) fn has_attribute(&self, attribute: &'r Attribute, span: Span) -> Evaluated<'r> {
+        let Some((last, parents)) = attribute.path.split_last() else {
+            let present = self
+                .attributes(attribute.root, span)
+                .is_ok_and(|map| !map.is_empty());
+            return Ok(Val::Bool(present));
+        };
+        let map = self.attributes(attribute.root, span)?;
+        let parent = self.descend(map, attribute, parents, span)?;
+        Ok(Val::Bool(parent.get(last).is_some()))
+    }
+
+    fn attributes(&self, root: AttributeRoot, span: Span) -> Result<&'r Map<'r>, Box<EvalError>> {
+        let inputs = self.inputs(span)?;
+        match root {
+            AttributeRoot::Principal => Ok(&inputs.principal.attr),
+            AttributeRoot::Resource => Ok(&inputs.resource.attr),
+            AttributeRoot::Context => inputs.context.ok_or_else(|| absent(root.name(), span)),
+        }
+    }
+
+    /// The map at the end of `keys`, which begin the path of `attribute`.
+    fn descend(
+        &self,
+        map: &'r Map<'r>,
+        attribute: &Attribute,
+        keys: &[Box<str>],
+        span: Span,
+    ) -> Result<&'r Map<'r>, Box<EvalError>> {
+        let mut map = map;
+        for (depth, key) in keys.iter().enumerate() {
+            map = match map.get(key) {
+                Some(Value::Map(inner)) => inner,
+                Some(other) => {
+                    let path = path_text(attribute, depth + 1);
+                    let message = format!(
+                        "`{path}` is {}, which has no fields",
+                        Val::from(other).type_name()
+                    );
+                    return Err(error(EvalErrorKind::NoSuchOverload, message, span));
+                }
+                None => return Err(missing(attribute, depth + 1, span)),
+            };
+        }
+        Ok(map)
+    }
+
+    pub(super) fn variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        self.scope
+            .variable(slot)
+            .map_err(|error| in_variable(error, span))
+    }
+
+    /// `has(V.x)`: whether the variable could be evaluated.
+    pub(super) fn has_variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        match self.scope.variable(slot) {
+            Err(error) if error.kind == EvalErrorKind::CostExceeded => Err(in_variable(error, span)),
+            result => Ok(Val::Bool(result.is_ok())),
+        }
+    }
+
+    pub(super) fn declared(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        self.scope.declared(slot).ok_or_else(|| absent("variable", span))
+    }
+
+    /// INVARIANT(local-slots): the compiler counts locals as the evaluation pushes them.
+    pub(super) fn local(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        self.locals
+            .get(slot)
+            .cloned()
+            .ok_or_else(|| absent("local", span))
+    }
+
+    pub(super) fn attempt(&mut self, operand: &'r Node) -> Evaluated<'r> {
+        match self.eval(operand) {
+            Ok(value) => some(value).map_err(|error| located(error, operand.span)),
+            Err(error) if error.kind == EvalErrorKind::NoSuchKey => Ok(Val::Optional(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn select(
+        &mut self,
+        operand: &'r Node,
+        field: &str,
+        access: Access,
+        span: Span,
+    ) -> Evaluated<'r> {
+        match (self.eval(operand)?, access) {
+            (Val::Optional(None), _) => Ok(Val::Optional(None)),
+            (Val::Optional(Some(inner)), _) => self.selected(&inner, field, span).map(optional),
+            (value, Access::Optional) => self.selected(&value, field, span).map(optional),
+            (value, Access::Required) => self.selected(&value, field, span)?.ok_or_else(|| {
+                error(
+                    EvalErrorKind::NoSuchKey,
+                    format!("the map has no key `{field}`"),
+                    span,
+                )
+            }),
+        }
+    }
+
+    pub(super) fn has(&mut self, operand: &'r Node, field: &str, span: Span) -> Evaluated<'r> {
+        match self.eval(operand)? {
+            Val::Optional(None) => Ok(Val::Bool(false)),
+            Val::Optional(Some(inner)) => Ok(Val::Bool(self.selected(&inner, field, span)?.is_some())),
+            value => Ok(Val::Bool(self.selected(&value, field, span)?.is_some())),
+        }
+    }
+
+    fn selected(&self, value: &Val<'r>, field: &str, span: Span) -> Result<Option<Val<'r>>, Box<EvalError>> {
+        let Val::Map(map) = value else {
+            let message = format!("a value of type {} has no field `{field}`", value.type_name());
+            return Err(error(EvalErrorKind::NoSuchOverload, message, span));
+        };
+        map.field(field, self.budget)
+            .map_err(|error| located(error, span))
+    }
+
+    pub(super) fn index(
+        &mut self,
+        [operand, index]: &'r [Node; 2],
+        access: Access,
+        span: Span,
+    ) -> Evaluated<'r> {
+        let operand = self.eval(operand)?;
+        let index = self.eval(index)?;
+        let result = ops::index(&operand, &index, access, self.budget);
+        result.map_err(|error: CallError| refused(error, "[]", &[operand, index], span))
+    }
+}
+
+fn optional(inner: Option<Val<'_>>) -> Val<'_> {
+    Val::Optional(inner.map(Arc::new))
+}
+
+fn text<'r>(text: &'r Cow<'r, str>) -> Val<'r> {
+    Val::String(Str::Borrowed(text))
+}
+
+fn missing(attribute: &Attribute, depth: usize, span: Span) -> Box<EvalError> {
+    absent(&path_text(attribute, depth), span)
+}
+
+fn path_text(attribute: &Attribute, depth: usize) -> String {
+    let mut text = attribute.root.name().to_owned();
+    for key in attribute.path.iter().take(depth) {
+        text.push('.');
+        text.push_str(key);
+    }
+    text
+}
+
+/// The error of a variable, as seen from where it is used.
+fn in_variable(failure: EvalError, span: Span) -> Box<EvalError> {
+    error(failure.kind, failure.message, span)
+}
+
+fn record<'r>(entries: Vec<(&'static str, Val<'r>)>) -> Val<'r> {
+    let entries = entries
+        .into_iter()
+        .map(|(name, value)| (Val::String(Str::Borrowed(name)), value));
+    Val::Map(MapVal::Owned(entries.collect()))
+}
+
+fn request<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    let mut entries = vec![
+        ("principal", principal_map(inputs)),
+        ("resource", resource_map(inputs)),
+    ];
+    entries.extend(
+        inputs
+            .context
+            .map(|context| ("context", Val::Map(MapVal::Values(context)))),
+    );
+    record(entries)
+}
+
+fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    let principal = inputs.principal;
+    record(vec![
+        ("id", text(&principal.id)),
+        ("roles", Val::List(List::Names(&principal.roles))),
+        ("attr", Val::Map(MapVal::Values(&principal.attr))),
+        ("policyVersion", text(&principal.policy_version)),
+        ("scope", text(&principal.scope)),
+    ])
+}
+
+fn resource_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    let resource = inputs.resource;
+    record(vec![
+        ("kind", text(&resource.kind)),
+        ("id", text(&resource.id)),
+        ("attr", Val::Map(MapVal::Values(&resource.attr))),
+        ("policyVersion", text(&resource.policy_version)),
+        ("scope", text(&resource.scope)),
+    ])
+}

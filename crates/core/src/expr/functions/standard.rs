@@ -1,0 +1,178 @@
+//! The standard functions on strings, lists, maps and bytes; `dyn` and `type`.
+//!
+//! Source: CEL language definition, "List of Standard Definitions".
+
+use std::sync::Arc;
+
+use super::opaque::HIERARCHY;
+use super::regex;
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::val::{Opaque, Str, Val};
+use crate::limits;
+
+const A: Ty = Ty::Param('A');
+const B: Ty = Ty::Param('B');
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "size",
+        overloads: &[
+            Overload::function(&[Ty::String], Ty::Int),
+            Overload::function(&[Ty::Bytes], Ty::Int),
+            Overload::function(&[Ty::List(&A)], Ty::Int),
+            Overload::function(&[Ty::Map(&A, &B)], Ty::Int),
+            Overload::method(&[Ty::String], Ty::Int),
+            Overload::method(&[Ty::Bytes], Ty::Int),
+            Overload::method(&[Ty::List(&A)], Ty::Int),
+            Overload::method(&[Ty::Map(&A, &B)], Ty::Int),
+            Overload::method(&[HIERARCHY], Ty::Int),
+        ],
+        call: size,
+    },
+    Function {
+        name: "contains",
+        overloads: &[Overload::method(&[Ty::String, Ty::String], Ty::Bool)],
+        call: contains,
+    },
+    Function {
+        name: "startsWith",
+        overloads: &[Overload::method(&[Ty::String, Ty::String], Ty::Bool)],
+        call: starts_with,
+    },
+    Function {
+        name: "endsWith",
+        overloads: &[Overload::method(&[Ty::String, Ty::String], Ty::Bool)],
+        call: ends_with,
+    },
+    Function {
+        name: "matches",
+        overloads: &[
+            Overload::method(&[Ty::String, Ty::String], Ty::Bool),
+            Overload::function(&[Ty::String, Ty::String], Ty::Bool),
+        ],
+        call: matches,
+    },
+    Function {
+        name: "dyn",
+        overloads: &[Overload::function(&[A], Ty::Dyn)],
+        call: dynamic,
+    },
+    Function {
+        name: "type",
+        overloads: &[Overload::function(&[A], Ty::Type)],
+        call: type_of,
+    },
+];
+
+/// Characters, bytes, items or entries.
+fn size<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let count = match args {
+        [Val::String(text)] => {
+            cx.charge_bytes(text.as_str().len())?;
+            text.as_str().chars().count()
+        }
+        [Val::Bytes(bytes)] => bytes.len(),
+        [Val::List(items)] => items.len(),
+        [Val::Map(map)] => map.len(),
+        [Val::Opaque(opaque)] => match &**opaque {
+            Opaque::Hierarchy(segments) => segments.len(),
+            _ => return Err(CallError::no_overload()),
+        },
+        _ => return Err(CallError::no_overload()),
+    };
+    i64::try_from(count)
+        .map(Val::Int)
+        .map_err(|_| CallError::range("the size is out of range"))
+}
+
+fn contains<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    on_texts(cx, args, |text, part| text.contains(part))
+}
+
+fn starts_with<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    on_texts(cx, args, |text, part| text.starts_with(part))
+}
+
+fn ends_with<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    on_texts(cx, args, |text, part| text.ends_with(part))
+}
+
+fn on_texts<'r>(cx: &CallCx<'_>, args: &[Val<'r>], test: fn(&str, &str) -> bool) -> Outcome<'r> {
+    let [Val::String(text), Val::String(part)] = args else {
+        return Err(CallError::no_overload());
+    };
+    cx.charge_bytes(text.as_str().len() + part.as_str().len())?;
+    Ok(Val::Bool(test(text.as_str(), part.as_str())))
+}
+
+/// Whether the pattern is found anywhere in the text.
+fn matches<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [Val::String(text), Val::String(pattern)] = args else {
+        return Err(CallError::no_overload());
+    };
+    cx.charge(limits::REGEX_COST + pattern.as_str().len())?;
+    let regex = regex::compile(pattern.as_str()).map_err(CallError::invalid)?;
+    is_match(cx, &regex, text)
+}
+
+/// As `matches` does, with the pattern compiled.
+pub(crate) fn is_match<'r>(cx: &CallCx<'_>, regex: &::regex::Regex, text: &Str<'_>) -> Outcome<'r> {
+    cx.charge_bytes(text.as_str().len())?;
+    Ok(Val::Bool(regex.is_match(text.as_str())))
+}
+
+fn dynamic<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [value] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(value.clone())
+}
+
+fn type_of<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    let [value] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(Val::Type(value.type_name()))
+}
+
+/// The type that a name denotes, when it is used as a value.
+pub(crate) fn type_value(name: &str) -> Option<Val<'static>> {
+    const NAMES: &[&str] = &[
+        "bool",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bytes",
+        "list",
+        "map",
+        "null_type",
+        "type",
+        "optional_type",
+        "google.protobuf.Timestamp",
+        "google.protobuf.Duration",
+        "net.IP",
+        "net.CIDR",
+    ];
+    NAMES
+        .iter()
+        .find(|known| **known == name)
+        .map(|known| Val::Type(known))
+}
+
+/// An optional that holds `value`, unless values would nest too deep.
+pub(crate) fn some(value: Val<'_>) -> Result<Val<'_>, CallError> {
+    bounded(Val::Optional(Some(Arc::new(value))))
+}
+
+/// INVARIANT(value-depth): computed values nest at most [`limits::COMPUTED_DEPTH`] levels, so walks over values
+/// may recurse. Everything that puts values into new lists, maps or optionals passes here.
+pub(crate) fn bounded(value: Val<'_>) -> Result<Val<'_>, CallError> {
+    if value.nests_within(limits::COMPUTED_DEPTH) {
+        return Ok(value);
+    }
+    Err(CallError::invalid(format!(
+        "values nest deeper than {}",
+        limits::COMPUTED_DEPTH
+    )))
+}

@@ -1,0 +1,148 @@
+//! The compiled form of an expression: a tree with names resolved to slots, constants folded, and regular
+//! expressions and sets of names built.
+
+use super::ast::{Access, BinaryOp, ComprehensionKind, LogicOp, Span, UnaryOp};
+use super::functions::Function;
+use super::val::Val;
+
+/// An operation and where it is in the source.
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) span: Span,
+}
+
+/// What a node does.
+pub(crate) enum Op {
+    Constant(Val<'static>),
+    /// A constant string, apart so that reading it counts no references.
+    Text(Box<str>),
+    Field(Field),
+    /// `R.attr.a.b`: the attributes themselves if the path is empty.
+    Attribute(Attribute),
+    HasField(Field),
+    HasAttribute(Attribute),
+    /// A variable of the policy, by slot in the frame.
+    Variable(usize),
+    HasVariable(usize),
+    /// A declared variable, by slot in the bindings.
+    Declared(usize),
+    /// A variable that a macro introduced, by depth.
+    Local(usize),
+    /// Something that is never there, by name.
+    Absent(Box<str>),
+    /// What cannot be called or named, kept for evaluation because types are dynamic.
+    Unresolved(Box<str>),
+    /// Turns an absent operand into an empty optional.
+    Attempt(Box<Node>),
+    Select {
+        operand: Box<Node>,
+        field: Box<str>,
+        access: Access,
+    },
+    Has {
+        operand: Box<Node>,
+        field: Box<str>,
+    },
+    Index {
+        operands: Box<[Node; 2]>,
+        access: Access,
+    },
+    Unary(UnaryOp, Box<Node>),
+    Binary(BinaryOp, Box<[Node; 2]>),
+    Logic(LogicOp, Box<[Node]>),
+    /// Test, then, otherwise.
+    Conditional(Box<[Node; 3]>),
+    /// `needle in [texts]`, the texts sorted.
+    InTexts {
+        operands: Box<[Node; 2]>,
+        texts: Box<[Box<str>]>,
+    },
+    /// `text.matches(pattern)` with the pattern compiled.
+    Matches(Box<Node>, Box<regex::Regex>),
+    Call(&'static Function, Box<[Node]>),
+    List(Box<[Element]>),
+    Map(Box<[Entry]>),
+    Comprehension(Box<Comprehension>),
+    /// Value and body; the value's slot is the number of locals in force.
+    Bind {
+        operands: Box<[Node; 2]>,
+        slot: usize,
+    },
+    /// Optional and body.
+    OptionalMap {
+        operands: Box<[Node; 2]>,
+        slot: usize,
+        flat: bool,
+    },
+}
+
+/// A member of the request that is not an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// `request` as a whole.
+    Request,
+    /// `P` as a whole.
+    Principal,
+    PrincipalId,
+    PrincipalRoles,
+    PrincipalVersion,
+    PrincipalScope,
+    /// `R` as a whole.
+    Resource,
+    ResourceKind,
+    ResourceId,
+    ResourceVersion,
+    ResourceScope,
+    /// `runtime.effectiveDerivedRoles`.
+    DerivedRoles,
+}
+
+/// A path of keys into one of the attribute maps of the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute {
+    pub(crate) root: AttributeRoot,
+    pub(crate) path: Box<[Box<str>]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttributeRoot {
+    Principal,
+    Resource,
+    Context,
+}
+
+/// An item of a list.
+pub(crate) struct Element {
+    pub(crate) value: Node,
+    pub(crate) optional: bool,
+}
+
+/// An entry of a map.
+pub(crate) struct Entry {
+    pub(crate) key: Node,
+    pub(crate) value: Node,
+    pub(crate) optional: bool,
+}
+
+/// A walk over a list or map.
+pub(crate) struct Comprehension {
+    pub(crate) kind: ComprehensionKind,
+    pub(crate) range: Node,
+    /// Whether index or key come along with the element.
+    pub(crate) keyed: bool,
+    /// The slot of the first variable.
+    pub(crate) slot: usize,
+    pub(crate) filter: Option<Node>,
+    pub(crate) body: Node,
+}
+
+impl AttributeRoot {
+    /// As conditions write it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            AttributeRoot::Principal => "request.principal.attr",
+            AttributeRoot::Resource => "request.resource.attr",
+            AttributeRoot::Context => "request.context",
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The operators on values: arithmetic, order, membership, indexing.
+//!
+//! Source: CEL language definition, "List of Standard Definitions". Arithmetic that leaves the range of its
+//! type is an error; doubles follow IEEE 754.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::Budget;
+use super::ast::{Access, BinaryOp, UnaryOp};
+use super::functions::{CallError, Outcome};
+use super::time;
+use super::val::{List, MapVal, Opaque, Str, Val};
+use crate::limits;
+
+/// Applies a binary operator.
+pub(crate) fn binary<'r>(op: BinaryOp, a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
+    match op {
+        BinaryOp::Equal => a.equals(b, budget).map(Val::Bool),
+        BinaryOp::NotEqual => a.equals(b, budget).map(|same| Val::Bool(!same)),
+        BinaryOp::Less => ordered(a, b, Ordering::is_lt),
+        BinaryOp::LessEqual => ordered(a, b, Ordering::is_le),
+        BinaryOp::Greater => ordered(a, b, Ordering::is_gt),
+        BinaryOp::GreaterEqual => ordered(a, b, Ordering::is_ge),
+        BinaryOp::In => contains(b, a, budget).map(Val::Bool),
+        BinaryOp::Add => add(a, b, budget),
+        BinaryOp::Subtract => subtract(a, b),
+        BinaryOp::Multiply => multiply(a, b),
+        BinaryOp::Divide => divide(a, b),
+        BinaryOp::Modulo => modulo(a, b),
+    }
+}
+
+/// Applies a unary operator.
+pub(crate) fn unary<'r>(op: UnaryOp, operand: &Val<'r>) -> Outcome<'r> {
+    match (op, operand) {
+        (UnaryOp::Not, Val::Bool(b)) => Ok(Val::Bool(!b)),
+        (UnaryOp::Negate, Val::Int(n)) => n.checked_neg().map(Val::Int).ok_or_else(overflow),
+        (UnaryOp::Negate, Val::Double(n)) => Ok(Val::Double(-n)),
+        (UnaryOp::Negate, Val::Duration(d)) => time::duration(d.checked_neg()),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+/// The element of `operand` at `index`. On an optional, and with optional access, the result is optional.
+pub(crate) fn index<'r>(operand: &Val<'r>, index: &Val<'r>, access: Access, budget: &Budget) -> Outcome<'r> {
+    if let Val::Optional(inner) = operand {
+        let Some(inner) = inner else {
+            return Ok(Val::Optional(None));
+        };
+        return element(inner, index, budget).map(|found| Val::Optional(found.map(Arc::new)));
+    }
+    let found = element(operand, index, budget)?;
+    match (access, found) {
+        (Access::Optional, found) => Ok(Val::Optional(found.map(Arc::new))),
+        (Access::Required, Some(found)) => Ok(found),
+        (Access::Required, None) => Err(missing(operand, index)),
+    }
+}
+
+fn missing(operand: &Val<'_>, index: &Val<'_>) -> CallError {
+    if matches!(operand, Val::Map(_)) {
+        return CallError::absent(format!("the map has no key {}", key_text(index)));
+    }
+    CallError::range(format!("the index {} is out of range", key_text(index)))
+}
+
+fn key_text(key: &Val<'_>) -> String {
+    match key {
+        Val::Bool(b) => format!("`{b}`"),
+        Val::Int(n) => format!("`{n}`"),
+        Val::Uint(n) => format!("`{n}`"),
+        Val::Double(n) => format!("`{n}`"),
+        Val::String(text) => format!("`{}`", text.as_str().chars().take(64).collect::<String>()),
+        other => format!("of type {}", other.type_name()),
+    }
+}
+
+fn element<'r>(operand: &Val<'r>, index: &Val<'r>, budget: &Budget) -> Result<Option<Val<'r>>, CallError> {
+    match operand {
+        Val::List(items) => Ok(position(index)?.and_then(|at| items.get(at))),
+        Val::Map(map) => map.find(index, budget),
+        Val::Opaque(opaque) => match &**opaque {
+            Opaque::Hierarchy(segments) => {
+                let segment = position(index)?.and_then(|at| segments.get(at));
+                Ok(segment.map(|segment| Val::string(segment)))
+            }
+            _ => Err(CallError::no_overload()),
+        },
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+/// A list index from any number that is whole; `None` if it lies outside every list.
+fn position(index: &Val<'_>) -> Result<Option<usize>, CallError> {
+    match index {
+        Val::Int(n) => Ok(usize::try_from(*n).ok()),
+        Val::Uint(n) => Ok(usize::try_from(*n).ok()),
+        Val::Double(n) if n.fract() == 0.0 => Ok(if *n < 0.0 { None } else { Some(*n as usize) }),
+        _ => Err(CallError::invalid("a list index is a whole number")),
+    }
+}
+
+impl<'r> MapVal<'r> {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            MapVal::Values(map) => map.len(),
+            MapVal::Owned(entries) => entries.len(),
+        }
+    }
+
+    /// The value under `key`.
+    pub(crate) fn find(&self, key: &Val<'_>, budget: &Budget) -> Result<Option<Val<'r>>, CallError> {
+        match self {
+            MapVal::Values(map) => match key {
+                Val::String(key) => Ok(map.get(key.as_str()).map(Val::from)),
+                _ => Ok(None),
+            },
+            MapVal::Owned(entries) => {
+                for (candidate, value) in entries.iter() {
+                    budget.charge(1)?;
+                    if candidate.equals(key, budget)? {
+                        return Ok(Some(value.clone()));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The value under the field `name`.
+    pub(crate) fn field(&self, name: &str, budget: &Budget) -> Result<Option<Val<'r>>, CallError> {
+        match self {
+            MapVal::Values(map) => Ok(map.get(name).map(Val::from)),
+            MapVal::Owned(_) => self.find(&Val::String(Str::Borrowed(name)), budget),
+        }
+    }
+
+    /// Key and value at `at`, in the order of the map.
+    pub(crate) fn entry(&self, at: usize) -> Option<(Val<'r>, Val<'r>)> {
+        match self {
+            MapVal::Values(map) => map
+                .entry(at)
+                .map(|(key, value)| (Val::String(Str::Borrowed(key)), Val::from(value))),
+            MapVal::Owned(entries) => entries.get(at).cloned(),
+        }
+    }
+}
+
+/// `item in container`.
+pub(crate) fn contains(container: &Val<'_>, item: &Val<'_>, budget: &Budget) -> Result<bool, CallError> {
+    match container {
+        Val::List(items) => {
+            for candidate in items.iter() {
+                budget.charge(1)?;
+                if candidate.equals(item, budget)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        Val::Map(map) => Ok(map.find(item, budget)?.is_some()),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn ordered<'r>(a: &Val<'r>, b: &Val<'r>, holds: fn(Ordering) -> bool) -> Outcome<'r> {
+    let number = |v: &Val<'_>| matches!(v, Val::Int(_) | Val::Uint(_) | Val::Double(_));
+    match a.compare(b) {
+        Some(order) => Ok(Val::Bool(holds(order))),
+        // NaN has no order: every comparison with it is false.
+        None if number(a) && number(b) => Ok(Val::Bool(false)),
+        None => Err(CallError::no_overload()),
+    }
+}
+
+fn add<'r>(a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
+    match (a, b) {
+        (Val::Int(a), Val::Int(b)) => a.checked_add(*b).map(Val::Int).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_add(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a + b)),
+        (Val::String(a), Val::String(b)) => {
+            budget.charge((a.as_str().len() + b.as_str().len()) / limits::BYTES_PER_COST_UNIT)?;
+            Ok(Val::String(Str::Owned([a.as_str(), b.as_str()].concat().into())))
+        }
+        (Val::Bytes(a), Val::Bytes(b)) => {
+            budget.charge((a.len() + b.len()) / limits::BYTES_PER_COST_UNIT)?;
+            Ok(Val::Bytes([&**a, &**b].concat().into()))
+        }
+        (Val::List(a), Val::List(b)) => {
+            budget.charge(a.len() + b.len())?;
+            Ok(Val::List(List::Owned(a.iter().chain(b.iter()).collect())))
+        }
+        (Val::Timestamp(t), Val::Duration(d)) | (Val::Duration(d), Val::Timestamp(t)) => time::later(*t, *d),
+        (Val::Duration(a), Val::Duration(b)) => time::duration(a.checked_add(*b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn subtract<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
+    match (a, b) {
+        (Val::Int(a), Val::Int(b)) => a.checked_sub(*b).map(Val::Int).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_sub(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a - b)),
+        (Val::Timestamp(a), Val::Timestamp(b)) => time::duration(Some(a.duration_since(*b))),
+        (Val::Timestamp(t), Val::Duration(d)) => match d.checked_neg() {
+            Some(back) => time::later(*t, back),
+            None => Err(overflow()),
+        },
+        (Val::Duration(a), Val::Duration(b)) => time::duration(a.checked_sub(*b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn multiply<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
+    match (a, b) {
+        (Val::Int(a), Val::Int(b)) => a.checked_mul(*b).map(Val::Int).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_mul(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a * b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn divide<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
+    match (a, b) {
+        (Val::Int(_), Val::Int(0)) | (Val::Uint(_), Val::Uint(0)) => {
+            Err(CallError::range("division by zero"))
+        }
+        (Val::Int(a), Val::Int(b)) => a.checked_div(*b).map(Val::Int).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_div(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a / b)),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn modulo<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
+    match (a, b) {
+        (Val::Int(_), Val::Int(0)) | (Val::Uint(_), Val::Uint(0)) => {
+            Err(CallError::range("division by zero"))
+        }
+        (Val::Int(a), Val::Int(b)) => a.checked_rem(*b).map(Val::Int).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_rem(*b).map(Val::Uint).ok_or_else(overflow),
+        _ => Err(CallError::no_overload()),
+    }
+}
+
+fn overflow() -> CallError {
+    CallError::range("the result is out of range")
+}
+
+/// The zero value of its type, for `optional.ofNonZeroValue`.
+pub(crate) fn is_zero(value: &Val<'_>) -> bool {
+    match value {
+        Val::Null | Val::Bool(false) | Val::Int(0) | Val::Uint(0) | Val::Optional(None) => true,
+        Val::Double(n) => *n == 0.0,
+        Val::String(text) => text.as_str().is_empty(),
+        Val::Bytes(bytes) => bytes.is_empty(),
+        Val::List(items) => items.is_empty(),
+        Val::Map(map) => map.len() == 0,
+        Val::Duration(d) => *d == SignedDuration::ZERO,
+        _ => false,
+    }
+}

@@ -1,0 +1,64 @@
+//! Values to JSON, for the outputs of rules.
+//!
+//! Timestamps and durations become text, bytes base64, integers that a double cannot hold exactly text; an
+//! optional becomes what it holds. Whatever has no JSON form is an error.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::time;
+use super::val::{MapVal, Val};
+use crate::value::{Map, Value};
+
+/// Integers up to here are exact as doubles.
+const EXACT: u64 = 1 << 53;
+
+impl Val<'_> {
+    /// The value as JSON; `Err` says what has no JSON form.
+    pub fn to_json(&self) -> Result<Value<'static>, String> {
+        Ok(match self {
+            Val::Null => Value::Null,
+            Val::Bool(b) => Value::Bool(*b),
+            Val::Int(n) if n.unsigned_abs() <= EXACT => Value::Number(*n as f64),
+            Val::Int(n) => text(n.to_string()),
+            Val::Uint(n) if *n <= EXACT => Value::Number(*n as f64),
+            Val::Uint(n) => text(n.to_string()),
+            Val::Double(n) if n.is_finite() => Value::Number(*n),
+            Val::Double(n) => return Err(format!("the number {n} has no JSON form")),
+            Val::String(s) => text(s.as_str().to_owned()),
+            Val::Bytes(bytes) => text(STANDARD.encode(bytes)),
+            Val::List(items) => Value::List(
+                items
+                    .iter()
+                    .map(|item| item.to_json())
+                    .collect::<Result<_, _>>()?,
+            ),
+            Val::Map(map) => object(map)?,
+            Val::Timestamp(t) => text(t.to_string()),
+            Val::Duration(d) => text(time::duration_text(*d)),
+            Val::Optional(Some(inner)) => inner.to_json()?,
+            Val::Optional(None) => return Err("an empty optional has no JSON form".to_owned()),
+            Val::Type(_) | Val::Opaque(_) => {
+                return Err(format!("a value of type {} has no JSON form", self.type_name()));
+            }
+        })
+    }
+}
+
+fn text(text: String) -> Value<'static> {
+    Value::String(Cow::Owned(text))
+}
+
+fn object(map: &MapVal<'_>) -> Result<Value<'static>, String> {
+    let mut entries = Vec::with_capacity(map.len());
+    for (key, value) in (0..map.len()).filter_map(|at| map.entry(at)) {
+        let Val::String(key) = key else {
+            return Err("a map whose keys are not strings has no JSON form".to_owned());
+        };
+        entries.push((Cow::Owned(key.as_str().to_owned()), value.to_json()?));
+    }
+    let map = Map::from_entries(entries).map_err(|key| format!("the map has the key `{key}` twice"))?;
+    Ok(Value::Map(map))
+}

@@ -1,0 +1,179 @@
+//! What an evaluation reads: the request, the policy's variables, the budget.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::error::EvalError;
+use super::eval::Machine;
+use super::val::Val;
+use super::{Budget, EvalErrorKind, Program};
+use crate::model::{Principal, Resource, Timestamp};
+use crate::value::Map;
+
+/// The variables that the programs of one policy share, each compiled once.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// Name and program by slot; a variable only uses variables of lower slots.
+    pub variables: Vec<(Arc<str>, Program)>,
+}
+
+/// What an evaluation of a policy's expression reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'r> {
+    /// `request.principal`, `P`.
+    pub principal: &'r Principal<'r>,
+    /// `request.resource`, `R`.
+    pub resource: &'r Resource<'r>,
+    /// `request.context`.
+    pub context: Option<&'r Map<'r>>,
+    /// `now()`: one instant per call.
+    pub now: Timestamp,
+    /// `runtime.effectiveDerivedRoles`, sorted; `None` where they are not known yet.
+    pub derived_roles: Option<&'r [Arc<str>]>,
+}
+
+/// What an evaluation of an expression that stands alone reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Bindings<'r> {
+    /// The values of the declared variables by slot; what is `None` or missing is absent.
+    pub values: &'r [Option<Val<'r>>],
+    /// `now()`.
+    pub now: Timestamp,
+}
+
+/// One policy's view of one request: inputs, memoised variables and the budget of the call.
+#[derive(Debug)]
+pub struct Scope<'r> {
+    inputs: Source<'r>,
+    frame: &'r Frame,
+    budget: &'r Budget,
+    /// What the variables yielded, by slot, as far as they were used.
+    variables: RefCell<Vec<Option<Result<Val<'r>, EvalError>>>>,
+}
+
+#[derive(Debug)]
+enum Source<'r> {
+    Request(Inputs<'r>),
+    Bindings(Bindings<'r>),
+}
+
+static NO_VARIABLES: Frame = Frame {
+    variables: Vec::new(),
+};
+
+impl<'r> Scope<'r> {
+    /// A fresh scope; variables are evaluated at most once in it, on first use.
+    #[must_use]
+    pub fn new(inputs: Inputs<'r>, frame: &'r Frame, budget: &'r Budget) -> Self {
+        Self {
+            inputs: Source::Request(inputs),
+            frame,
+            budget,
+            variables: RefCell::default(),
+        }
+    }
+
+    /// A scope for expressions that were compiled with [`Declarations`](super::Declarations).
+    #[must_use]
+    pub fn of_bindings(bindings: Bindings<'r>, budget: &'r Budget) -> Self {
+        let inputs = Source::Bindings(bindings);
+        Self {
+            inputs,
+            frame: &NO_VARIABLES,
+            budget,
+            variables: RefCell::default(),
+        }
+    }
+
+    /// A scope with nothing in it, for constants.
+    pub(crate) fn empty(budget: &'r Budget) -> Self {
+        Self::of_bindings(
+            Bindings {
+                values: &[],
+                now: Timestamp::UNIX_EPOCH,
+            },
+            budget,
+        )
+    }
+
+    pub(crate) fn budget(&self) -> &'r Budget {
+        self.budget
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.inputs {
+            Source::Request(inputs) => inputs.now,
+            Source::Bindings(bindings) => bindings.now,
+        }
+    }
+
+    pub(crate) fn inputs(&self) -> Option<&Inputs<'r>> {
+        match &self.inputs {
+            Source::Request(inputs) => Some(inputs),
+            Source::Bindings(_) => None,
+        }
+    }
+
+    pub(crate) fn declared(&self, slot: usize) -> Option<Val<'r>> {
+        match &self.inputs {
+            Source::Request(_) => None,
+            Source::Bindings(bindings) => bindings.values.get(slot)?.clone(),
+        }
+    }
+
+    /// The value of the variable in `slot`, evaluated on first use.
+    ///
+    /// What it uses is evaluated first, from a list rather than by recursion: variables may be chained at any
+    /// length without using up the stack.
+    pub(crate) fn variable(&self, slot: usize) -> Result<Val<'r>, EvalError> {
+        let mut pending = vec![slot];
+        while let Some(&next) = pending.last() {
+            if self.remembered(next).is_some() {
+                pending.pop();
+                continue;
+            }
+            let Some((_, program)) = self.frame.variables.get(next) else {
+                break;
+            };
+            let waiting = pending.len();
+            // INVARIANT(lower-slots): lower slots only, so this ends even if a frame were not sorted.
+            let unknown = program
+                .uses()
+                .iter()
+                .filter(|used| **used < next && self.remembered(**used).is_none());
+            pending.extend(unknown);
+            if pending.len() == waiting {
+                let result = program.run(self);
+                self.remember(next, result);
+                pending.pop();
+            }
+        }
+        self.remembered(slot).unwrap_or_else(|| {
+            let message = "the variable is absent".to_owned();
+            Err(EvalError::new(EvalErrorKind::NoSuchKey, 0..0, message))
+        })
+    }
+
+    fn remembered(&self, slot: usize) -> Option<Result<Val<'r>, EvalError>> {
+        self.variables.borrow().get(slot)?.clone()
+    }
+
+    fn remember(&self, slot: usize, result: Result<Val<'r>, EvalError>) {
+        let mut variables = self.variables.borrow_mut();
+        if variables.is_empty() {
+            variables.resize(self.frame.variables.len(), None);
+        }
+        if let Some(memo) = variables.get_mut(slot) {
+            *memo = Some(result);
+        }
+    }
+}
+
+impl Program {
+    /// Evaluates with a share of the budget of its own.
+    pub(super) fn run<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
+        scope
+            .budget
+            .expression(|| Machine::new(scope).eval(&self.root).map_err(|error| *error))
+    }
+}

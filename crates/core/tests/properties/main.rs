@@ -1,0 +1,203 @@
+//! Properties of decisions over random policies and requests.
+//!
+//! Policies are generated as text and compiled, so the whole core is exercised.
+
+mod oracle;
+mod spec;
+
+use std::borrow::Cow;
+
+use procura_core::engine::{OnError, Settings, decide};
+use procura_core::model::{
+    Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation, Timestamp,
+};
+use procura_core::policy::{Snapshot, compile};
+use procura_core::value::{Map, Value};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use oracle::{Expected, Oracle};
+use spec::{ACTIONS, Ask, Attribute, Leaf, Spec, asks, specs};
+
+/// At most this many undecided conditions are resolved both ways.
+const RESOLVED: usize = 6;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_engine_agrees_with_the_oracle(spec in specs(), ask in asks()) {
+        let snapshot = compiled(&spec);
+        for on_error in [OnError::Closed, OnError::Cerbos] {
+            let evaluation = decided(&snapshot, &ask, on_error);
+            let oracle = Oracle { spec: &spec, ask: &ask, closed: on_error == OnError::Closed };
+            for action in ACTIONS {
+                prop_assert_eq!(oracle.action(action), observed(&evaluation, action), "{:?} {}", on_error, action);
+            }
+            let held: Vec<_> = evaluation.effective_derived_roles.iter().map(ToString::to_string).collect();
+            prop_assert_eq!(oracle.held(), held);
+        }
+    }
+
+    #[test]
+    fn the_order_of_files_rules_and_names_changes_no_decision(
+        spec in specs(),
+        ask in asks(),
+        keys in proptest::collection::vec(any::<Index>(), 32),
+    ) {
+        let shuffled = shuffled(&spec, &keys);
+        for on_error in [OnError::Closed, OnError::Cerbos] {
+            let one = decided(&compiled(&spec), &ask, on_error);
+            let other = decided(&shuffled, &ask, on_error);
+            prop_assert_eq!(&one.effective_derived_roles, &other.effective_derived_roles);
+            for (one, other) in one.actions.iter().zip(&other.actions) {
+                prop_assert_eq!((one.effect, one.reason), (other.effect, other.reason));
+                prop_assert_eq!(&one.matched_policy, &other.matched_policy);
+            }
+        }
+    }
+
+    #[test]
+    fn what_closed_mode_allows_is_allowed_however_errors_are_resolved(spec in specs(), ask in asks()) {
+        let evaluation = decided(&compiled(&spec), &ask, OnError::Closed);
+        let allowed: Vec<_> = ACTIONS.iter().zip(&evaluation.actions).filter(|(_, d)| d.effect == Effect::Allow).collect();
+        let erring = erring_leaves(&spec, &ask);
+        prop_assume!(!allowed.is_empty() && !erring.is_empty() && erring.len() <= RESOLVED);
+        for resolution in 0..1_u32 << erring.len() {
+            let resolved = decided(&compiled(&resolve(&spec, &erring, resolution)), &ask, OnError::Closed);
+            for (action, _) in &allowed {
+                prop_assert!(observed(&resolved, action).allowed, "{action} under resolution {resolution:b}");
+            }
+        }
+    }
+}
+
+fn compiled(spec: &Spec) -> Snapshot {
+    snapshot_of(&spec.files())
+}
+
+fn snapshot_of(files: &[procura_core::policy::SourceFile]) -> Snapshot {
+    let compiled = compile(files);
+    let messages: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .map(|d| format!("{}: {}", d.position, d.message))
+        .collect();
+    compiled
+        .snapshot
+        .unwrap_or_else(|| panic!("{messages:#?} in {files:#?}"))
+}
+
+fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluation {
+    let attribute = |(n, attribute): (usize, &Attribute)| {
+        let value = match attribute {
+            Attribute::Bool(value) => Value::Bool(*value),
+            Attribute::Text => Value::String("text".into()),
+            Attribute::Missing => return None,
+        };
+        Some((Cow::Owned(format!("x{n}")), value))
+    };
+    let attr = Map::from_entries(ask.attributes.iter().enumerate().filter_map(attribute).collect()).unwrap();
+    let principal = Principal {
+        id: "alice".into(),
+        roles: ask.roles.iter().map(|role| Cow::Borrowed(*role)).collect(),
+        attr: Map::default(),
+        policy_version: "".into(),
+        scope: "".into(),
+    };
+    let resource = Resource {
+        kind: "doc".into(),
+        id: "1".into(),
+        attr,
+        policy_version: "".into(),
+        scope: "".into(),
+    };
+    let item = Item {
+        resource,
+        actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect(),
+    };
+    let request = Request {
+        principal,
+        items: vec![item],
+        context: None,
+    };
+    let settings = Settings {
+        default_policy_version: "default".to_owned(),
+        on_error,
+    };
+    let Evaluation { mut resources } = decide(snapshot, &request, &settings, Timestamp::UNIX_EPOCH);
+    resources.remove(0)
+}
+
+/// What the engine says about `action`, in the words of the oracle.
+fn observed(evaluation: &ResourceEvaluation, action: &str) -> Expected {
+    let index = ACTIONS.iter().position(|known| *known == action).unwrap();
+    let decision = &evaluation.actions[index];
+    let value = |value: &OutputValue| match value {
+        OutputValue::Value(Value::String(text)) if text == "on" => "on",
+        OutputValue::Value(Value::String(text)) if text == "off" => "off",
+        other => panic!("unexpected output {other:?}"),
+    };
+    let outputs = evaluation.outputs.iter().filter(|entry| entry.action == action);
+    Expected {
+        allowed: decision.effect == Effect::Allow,
+        reason: decision.reason.code(),
+        outputs: outputs
+            .map(|o| (o.src.rsplit('#').next().unwrap().to_owned(), value(&o.value)))
+            .collect(),
+    }
+}
+
+/// The same set with everything in another order that may stand in any order.
+fn shuffled(spec: &Spec, keys: &[Index]) -> Snapshot {
+    let mut keys = keys.iter().cycle();
+    let mut spec = spec.clone();
+    shuffle(&mut spec.variables, &mut keys);
+    shuffle(&mut spec.rules, &mut keys);
+    shuffle(&mut spec.derived, &mut keys);
+    for rule in &mut spec.rules {
+        shuffle(&mut rule.patterns, &mut keys);
+        shuffle(&mut rule.roles, &mut keys);
+        shuffle(&mut rule.derived, &mut keys);
+    }
+    let mut files = spec.files();
+    shuffle(&mut files, &mut keys);
+    snapshot_of(&files)
+}
+
+fn shuffle<'k, T>(items: &mut [T], keys: &mut impl Iterator<Item = &'k Index>) {
+    for end in (1..items.len()).rev() {
+        let pick = keys.next().unwrap().index(end + 1);
+        items.swap(end, pick);
+    }
+}
+
+/// The positions, among all leaves, of those that err for this request.
+fn erring_leaves(spec: &Spec, ask: &Ask) -> Vec<usize> {
+    let oracle = Oracle {
+        spec,
+        ask,
+        closed: true,
+    };
+    let mut copy = spec.clone();
+    let leaves = copy.trees_mut().flat_map(|tree| tree.leaves_mut());
+    leaves
+        .enumerate()
+        .filter(|(_, leaf)| oracle.errs(**leaf))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn resolve(spec: &Spec, erring: &[usize], resolution: u32) -> Spec {
+    let mut resolved = spec.clone();
+    for (index, leaf) in resolved
+        .trees_mut()
+        .flat_map(|tree| tree.leaves_mut())
+        .enumerate()
+    {
+        if let Some(bit) = erring.iter().position(|erring| *erring == index) {
+            *leaf = Leaf::Constant(resolution >> bit & 1 == 1);
+        }
+    }
+    resolved
+}

@@ -1,0 +1,449 @@
+//! The command line, through the real binary: what it prints and the code it ends with.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use procura_testkit::http::Connection;
+use procura_testkit::server::{Server, ServerSpec};
+use procura_testkit::temp_dir::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_procura");
+
+/// Longer than anything here takes, so that only a defect reaches it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const GOOD: &str = "\
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: album
+  version: default
+  rules:
+    - actions: [view]
+      roles: [user]
+      effect: EFFECT_ALLOW
+    - actions: [view]
+      roles: [user]
+      effect: EFFECT_DENY
+      name: not-blocked
+      condition:
+        match:
+          expr: R.attr.blocked
+";
+
+const BAD: &str = "\
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: album
+  version: default
+  rulez: []
+";
+
+const REQUEST: &str = r#"{"requestId": "r1", "includeMeta": true,
+  "principal": {"id": "ada", "roles": ["user"]},
+  "resources": [{"actions": ["view", "edit"], "resource": {"kind": "album", "id": "1", "attr": {"blocked": false}}}]}"#;
+
+fn procura(args: &[&str]) -> Output {
+    run(&mut Command::new(BINARY), args, "")
+}
+
+fn run(command: &mut Command, args: &[&str], input: &str) -> Output {
+    let piped = command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    // A command that fails early does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn expect(output: &Output, code: i32, words: &[&str]) -> String {
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in\n{text}");
+    }
+    text
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn policies(file: &str) -> TempDir {
+    let dir = TempDir::new("cli");
+    dir.write("album.yaml", file);
+    dir
+}
+
+#[test]
+fn help_teaches_by_example() {
+    expect(
+        &procura(&["--help"]),
+        0,
+        &[
+            "Examples:",
+            "procura serve",
+            "procura check policies",
+            "Exit codes:",
+        ],
+    );
+    for command in ["serve", "server", "check", "decide"] {
+        expect(&procura(&[command, "--help"]), 0, &["Examples:", "Exit codes:"]);
+    }
+    expect(&procura(&["--version"]), 0, &["procura 0."]);
+}
+
+#[test]
+fn wrong_usage_ends_with_two() {
+    expect(&procura(&[]), 2, &["Usage:"]);
+    expect(&procura(&["serv"]), 2, &["serve"]);
+    expect(&procura(&["check"]), 2, &["<DIRECTORY>"]);
+    expect(
+        &procura(&["serve", "--set", "engine.onErr=closed"]),
+        2,
+        &["did you mean `engine.onError`?"],
+    );
+    expect(
+        &procura(&["serve", "--config", "/nonexistent.yaml"]),
+        2,
+        &["cannot read `/nonexistent.yaml`"],
+    );
+    expect(
+        &procura(&["serve", "--set", "log.level=a=b=c"]),
+        2,
+        &["`log.level`"],
+    );
+}
+
+#[test]
+fn config_shows_each_value_with_its_origin() {
+    let dir = TempDir::new("config");
+    dir.write("c.yaml", "audit:\n  deadline: 2s\ntelemetry: {disabled: true}\n");
+    let file = dir.path().join("c.yaml");
+    let mut command = Command::new(BINARY);
+    command.env("PROCURA_LOG__LEVEL", "warn");
+    let args = [
+        "config",
+        "--config",
+        text(&file),
+        "--set=engine.onError=cerbos",
+        "--data-dir=/data",
+    ];
+    let output = run(&mut command, &args, "");
+    let shown = expect(&output, 0, &["telemetry", "has no meaning here"]);
+    let rows: Vec<Vec<&str>> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    for row in [
+        ["audit.deadline", "2s", &format!("{}:2:3", text(&file))],
+        ["log.level", "warn", "PROCURA_LOG__LEVEL"],
+        ["engine.onError", "cerbos", "--set"],
+        ["server.dataDir", "/data", "--data-dir"],
+        ["audit.enabled", "true", "default"],
+    ] {
+        assert!(rows.contains(&row.to_vec()), "{row:?} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn check_accepts_good_policies() {
+    let dir = policies(GOOD);
+    expect(
+        &procura(&["check", text(dir.path())]),
+        0,
+        &["ok: 1 file, 1 resource policy, revision "],
+    );
+    let output = procura(&["check", text(dir.path()), "--format=json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["revision"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn check_names_the_place_of_every_problem() {
+    let dir = policies(BAD);
+    dir.write("sub/other.yaml", "nonsense: [");
+    expect(
+        &procura(&["check", text(dir.path())]),
+        3,
+        &["album.yaml:5:3", "sub/other.yaml:1:", "rulez", "errors"],
+    );
+    let output = procura(&["check", text(dir.path()), "--format=json"]);
+    expect(&output, 3, &[]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    let found = report["diagnostics"].as_array().unwrap();
+    assert!(
+        found
+            .iter()
+            .any(|d| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3),
+        "{report}"
+    );
+}
+
+#[test]
+fn check_of_a_missing_directory_says_how_to_mend_it() {
+    expect(
+        &procura(&["check", "/nonexistent"]),
+        1,
+        &["there is no directory `/nonexistent`"],
+    );
+}
+
+#[test]
+fn check_lists_the_rules_that_depend_on_error_handling() {
+    let dir = policies(GOOD);
+    let words = [
+        "album.yaml:9:",
+        "EFFECT_DENY rule `not-blocked` of `resource.album.vdefault`",
+        "1 rule may decide",
+    ];
+    expect(
+        &procura(&["check", text(dir.path()), "--compare-on-error"]),
+        0,
+        &words,
+    );
+}
+
+#[test]
+fn decide_answers_from_a_file_and_from_standard_input() {
+    let dir = policies(GOOD);
+    let request = TempDir::new("request");
+    request.write("r.json", REQUEST);
+    let from_file = procura(&["decide", text(dir.path()), text(&request.path().join("r.json"))]);
+    let from_input = run(&mut Command::new(BINARY), &["decide", text(dir.path())], REQUEST);
+    for output in [from_file, from_input] {
+        expect(&output, 0, &[]);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["requestId"], "r1");
+        let result = &answer["results"][0];
+        assert_eq!(result["actions"]["view"], "EFFECT_ALLOW", "{answer}");
+        assert_eq!(result["actions"]["edit"], "EFFECT_DENY", "{answer}");
+        assert_eq!(
+            result["meta"]["actions"]["view"]["matchedPolicy"], "resource.album.vdefault",
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn decide_follows_the_setting_for_errors() {
+    let dir = policies(GOOD);
+    let request = REQUEST.replace(r#""blocked": false"#, "");
+    for (set, effect) in [("closed", "EFFECT_DENY"), ("cerbos", "EFFECT_ALLOW")] {
+        let set = format!("--set=engine.onError={set}");
+        let output = run(
+            &mut Command::new(BINARY),
+            &["decide", text(dir.path()), &set],
+            &request,
+        );
+        expect(&output, 0, &[&format!("\"view\": \"{effect}\"")]);
+    }
+}
+
+#[test]
+fn decide_refuses_bad_requests_and_bad_policies() {
+    let dir = policies(GOOD);
+    for (input, word) in [
+        ("{", "error: "),
+        (r#"{"principal": {"id": 1}}"#, "principal.id"),
+        ("", "error: "),
+    ] {
+        let output = run(&mut Command::new(BINARY), &["decide", text(dir.path())], input);
+        expect(&output, 1, &[word]);
+    }
+    let bad = policies(BAD);
+    expect(
+        &run(&mut Command::new(BINARY), &["decide", text(bad.path())], REQUEST),
+        3,
+        &["album.yaml:5:3"],
+    );
+}
+
+#[test]
+fn serve_refuses_to_start_without_good_policies() {
+    let data = TempDir::new("data");
+    let data_dir = format!("--data-dir={}", text(data.path()));
+    let serve = |directory: &str| {
+        let directory = format!("--set=storage.disk.directory={directory}");
+        procura(&["serve", &data_dir, "--listen=127.0.0.1:0", &directory])
+    };
+    expect(
+        &serve("/nonexistent"),
+        1,
+        &[
+            "there is no directory `/nonexistent`",
+            "storage.disk.directory=DIR",
+        ],
+    );
+    expect(&serve(text(policies(BAD).path())), 3, &["album.yaml:5:3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_is_healthy_until_it_is_told_to_stop() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path())
+        .start()
+        .await
+        .unwrap();
+    let listen = format!("--listen={}", server.address());
+    expect(&procura(&["health", &listen]), 0, &["ready: http://127.0.0.1:"]);
+    // A connection that stays open must not delay the stop.
+    let _idle = server.connect().await.unwrap();
+    server.signal("TERM").await.unwrap();
+    assert!(server.wait().await.unwrap().success(), "{}", server.output());
+    expect(
+        &procura(&["health", &listen]),
+        1,
+        &["no server answers at 127.0.0.1:"],
+    );
+    says(&server, "server_stopped").await;
+    assert!(!server.output().contains("open_to_network"), "{}", server.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_on_all_interfaces_warns_at_start() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--listen=0.0.0.0:0");
+    let server = spec.start().await.unwrap();
+    says(&server, "open_to_network").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_takes_a_configuration_of_the_peer() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    data.write(
+        "config.yaml",
+        r#"{"server": {"grpcListenAddr": "127.0.0.1:3593"}, "telemetry": {"disabled": true},
+            "engine": {"globals": {"environment": "test"}}, "schema": {"enforcement": "none"},
+            "auxData": {"jwt": {"disableVerification": true}}}"#,
+    );
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path())
+        .arg(format!("--config={}", text(&data.path().join("config.yaml"))))
+        .arg("--set=engine.onError=cerbos")
+        .arg("--set=audit.enabled=false");
+    let server = spec.start().await.unwrap();
+    let mut connection = Connection::open(server.address()).await.unwrap();
+    let answer = connection
+        .post_json("/api/check/resources", REQUEST.as_bytes())
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 200);
+    says(&server, "`engine.globals`").await;
+    says(&server, "log_disabled").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_has_no_admin_api_where_it_is_turned_off() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    for (enabled, status) in [("true", 200), ("false", 404)] {
+        let spec = ServerSpec::new(BINARY, dir.path(), data.path());
+        let mut server = spec
+            .arg(format!("--set=server.adminAPI.enabled={enabled}"))
+            .start()
+            .await
+            .unwrap();
+        let mut connection = server.connect().await.unwrap();
+        assert_eq!(
+            connection.get("/admin/policies/status").await.unwrap().status,
+            status
+        );
+        server.kill().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_without_a_watch_reloads_at_sighup_only() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec =
+        ServerSpec::new(BINARY, dir.path(), data.path()).arg("--set=storage.disk.watchForChanges=false");
+    let server = spec.start().await.unwrap();
+    let mut connection = server.connect().await.unwrap();
+    dir.write("album.yaml", GOOD.replace("[view]", "[look]"));
+    assert_eq!(generation(&mut connection).await, 1);
+    server.signal("HUP").await.unwrap();
+    let reloaded = async {
+        while generation(&mut connection).await == 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reloaded).await.unwrap();
+    let status = status(&mut connection).await;
+    assert_eq!(status["lastAttempt"]["cause"], "signal", "{status}");
+}
+
+async fn generation(connection: &mut Connection) -> u64 {
+    status(connection).await["live"]["generation"].as_u64().unwrap()
+}
+
+async fn status(connection: &mut Connection) -> serde_json::Value {
+    let answer = connection.get("/admin/policies/status").await.unwrap();
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// A request whose body never comes.
+const UNFINISHED: &[u8] =
+    b"POST /api/check/resources HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_request_delays_the_stop_until_the_deadline_at_most() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--set=server.shutdownDeadline=50ms");
+    let mut server = spec.start().await.unwrap();
+    let mut connection = in_flight(&server).await;
+    connection.send_raw(UNFINISHED).await.unwrap();
+    server.signal("TERM").await.unwrap();
+    assert!(
+        tokio::time::timeout(PATIENCE, server.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .success()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_signal_stops_at_once() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--set=server.shutdownDeadline=1h");
+    let mut server = spec.start().await.unwrap();
+    let mut connection = in_flight(&server).await;
+    connection.send_raw(UNFINISHED).await.unwrap();
+    server.signal("TERM").await.unwrap();
+    says(&server, "server_stopping").await;
+    server.signal("INT").await.unwrap();
+    assert!(
+        tokio::time::timeout(PATIENCE, server.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .success()
+    );
+}
+
+/// A connection that the server has accepted.
+async fn in_flight(server: &Server) -> Connection {
+    let mut connection = server.connect().await.unwrap();
+    assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
+    connection
+}
+
+/// Waits until the server has said `text`: its two outputs are not read in step.
+async fn says(server: &Server, text: &str) {
+    let said = async {
+        while !server.output().contains(text) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, said).await;
+    assert!(waited.is_ok(), "`{text}` is not in\n{}", server.output());
+}
