@@ -66,10 +66,7 @@ impl Compiler<'_> {
             .iter()
             .flat_map(|library| library.iter())
             .map(|function| function.name);
-        let namespace = call
-            .receiver
-            .as_deref()
-            .and_then(Expr::dotted_name);
+        let namespace = call.receiver.as_deref().and_then(Expr::dotted_name);
         let in_namespace = namespace
             .as_ref()
             .filter(|name| known.clone().any(|k| k.starts_with(&format!("{name}."))));
