@@ -126,11 +126,16 @@ fn costly_expressions_end_at_the_cost_limit() {
     let doubling = (0..30).fold("'aaaaaaaaaaaaaaaa'".to_owned(), |text, i| {
         format!("[{text}].map(x{i}, x{i} + x{i})[0]")
     });
+    let shared = (1..30).rev().fold("a29.size() > 0".to_owned(), |body, i| {
+        format!("cel.bind(a{i}, [a{before}, a{before}], {body})", before = i - 1)
+    });
+    let shared = format!("cel.bind(a0, [R.id], {shared})");
     let cases = [
         nest("exists", 7),
         nest("map", 7),
         nest("transformList", 7).replace("(x", "(i, x"),
         doubling,
+        shared,
         "lists.range(1000000)".to_owned(),
         "lists.range(9223372036854775807)".to_owned(),
         "lists.range(2000).map(x, lists.range(2000)).size() > 0".to_owned(),

@@ -135,7 +135,7 @@ impl<'r> Machine<'_, 'r> {
 
     pub(super) fn attempt(&mut self, operand: &'r Node) -> Evaluated<'r> {
         match self.eval(operand) {
-            Ok(value) => some(value).map_err(|error| located(error, operand.span)),
+            Ok(value) => some(value, self.budget).map_err(|error| located(error, operand.span)),
             Err(error) if error.kind == EvalErrorKind::NoSuchKey => Ok(Val::Optional(None)),
             Err(error) => Err(error),
         }
