@@ -16,6 +16,9 @@ use procura_core::value::Map;
 /// Far beyond what any of these needs, even on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Builds a chain of so many links.
+type Chain = fn(usize) -> String;
+
 /// What an expression may end in.
 #[derive(Debug, PartialEq)]
 enum End {
@@ -40,14 +43,14 @@ fn nesting_is_refused_and_never_overflows_the_stack() {
         }
         let unclosed = ["(", "[", "{", "f(", "has(", "a[", "{1:["].map(|open| open.repeat(count));
         for source in unclosed {
-            assert_eq!(end_of(&source), End::Refused, "{count} x {}", &source[..2]);
+            assert_eq!(end_of(&source), End::Refused, "{count} x {source:.2}");
         }
     }
 }
 
 #[test]
 fn chains_are_refused_or_evaluated_and_never_overflow_the_stack() {
-    let chains: [(&str, fn(usize) -> String); 12] = [
+    let chains: [(&str, Chain); 12] = [
         ("+", |n| vec!["1"; n].join("+")),
         ("==", |n| vec!["true"; n].join("==")),
         ("in", |n| vec!["[]"; n].join(" in ")),
