@@ -22,7 +22,7 @@ Examples:
   procura audit show 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b
   procura audit verify
 
-A log can be read while a server writes it: what is shown is what is acknowledged.
+A log can be read and verified while a server writes it.
 
 Exit codes: 0 ok, 1 not found, damaged or unreadable, 2 wrong usage.";
 
@@ -291,9 +291,9 @@ fn verified_text(verified: &Verified) -> String {
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     let mut text = format!(
-        "verified: {} records in {} segments ({})\nlast record {}, hash {}\n",
-        verified.last_seq,
-        verified.segments,
+        "verified: {} in {} ({})\nlast record {}, hash {}\n",
+        counted(verified.last_seq, "record"),
+        counted(verified.segments as u64, "segment"),
         if kinds.is_empty() {
             "none".to_owned()
         } else {
@@ -312,6 +312,14 @@ fn verified_text(verified: &Verified) -> String {
         ));
     }
     text
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 /// What `verify --format json` prints.

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::iter::repeat_n;
 use std::sync::Arc;
 
 use super::combine::Finding;
@@ -81,11 +80,23 @@ enum Erring {
 }
 
 /// How a rule comes to speak to a role: by naming it, or through derived roles.
-struct Link {
-    /// By how many ways; by none, the rule is not about the role.
-    ways: usize,
-    /// Whether at least one way holds for certain.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    /// Ways that are open to the role: it is named, or a parent role of a derived role that is named.
+    pub(super) ways: usize,
+    /// Ways that count: by name, or through a derived role that is held for the effect of the rule.
+    pub(super) counting: usize,
+    /// Whether at least one way counts for certain.
     certain: bool,
+}
+
+/// A rule that was asked about an action on behalf of a role, and what it says.
+pub(super) struct Visit<'q, 'r> {
+    pub(super) rule: &'r Rule,
+    pub(super) action: &'q str,
+    pub(super) patterns: usize,
+    pub(super) link: Link,
+    pub(super) says: Finding,
 }
 
 impl<'r> Case<'r> {
@@ -148,33 +159,20 @@ impl<'r> Case<'r> {
 
     fn ask_role(&mut self, role: &str, question: &mut Question<'r>) -> Result<Finding, CostExceeded> {
         let mut finding = Finding::Silent;
-        for Candidate {
-            index,
-            rule,
-            patterns,
-        } in &question.rules
-        {
+        for Candidate { index, rule, patterns } in &question.rules {
             let link = self.link(rule, role, &mut question.erring);
-            if link.ways == 0 {
-                continue;
-            }
-            let truth = self.condition(*index, rule, &mut question.erring)?;
-            let applies = truth.counts_for(rule.effect);
+            let truth = match link.counting {
+                0 => Truth::False,
+                _ => self.condition(*index, rule, &mut question.erring)?,
+            };
             let says = match rule.effect {
-                _ if !applies => Finding::Silent,
+                effect if !truth.counts_for(effect) => Finding::Silent,
                 Effect::Allow => Finding::Allow(*index),
                 Effect::Deny if link.certain && truth == Truth::True => Finding::Deny(*index),
                 Effect::Deny => Finding::DenyUndecided(*index),
             };
-            if let Some(entry) = outputs::entry(self.policy, rule, question.action, applies, &self.scope) {
-                // The peer repeats an entry for every pattern and way by which it finds a rule, up to a deny.
-                let times = if matches!(says, Finding::Deny(_)) {
-                    1
-                } else {
-                    link.ways.saturating_mul(*patterns)
-                };
-                self.outputs.extend(repeat_n(entry, times));
-            }
+            let visit = Visit { rule, action: question.action, patterns: *patterns, link, says };
+            self.outputs.extend(outputs::of(&visit, self.policy, &self.scope));
             finding = finding.beside(says);
             if matches!(finding, Finding::Deny(_)) {
                 break;
@@ -185,19 +183,15 @@ impl<'r> Case<'r> {
 
     fn link(&self, rule: &Rule, role: &str, erring: &mut BTreeSet<Erring>) -> Link {
         let named = rule.roles.as_ref().is_some_and(|roles| roles.contain(role));
-        let mut link = Link {
-            ways: usize::from(named),
-            certain: named,
-        };
+        let mut link = Link { ways: usize::from(named), counting: usize::from(named), certain: named };
         for index in &rule.derived_roles {
-            let Some(derived_role) = self.policy.derived_roles.get(*index) else {
-                continue;
-            };
+            let Some(derived_role) = self.policy.derived_roles.get(*index) else { continue };
             if !derived_role.parent_roles.contain(role) {
                 continue;
             }
             let truth = self.derived_roles.truth(*index);
-            link.ways += usize::from(truth.counts_for(rule.effect));
+            link.ways += 1;
+            link.counting += usize::from(truth.counts_for(rule.effect));
             link.certain |= truth == Truth::True;
             if !self.derived_roles.problems(*index).is_empty() {
                 erring.insert(Erring::DerivedRole(*index));

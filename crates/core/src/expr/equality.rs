@@ -30,13 +30,12 @@ impl Val<'_> {
     }
 }
 
-/// Compares int, uint and double by their exact mathematical values.
+/// Compares int and uint exactly, and both with a double as doubles, as CEL does: beyond 2^53 neighbouring ints
+/// compare equal to one double.
 fn compare_numbers(a: &Val<'_>, b: &Val<'_>) -> Option<Ordering> {
-    match (a, b) {
-        (Val::Double(a), Val::Double(b)) => a.partial_cmp(b),
-        (Val::Double(a), _) => compare_to_double(integer(b)?, *a).map(Ordering::reverse),
-        (_, Val::Double(b)) => compare_to_double(integer(a)?, *b),
-        _ => Some(integer(a)?.cmp(&integer(b)?)),
+    match (integer(a), integer(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => double(a)?.partial_cmp(&double(b)?),
     }
 }
 
@@ -48,17 +47,12 @@ fn integer(value: &Val<'_>) -> Option<i128> {
     }
 }
 
-/// Compares without rounding `integer` to a double: 2^53 + 1 is not equal to 2^53.
-fn compare_to_double(integer: i128, double: f64) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
-    }
-    // The cast saturates, and the limits of i128 lie far beyond every int and uint.
-    let whole = double.trunc() as i128;
-    let by_fraction = || 0.0_f64.partial_cmp(&double.fract());
-    match integer.cmp(&whole) {
-        Ordering::Equal => by_fraction(),
-        unequal => Some(unequal),
+fn double(value: &Val<'_>) -> Option<f64> {
+    match value {
+        Val::Int(n) => Some(*n as f64),
+        Val::Uint(n) => Some(*n as f64),
+        Val::Double(n) => Some(*n),
+        _ => None,
     }
 }
 
@@ -210,8 +204,8 @@ mod tests {
         assert!(equal(&Val::Uint(1), &Val::Int(1)));
         assert!(!equal(&Val::Int(-1), &Val::Uint(u64::MAX)));
         assert!(!equal(&Val::Double(f64::NAN), &Val::Double(f64::NAN)));
-        assert!(!equal(&Val::Int((1 << 53) + 1), &Val::Double(2f64.powi(53))));
-        assert!(!equal(&Val::Uint(u64::MAX), &Val::Double(2f64.powi(64))));
+        assert!(!equal(&Val::Int(i64::MAX), &Val::Uint(1 << 63)));
+        assert!(equal(&Val::Int(i64::MAX), &Val::Double(2f64.powi(63))));
     }
 
     #[test]
@@ -277,12 +271,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_totally_ordered_but_for_nan(a in number(), b in number(), c in number()) {
+        fn the_order_of_numbers_does_not_depend_on_the_side(a in number(), b in number()) {
             prop_assert_eq!(a.compare(&b), b.compare(&a).map(Ordering::reverse));
             prop_assert_eq!(equal(&a, &b), a.compare(&b) == Some(Ordering::Equal));
-            if let (Some(ab), Some(bc)) = (a.compare(&b), b.compare(&c)) && ab == bc {
-                prop_assert_eq!(a.compare(&c), Some(ab));
-            }
         }
     }
 }

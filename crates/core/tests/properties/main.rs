@@ -57,6 +57,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, max_global_rejects: 10_000, ..ProptestConfig::default() })]
+
     #[test]
     fn what_closed_mode_allows_is_allowed_however_errors_are_resolved(spec in specs(), ask in asks()) {
         let evaluation = decided(&compiled(&spec), &ask, OnError::Closed);

@@ -101,35 +101,24 @@ impl<'s> Oracle<'s> {
     }
 
     fn role(&self, role: &str, rows: &[Row<'_>], outputs: &mut Vec<(String, &'static str)>) -> &'static str {
+        let certain = Possible { yes: true, no: false };
         let (mut allowed, mut denied) = (false, false);
-        // Rows of one rule are looked at together: a rule that denies for certain is the last, and is put out once.
         for rule in &self.spec.rules {
-            let mut certainly_denied = false;
-            let outputs_before = outputs.len();
-            for row in rows
-                .iter()
-                .filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role))
-            {
-                let linked = row
-                    .derived
-                    .map_or(Possible { yes: true, no: false }, |derived| self.holds(derived));
-                let met = rule
-                    .condition
-                    .as_ref()
-                    .map_or(Possible { yes: true, no: false }, |tree| self.tree(tree));
-                let counts = |possible: Possible| if rule.deny { possible.yes } else { !possible.no };
-                if !counts(linked) {
-                    continue;
-                }
-                outputs.push((rule.name.clone(), if counts(met) { "on" } else { "off" }));
-                allowed |= !rule.deny && counts(met);
-                denied |= rule.deny && counts(met);
-                certainly_denied |= rule.deny && !linked.no && !met.no;
-            }
-            if certainly_denied {
-                outputs.truncate(outputs_before + 1);
+            let counts = |possible: Possible| if rule.deny { possible.yes } else { !possible.no };
+            let met = rule.condition.as_ref().map_or(certain, |tree| self.tree(tree));
+            let rows = rows.iter().filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role));
+            let linked = rows.map(|row| row.derived.map_or(certain, |derived| self.holds(derived)));
+            let linked: Vec<_> = linked.collect();
+            if rule.deny && met == certain && linked.contains(&certain) {
+                outputs.push((rule.name.clone(), "on"));
                 return "deny_rule";
             }
+            let applying = linked.iter().filter(|linked| counts(**linked) && counts(met)).count();
+            allowed |= !rule.deny && applying > 0;
+            denied |= rule.deny && applying > 0;
+            let idle = if rule.condition.is_some() { linked.len() - applying } else { 0 };
+            outputs.extend((0..applying).map(|_| (rule.name.clone(), "on")));
+            outputs.extend((0..idle).map(|_| (rule.name.clone(), "off")));
         }
         match (denied, allowed) {
             (true, _) => "deny_rule_undecided",

@@ -1,6 +1,7 @@
 //! IP addresses and CIDR ranges: `ip`, `cidr` and their methods, and the peer's `inIPAddrRange`.
 //!
-//! Addresses with a zone and IPv4 addresses mapped into IPv6 are refused, except by `inIPAddrRange`.
+//! Addresses with a zone and IPv4 addresses mapped into IPv6 are refused wherever they would be classified or sought
+//! in a range, so they cannot slip past one; `inIPAddrRange` alone sees through the mapping.
 //! Source: the network extension of CEL.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -126,7 +127,9 @@ fn cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 fn is_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    Ok(Val::Bool(parse_ip(only_text(args)?).is_ok()))
+    Ok(Val::Bool(
+        parse_ip(only_text(args)?).and_then(refuse_mapped).is_ok(),
+    ))
 }
 
 fn is_cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -184,7 +187,7 @@ fn contains_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let range = only_cidr(std::slice::from_ref(range))?;
     let ip = match ip {
-        Val::String(text) => parse_ip(text.as_str())?,
+        Val::String(text) => refuse_mapped(parse_ip(text.as_str())?)?,
         other => only_ip(std::slice::from_ref(other))?,
     };
     Ok(Val::Bool(contains(range, ip)))
@@ -241,9 +244,14 @@ fn unmapped(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// An IPv4 address mapped into IPv6 may be written in hexadecimal; it is then good for `==` and `string` only.
 fn parse_ip(text: &str) -> Result<IpAddr, CallError> {
     let ip = text.parse::<IpAddr>().map_err(|_| not_an_ip(text))?;
-    refuse_mapped(ip)
+    if ip.is_ipv6() && text.contains('.') {
+        refuse_mapped(ip)
+    } else {
+        Ok(ip)
+    }
 }
 
 fn parse_cidr(text: &str) -> Result<(IpAddr, u8), CallError> {
@@ -306,7 +314,7 @@ fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
 fn only_ip(args: &[Val<'_>]) -> Result<IpAddr, CallError> {
     match args {
         [Val::Opaque(opaque)] => match **opaque {
-            Opaque::Ip(ip) => Ok(ip),
+            Opaque::Ip(ip) => refuse_mapped(ip),
             _ => Err(CallError::no_overload()),
         },
         _ => Err(CallError::no_overload()),
@@ -393,6 +401,16 @@ mod tests {
             check("isCIDR", &[s(bad)], &Bool(false));
             refuses("cidr", &[s(bad)]);
         }
+    }
+
+    #[test]
+    fn a_mapped_address_is_of_no_use_but_for_equality() {
+        check("isIP", &[s("::ffff:c0a8:1")], &Bool(false));
+        check("ip", &[s("::ffff:c0a8:1")], &ip_of("::ffff:c0a8:1"));
+        refuses("family", &[ip_of("::ffff:c0a8:1")]);
+        refuses("isLoopback", &[ip_of("::ffff:7f00:1")]);
+        refuses("containsIP", &[range("192.168.0.0/16"), ip_of("::ffff:c0a8:1")]);
+        refuses("containsIP", &[range("192.168.0.0/16"), s("::ffff:c0a8:1")]);
     }
 
     #[test]
