@@ -109,3 +109,6 @@ impl fmt::Debug for Program {
         f.debug_tuple("Program").field(&self.source).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
