@@ -1,5 +1,6 @@
 //! What can be wrong with the log on disk.
 
+use std::error::Error;
 use std::io;
 
 /// Why the log cannot be opened, read or verified.
@@ -44,6 +45,12 @@ pub enum AuditError {
 }
 
 impl AuditError {
+    /// The whole story in one line: the error and its causes.
+    pub(super) fn with_causes(&self) -> String {
+        let causes = std::iter::successors(self.source(), |&cause| cause.source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+
     /// For `map_err` on a file operation.
     pub(super) fn io(action: &'static str, name: &str) -> impl FnOnce(io::Error) -> Self {
         let name = name.to_owned();

@@ -100,8 +100,7 @@ impl LogReader {
 
 impl DecisionQuery for LogReader {
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError> {
-        self.scan(filter)
-            .map_err(|error| LogError::Unavailable(error.to_string()))
+        self.scan(filter).map_err(|error| unreadable(&error))
     }
 
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
@@ -123,9 +122,7 @@ impl DecisionQuery for LogReader {
         {
             let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
             loop {
-                let next = records
-                    .next()
-                    .map_err(|error| LogError::Unavailable(error.to_string()))?;
+                let next = records.next().map_err(|error| unreadable(&error))?;
                 let Some(frame) = next else { break };
                 if overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload) {
                     return Ok(Some(stored(&frame)));
@@ -134,6 +131,10 @@ impl DecisionQuery for LogReader {
         }
         Ok(None)
     }
+}
+
+fn unreadable(error: &AuditError) -> LogError {
+    LogError::Unavailable(error.with_causes())
 }
 
 /// A page that is being filled.

@@ -138,19 +138,23 @@ impl<'a> Frame<'a> {
 
     /// Appends the frame to `out`. The payload is at most [`RECORD_BYTES`] long.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let start = out.len();
         let length = u32::try_from(self.payload.len())
             .unwrap_or(u32::MAX)
             .to_le_bytes();
-        let mut head = Vec::with_capacity(HEAD_BYTES);
-        head.extend_from_slice(&self.seq.to_le_bytes());
-        head.extend_from_slice(&self.at.to_le_bytes());
-        head.extend_from_slice(&self.synced.to_le_bytes());
-        head.extend_from_slice(self.hash.as_bytes());
+        out.reserve(self.len());
         out.extend_from_slice(&length);
-        out.extend_from_slice(&checksum(length, &[&head, self.payload, &length]).to_le_bytes());
-        out.extend_from_slice(&head);
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.seq.to_le_bytes());
+        out.extend_from_slice(&self.at.to_le_bytes());
+        out.extend_from_slice(&self.synced.to_le_bytes());
+        out.extend_from_slice(self.hash.as_bytes());
         out.extend_from_slice(self.payload);
         out.extend_from_slice(&length);
+        let checksum = checksum(length, out.get(start + 8..).unwrap_or_default());
+        if let Some(place) = out.get_mut(start + 4..start + 8) {
+            place.copy_from_slice(&checksum.to_le_bytes());
+        }
     }
 
     /// Reads the frame at the start of `bytes`. Never reads or allocates more than the length allows.
@@ -161,7 +165,7 @@ impl<'a> Frame<'a> {
         let expected = u32::from_le_bytes(take(&mut rest).ok_or(INCOMPLETE)?);
         let payload_len = payload_len(length).ok_or("the length of the record is impossible")?;
         let covered = rest.get(..payload_len + FRAME_BYTES - 8).ok_or(INCOMPLETE)?;
-        if checksum(length, &[covered]) != expected {
+        if checksum(length, covered) != expected {
             return Err("the checksum of the record does not match");
         }
         let mut rest = covered;
@@ -206,12 +210,11 @@ fn payload_len(length: [u8; 4]) -> Option<usize> {
         .filter(|len| *len <= RECORD_BYTES)
 }
 
-fn checksum(length: [u8; 4], parts: &[&[u8]]) -> u32 {
+/// Covers the frame but for the checksum itself; `rest` is what follows it.
+fn checksum(length: [u8; 4], rest: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&length);
-    for part in parts {
-        hasher.update(part);
-    }
+    hasher.update(rest);
     hasher.finalize()
 }
 

@@ -1,7 +1,6 @@
 //! The one thread that writes. Group commit: everything that waits goes into one write and one sync, and only then
 //! is anybody told.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +66,7 @@ impl Writer {
 
     /// Tells everybody who waits that nothing was written, and refuses whoever comes.
     fn fail(&self, batch: Vec<Entry>, error: &AuditError) {
-        let reason = with_causes(error);
+        let reason = error.with_causes();
         let waiting = self.queue.fail(reason.clone());
         LogWriteFailed {
             error,
@@ -144,9 +143,4 @@ fn tell(entry: Entry, outcome: Result<(), LogError>) {
         // Whoever stopped waiting (deadline, closed connection) needs no answer.
         let _ = ack.send(outcome);
     }
-}
-
-fn with_causes(error: &AuditError) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

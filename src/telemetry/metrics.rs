@@ -136,7 +136,7 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
-        // INVARIANT(metrics_render): fails only for a family without samples, and each has one from the start.
+        // It fails only for a family without samples, and each has one from the start: a test renders them all.
         let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
         text
     }

@@ -1,10 +1,10 @@
 //! The examples run as their comments say.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use procura_testkit::http::Connection;
 use procura_testkit::server::ServerSpec;
@@ -63,6 +63,8 @@ fn the_walkthrough_runs_to_its_end() {
 struct Service {
     process: Child,
     address: SocketAddr,
+    /// Kept open: the service goes on writing to it.
+    _log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Service {
@@ -73,8 +75,9 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = lines
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = log
+            .by_ref()
             .map_while(Result::ok)
             .find_map(|line| {
                 line.split_once("http://")
@@ -84,6 +87,7 @@ impl Service {
         Self {
             process,
             address: address.unwrap(),
+            _log: log,
         }
     }
 

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audit;
+mod audit_cli;
 mod audit_power_cut;
 mod cli;
 mod examples;

@@ -117,6 +117,23 @@ fn names_print_as_the_peer_prints_them() {
 }
 
 #[test]
+fn policies_that_print_alike_stay_apart() {
+    let text = |kind: &str| {
+        format!("{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: '{kind}', version: v}}}}")
+    };
+    let snapshot = live(&[
+        file("a.yaml", &text("album:a/b")),
+        file("b.yaml", &text("album:a-b")),
+    ]);
+    let names: Vec<_> = snapshot
+        .resource_policies
+        .values()
+        .map(|by| &*by["v"].name)
+        .collect();
+    assert_eq!(names, ["resource.album_a_b.vv"; 2]);
+}
+
+#[test]
 fn anchors_and_merges_are_resolved() {
     let text = "
 apiVersion: api.cerbos.dev/v1

@@ -133,11 +133,11 @@ pub(super) async fn ask(
         .collect::<BTreeSet<_>>()
         .into_iter()
         .map(|number| {
-            let resource = json!({"kind": kind(number), "id": "1", "attr": {"department": "sales"}});
+            let resource = json!({"kind": kind(number), "id": "1"});
             json!({"actions": ["view"], "resource": resource})
         })
         .collect();
-    let principal = json!({"id": "sam", "roles": ["employee"], "attr": {"department": "sales"}});
+    let principal = json!({"id": "sam", "roles": ["employee"]});
     let body = json!({"requestId": "storm", "principal": principal, "resources": resources});
     connection
         .post_json("/api/check/resources", &serde_json::to_vec(&body)?)

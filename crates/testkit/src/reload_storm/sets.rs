@@ -153,9 +153,6 @@ fn policy(number: usize, effect: Effect) -> String {
            rules:\n    \
              - actions: [view]\n      \
                roles: [employee]\n      \
-               effect: {effect}\n      \
-               condition:\n        \
-                 match:\n          \
-                   expr: R.attr.department == P.attr.department\n"
+               effect: {effect}\n"
     )
 }

@@ -130,15 +130,20 @@ fn rel_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     Ok(Val::string(&target.write_way(&way)))
 }
 
-/// Whole elements count: `/ab` is not below `/a`.
+/// Whole elements count: `/ab` is not below `/a`. A path is its own prefix, but a prefix that ends in a separator
+/// means what is below it.
 fn path_has_prefix<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(path), Val::String(prefix)] = args else {
         return Err(CallError::no_overload());
     };
-    let path = parse(cx, path.as_str())?;
-    let prefix = parse(cx, prefix.as_str())?;
-    let way = path.way_from(&prefix).ok_or_else(no_way)?;
-    Ok(Val::Bool(way.first() != Some(&"..")))
+    let (path, prefix) = (path.as_str(), prefix.as_str());
+    let (inner, outer) = (parse(cx, path)?, parse(cx, prefix)?);
+    let way = inner.way_from(&outer).ok_or_else(no_way)?;
+    let ends_in_separator = |text: &str| text.ends_with(['/', '\\']);
+    Ok(Val::Bool(match way.first() {
+        None => ends_in_separator(path) || !ends_in_separator(prefix),
+        Some(first) => *first != "..",
+    }))
 }
 
 fn path_match<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -277,7 +282,11 @@ mod tests {
         for (path, prefix, expected) in [
             ("/a/b", "/a", true),
             ("/ab", "/a", false),
-            ("/a", "/a/", true),
+            ("/a", "/a", true),
+            ("/a/", "/a", true),
+            ("/a", "/a/", false),
+            ("/a/b", "/a/", true),
+            ("/", "/", true),
             ("/a/../b", "/a", false),
             ("/x", "/", true),
             ("/a/..b", "/a", true),

@@ -1,0 +1,133 @@
+//! `procura audit` on the log of a data directory, as an auditor uses it.
+
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use procura::audit::{DirFiles, Log, LogSettings};
+use procura::ports::{Clock, DecisionLog, LogFiles};
+use procura::telemetry::Metrics;
+use procura_core::model::Effect;
+use procura_testkit::calls::MadeUpCall;
+use procura_testkit::clock::SteppingClock;
+use procura_testkit::temp_dir::TempDir;
+use serde_json::Value;
+
+/// A data directory with two calls in its log, and their ids.
+async fn data_dir() -> (TempDir, Vec<String>) {
+    let dir = TempDir::new("audit-cli");
+    let files = Arc::new(DirFiles::open(&dir.path().join("log")).unwrap());
+    let clock = Arc::new(SteppingClock::default());
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let (log, _) = Log::open(files, &LogSettings::default(), clock.clone(), metrics).unwrap();
+    let mut ids = Vec::new();
+    for (principal, action, effect) in [("alice", "view", Effect::Allow), ("bob", "delete", Effect::Deny)] {
+        let at = clock.now();
+        let call = MadeUpCall {
+            at,
+            number: 1,
+            principal,
+            action,
+            resource: "a1",
+            effect,
+            padding: 0,
+        };
+        log.append(call.record()).await.unwrap();
+        ids.push(call.id());
+    }
+    log.close();
+    (dir, ids)
+}
+
+fn audit(dir: &TempDir, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_procura"));
+    command.arg("audit").args(args).arg("--data-dir").arg(dir.path());
+    command.output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn list_says_who_was_decided_on_newest_first() {
+    let (dir, ids) = data_dir().await;
+    let expected = format!(
+        "2026-11-22T00:00:00.001Z {}/1 principal `bob` attempted `delete` on `album:a1` and was denied because of \
+         policy `resource.album.vdefault` rule `rule-001`\n\
+         2026-11-22T00:00:00Z {}/1 principal `alice` attempted `view` on `album:a1` and was allowed because of \
+         policy `resource.album.vdefault` rule `rule-001`\n",
+        ids[1], ids[0]
+    );
+    assert_eq!(stdout(&audit(&dir, &["list"])), expected);
+
+    let denied = stdout(&audit(&dir, &["list", "--effect", "deny", "--format", "json"]));
+    let denied: Vec<Value> = denied
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(denied.len(), 1);
+    assert_eq!(denied[0]["record"]["call"]["id"], ids[1].as_str());
+    assert_eq!(stdout(&audit(&dir, &["list", "--principal", "nobody"])), "");
+}
+
+#[tokio::test]
+async fn show_explains_a_call_or_one_of_its_decisions() {
+    let (dir, ids) = data_dir().await;
+    for id in [ids[0].clone(), format!("{}/1", ids[0])] {
+        let text = stdout(&audit(&dir, &["show", &id]));
+        for part in [
+            "principal `alice` attempted `view`",
+            "revision none",
+            "record     1 of the chain",
+            "\"roles\":",
+        ] {
+            assert!(text.contains(part), "`{part}` is not in\n{text}");
+        }
+    }
+    for id in ["nothing".to_owned(), format!("{}/2", ids[0])] {
+        let output = audit(&dir, &["show", &id]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&id));
+    }
+}
+
+#[tokio::test]
+async fn verify_passes_a_whole_log_and_names_what_was_changed() {
+    let (dir, _) = data_dir().await;
+    let text = stdout(&audit(&dir, &["verify"]));
+    assert!(
+        text.starts_with("verified: 2 records in 1 segment (2 decision)\n"),
+        "{text}"
+    );
+
+    let files = DirFiles::open_to_read(&dir.path().join("log")).unwrap();
+    let name = files
+        .list()
+        .unwrap()
+        .into_iter()
+        .find(|name| name.ends_with(".seg"))
+        .unwrap();
+    let path = dir.path().join("log").join(&name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(5).position(|five| five == b"alice").unwrap();
+    bytes[at..at + 5].copy_from_slice(b"carol");
+    std::fs::write(&path, bytes).unwrap();
+    let output = audit(&dir, &["verify"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains(&name) && error.contains("record 1"), "{error}");
+}
+
+#[test]
+fn a_directory_without_a_log_is_named() {
+    let dir = TempDir::new("audit-none");
+    let output = audit(&dir, &["list"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("holds no decision log"), "{error}");
+}
