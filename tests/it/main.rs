@@ -5,6 +5,7 @@ mod audit;
 mod audit_cli;
 mod audit_power_cut;
 mod cli;
+mod decisions;
 mod examples;
 mod http;
 mod image;

@@ -1,63 +1,44 @@
 //! What a visited rule puts out.
 
-use std::iter::repeat_n;
+use std::iter::repeat_with;
+use std::sync::Arc;
 
 use super::combine::Finding;
 use super::resource::Visit;
-use crate::expr::{Program, Scope, Val};
+use crate::expr::{Scope, Val};
 use crate::model::{OutputEntry, OutputValue};
-use crate::policy::{ResourcePolicy, Spanned};
+use crate::policy::ResourcePolicy;
 
-/// The entries of one visit: `ruleActivated` where the rule applies, `conditionNotMet` where it has a condition and
-/// does not apply. An output that errs says so in its entry and changes no decision.
+/// The entries of one visit: `ruleActivated` where the rule applies, otherwise `conditionNotMet`.
+/// An output that errs says so in its entry and changes no decision.
 ///
-/// As in the peer there is an entry for every action pattern that matches and every way in which the rule is open
-/// to the role, so equal entries repeat; a rule that denies for certain ends the visit with one entry.
+/// The peer repeats an entry for every action pattern and every way by which it finds the rule, up to a deny; so
+/// do we, as clients count them.
 pub(super) fn of<'r>(visit: &Visit<'_, 'r>, policy: &ResourcePolicy, scope: &Scope<'r>) -> Vec<OutputEntry> {
-    let Visit {
-        rule, link, patterns, ..
-    } = visit;
-    let (activated, not_met) = match visit.says {
-        Finding::Deny(_) => (1, 0),
-        Finding::Allow(_) | Finding::DenyUndecided(_) => {
-            (link.counting, link.ways.saturating_sub(link.counting))
-        }
-        Finding::Silent => (0, link.ways),
+    let output = &visit.rule.output;
+    let (expression, times) = match visit.says {
+        Finding::Silent => (&output.condition_not_met, visit.found),
+        Finding::Allow(_) | Finding::DenyUndecided(_) => (&output.rule_activated, visit.found),
+        Finding::Deny(_) => (&output.rule_activated, 1),
     };
-    let not_met = if rule.condition.is_some() { not_met } else { 0 };
-    let patterns = if matches!(visit.says, Finding::Deny(_)) {
-        1
-    } else {
-        *patterns
+    let Some(expression) = expression else {
+        return Vec::new();
     };
-    let repeat = |expression: &'r Option<Spanned<Program>>, ways: usize| {
-        let wanted = expression.as_ref().filter(|_| ways > 0);
-        let entry = wanted.map(|program| OutputEntry {
-            src: format!("{}#{}", policy.name, rule.name).into(),
-            action: visit.action.to_owned(),
-            value: value(&program.node, scope),
-        });
-        entry
-            .into_iter()
-            .flat_map(move |entry| repeat_n(entry, ways.saturating_mul(patterns)))
+    let src: Arc<str> = format!("{}#{}", policy.name, visit.rule.name).into();
+    let result = expression.node.eval(scope).map_err(|error| error.message);
+    let entry = || OutputEntry {
+        src: Arc::clone(&src),
+        action: visit.action.to_owned(),
+        value: convert(&result, scope),
     };
-    let activated = repeat(&rule.output.rule_activated, activated);
-    activated
-        .chain(repeat(&rule.output.condition_not_met, not_met))
-        .collect()
+    repeat_with(entry).take(times).collect()
 }
 
-fn value<'r>(program: &'r Program, scope: &Scope<'r>) -> OutputValue {
-    match program.eval(scope) {
-        Ok(value) => to_output(&value),
-        Err(error) => OutputValue::Error(error.message),
-    }
-}
-
-fn to_output(value: &Val<'_>) -> OutputValue {
-    match value {
-        Val::Bool(b) => OutputValue::Value(crate::value::Value::Bool(*b)),
-        Val::String(t) => OutputValue::Value(crate::value::Value::String(t.as_str().to_owned().into())),
-        _ => OutputValue::Error("no json form".into()),
-    }
+fn convert(result: &Result<Val<'_>, String>, scope: &Scope<'_>) -> OutputValue {
+    let budget = scope.budget();
+    let json = match result {
+        Ok(value) => budget.expression(|| value.to_json(budget)),
+        Err(message) => Err(message.clone()),
+    };
+    json.map_or_else(OutputValue::Error, OutputValue::Value)
 }

@@ -79,23 +79,20 @@ enum Erring {
     Rule(usize),
 }
 
-/// How a rule comes to speak to a role: by naming it, or through derived roles.
-#[derive(Clone, Copy)]
-pub(super) struct Link {
-    /// Ways that are open to the role: it is named, or a parent role of a derived role that is named.
-    pub(super) ways: usize,
-    /// Ways that count: by name, or through a derived role that is held for the effect of the rule.
-    pub(super) counting: usize,
-    /// Whether at least one way counts for certain.
+/// How a rule comes to speak to a role: by naming it, or through derived roles that it names.
+struct Link {
+    /// By how many ways; by none, the rule is not about the role.
+    ways: usize,
+    /// Whether at least one way holds for certain.
     certain: bool,
 }
 
-/// A rule that was asked about an action on behalf of a role, and what it says.
+/// A rule that is about an action and a role, and what it says.
 pub(super) struct Visit<'q, 'r> {
     pub(super) rule: &'r Rule,
     pub(super) action: &'q str,
-    pub(super) patterns: usize,
-    pub(super) link: Link,
+    /// By how many action patterns and ways the rule was found.
+    pub(super) found: usize,
     pub(super) says: Finding,
 }
 
@@ -166,10 +163,10 @@ impl<'r> Case<'r> {
         } in &question.rules
         {
             let link = self.link(rule, role, &mut question.erring);
-            let truth = match link.counting {
-                0 => Truth::False,
-                _ => self.condition(*index, rule, &mut question.erring)?,
-            };
+            if link.ways == 0 {
+                continue;
+            }
+            let truth = self.condition(*index, rule, &mut question.erring)?;
             let says = match rule.effect {
                 effect if !truth.counts_for(effect) => Finding::Silent,
                 Effect::Allow => Finding::Allow(*index),
@@ -179,8 +176,7 @@ impl<'r> Case<'r> {
             let visit = Visit {
                 rule,
                 action: question.action,
-                patterns: *patterns,
-                link,
+                found: link.ways.saturating_mul(*patterns),
                 says,
             };
             self.outputs.extend(outputs::of(&visit, self.policy, &self.scope));
@@ -196,7 +192,6 @@ impl<'r> Case<'r> {
         let named = rule.roles.as_ref().is_some_and(|roles| roles.contain(role));
         let mut link = Link {
             ways: usize::from(named),
-            counting: usize::from(named),
             certain: named,
         };
         for index in &rule.derived_roles {
@@ -207,8 +202,7 @@ impl<'r> Case<'r> {
                 continue;
             }
             let truth = self.derived_roles.truth(*index);
-            link.ways += 1;
-            link.counting += usize::from(truth.counts_for(rule.effect));
+            link.ways += usize::from(truth.counts_for(rule.effect));
             link.certain |= truth == Truth::True;
             if !self.derived_roles.problems(*index).is_empty() {
                 erring.insert(Erring::DerivedRole(*index));

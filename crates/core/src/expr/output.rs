@@ -8,16 +8,21 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::time;
 use super::val::{MapVal, Val};
+use super::{Budget, time};
 use crate::value::{Map, Value};
+
+/// What one value costs: as much as a few steps of evaluation, since it is kept until the answer is written.
+/// A value that an expression holds once and names a thousand times is written a thousand times.
+const COST: usize = 8;
 
 /// Integers up to here are exact as doubles.
 const EXACT: u64 = 1 << 53;
 
 impl Val<'_> {
-    /// The value as JSON; `Err` says what has no JSON form.
-    pub fn to_json(&self) -> Result<Value<'static>, String> {
+    /// The value as JSON, paid for from `budget`; `Err` says what has no JSON form.
+    pub fn to_json(&self, budget: &Budget) -> Result<Value<'static>, String> {
+        budget.charge(COST).map_err(|error| error.message)?;
         Ok(match self {
             Val::Null => Value::Null,
             Val::Bool(b) => Value::Bool(*b),
@@ -27,18 +32,26 @@ impl Val<'_> {
             Val::Uint(n) => text(n.to_string()),
             Val::Double(n) if n.is_finite() => Value::Number(*n),
             Val::Double(n) => return Err(format!("the number {n} has no JSON form")),
-            Val::String(s) => text(s.as_str().to_owned()),
-            Val::Bytes(bytes) => text(STANDARD.encode(bytes)),
+            Val::String(s) => {
+                budget
+                    .charge(s.as_str().len() / 8)
+                    .map_err(|error| error.message)?;
+                text(s.as_str().to_owned())
+            }
+            Val::Bytes(bytes) => {
+                budget.charge(bytes.len() / 8).map_err(|error| error.message)?;
+                text(STANDARD.encode(bytes))
+            }
             Val::List(items) => Value::List(
                 items
                     .iter()
-                    .map(|item| item.to_json())
+                    .map(|item| item.to_json(budget))
                     .collect::<Result<_, _>>()?,
             ),
-            Val::Map(map) => object(map)?,
+            Val::Map(map) => object(map, budget)?,
             Val::Timestamp(t) => text(t.to_string()),
             Val::Duration(d) => text(time::duration_text(*d)),
-            Val::Optional(Some(inner)) => inner.to_json()?,
+            Val::Optional(Some(inner)) => inner.to_json(budget)?,
             Val::Optional(None) => return Err("an empty optional has no JSON form".to_owned()),
             Val::Type(_) | Val::Opaque(_) => {
                 return Err(format!("a value of type {} has no JSON form", self.type_name()));
@@ -51,13 +64,16 @@ fn text(text: String) -> Value<'static> {
     Value::String(Cow::Owned(text))
 }
 
-fn object(map: &MapVal<'_>) -> Result<Value<'static>, String> {
+fn object(map: &MapVal<'_>, budget: &Budget) -> Result<Value<'static>, String> {
     let mut entries = Vec::with_capacity(map.len());
     for (key, value) in (0..map.len()).filter_map(|at| map.entry(at)) {
         let Val::String(key) = key else {
             return Err("a map whose keys are not strings has no JSON form".to_owned());
         };
-        entries.push((Cow::Owned(key.as_str().to_owned()), value.to_json()?));
+        budget
+            .charge(key.as_str().len() / 8)
+            .map_err(|error| error.message)?;
+        entries.push((Cow::Owned(key.as_str().to_owned()), value.to_json(budget)?));
     }
     let map = Map::from_entries(entries).map_err(|key| format!("the map has the key `{key}` twice"))?;
     Ok(Value::Map(map))

@@ -1,6 +1,7 @@
 //! Properties of decisions over random policies and requests.
 //!
 //! Policies are generated as text and compiled, so the whole core is exercised.
+#![cfg(test)]
 
 mod oracle;
 mod spec;

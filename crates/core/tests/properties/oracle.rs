@@ -110,24 +110,19 @@ impl<'s> Oracle<'s> {
                 .iter()
                 .filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role));
             let linked = rows.map(|row| row.derived.map_or(certain, |derived| self.holds(derived)));
-            let linked: Vec<_> = linked.collect();
+            let linked: Vec<_> = linked.filter(|linked| counts(*linked)).collect();
             if rule.deny && met == certain && linked.contains(&certain) {
                 outputs.push((rule.name.clone(), "on"));
                 return "deny_rule";
             }
-            let applying = linked
-                .iter()
-                .filter(|linked| counts(**linked) && counts(met))
-                .count();
-            allowed |= !rule.deny && applying > 0;
-            denied |= rule.deny && applying > 0;
-            let idle = if rule.condition.is_some() {
-                linked.len() - applying
-            } else {
-                0
-            };
-            outputs.extend((0..applying).map(|_| (rule.name.clone(), "on")));
-            outputs.extend((0..idle).map(|_| (rule.name.clone(), "off")));
+            let applies = counts(met) && !linked.is_empty();
+            allowed |= !rule.deny && applies;
+            denied |= rule.deny && applies;
+            outputs.extend(
+                linked
+                    .iter()
+                    .map(|_| (rule.name.clone(), if applies { "on" } else { "off" })),
+            );
         }
         match (denied, allowed) {
             (true, _) => "deny_rule_undecided",

@@ -3,12 +3,7 @@
 use procura_core::engine::decide;
 use procura_core::model::Timestamp;
 use procura_core::policy::compile;
-
-// The loader belongs to the test kit, which depends on the server and so cannot be a dependency of the core.
-#[path = "../../../testkit/src/corpus.rs"]
-mod corpus;
-#[path = "../../../testkit/src/yaml.rs"]
-mod yaml;
+use procura_testkit::corpus;
 
 #[test]
 fn every_behaviour_of_the_corpus_is_the_behaviour_of_the_core() {
