@@ -64,8 +64,8 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
     Ok(to_json(&value, &budget))
 }
 
-fn to_json(value: &Val<'_>, _budget: &Budget) -> Value<'static> {
-    value.to_json().unwrap()
+fn to_json(value: &Val<'_>, budget: &Budget) -> Value<'static> {
+    value.to_json(budget).unwrap()
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn failures_say_what_and_where() {
     for (source, kind, part) in cases {
         let error = eval(source).unwrap_err();
         assert_eq!(
-            (error.kind, &source[error.range.clone()]),
+            (error.kind, source.get(error.range.clone()).unwrap()),
             (kind, part),
             "{source}: {}",
             error.message
