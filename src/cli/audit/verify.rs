@@ -1,0 +1,94 @@
+//! `procura audit verify`: whether the log is what was written.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Format, Where, open_files};
+use crate::audit::{Verified, verify};
+use crate::cli::exit::Exit;
+use crate::cli::{print, print_error};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// Verifies the whole log and says up to where it is proven.
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let files = open_files(&args.place.data_dir)?;
+    let verified = verify(&files, |done, segments| {
+        // Long work on large logs only.
+        if segments > 4 {
+            print_error(&format!("\rsegment {} of {segments}", done + 1));
+        }
+    })?;
+    let text = match args.place.format {
+        Format::Text => verified_text(&verified),
+        Format::Json => format!("{}\n", serde_json::to_string(&VerifiedJson::of(&verified))?),
+    };
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn verified_text(verified: &Verified) -> String {
+    let kinds: Vec<_> = verified
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let mut text = format!(
+        "verified: {} in {} ({})\nlast record {}, hash {}\n",
+        counted(verified.last_seq, "record"),
+        counted(verified.segments as u64, "segment"),
+        if kinds.is_empty() {
+            "none".to_owned()
+        } else {
+            kinds.join(", ")
+        },
+        verified.last_seq,
+        verified.last_hash,
+    );
+    text.push_str(
+        "completeness is proven up to this record: keep its number and hash elsewhere to notice a later truncation\n",
+    );
+    if verified.torn_bytes > 0 {
+        text.push_str(&format!(
+            "{} bytes after it belong to a write that was interrupted or is under way; no acknowledged record is in them\n",
+            verified.torn_bytes
+        ));
+    }
+    text
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// What `verify --format json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifiedJson<'v> {
+    segments: usize,
+    records: u64,
+    last_hash: &'v str,
+    kinds: &'v BTreeMap<String, u64>,
+    torn_bytes: u64,
+}
+
+impl<'v> VerifiedJson<'v> {
+    fn of(verified: &'v Verified) -> Self {
+        Self {
+            segments: verified.segments,
+            records: verified.last_seq,
+            last_hash: &verified.last_hash,
+            kinds: &verified.kinds,
+            torn_bytes: verified.torn_bytes,
+        }
+    }
+}
