@@ -231,6 +231,12 @@ fn directory_that_is_made_again_is_watched_again() {
 }
 
 #[test]
+fn directory_that_is_gone_before_the_first_look_is_reported() {
+    let dir = TempDir::new("watch");
+    let (_watch, _) = watch(&dir.path().join("policies"), NEVER);
+}
+
+#[test]
 fn repeated_scan_notices_what_events_miss() {
     let dir = TempDir::new("watch");
     dir.write("releases/1/policies/a.yaml", "one");

@@ -154,7 +154,8 @@ async fn each_set_that_went_live_is_in_the_archive() {
 
 #[tokio::test]
 async fn poll_brings_a_change_live_that_nobody_noticed() {
-    let mut parts = parts(vec![set("a"), set("a"), set("b")], None, &TempDir::new("reload"));
+    let dir = TempDir::new("reload");
+    let mut parts = parts(vec![set("a"), set("a"), set("b")], None, &dir);
     parts.timing.poll = Some(Duration::from_millis(5));
     let active = Arc::new(ArcSwapOption::empty());
     let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
