@@ -34,12 +34,31 @@ impl PolicyArchive for Archive {
         if kept.try_exists()? {
             return Ok(());
         }
-        fs::create_dir_all(&self.directory)?;
+        self.create_directory()?;
         let unfinished = kept.with_extension("tmp");
         write_durably(&unfinished, &encode(revision, files)?)?;
         fs::rename(&unfinished, &kept)?;
-        File::open(&self.directory)?.sync_all()
+        sync_directory(&self.directory)
     }
+}
+
+impl Archive {
+    fn create_directory(&self) -> io::Result<()> {
+        if self.directory.try_exists()? {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.directory)?;
+        let parent = self
+            .directory
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        sync_directory(parent.unwrap_or(Path::new(".")))
+    }
+}
+
+/// Makes the names in a directory durable.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

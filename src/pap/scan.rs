@@ -12,7 +12,7 @@ use procura_core::policy::{FileKind, classify};
 
 use crate::ports::SourceError;
 
-/// Deepest nesting of directories; a policy tree follows scopes and teams and is shallow.
+/// Deepest nesting of directories below the root; a policy tree follows scopes and teams and is shallow.
 pub(super) const DEPTH: usize = 16;
 
 /// Most directory entries looked at in one scan, policy files or not. Bounds the time of a scan when the
@@ -103,7 +103,7 @@ impl Walk<'_> {
         if self.ancestors.contains(&inode) {
             return Err(refused(real, "is a link to a directory that contains it"));
         }
-        if self.ancestors.len() >= DEPTH {
+        if self.ancestors.len() > DEPTH {
             return Err(refused(
                 real,
                 &format!("is nested more than {DEPTH} directories deep"),

@@ -69,7 +69,7 @@ fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
         ),
         (
             "deep",
-            |dir| dir.write(&format!("{}a.yaml", "d/".repeat(DEPTH)), "x"),
+            |dir| dir.write(&format!("{}a.yaml", "d/".repeat(DEPTH + 1)), "x"),
             "directories deep",
         ),
     ];
@@ -228,6 +228,12 @@ fn directory_that_is_made_again_is_watched_again() {
         assert!(changed(&notices));
         all_taken(&notices);
     }
+}
+
+#[test]
+fn directory_that_is_gone_before_the_first_look_is_reported() {
+    let dir = TempDir::new("watch");
+    let (_watch, _) = watch(&dir.path().join("policies"), NEVER);
 }
 
 #[test]

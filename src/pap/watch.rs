@@ -47,7 +47,7 @@ impl Watch {
         let stopped = Arc::new(AtomicBool::new(false));
         let watching = Watching {
             directory: std::path::absolute(directory)?,
-            seen: None,
+            seen: Some(Scan::default()),
             events: Events::new(wakes.clone()),
             down: false,
             report: Box::new(report),
@@ -75,6 +75,8 @@ enum Wake {
 
 struct Watching {
     directory: PathBuf,
+    /// What the last scan found; `None` if it failed. At first a scan that no directory yields, so that the first look
+    /// reports whatever it finds: the set may have changed since it was loaded.
     seen: Option<Scan>,
     events: Events,
     down: bool,

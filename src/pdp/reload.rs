@@ -3,28 +3,24 @@
 //! One thread does all of it, so there are never two reloads at once: it reads, compiles, keeps, records and
 //! activates. The watch, the slow poll, SIGHUP and the admin API only send it messages.
 
-use std::collections::BTreeMap;
+mod reloader;
+
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use procura_core::model::Timestamp;
-use procura_core::policy::{self, Compiled, Diagnostic, Revision, Severity, Snapshot, SourceFile};
-use procura_core::record::{PolicyChange, PolicySet, Record, RecordError};
+use procura_core::policy::{self, Compiled, SourceFile};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::settle::{SettleError, Settled, settle};
-use super::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus};
-use crate::ports::{Clock, DecisionLog, LogError, NewRecord, Notice, PolicyArchive, PolicySource};
-use crate::telemetry::events::{
-    self, PanicCaught, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, WatchDegraded,
-};
-use crate::telemetry::{Metrics, Where};
+use self::reloader::Reloader;
+use super::{Active, Cause, ReloadOutcome, ReloadStatus};
+use crate::ports::{Clock, DecisionLog, Notice, PolicyArchive, PolicySource};
+use crate::telemetry::Metrics;
 
 /// Stack of the reload thread: expressions are bounded in depth, this is the margin above that bound.
 const STACK_BYTES: usize = 32 * 1024 * 1024;
@@ -71,6 +67,8 @@ impl Default for ReloadTiming {
 #[derive(Clone)]
 pub struct ReloadHandle {
     messages: SyncSender<Message>,
+    /// Whether a notice of a change waits already; one stands for all.
+    change_waits: Arc<AtomicBool>,
     status: Arc<ArcSwap<ReloadStatus>>,
 }
 
@@ -96,10 +94,12 @@ impl ReloadHandle {
     ) -> io::Result<Self> {
         let (messages, received) = sync_channel(MESSAGES);
         let status = Arc::new(ArcSwap::from_pointee(ReloadStatus::of(parts.source.location())));
+        let change_waits = Arc::new(AtomicBool::new(false));
         let reloader = Reloader {
             parts,
             active,
             status: Arc::clone(&status),
+            change_waits: Arc::clone(&change_waits),
             runtime: Handle::current(),
             compile,
             refused: None,
@@ -108,7 +108,11 @@ impl ReloadHandle {
             .name("policy-reload".into())
             .stack_size(STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;
-        Ok(Self { messages, status })
+        Ok(Self {
+            messages,
+            change_waits,
+            status,
+        })
     }
 
     /// Reloads and tells what came of it. Requests that wait together share one attempt.
@@ -125,9 +129,16 @@ impl ReloadHandle {
         answer.await.unwrap_or_else(stopped)
     }
 
-    /// Takes what a watch reports. Never blocks: when the queue is full, a message that waits stands for this one.
+    /// Takes what a watch reports. Never blocks; a notice that finds the queue full is left to the next poll.
     pub fn notice(&self, notice: Notice) {
-        let _ = self.messages.try_send(Message::Notice(notice));
+        let is_change = matches!(notice, Notice::Changed);
+        if is_change && self.change_waits.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let sent = self.messages.try_send(Message::Notice(notice));
+        if is_change && sent.is_err() {
+            self.change_waits.store(false, Ordering::Release);
+        }
     }
 
     /// The state of reloading now.
@@ -135,271 +146,6 @@ impl ReloadHandle {
     pub fn status(&self) -> Arc<ReloadStatus> {
         self.status.load_full()
     }
-}
-
-/// Why a set did not go live though nothing is known to be wrong with its text.
-#[derive(Debug, thiserror::Error)]
-enum LoadError {
-    #[error(transparent)]
-    Settle(#[from] SettleError),
-    #[error("the policy set cannot be kept in the archive")]
-    Archive(#[source] io::Error),
-    #[error("the change of the policy set cannot be encoded")]
-    Encode(#[from] RecordError),
-    #[error("the change of the policy set cannot be recorded")]
-    Record(#[from] LogError),
-    #[error("the policy set made the server fail while loading it: this is a defect, please report it")]
-    Panicked,
-}
-
-struct Reloader {
-    parts: ReloadParts,
-    active: Arc<ArcSwapOption<Active>>,
-    status: Arc<ArcSwap<ReloadStatus>>,
-    runtime: Handle,
-    compile: fn(&[SourceFile]) -> Compiled,
-    /// The newest set that was refused: the same text has the same findings and is not compiled again.
-    refused: Option<(Revision, Vec<Diagnostic>)>,
-}
-
-impl Reloader {
-    fn run(mut self, messages: &Receiver<Message>) {
-        loop {
-            let Some(mut asked) = self.wait(messages) else {
-                return;
-            };
-            while let Ok(message) = messages.try_recv() {
-                self.take(message, &mut asked);
-            }
-            let Some(cause) = asked.cause else { continue };
-            let outcome = self.attempt(cause);
-            for reply in asked.replies {
-                // Whoever asked may have gone away.
-                let _ = reply.send(outcome.clone());
-            }
-        }
-    }
-
-    /// Waits for a message or the next poll; `None` when nobody can send messages any more.
-    fn wait(&self, messages: &Receiver<Message>) -> Option<Asked> {
-        let mut asked = Asked::default();
-        let message = match self.parts.timing.poll {
-            Some(interval) => messages.recv_timeout(interval),
-            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match message {
-            Ok(message) => self.take(message, &mut asked),
-            Err(RecvTimeoutError::Timeout) => asked.cause = Some(Cause::Poll),
-            Err(RecvTimeoutError::Disconnected) => return None,
-        }
-        Some(asked)
-    }
-
-    fn take(&self, message: Message, asked: &mut Asked) {
-        match message {
-            Message::Reload(cause, reply) => {
-                asked.cause = Some(cause);
-                asked.replies.push(reply);
-            }
-            Message::Notice(Notice::Changed) => {
-                asked.cause.get_or_insert(Cause::Watch);
-            }
-            Message::Notice(Notice::WatchDown(error)) => {
-                WatchDegraded { error: &error }.emit();
-                self.update(|status| status.watch_down = Some(error.to_string()));
-            }
-            Message::Notice(Notice::WatchUp) => self.update(|status| status.watch_down = None),
-        }
-    }
-
-    /// One attempt from reading to activation, reported as event, metric and status.
-    fn attempt(&mut self, cause: Cause) -> ReloadOutcome {
-        let at = self.parts.clock.now();
-        let began = Instant::now();
-        let mut tried = Tried {
-            cause,
-            at,
-            began,
-            revision: None,
-        };
-        // A panic here is a defect, and no reason to stop answering with the set that is live.
-        let loaded = panic::catch_unwind(AssertUnwindSafe(|| self.load(&mut tried)));
-        let outcome = loaded
-            .unwrap_or_else(|_| {
-                PanicCaught { place: Where::Reload }.emit(&self.parts.metrics);
-                Err(LoadError::Panicked)
-            })
-            .unwrap_or_else(|error| {
-                ReloadFailed {
-                    cause: cause.as_str(),
-                    error: &error,
-                }
-                .emit(&self.parts.metrics);
-                ReloadOutcome::Failed {
-                    reason: events::chain(&error),
-                }
-            });
-        let attempt = Attempt {
-            at,
-            cause,
-            took: began.elapsed(),
-            revision: tried.revision,
-            outcome: outcome.clone(),
-        };
-        let live = self.active.load().as_deref().map(LiveSet::of);
-        self.update(|status| {
-            status.live = live;
-            status.push(attempt);
-        });
-        outcome
-    }
-
-    fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
-        let live = self
-            .active
-            .load_full()
-            .map(|active| active.snapshot.revision.clone());
-        let known = |revision: &Revision| Some(revision) == live.as_ref();
-        let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
-        tried.revision = Some(set.revision.clone());
-        if known(&set.revision) {
-            let at = unix_seconds(tried.at);
-            ReloadUnchanged {
-                cause: tried.cause.as_str(),
-                at,
-            }
-            .emit(&self.parts.metrics);
-            return Ok(ReloadOutcome::Unchanged);
-        }
-        let compiled = self.compiled(&set);
-        match compiled.snapshot {
-            Some(snapshot) => self.activate(tried, &set, snapshot, compiled.diagnostics),
-            None => Ok(self.reject(tried.cause, set.revision, compiled.diagnostics)),
-        }
-    }
-
-    fn compiled(&self, set: &Settled) -> Compiled {
-        match &self.refused {
-            Some((revision, diagnostics)) if *revision == set.revision => Compiled {
-                snapshot: None,
-                diagnostics: diagnostics.clone(),
-            },
-            _ => (self.compile)(&set.files),
-        }
-    }
-
-    /// Keeps the set, records the change, and only then lets the set answer.
-    ///
-    /// INVARIANT(change_before_use): in the log, the change to a set comes before every decision made with it.
-    fn activate(
-        &mut self,
-        tried: &Tried,
-        set: &Settled,
-        snapshot: Snapshot,
-        warnings: Vec<Diagnostic>,
-    ) -> Result<ReloadOutcome, LoadError> {
-        let before = self.active.load_full();
-        let generation = before.as_ref().map_or(0, |active| active.generation) + 1;
-        let since = self.parts.clock.now();
-        self.parts
-            .archive
-            .keep(&set.revision, &set.files)
-            .map_err(LoadError::Archive)?;
-        let active = Active {
-            snapshot,
-            generation,
-            since,
-        };
-        self.record(tried.cause, before.as_deref(), &active)?;
-        SnapshotActivated {
-            revision: set.revision.as_str(),
-            from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
-            generation,
-            policies: active
-                .snapshot
-                .resource_policies
-                .values()
-                .map(BTreeMap::len)
-                .sum(),
-            files: active.snapshot.files,
-            cause: tried.cause.as_str(),
-            at: unix_seconds(since),
-            took: tried.began.elapsed(),
-        }
-        .emit(&self.parts.metrics);
-        self.active.store(Some(Arc::new(active)));
-        self.refused = None;
-        Ok(ReloadOutcome::Activated { generation, warnings })
-    }
-
-    fn record(&self, cause: Cause, before: Option<&Active>, after: &Active) -> Result<(), LoadError> {
-        let Some(log) = &self.parts.log else { return Ok(()) };
-        let change = PolicyChange {
-            at: after.since,
-            cause: cause.as_str().into(),
-            caller: None,
-            from: before.map(policy_set),
-            to: policy_set(after),
-            files: after.snapshot.files,
-        };
-        let payload = Record::PolicyChange(change).encode()?;
-        let receipt = log.append(NewRecord {
-            at: after.since,
-            payload,
-        });
-        Ok(self.runtime.block_on(receipt)?)
-    }
-
-    fn reject(&mut self, cause: Cause, revision: Revision, diagnostics: Vec<Diagnostic>) -> ReloadOutcome {
-        let errors = diagnostics
-            .iter()
-            .filter(|found| found.severity == Severity::Error);
-        let first = errors
-            .clone()
-            .next()
-            .map(|found| format!("{}: {}", found.position, found.message));
-        ReloadRejected {
-            cause: cause.as_str(),
-            revision: revision.as_str(),
-            errors: errors.count(),
-            first: &first.unwrap_or_default(),
-        }
-        .emit(&self.parts.metrics);
-        self.refused = Some((revision, diagnostics.clone()));
-        ReloadOutcome::Rejected { diagnostics }
-    }
-
-    fn update(&self, change: impl FnOnce(&mut ReloadStatus)) {
-        let mut status = ReloadStatus::clone(&self.status.load());
-        change(&mut status);
-        self.status.store(Arc::new(status));
-    }
-}
-
-/// What the messages that were taken together ask for.
-#[derive(Default)]
-struct Asked {
-    cause: Option<Cause>,
-    replies: Vec<oneshot::Sender<ReloadOutcome>>,
-}
-
-/// What is known of an attempt that goes on.
-struct Tried {
-    cause: Cause,
-    at: Timestamp,
-    began: Instant,
-    revision: Option<Revision>,
-}
-
-fn policy_set(active: &Active) -> PolicySet<'_> {
-    PolicySet {
-        revision: active.snapshot.revision.as_str().into(),
-        generation: active.generation,
-    }
-}
-
-fn unix_seconds(at: Timestamp) -> f64 {
-    at.as_millisecond() as f64 / 1e3
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::sync::Mutex;
+use std::time::Instant;
 
-use procura_core::policy::{Code, Position};
+use procura_core::model::Timestamp;
+use procura_core::policy::{Code, Diagnostic, Position, Revision, Severity, Snapshot};
+use procura_core::record::Record;
 use procura_testkit::temp_dir::TempDir;
 
 use super::*;
 use crate::pap::Archive;
 use crate::pdp::{CheckState, Health};
-use crate::ports::{Receipt, SourceError};
+use crate::ports::{LogError, NewRecord, Receipt, SourceError, WatchError};
 
 #[tokio::test]
 async fn set_goes_live_only_when_two_readings_agree() {
@@ -151,7 +154,8 @@ async fn each_set_that_went_live_is_in_the_archive() {
 
 #[tokio::test]
 async fn poll_brings_a_change_live_that_nobody_noticed() {
-    let mut parts = parts(vec![set("a"), set("a"), set("b")], None, &TempDir::new("reload"));
+    let dir = TempDir::new("reload");
+    let mut parts = parts(vec![set("a"), set("a"), set("b")], None, &dir);
     parts.timing.poll = Some(Duration::from_millis(5));
     let active = Arc::new(ArcSwapOption::empty());
     let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
@@ -167,6 +171,37 @@ async fn poll_brings_a_change_live_that_nobody_noticed() {
         tokio::task::yield_now().await;
     }
     assert_eq!(handle.status().last.as_ref().unwrap().cause, Cause::Poll);
+}
+
+#[tokio::test]
+async fn watch_that_is_down_is_told_and_is_no_reason_to_stop_answering() {
+    let server = Server::start(vec![set("a")], None);
+    server.reload().await;
+    let error = WatchError {
+        path: "policies".into(),
+        reason: "no inotify watches left".into(),
+    };
+    for (notice, state) in [
+        (Notice::WatchDown(error), CheckState::Degraded),
+        (Notice::WatchUp, CheckState::Good),
+    ] {
+        server.handle.notice(notice);
+        // An answer to a later message shows that the notice was taken.
+        assert_eq!(server.reload().await, "unchanged");
+        let readiness = server.health().readiness();
+        assert!(readiness.ready);
+        assert_eq!(readiness.checks[1].state, state);
+    }
+}
+
+#[tokio::test]
+async fn notices_of_changes_never_crowd_out_who_asks_for_a_reload() {
+    let server = Server::start(vec![set("a"), set("b"), set("c"), set("d"), set("d")], None);
+    for _ in 0..10 * MESSAGES {
+        server.handle.notice(Notice::Changed);
+    }
+    assert!(["activated", "unchanged"].contains(&server.reload().await));
+    assert_eq!(server.live().map(|(revision, _)| revision), Some(revision("d")));
 }
 
 // === Helpers ===

@@ -1,0 +1,295 @@
+//! The reload thread: one attempt after the other, each from reading to activation.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use procura_core::model::Timestamp;
+use procura_core::policy::{Compiled, Diagnostic, Revision, Severity, Snapshot, SourceFile};
+use procura_core::record::{PolicyChange, PolicySet, Record, RecordError};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::{Message, ReloadParts};
+use crate::pdp::settle::{SettleError, Settled, settle};
+use crate::pdp::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus};
+use crate::ports::{LogError, NewRecord, Notice};
+use crate::telemetry::Where;
+use crate::telemetry::events::{
+    self, PanicCaught, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, WatchDegraded,
+};
+
+/// Owns reloading: the only place that activates a set.
+pub(super) struct Reloader {
+    pub(super) parts: ReloadParts,
+    pub(super) active: Arc<ArcSwapOption<Active>>,
+    pub(super) status: Arc<ArcSwap<ReloadStatus>>,
+    pub(super) change_waits: Arc<AtomicBool>,
+    pub(super) runtime: Handle,
+    pub(super) compile: fn(&[SourceFile]) -> Compiled,
+    /// The newest set that was refused: the same text has the same findings and is not compiled again.
+    pub(super) refused: Option<(Revision, Vec<Diagnostic>)>,
+}
+
+impl Reloader {
+    /// Serves messages until nobody can send any more.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        loop {
+            let Some(mut asked) = self.wait(messages) else {
+                return;
+            };
+            while let Ok(message) = messages.try_recv() {
+                self.take(message, &mut asked);
+            }
+            let Some(cause) = asked.cause else { continue };
+            let outcome = self.attempt(cause);
+            for reply in asked.replies {
+                // Whoever asked may have gone away.
+                let _ = reply.send(outcome.clone());
+            }
+        }
+    }
+
+    /// Waits for a message or the next poll; `None` when nobody can send messages any more.
+    fn wait(&self, messages: &Receiver<Message>) -> Option<Asked> {
+        let mut asked = Asked::default();
+        let message = match self.parts.timing.poll {
+            Some(interval) => messages.recv_timeout(interval),
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(message) => self.take(message, &mut asked),
+            Err(RecvTimeoutError::Timeout) => asked.cause = Some(Cause::Poll),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+        Some(asked)
+    }
+
+    fn take(&self, message: Message, asked: &mut Asked) {
+        match message {
+            Message::Reload(cause, reply) => {
+                asked.cause = Some(cause);
+                asked.replies.push(reply);
+            }
+            Message::Notice(Notice::Changed) => {
+                // From here on a change may come too late for this attempt and needs a notice of its own.
+                self.change_waits.store(false, Ordering::Release);
+                asked.cause.get_or_insert(Cause::Watch);
+            }
+            Message::Notice(Notice::WatchDown(error)) => {
+                WatchDegraded { error: &error }.emit();
+                self.update(|status| status.watch_down = Some(error.to_string()));
+            }
+            Message::Notice(Notice::WatchUp) => self.update(|status| status.watch_down = None),
+        }
+    }
+
+    /// One attempt from reading to activation, reported as event, metric and status.
+    fn attempt(&mut self, cause: Cause) -> ReloadOutcome {
+        let at = self.parts.clock.now();
+        let began = Instant::now();
+        let mut tried = Tried {
+            cause,
+            at,
+            began,
+            revision: None,
+        };
+        // A panic here is a defect, and no reason to stop answering with the set that is live.
+        let loaded = panic::catch_unwind(AssertUnwindSafe(|| self.load(&mut tried)));
+        let outcome = loaded
+            .unwrap_or_else(|_| {
+                PanicCaught { place: Where::Reload }.emit(&self.parts.metrics);
+                Err(LoadError::Panicked)
+            })
+            .unwrap_or_else(|error| {
+                ReloadFailed {
+                    cause: cause.as_str(),
+                    error: &error,
+                }
+                .emit(&self.parts.metrics);
+                ReloadOutcome::Failed {
+                    reason: events::chain(&error),
+                }
+            });
+        let attempt = Attempt {
+            at,
+            cause,
+            took: began.elapsed(),
+            revision: tried.revision,
+            outcome: outcome.clone(),
+        };
+        let live = self.active.load().as_deref().map(LiveSet::of);
+        self.update(|status| {
+            status.live = live;
+            status.push(attempt);
+        });
+        outcome
+    }
+
+    fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
+        let live = self
+            .active
+            .load_full()
+            .map(|active| active.snapshot.revision.clone());
+        let known = |revision: &Revision| Some(revision) == live.as_ref();
+        let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
+        tried.revision = Some(set.revision.clone());
+        if known(&set.revision) {
+            let at = unix_seconds(tried.at);
+            ReloadUnchanged {
+                cause: tried.cause.as_str(),
+                at,
+            }
+            .emit(&self.parts.metrics);
+            return Ok(ReloadOutcome::Unchanged);
+        }
+        let compiled = self.compiled(&set);
+        match compiled.snapshot {
+            Some(snapshot) => self.activate(tried, &set, snapshot, compiled.diagnostics),
+            None => Ok(self.reject(tried.cause, set.revision, compiled.diagnostics)),
+        }
+    }
+
+    fn compiled(&self, set: &Settled) -> Compiled {
+        match &self.refused {
+            Some((revision, diagnostics)) if *revision == set.revision => Compiled {
+                snapshot: None,
+                diagnostics: diagnostics.clone(),
+            },
+            _ => (self.compile)(&set.files),
+        }
+    }
+
+    /// Keeps the set, records the change, and only then lets the set answer.
+    ///
+    /// INVARIANT(change_before_use): in the log, the change to a set comes before every decision made with it.
+    fn activate(
+        &mut self,
+        tried: &Tried,
+        set: &Settled,
+        snapshot: Snapshot,
+        warnings: Vec<Diagnostic>,
+    ) -> Result<ReloadOutcome, LoadError> {
+        let before = self.active.load_full();
+        let generation = before.as_ref().map_or(0, |active| active.generation) + 1;
+        let since = self.parts.clock.now();
+        self.parts
+            .archive
+            .keep(&set.revision, &set.files)
+            .map_err(LoadError::Archive)?;
+        let active = Active {
+            snapshot,
+            generation,
+            since,
+        };
+        self.record(tried.cause, before.as_deref(), &active)?;
+        SnapshotActivated {
+            revision: set.revision.as_str(),
+            from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
+            generation,
+            policies: active
+                .snapshot
+                .resource_policies
+                .values()
+                .map(BTreeMap::len)
+                .sum(),
+            files: active.snapshot.files,
+            cause: tried.cause.as_str(),
+            at: unix_seconds(since),
+            took: tried.began.elapsed(),
+        }
+        .emit(&self.parts.metrics);
+        self.active.store(Some(Arc::new(active)));
+        self.refused = None;
+        Ok(ReloadOutcome::Activated { generation, warnings })
+    }
+
+    fn record(&self, cause: Cause, before: Option<&Active>, after: &Active) -> Result<(), LoadError> {
+        let Some(log) = &self.parts.log else { return Ok(()) };
+        let change = PolicyChange {
+            at: after.since,
+            cause: cause.as_str().into(),
+            caller: None,
+            from: before.map(policy_set),
+            to: policy_set(after),
+            files: after.snapshot.files,
+        };
+        let payload = Record::PolicyChange(change).encode()?;
+        let receipt = log.append(NewRecord {
+            at: after.since,
+            payload,
+        });
+        Ok(self.runtime.block_on(receipt)?)
+    }
+
+    fn reject(&mut self, cause: Cause, revision: Revision, diagnostics: Vec<Diagnostic>) -> ReloadOutcome {
+        let errors = diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error);
+        let first = errors
+            .clone()
+            .next()
+            .map(|found| format!("{}: {}", found.position, found.message));
+        ReloadRejected {
+            cause: cause.as_str(),
+            revision: revision.as_str(),
+            errors: errors.count(),
+            first: &first.unwrap_or_default(),
+        }
+        .emit(&self.parts.metrics);
+        self.refused = Some((revision, diagnostics.clone()));
+        ReloadOutcome::Rejected { diagnostics }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut ReloadStatus)) {
+        let mut status = ReloadStatus::clone(&self.status.load());
+        change(&mut status);
+        self.status.store(Arc::new(status));
+    }
+}
+
+/// What the messages that were taken together ask for.
+#[derive(Default)]
+struct Asked {
+    cause: Option<Cause>,
+    replies: Vec<oneshot::Sender<ReloadOutcome>>,
+}
+
+/// What is known of an attempt that goes on.
+struct Tried {
+    cause: Cause,
+    at: Timestamp,
+    began: Instant,
+    revision: Option<Revision>,
+}
+
+fn policy_set(active: &Active) -> PolicySet<'_> {
+    PolicySet {
+        revision: active.snapshot.revision.as_str().into(),
+        generation: active.generation,
+    }
+}
+
+fn unix_seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1e3
+}
+
+/// Why a set did not go live though nothing is known to be wrong with its text.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    #[error("the policy set cannot be kept in the archive")]
+    Archive(#[source] io::Error),
+    #[error("the change of the policy set cannot be encoded")]
+    Encode(#[from] RecordError),
+    #[error("the change of the policy set cannot be recorded")]
+    Record(#[from] LogError),
+    #[error("the policy set made the server fail while loading it: this is a defect, please report it")]
+    Panicked,
+}
