@@ -38,7 +38,10 @@ async fn main() -> anyhow::Result<()> {
         .route("/documents/{id}", get(read_document).delete(delete_document))
         .with_state(gate);
     let listener = tokio::net::TcpListener::bind(&listen).await?;
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     tracing::info!("documents on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())

@@ -151,7 +151,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on `{listen}`: choose another address with `--listen HOST:PORT`")
     })?;
-    announce(config, listener.local_addr()?, active.load().as_deref())?;
+    announce(config, listener.local_addr()?, active.load().as_deref());
     until_stopped(listener, services, stop, config.server.shutdown_deadline).await?;
     Ok(Exit::Ok)
 }
@@ -187,7 +187,7 @@ fn start_watch(config: &Config, reload: &ReloadHandle) -> anyhow::Result<Option<
 }
 
 /// Says where everything is, in the log and for whoever started the server by hand.
-fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) -> anyhow::Result<()> {
+fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     let policies = config.storage.directory.display().to_string();
     let data_dir = config.server.data_dir.display().to_string();
     ServerStarted {
@@ -205,11 +205,11 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) -> an
     } else {
         "not recorded (`audit.enabled` is false)".to_owned()
     };
-    print(&format!(
+    // The log has said the same; a full disk behind standard output is no reason not to serve.
+    let _ = print(&format!(
         "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\nlistening on http://{address}\n",
         env!("CARGO_PKG_VERSION")
-    ))?;
-    Ok(())
+    ));
 }
 
 /// Serves until a signal asks to stop; then finishes what is in flight, at most until `deadline`.

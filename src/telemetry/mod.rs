@@ -35,8 +35,11 @@ pub enum LogFormat {
 /// If `level` is not understood.
 pub fn init(level: &str, format: LogFormat) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(level)?;
+    // A log line that cannot be written is lost. Reporting that on standard error would fail as well, and panic.
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_target(false)
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let json = match format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),

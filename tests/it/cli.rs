@@ -1,6 +1,6 @@
 //! The command line, through the real binary: what it prints and the code it ends with.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -392,6 +392,44 @@ async fn generation(connection: &mut Connection) -> u64 {
 async fn status(connection: &mut Connection) -> serde_json::Value {
     let answer = connection.get("/admin/policies/status").await.unwrap();
     serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_standard_error_costs_log_lines_and_nothing_else() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut command = Command::new(BINARY);
+    command.args([
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--set=log.level=trace",
+        "--data-dir",
+        text(data.path()),
+    ]);
+    command.arg(format!("--set=storage.disk.directory={}", text(dir.path())));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let address = lines
+        .find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
+        .unwrap();
+    let mut connection = Connection::open(address).await.unwrap();
+    for _ in 0..3 {
+        let answer = connection
+            .post_json("/api/check/resources", REQUEST.as_bytes())
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    let metrics = connection.get("/metrics").await.unwrap();
+    assert!(String::from_utf8_lossy(&metrics.body).contains("procura_panics_total{where=\"handler\"} 0"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// A request whose body never comes.

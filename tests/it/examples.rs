@@ -87,6 +87,7 @@ impl Service {
         Self {
             process,
             address: address.unwrap(),
+            _log: log,
         }
     }
 

@@ -16,7 +16,7 @@ pub const EXPR_DEPTH: usize = 32;
 /// Highest syntax tree of one expression: the longest chain of operators, members, indexes or calls.
 /// Operands of `&&` and `||` stand side by side and do not count. Every walk over a tree is recursive and inherits
 /// this bound.
-pub const EXPR_HEIGHT: usize = 128;
+pub const EXPR_HEIGHT: usize = 256;
 
 /// Cost units that one expression may spend: about one per node evaluated or element touched.
 pub const EXPR_COST: u64 = 1_000_000;

@@ -159,7 +159,12 @@ impl<'r> Case<'r> {
 
     fn ask_role(&mut self, role: &str, question: &mut Question<'r>) -> Result<Finding, CostExceeded> {
         let mut finding = Finding::Silent;
-        for Candidate { index, rule, patterns } in &question.rules {
+        for Candidate {
+            index,
+            rule,
+            patterns,
+        } in &question.rules
+        {
             let link = self.link(rule, role, &mut question.erring);
             let truth = match link.counting {
                 0 => Truth::False,
@@ -171,7 +176,13 @@ impl<'r> Case<'r> {
                 Effect::Deny if link.certain && truth == Truth::True => Finding::Deny(*index),
                 Effect::Deny => Finding::DenyUndecided(*index),
             };
-            let visit = Visit { rule, action: question.action, patterns: *patterns, link, says };
+            let visit = Visit {
+                rule,
+                action: question.action,
+                patterns: *patterns,
+                link,
+                says,
+            };
             self.outputs.extend(outputs::of(&visit, self.policy, &self.scope));
             finding = finding.beside(says);
             if matches!(finding, Finding::Deny(_)) {
@@ -183,9 +194,15 @@ impl<'r> Case<'r> {
 
     fn link(&self, rule: &Rule, role: &str, erring: &mut BTreeSet<Erring>) -> Link {
         let named = rule.roles.as_ref().is_some_and(|roles| roles.contain(role));
-        let mut link = Link { ways: usize::from(named), counting: usize::from(named), certain: named };
+        let mut link = Link {
+            ways: usize::from(named),
+            counting: usize::from(named),
+            certain: named,
+        };
         for index in &rule.derived_roles {
-            let Some(derived_role) = self.policy.derived_roles.get(*index) else { continue };
+            let Some(derived_role) = self.policy.derived_roles.get(*index) else {
+                continue;
+            };
             if !derived_role.parent_roles.contain(role) {
                 continue;
             }

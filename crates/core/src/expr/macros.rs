@@ -21,7 +21,7 @@ pub(crate) fn expand(mut call: Call, span: Span) -> Result<ExprKind, ExprDiagnos
         ("optFlatMap", true, 2) => optional_map(call, true),
         ("sortBy", true, 2) => sort_by(call, span),
         (_, true, _) => match shape(&call) {
-            Some(shape) => comprehension(call, shape),
+            Some(shape) => comprehension(call, &shape),
             None => Ok(ExprKind::Call(call)),
         },
         _ => Ok(ExprKind::Call(call)),
@@ -55,7 +55,7 @@ fn shape(call: &Call) -> Option<Shape> {
     })
 }
 
-fn comprehension(call: Call, shape: Shape) -> Result<ExprKind, ExprDiagnostic> {
+fn comprehension(call: Call, shape: &Shape) -> Result<ExprKind, ExprDiagnostic> {
     let Call {
         function,
         receiver,

@@ -106,17 +106,26 @@ impl<'s> Oracle<'s> {
         for rule in &self.spec.rules {
             let counts = |possible: Possible| if rule.deny { possible.yes } else { !possible.no };
             let met = rule.condition.as_ref().map_or(certain, |tree| self.tree(tree));
-            let rows = rows.iter().filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role));
+            let rows = rows
+                .iter()
+                .filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role));
             let linked = rows.map(|row| row.derived.map_or(certain, |derived| self.holds(derived)));
             let linked: Vec<_> = linked.collect();
             if rule.deny && met == certain && linked.contains(&certain) {
                 outputs.push((rule.name.clone(), "on"));
                 return "deny_rule";
             }
-            let applying = linked.iter().filter(|linked| counts(**linked) && counts(met)).count();
+            let applying = linked
+                .iter()
+                .filter(|linked| counts(**linked) && counts(met))
+                .count();
             allowed |= !rule.deny && applying > 0;
             denied |= rule.deny && applying > 0;
-            let idle = if rule.condition.is_some() { linked.len() - applying } else { 0 };
+            let idle = if rule.condition.is_some() {
+                linked.len() - applying
+            } else {
+                0
+            };
             outputs.extend((0..applying).map(|_| (rule.name.clone(), "on")));
             outputs.extend((0..idle).map(|_| (rule.name.clone(), "off")));
         }

@@ -190,13 +190,17 @@ async fn bad_set(server: &Server, sets: &Arc<Sets>, live: Effect, within: Durati
         ready.json()?
     );
     let metrics = String::from_utf8(connection.get("/metrics").await?.body)?;
-    for line in [
-        "procura_policy_reloads_total{outcome=\"rejected\"} 1",
+    for name in [
+        "procura_policy_reloads_total{outcome=\"rejected\"}",
         "procura_policy_errors",
     ] {
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim);
         ensure!(
-            metrics.lines().any(|found| found.starts_with(line)),
-            "/metrics lacks `{line}`:\n{metrics}"
+            value.is_some_and(|value| value != "0"),
+            "/metrics says nothing of it: {name} {value:?}"
         );
     }
     let answer = ask(&mut connection, sets.files(), &mut Rng::new(0)).await?;

@@ -2,7 +2,7 @@
 
 use super::fold::{constant_value, is_constant};
 use super::{Compiler, Typed};
-use crate::expr::ast::{Call, Span};
+use crate::expr::ast::{Call, Expr, Span};
 use crate::expr::env::Typing;
 use crate::expr::functions::{self, Function, LIBRARIES};
 use crate::expr::hint::nearest;
@@ -66,10 +66,7 @@ impl Compiler<'_> {
             .iter()
             .flat_map(|library| library.iter())
             .map(|function| function.name);
-        let namespace = call
-            .receiver
-            .as_deref()
-            .and_then(|receiver| receiver.dotted_name());
+        let namespace = call.receiver.as_deref().and_then(Expr::dotted_name);
         let in_namespace = namespace
             .as_ref()
             .filter(|name| known.clone().any(|k| k.starts_with(&format!("{name}."))));
