@@ -147,31 +147,36 @@ impl<'s> Parser<'s> {
         found
     }
 
+    /// Prefix operators; two of a kind cancel each other before types are looked at, as in the peer.
     fn unary(&mut self) -> Parsed {
-        let mut prefixes = Vec::new();
-        loop {
-            let span = self.span();
-            if self.eat("!") {
-                prefixes.push((UnaryOp::Not, span));
-            } else if self.at_symbol("-") && !self.at_negative_number() {
-                self.at += 1;
-                prefixes.push((UnaryOp::Negate, span));
-            } else {
-                break;
+        let mut prefixes: Vec<(UnaryOp, Span)> = Vec::new();
+        while let Some(prefix @ (op, _)) = self.prefix() {
+            match prefixes.last() {
+                Some((before, _)) if *before == op => drop(prefixes.pop()),
+                _ => prefixes.push(prefix),
             }
         }
         let mut operand = self.member()?;
         while let Some((op, start)) = prefixes.pop() {
             let span = start.to(operand.span);
-            operand = node(
-                ExprKind::Unary {
-                    op,
-                    operand: operand.into(),
-                },
-                span,
-            )?;
+            let kind = ExprKind::Unary {
+                op,
+                operand: operand.into(),
+            };
+            operand = node(kind, span)?;
         }
         Ok(operand)
+    }
+
+    fn prefix(&mut self) -> Option<(UnaryOp, Span)> {
+        let span = self.span();
+        let op = match self.peek() {
+            TokenKind::Symbol("!") => UnaryOp::Not,
+            TokenKind::Symbol("-") if !self.at_negative_number() => UnaryOp::Negate,
+            _ => return None,
+        };
+        self.at += 1;
+        Some((op, span))
     }
 
     fn at_negative_number(&self) -> bool {
