@@ -6,6 +6,7 @@
 mod call;
 mod fold;
 mod place;
+mod request;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 //! chains, and `? :` chains. `&&` and `||` gather their operands in one node, so long conditions stay flat.
 //! Source: CEL language definition, "Syntax".
 
+mod cursor;
+
 use std::sync::Arc;
 
 use super::ast::{Access, BinaryOp, Call, Element, Entry, Expr, ExprKind, LogicOp, Span, UnaryOp};
@@ -138,45 +140,36 @@ impl<'s> Parser<'s> {
         Ok(left)
     }
 
-    fn eat_operator(&mut self, operators: &[BinaryOp]) -> Option<BinaryOp> {
-        let (TokenKind::Symbol(text) | TokenKind::Word(text)) = *self.peek() else {
-            return None;
-        };
-        let found = operators.iter().copied().find(|op| op.symbol() == text);
-        self.at += usize::from(found.is_some());
-        found
-    }
-
+    /// Prefix operators; two of a kind cancel each other before types are looked at, as in the peer.
     fn unary(&mut self) -> Parsed {
-        let mut prefixes = Vec::new();
-        loop {
-            let span = self.span();
-            if self.eat("!") {
-                prefixes.push((UnaryOp::Not, span));
-            } else if self.at_symbol("-") && !self.at_negative_number() {
-                self.at += 1;
-                prefixes.push((UnaryOp::Negate, span));
-            } else {
-                break;
+        let mut prefixes: Vec<(UnaryOp, Span)> = Vec::new();
+        while let Some(prefix @ (op, _)) = self.prefix() {
+            match prefixes.last() {
+                Some((before, _)) if *before == op => drop(prefixes.pop()),
+                _ => prefixes.push(prefix),
             }
         }
         let mut operand = self.member()?;
         while let Some((op, start)) = prefixes.pop() {
             let span = start.to(operand.span);
-            operand = node(
-                ExprKind::Unary {
-                    op,
-                    operand: operand.into(),
-                },
-                span,
-            )?;
+            let kind = ExprKind::Unary {
+                op,
+                operand: operand.into(),
+            };
+            operand = node(kind, span)?;
         }
         Ok(operand)
     }
 
-    fn at_negative_number(&self) -> bool {
-        let next = self.tokens.get(self.at + 1).map(|token| &token.kind);
-        self.at_symbol("-") && matches!(next, Some(TokenKind::Int(_) | TokenKind::Double(_)))
+    fn prefix(&mut self) -> Option<(UnaryOp, Span)> {
+        let span = self.span();
+        let op = match self.peek() {
+            TokenKind::Symbol("!") => UnaryOp::Not,
+            TokenKind::Symbol("-") if !self.at_negative_number() => UnaryOp::Negate,
+            _ => return None,
+        };
+        self.at += 1;
+        Some((op, span))
     }
 
     /// A primary and the selections, calls and indexes that follow it.
@@ -380,58 +373,6 @@ impl<'s> Parser<'s> {
         let inner = self.conditional();
         self.depth -= 1;
         inner
-    }
-
-    fn peek(&self) -> &TokenKind<'s> {
-        self.tokens
-            .get(self.at)
-            .map_or(&TokenKind::End, |token| &token.kind)
-    }
-
-    /// Takes the next token; past the end there is only more end.
-    fn next(&mut self) -> Token<'s> {
-        let token = Token {
-            kind: self.peek().clone(),
-            span: self.span(),
-        };
-        self.at += 1;
-        token
-    }
-
-    /// Where the next token is.
-    fn span(&self) -> Span {
-        let token = self.tokens.get(self.at).or(self.tokens.last());
-        token.map_or(Span { start: 0, end: 0 }, |token| token.span)
-    }
-
-    fn at_symbol(&self, symbol: &str) -> bool {
-        matches!(self.peek(), TokenKind::Symbol(text) if *text == symbol)
-    }
-
-    fn eat(&mut self, symbol: &str) -> bool {
-        let found = self.at_symbol(symbol);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, symbol: &'static str) -> Result<Span, ExprDiagnostic> {
-        let span = self.span();
-        if self.eat(symbol) {
-            Ok(span)
-        } else {
-            Err(self.unexpected(&format!("`{symbol}`")))
-        }
-    }
-
-    fn unexpected(&self, wanted: &str) -> ExprDiagnostic {
-        let message = format!("expected {wanted} but found {}", self.peek().describe());
-        let hint = match self.peek() {
-            TokenKind::Word("and") => Some("write `&&`"),
-            TokenKind::Word("or") => Some("write `||`"),
-            TokenKind::Word("not") => Some("write `!`"),
-            _ => None,
-        };
-        diagnostic(self.span(), message, hint)
     }
 }
 
