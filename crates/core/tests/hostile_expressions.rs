@@ -16,6 +16,9 @@ use procura_core::value::Map;
 /// Far beyond what any of these needs, even on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Builds a chain of so many links.
+type Chain = fn(usize) -> String;
+
 /// What an expression may end in.
 #[derive(Debug, PartialEq)]
 enum End {
@@ -40,14 +43,14 @@ fn nesting_is_refused_and_never_overflows_the_stack() {
         }
         let unclosed = ["(", "[", "{", "f(", "has(", "a[", "{1:["].map(|open| open.repeat(count));
         for source in unclosed {
-            assert_eq!(end_of(&source), End::Refused, "{count} x {}", &source[..2]);
+            assert_eq!(end_of(&source), End::Refused, "{count} x {source:.2}");
         }
     }
 }
 
 #[test]
 fn chains_are_refused_or_evaluated_and_never_overflow_the_stack() {
-    let chains: [(&str, fn(usize) -> String); 12] = [
+    let chains: [(&str, Chain); 12] = [
         ("+", |n| vec!["1"; n].join("+")),
         ("==", |n| vec!["true"; n].join("==")),
         ("in", |n| vec!["[]"; n].join(" in ")),
@@ -126,11 +129,16 @@ fn costly_expressions_end_at_the_cost_limit() {
     let doubling = (0..30).fold("'aaaaaaaaaaaaaaaa'".to_owned(), |text, i| {
         format!("[{text}].map(x{i}, x{i} + x{i})[0]")
     });
+    let shared = (1..30).rev().fold("a29.size() > 0".to_owned(), |body, i| {
+        format!("cel.bind(a{i}, [a{before}, a{before}], {body})", before = i - 1)
+    });
+    let shared = format!("cel.bind(a0, [R.id], {shared})");
     let cases = [
         nest("exists", 7),
         nest("map", 7),
         nest("transformList", 7).replace("(x", "(i, x"),
         doubling,
+        shared,
         "lists.range(1000000)".to_owned(),
         "lists.range(9223372036854775807)".to_owned(),
         "lists.range(2000).map(x, lists.range(2000)).size() > 0".to_owned(),

@@ -2,6 +2,8 @@
 //!
 //! The files lie beside the repository, or where `PROCURA_CONFORMANCE` says; without them the tests say so and
 //! pass.
+#![cfg(test)]
+#![allow(clippy::disallowed_methods, reason = "a test may read its environment")]
 
 use std::collections::BTreeMap;
 use std::fs;

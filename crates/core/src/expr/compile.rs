@@ -10,6 +10,7 @@ mod place;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Budget;
 use super::ast::{self, BinaryOp, ComprehensionKind, Expr, ExprKind, LogicOp, Span, UnaryOp};
 use super::env::{Env, Typing};
 use super::error::ExprDiagnostic;
@@ -35,6 +36,7 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
         locals: Vec::new(),
         uses: BTreeSet::new(),
         findings: Vec::new(),
+        folding: Budget::new(FOLDING_COST, FOLDING_COST),
     };
     let (root, ty) = compiler.value(expr);
     if compiler.findings.is_empty() {
@@ -49,6 +51,9 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
     Err(compiler.findings)
 }
 
+/// Cost units that folding the constants of one expression may spend.
+const FOLDING_COST: u64 = 10_000;
+
 type Typed = (Node, Type);
 
 struct Compiler<'a> {
@@ -58,6 +63,8 @@ struct Compiler<'a> {
     locals: Vec<(Arc<str>, Type)>,
     uses: BTreeSet<usize>,
     findings: Vec<ExprDiagnostic>,
+    /// What folding constants may still cost: it bounds what they take in memory, too.
+    folding: Budget,
 }
 
 impl Compiler<'_> {
@@ -401,5 +408,5 @@ fn literal(value: &Val<'static>) -> (Op, Type) {
         Val::Bytes(_) => Type::Bytes,
         _ => Type::Null,
     };
-    (fold::constant(value.clone()), ty)
+    (Op::Constant(value.clone()), ty)
 }

@@ -1,6 +1,10 @@
 //! The names that an expression may use.
 
+use std::collections::BTreeMap;
+
+use super::Budget;
 use super::types::Type;
+use super::val::{MapVal, Val};
 use crate::value::Map;
 
 /// The names an expression of a policy may use besides `request`, `P`, `R`, `runtime` and the functions.
@@ -9,7 +13,45 @@ pub struct Names<'a> {
     /// Variables (`V.x`, `variables.x`); the index is the slot in [`Frame::variables`](super::Frame::variables).
     pub variables: &'a [&'a str],
     /// Constants (`C.x`, `constants.x`), folded into the program.
-    pub constants: Option<&'a Map<'static>>,
+    pub constants: Option<&'a Constants>,
+}
+
+/// The constants of a policy, in the form that its programs share.
+#[derive(Clone, Debug, Default)]
+pub struct Constants {
+    values: BTreeMap<Box<str>, Val<'static>>,
+}
+
+impl Constants {
+    /// The constants of `map` by name.
+    #[must_use]
+    pub fn new(map: &Map<'static>) -> Self {
+        let whole = Budget::new(u64::MAX, u64::MAX);
+        let shared = |value| Val::from(value).detached(&whole).unwrap_or(Val::Null);
+        Self {
+            values: map
+                .iter()
+                .map(|(name, value)| (name.into(), shared(value)))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Val<'static>> {
+        self.values.get(name).cloned()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(|name| &**name)
+    }
+
+    /// All constants as one map.
+    pub(crate) fn as_map(&self) -> Val<'static> {
+        let entries = self
+            .values
+            .iter()
+            .map(|(name, value)| (Val::string(name), value.clone()));
+        Val::Map(MapVal::Owned(entries.collect()))
+    }
 }
 
 /// The names of an expression that stands alone, outside a policy.

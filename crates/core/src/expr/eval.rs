@@ -20,15 +20,13 @@ use crate::model::Timestamp;
 /// Errors are rare and boxed, so that results stay small.
 pub(crate) type Evaluated<'r> = Result<Val<'r>, Box<EvalError>>;
 
-/// Cost units for folding one constant.
-const FOLDING_COST: u64 = 2_000;
-
-/// What a node of constants yields; `None` if finding out costs too much.
-pub(crate) fn constant(node: &Node) -> Option<Result<Val<'static>, EvalError>> {
-    let budget = Budget::new(FOLDING_COST, FOLDING_COST);
-    let scope = Scope::empty(&budget);
-    match Machine::new(&scope).eval(node) {
-        Ok(value) => Some(Ok(value.detached())),
+/// What a node of constants yields; `None` if `budget` does not cover finding out.
+pub(crate) fn constant(node: &Node, budget: &Budget) -> Option<Result<Val<'static>, EvalError>> {
+    let scope = Scope::empty(budget);
+    let value = Machine::new(&scope).eval(node);
+    let detached = value.and_then(|value| value.detached(budget).map_err(|error| located(error, node.span)));
+    match detached {
+        Ok(value) => Some(Ok(value)),
         Err(error) if error.kind == EvalErrorKind::CostExceeded => None,
         Err(error) => Some(Err(*error)),
     }
@@ -56,8 +54,7 @@ impl<'s, 'r> Machine<'s, 'r> {
     pub(crate) fn eval(&mut self, node: &'r Node) -> Evaluated<'r> {
         self.charge(1, node.span)?;
         match &node.op {
-            Op::Constant(value) => Ok(value.clone()),
-            Op::Text(text) => Ok(Val::String(Str::Borrowed(text))),
+            Op::Constant(value) => Ok(constant_value(value)),
             Op::Field(field) => self.field(*field, node.span),
             Op::Attribute(attribute) => self.attribute(attribute, node.span),
             Op::HasField(field) => self.has_field(*field, node.span),
@@ -214,7 +211,7 @@ impl<'s, 'r> Machine<'s, 'r> {
                 Some(value)
             });
         }
-        bounded(Val::list(items)).map_err(|error| located(error, span))
+        bounded(Val::list(items), self.budget).map_err(|error| located(error, span))
     }
 
     fn map(&mut self, entries: &'r [Entry], span: Span) -> Evaluated<'r> {
@@ -231,7 +228,7 @@ impl<'s, 'r> Machine<'s, 'r> {
                 self.insert(&mut result, key, value, entry.key.span)?;
             }
         }
-        bounded(Val::Map(MapVal::Owned(result.into()))).map_err(|error| located(error, span))
+        bounded(Val::Map(MapVal::Owned(result.into())), self.budget).map_err(|error| located(error, span))
     }
 
     /// Adds an entry to a map under construction; a key occurs once.
@@ -242,7 +239,12 @@ impl<'s, 'r> Machine<'s, 'r> {
         value: Val<'r>,
         span: Span,
     ) -> Result<(), Box<EvalError>> {
-        if !matches!(key, Val::Bool(_) | Val::Int(_) | Val::Uint(_) | Val::String(_)) {
+        // Numbers of attributes are doubles, so a key taken from them is one, too.
+        let is_key = matches!(
+            key,
+            Val::Bool(_) | Val::Int(_) | Val::Uint(_) | Val::Double(_) | Val::String(_)
+        );
+        if !is_key {
             let message = format!("a map key cannot be {}", key.type_name());
             return Err(error(EvalErrorKind::InvalidArgument, message, span));
         }
@@ -289,7 +291,7 @@ impl<'s, 'r> Machine<'s, 'r> {
                 &[other],
                 body.span,
             )),
-            other => some(other).map_err(|error| located(error, body.span)),
+            other => some(other, self.budget).map_err(|error| located(error, body.span)),
         }
     }
 
@@ -331,6 +333,14 @@ fn refused(failure: CallError, name: &str, args: &[Val<'_>], span: Span) -> Box<
         format!("`{name}` does not take ({})", types.join(", ")),
         span,
     )
+}
+
+/// A constant as a value: text is borrowed from the program, which counts no references.
+fn constant_value<'r>(value: &'r Val<'static>) -> Val<'r> {
+    match value {
+        Val::String(text) => Val::String(Str::Borrowed(text.as_str())),
+        other => other.clone(),
+    }
 }
 
 /// The list of names as a value.

@@ -14,8 +14,6 @@ pub(crate) struct Node {
 /// What a node does.
 pub(crate) enum Op {
     Constant(Val<'static>),
-    /// A constant string, apart so that reading it counts no references.
-    Text(Box<str>),
     Field(Field),
     /// `R.attr.a.b`: the attributes themselves if the path is empty.
     Attribute(Attribute),

@@ -38,7 +38,7 @@ mod uses;
 mod val;
 
 pub use budget::Budget;
-pub use env::{Declarations, Names, Typing};
+pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
 pub use scope::{Bindings, Frame, Inputs, Scope};
 pub use types::Type;
@@ -109,3 +109,6 @@ impl fmt::Debug for Program {
         f.debug_tuple("Program").field(&self.source).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

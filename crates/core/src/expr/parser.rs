@@ -263,8 +263,8 @@ impl<'s> Parser<'s> {
             TokenKind::Word(word) => self.word(word, span),
             TokenKind::Symbol("(") => {
                 let inner = self.nested()?;
-                self.expect(")")?;
-                Ok(inner)
+                let span = span.to(self.expect(")")?);
+                Ok(Expr { span, ..inner })
             }
             TokenKind::Symbol("[") => self.list(span),
             TokenKind::Symbol("{") => self.map(span),

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::Budget;
+use super::functions::CallError;
+use crate::limits;
 use crate::model::Timestamp;
 use crate::value::{Map, Value};
 
@@ -207,42 +210,59 @@ impl<'r> Val<'r> {
         }
     }
 
-    /// The same value, borrowing nothing.
-    #[must_use]
-    pub fn detached(&self) -> Val<'static> {
-        match self {
+    /// The same value, borrowing nothing; every value and text in it is charged.
+    pub(crate) fn detached(&self, budget: &Budget) -> Result<Val<'static>, CallError> {
+        budget.charge(1)?;
+        Ok(match self {
             Val::Null => Val::Null,
             Val::Bool(b) => Val::Bool(*b),
             Val::Int(n) => Val::Int(*n),
             Val::Uint(n) => Val::Uint(*n),
             Val::Double(n) => Val::Double(*n),
-            Val::String(text) => Val::string(text.as_str()),
+            Val::String(text) => {
+                budget.charge(text.as_str().len() / limits::BYTES_PER_COST_UNIT)?;
+                Val::string(text.as_str())
+            }
             Val::Bytes(bytes) => Val::Bytes(bytes.clone()),
-            Val::List(items) => Val::list(items.iter().map(|item| item.detached()).collect()),
+            Val::List(items) => Val::list(
+                items
+                    .iter()
+                    .map(|item| item.detached(budget))
+                    .collect::<Result<_, _>>()?,
+            ),
             Val::Map(map) => {
                 let entries = (0..map.len()).filter_map(|at| map.entry(at));
-                let detached = entries.map(|(key, value)| (key.detached(), value.detached()));
-                Val::Map(MapVal::Owned(detached.collect()))
+                let detached =
+                    entries.map(|(key, value)| Ok((key.detached(budget)?, value.detached(budget)?)));
+                Val::Map(MapVal::Owned(detached.collect::<Result<_, CallError>>()?))
             }
             Val::Timestamp(t) => Val::Timestamp(*t),
             Val::Duration(d) => Val::Duration(*d),
             Val::Type(name) => Val::Type(name),
-            Val::Optional(inner) => Val::Optional(inner.as_ref().map(|inner| Arc::new(inner.detached()))),
+            Val::Optional(None) => Val::Optional(None),
+            Val::Optional(Some(inner)) => Val::Optional(Some(Arc::new(inner.detached(budget)?))),
             Val::Opaque(opaque) => Val::Opaque(opaque.clone()),
-        }
+        })
     }
 
-    /// Whether the value nests at most `levels` deep. Attributes count as flat: the request bounds them.
-    pub(crate) fn nests_within(&self, levels: usize) -> bool {
-        match self {
-            Val::List(List::Owned(items)) => {
-                levels > 0 && items.iter().all(|item| item.nests_within(levels - 1))
-            }
-            Val::Map(MapVal::Owned(entries)) => {
-                levels > 0 && entries.iter().all(|(_, value)| value.nests_within(levels - 1))
-            }
-            Val::Optional(Some(inner)) => levels > 0 && inner.nests_within(levels - 1),
-            _ => true,
+    /// Whether the value nests at most `levels` deep; what is looked at is charged, as the same part may occur
+    /// many times. Attributes count as flat: the request bounds them.
+    pub(crate) fn nests_within(&self, levels: usize, budget: &Budget) -> Result<bool, CallError> {
+        let parts: &mut dyn Iterator<Item = &Val<'r>> = match self {
+            Val::List(List::Owned(items)) => &mut items.iter(),
+            Val::Map(MapVal::Owned(entries)) => &mut entries.iter().map(|(_, value)| value),
+            Val::Optional(Some(inner)) => &mut std::iter::once(&**inner),
+            _ => return Ok(true),
+        };
+        if levels == 0 {
+            return Ok(false);
         }
+        for part in parts {
+            budget.charge(1)?;
+            if !part.nests_within(levels - 1, budget)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

@@ -14,7 +14,7 @@ use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::index::{self, Index};
 use super::mentions;
-use crate::expr::{self, Frame};
+use crate::expr::{self, Constants, Frame};
 use crate::value::Map;
 
 /// What the expressions of one policy may name.
@@ -22,7 +22,7 @@ use crate::value::Map;
 pub(super) struct Names<'p> {
     /// Variables by slot.
     variables: Vec<&'p str>,
-    constants: Map<'static>,
+    constants: Constants,
 }
 
 impl Names<'_> {
@@ -47,7 +47,7 @@ pub(super) fn collect<'p>(
         .into_iter()
         .map(|(name, definition)| (Cow::Owned(name.to_owned()), definition.value.clone()));
     // The keys come from a map and are unique.
-    let constants = Map::from_entries(constants.collect()).unwrap_or_default();
+    let constants = Constants::new(&Map::from_entries(constants.collect()).unwrap_or_default());
     let mut names = Names {
         variables: Vec::new(),
         constants,

@@ -5,8 +5,7 @@ use crate::expr::ast::Access;
 use crate::expr::error::EvalError;
 use crate::expr::eval;
 use crate::expr::ir::{Node, Op};
-use crate::expr::val::{List, Str, Val};
-use crate::value::Value;
+use crate::expr::val::{List, Val};
 
 impl Compiler<'_> {
     /// The node, or the constant that it always yields. What fails stays and fails when it is evaluated.
@@ -34,34 +33,20 @@ impl Compiler<'_> {
         }
     }
 
-    /// What a node of constants yields; `None` if finding out costs too much.
+    /// What a node of constants yields; `None` if finding out costs more than folding may.
     pub(super) fn folded(&self, node: &Node) -> Option<Result<Op, EvalError>> {
-        eval::constant(node).map(|result| result.map(constant))
+        eval::constant(node, &self.folding).map(|result| result.map(Op::Constant))
     }
-}
-
-/// The operation that yields `value`.
-pub(super) fn constant(value: Val<'static>) -> Op {
-    match value {
-        Val::String(text) => Op::Text(text.as_str().into()),
-        other => Op::Constant(other),
-    }
-}
-
-/// The operation that yields a value of the policy's constants.
-pub(super) fn constant_of(value: &Value<'static>) -> Op {
-    constant(Val::from(value).detached())
 }
 
 pub(super) fn is_constant(node: &Node) -> bool {
-    matches!(node.op, Op::Constant(_) | Op::Text(_))
+    matches!(node.op, Op::Constant(_))
 }
 
 /// The value of a constant.
-pub(super) fn constant_value(node: &Node) -> Option<Val<'_>> {
+pub(super) fn constant_value(node: &Node) -> Option<&Val<'static>> {
     match &node.op {
-        Op::Constant(value) => Some(value.clone()),
-        Op::Text(text) => Some(Val::String(Str::Borrowed(text))),
+        Op::Constant(value) => Some(value),
         _ => None,
     }
 }

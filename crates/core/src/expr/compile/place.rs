@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use super::fold::{constant, constant_of};
 use super::{Compiler, Typed};
 use crate::expr::ast::{Access, Expr, ExprKind, Span};
-use crate::expr::env::{Env, Names};
+use crate::expr::env::{Constants, Env, Names};
 use crate::expr::functions::standard::type_value;
 use crate::expr::hint::nearest;
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
 use crate::expr::operators;
 use crate::expr::types::Type;
 use crate::expr::val::Val;
-use crate::value::Value;
 
 /// What an expression refers to, while further selections may follow.
 pub(super) enum Place {
@@ -101,7 +99,7 @@ impl Compiler<'_> {
             let value = type_value(&name)?;
             Some(Place::Value(
                 Node {
-                    op: constant(value),
+                    op: Op::Constant(value),
                     span: expr.span,
                 },
                 Type::Type,
@@ -227,7 +225,7 @@ impl Compiler<'_> {
             _ => names
                 .constants
                 .and_then(|constants| constants.get(name))
-                .map(constant_of),
+                .map(Op::Constant),
         };
         if let Some(op) = found {
             if let Op::Variable(slot) = op {
@@ -239,11 +237,7 @@ impl Compiler<'_> {
             Place::Variables => ("variable", names.variables.to_vec()),
             _ => (
                 "constant",
-                names
-                    .constants
-                    .into_iter()
-                    .flat_map(|c| c.iter().map(|(name, _)| name))
-                    .collect(),
+                names.constants.into_iter().flat_map(Constants::names).collect(),
             ),
         };
         let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
@@ -297,8 +291,8 @@ impl Compiler<'_> {
                 },
                 _,
             ) => Op::Unresolved(name),
-            Place::Value(..) => constant(Val::Bool(true)),
-            _ => constant(Val::Bool(false)),
+            Place::Value(..) => Op::Constant(Val::Bool(true)),
+            _ => Op::Constant(Val::Bool(false)),
         };
         (op, Type::Bool)
     }
@@ -324,22 +318,16 @@ impl Compiler<'_> {
             }
             Place::Absent(name) => (Op::Absent(name.into()), Type::Dyn),
             Place::AuxData => (Op::Absent("request.auxData".into()), Type::Dyn),
-            Place::Globals => (constant_of(&Value::Map(Default::default())), Type::attributes()),
+            Place::Globals => (Op::Constant(Constants::default().as_map()), Type::attributes()),
             Place::Constants => {
-                let Env::Policy(Names {
-                    constants: Some(constants),
-                    ..
-                }) = self.env
-                else {
-                    return (
-                        Node {
-                            op: constant_of(&Value::Map(Default::default())),
-                            span,
-                        },
-                        Type::attributes(),
-                    );
+                let constants = match self.env {
+                    Env::Policy(names) => names.constants.map(Constants::as_map),
+                    Env::Declared(_) => None,
                 };
-                (constant_of(&Value::Map(constants.clone())), Type::attributes())
+                (
+                    Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())),
+                    Type::attributes(),
+                )
             }
             Place::Variables => {
                 return self.unresolved(

@@ -135,7 +135,7 @@ impl<'r> Machine<'_, 'r> {
 
     pub(super) fn attempt(&mut self, operand: &'r Node) -> Evaluated<'r> {
         match self.eval(operand) {
-            Ok(value) => some(value).map_err(|error| located(error, operand.span)),
+            Ok(value) => some(value, self.budget).map_err(|error| located(error, operand.span)),
             Err(error) if error.kind == EvalErrorKind::NoSuchKey => Ok(Val::Optional(None)),
             Err(error) => Err(error),
         }
@@ -218,10 +218,10 @@ fn in_variable(failure: EvalError, span: Span) -> Box<EvalError> {
     error(failure.kind, failure.message, span)
 }
 
-fn record<'r>(entries: Vec<(&'static str, Val<'r>)>) -> Val<'r> {
-    let entries = entries
-        .into_iter()
-        .map(|(name, value)| (Val::String(Str::Borrowed(name)), value));
+/// A part of the request as a map; as in the peer, what is empty is left out.
+fn record<'r>(members: Vec<(&'static str, Val<'r>)>) -> Val<'r> {
+    let present = members.into_iter().filter(|(_, value)| !ops::is_zero(value));
+    let entries = present.map(|(name, value)| (Val::String(Str::Borrowed(name)), value));
     Val::Map(MapVal::Owned(entries.collect()))
 }
 

@@ -181,6 +181,6 @@ impl<'r> Machine<'_, 'r> {
     }
 
     fn finished(&self, value: Val<'r>, span: Span) -> Evaluated<'r> {
-        bounded(value).map_err(|failure| located(failure, span))
+        bounded(value, self.budget).map_err(|failure| located(failure, span))
     }
 }

@@ -46,21 +46,21 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-fn of<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+fn of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [value] = args else {
         return Err(CallError::no_overload());
     };
-    some(value.clone())
+    some(value.clone(), cx.budget)
 }
 
-fn of_non_zero_value<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+fn of_non_zero_value<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [value] = args else {
         return Err(CallError::no_overload());
     };
     if is_zero(value) {
         Ok(Val::Optional(None))
     } else {
-        some(value.clone())
+        some(value.clone(), cx.budget)
     }
 }
 

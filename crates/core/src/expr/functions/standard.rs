@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::opaque::HIERARCHY;
 use super::regex;
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::Budget;
 use crate::expr::val::{Opaque, Str, Val};
 use crate::limits;
 
@@ -161,14 +162,14 @@ pub(crate) fn type_value(name: &str) -> Option<Val<'static>> {
 }
 
 /// An optional that holds `value`, unless values would nest too deep.
-pub(crate) fn some(value: Val<'_>) -> Result<Val<'_>, CallError> {
-    bounded(Val::Optional(Some(Arc::new(value))))
+pub(crate) fn some<'r>(value: Val<'r>, budget: &Budget) -> Outcome<'r> {
+    bounded(Val::Optional(Some(Arc::new(value))), budget)
 }
 
 /// INVARIANT(value-depth): computed values nest at most [`limits::COMPUTED_DEPTH`] levels, so walks over values
 /// may recurse. Everything that puts values into new lists, maps or optionals passes here.
-pub(crate) fn bounded(value: Val<'_>) -> Result<Val<'_>, CallError> {
-    if value.nests_within(limits::COMPUTED_DEPTH) {
+pub(crate) fn bounded<'r>(value: Val<'r>, budget: &Budget) -> Outcome<'r> {
+    if value.nests_within(limits::COMPUTED_DEPTH, budget)? {
         return Ok(value);
     }
     Err(CallError::invalid(format!(

@@ -1,0 +1,232 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::limits;
+use crate::model::{Principal, Resource, Timestamp};
+use crate::value::{Map, Value};
+
+fn map(json: &'static str) -> Map<'static> {
+    serde_json::from_str(json).unwrap()
+}
+
+/// Evaluates `source` in a policy with variables and constants, for a principal and a resource.
+fn eval(source: &str) -> Result<Value<'static>, EvalError> {
+    let constants = Constants::new(&map(r#"{"limit": 5, "names": ["ann", "bob"]}"#));
+    let sources = [
+        ("owner", "R.attr.owner"),
+        ("mine", "V.owner == P.id"),
+        ("broken", "R.attr.missing.x"),
+    ];
+    let names = sources.map(|(name, _)| name);
+    let mut frame = Frame::default();
+    for (slot, (name, source)) in sources.into_iter().enumerate() {
+        let names = Names {
+            variables: &names[..slot],
+            constants: Some(&constants),
+        };
+        frame
+            .variables
+            .push((name.into(), compile(source, names).unwrap()));
+    }
+    let program = compile(
+        source,
+        Names {
+            variables: &names,
+            constants: Some(&constants),
+        },
+    )
+    .unwrap_or_else(|findings| panic!("{source}: {findings:?}"));
+    let principal = Principal {
+        id: "ann".into(),
+        roles: vec!["user".into(), "admin".into()],
+        attr: map(r#"{"teams": ["a", "b"], "level": 3, "nothing": null}"#),
+        policy_version: "".into(),
+        scope: "acme".into(),
+    };
+    let resource = Resource {
+        kind: "doc".into(),
+        id: "d1".into(),
+        attr: map(r#"{"owner": "ann", "geo": {"country": "at"}, "a b": 1, "sizes": [1, 2, 3]}"#),
+        policy_version: "".into(),
+        scope: "".into(),
+    };
+    let context = map(r#"{"ip": "10.1.2.3"}"#);
+    let derived: [Arc<str>; 1] = ["owner".into()];
+    let inputs = Inputs {
+        principal: &principal,
+        resource: &resource,
+        context: Some(&context),
+        now: "2026-01-31T12:00:00Z".parse::<Timestamp>().unwrap(),
+        derived_roles: Some(&derived),
+    };
+    let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
+    let value = program.eval(&Scope::new(inputs, &frame, &budget))?;
+    Ok(to_json(&value, &budget))
+}
+
+fn to_json(value: &Val<'_>, budget: &Budget) -> Value<'static> {
+    value.to_json(budget).unwrap()
+}
+
+#[test]
+fn conditions_read_the_request_variables_and_constants() {
+    let cases = [
+        "R.attr.owner == P.id && request.resource.attr.owner == request.principal.id",
+        "'admin' in P.roles && P.scope == 'acme' && R.kind == 'doc' && R.id == 'd1'",
+        "R.attr['a b'] == 1 && R.attr.`a b` == 1 && request.principal.policy_version == ''",
+        "P.attr.level == 3 && P.attr.level < 3.5 && P.attr.level in [1, 2, 3]",
+        "has(R.attr.geo.country) && !has(R.attr.geo.city) && has(P.attr.nothing)",
+        "has(P.scope) && !has(R.scope) && has(request.context) && !has(request.auxData.jwt)",
+        "request.context.ip.startsWith('10.') && request.context == {'ip': '10.1.2.3'}",
+        "V.mine && variables.owner == 'ann' && has(V.owner) && !has(V.broken)",
+        "C.limit == 5 && constants.names == ['ann', 'bob'] && P.id in C.names",
+        "runtime.effectiveDerivedRoles == ['owner'] && 'owner' in runtime.effective_derived_roles",
+        "!has(G.x) && G.?x.orValue('none') == 'none' && R.attr.?gone.orValue(1) == 1",
+        "now() == timestamp('2026-01-31T12:00:00Z')",
+        "P.attr.teams.exists(t, t == 'b') && P.attr.teams.all(t, t in ['a', 'b', 'c'])",
+        "R.attr.sizes.map(s, s * 2.0) == [2.0, 4.0, 6.0] && P.attr == request.principal.attr",
+        "R.attr.missing == 1 || true",
+        "!(R.attr.missing == 1 && false)",
+        "[1, 0].exists(x, 1 / x == 1) && ![0, 1].all(x, 1 / x > 1)",
+        "cel.bind(n, R.attr.owner, n + n) == 'annann'",
+        "string(12345678.0) == '1.2345678e+07' && string(123456.0) == '123456' && string(0.00001) == '1e-05'",
+        "'%s has %d'.format(['ann', 2]) == 'ann has 2'",
+        "R.attr.?geo.country.orValue('') == 'at' && !R.attr.?geo.?city.hasValue()",
+    ];
+    for source in cases {
+        assert_eq!(eval(source), Ok(Value::Bool(true)), "{source}");
+    }
+}
+
+#[test]
+fn failures_say_what_and_where() {
+    use EvalErrorKind::{InvalidArgument, NoSuchKey, NoSuchOverload, Range};
+    let cases = [
+        ("true && R.attr.gone == 1", NoSuchKey, "R.attr.gone"),
+        ("R.attr.owner.first == 'a'", NoSuchOverload, "R.attr.owner.first"),
+        ("P.attr.level % 2 == 1", NoSuchOverload, "P.attr.level % 2"),
+        ("V.broken == 1", NoSuchKey, "V.broken"),
+        (
+            "P.id == 'x' || request.auxData.jwt.iss == 'y'",
+            NoSuchKey,
+            "request.auxData.jwt.iss",
+        ),
+        ("G.region == 'eu'", NoSuchKey, "G.region"),
+        ("R.attr.sizes[7] == 1", Range, "R.attr.sizes[7]"),
+        ("1 / (size(P.roles) - 2) == 1", Range, "1 / (size(P.roles) - 2)"),
+        (
+            "timestamp(R.attr.owner) < now()",
+            InvalidArgument,
+            "timestamp(R.attr.owner)",
+        ),
+        ("R.attr.owner ? 1 : 2", NoSuchOverload, "R.attr.owner"),
+        ("P.attr.teams.exists(t, t)", NoSuchOverload, "t"),
+    ];
+    for (source, kind, part) in cases {
+        let error = eval(source).unwrap_err();
+        assert_eq!(
+            (error.kind, source.get(error.range.clone()).unwrap()),
+            (kind, part),
+            "{source}: {}",
+            error.message
+        );
+    }
+}
+
+#[test]
+fn mistakes_are_found_before_evaluation() {
+    let cases = [
+        ("R.nosuch == 1", "unknown field `nosuch`", None),
+        (
+            "R.attrs.owner == 1",
+            "unknown field `attrs`",
+            Some("did you mean `attr`?"),
+        ),
+        ("principal.id == 'a'", "unknown name `principal`", None),
+        ("V.ownr", "unknown variable `ownr`", Some("did you mean `owner`?")),
+        ("C.limt", "unknown constant `limt`", Some("did you mean `limit`?")),
+        ("nosuchfn(R.id)", "unknown function `nosuchfn`", None),
+        (
+            "R.id.startswith('a')",
+            "unknown function `startswith`",
+            Some("did you mean `startsWith`?"),
+        ),
+        ("maths.abs(1)", "unknown name `maths`", None),
+        (
+            "math.ab(1)",
+            "unknown function `math.ab`",
+            Some("did you mean `math.abs`?"),
+        ),
+        ("1 == 1.0", "`==` does not take (int, double)", None),
+        (
+            "R.attr.level / 2 == 2.5",
+            "`==` does not take (int, double)",
+            None,
+        ),
+        ("null == false", "`==` does not take (null, bool)", None),
+        ("[] == {}", "`==` does not take (list(dyn), map(dyn, dyn))", None),
+        ("P.id + 1 == 'x'", "`+` does not take (string, int)", None),
+        ("'a' && true", "expected a bool but found string", None),
+        (
+            "hasIntersection('x', ['x'])",
+            "`hasIntersection` does not take (string, list(string))",
+            None,
+        ),
+        (
+            "R.attr.x.matches('[')",
+            "the regular expression is not valid",
+            None,
+        ),
+        (
+            "duration('5x') < duration('1s')",
+            "the text is not a duration such as `1h30m` or `2.5s`",
+            None,
+        ),
+        (
+            "has(R)",
+            "`has` takes a field selection",
+            Some("write `has(a.b)`"),
+        ),
+        (
+            "R.id.exists(x, true)",
+            "expected a list or map to walk over but found string",
+            None,
+        ),
+        ("V", "variables are read one by one", Some("write `V.name`")),
+        (
+            "R.id == 'a' and true",
+            "expected an operator or the end but found `and`",
+            Some("write `&&`"),
+        ),
+        (
+            "1 +",
+            "expected a value but found the end of the expression",
+            None,
+        ),
+        ("now( == 1", "expected a value but found `==`", None),
+        ("R.id == 'a", "the string is not closed", None),
+    ];
+    let constants = Constants::new(&map(r#"{"limit": 5}"#));
+    for (source, message, hint) in cases {
+        let names = Names {
+            variables: &["owner"],
+            constants: Some(&constants),
+        };
+        let findings = compile(source, names).unwrap_err();
+        assert!(
+            findings
+                .iter()
+                .any(|f| f.message == message && f.hint.as_deref() == hint),
+            "{source}: {findings:?}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_of_an_expression_is_reported() {
+    let findings = compile("R.nosuch == 1 && f(V.x) && 'a' < 1", Names::default()).unwrap_err();
+    assert_eq!(
+        findings.iter().map(|f| f.range.start).collect::<Vec<_>>(),
+        [0, 17, 19, 27]
+    );
+}
