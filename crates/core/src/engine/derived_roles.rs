@@ -17,7 +17,7 @@ pub(super) struct DerivedRoles {
 impl DerivedRoles {
     /// Evaluates the condition of every derived role of which the principal has a parent role.
     pub(super) fn judge<'r>(call: &Call<'r>, policy: &'r ResourcePolicy, inputs: Inputs<'r>) -> Self {
-        // A derived role that asks which derived roles hold sees none, as in the peer.
+        // A derived role that asks which derived roles hold sees none: their order must not matter.
         let mut scopes = Scopes {
             inputs: Inputs {
                 derived_roles: Some(&[]),
