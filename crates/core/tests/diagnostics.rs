@@ -32,10 +32,7 @@ fn every_code_occurs() {
         .flat_map(|(_, compiled)| &compiled.diagnostics)
         .map(|found| found.code)
         .collect();
-    let missing: Vec<_> = Code::ALL
-        .into_iter()
-        .filter(|code| !met.contains(code))
-        .collect();
+    let missing: Vec<_> = Code::ALL.into_iter().filter(|code| !met.contains(code)).collect();
     assert!(missing.is_empty(), "no set yields {missing:?}");
 }
 
