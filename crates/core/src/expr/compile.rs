@@ -194,10 +194,9 @@ impl Compiler<'_> {
             key @ (Type::Bool | Type::Int | Type::Uint | Type::String | Type::Dyn) => key,
             Type::Parameter(_) => Type::Dyn,
             other => {
-                self.mistyped(
-                    span,
-                    format!("a map key cannot be {other}: it is a string, int, uint or bool"),
-                );
+                // Also without static typing: at run time a double is a key, since numbers of attributes are doubles.
+                let message = format!("a map key cannot be {other}: it is a string, int, uint or bool");
+                self.finding(span, message, None);
                 Type::Dyn
             }
         }
