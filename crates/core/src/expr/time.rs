@@ -17,9 +17,7 @@ const LAST_SECOND: i64 = 253_402_300_799;
 /// A duration within range.
 pub(crate) fn duration<'r>(d: Option<SignedDuration>) -> Outcome<'r> {
     let in_range = d.filter(|d| i64::try_from(d.as_nanos()).is_ok());
-    in_range
-        .map(Val::Duration)
-        .ok_or_else(|| CallError::range("the duration is out of range"))
+    in_range.map(Val::Duration).ok_or_else(|| CallError::range("the duration is out of range"))
 }
 
 /// A timestamp within range, `seconds` after 1970.
@@ -38,9 +36,7 @@ fn in_range<'r>(t: Option<Timestamp>) -> Outcome<'r> {
             t.as_second() > FIRST_SECOND || (t.as_second() == FIRST_SECOND && t.subsec_nanosecond() >= 0);
         after_first && t.as_second() <= LAST_SECOND
     });
-    in_range
-        .map(Val::Timestamp)
-        .ok_or_else(|| CallError::range("the timestamp is out of range"))
+    in_range.map(Val::Timestamp).ok_or_else(|| CallError::range("the timestamp is out of range"))
 }
 
 /// Reads `2026-11-22T09:30:00.5+01:00` (RFC 3339).
@@ -85,18 +81,12 @@ fn offset(text: &str) -> Option<Offset> {
     let hours = digits(&mut rest, 2)?;
     let minutes = after(&mut rest, ':', 2)?;
     let valid = rest.is_empty() && hours < 24 && minutes < 60;
-    if valid {
-        Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
-    } else {
-        None
-    }
+    if valid { Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok() } else { None }
 }
 
 /// Takes exactly `count` digits off `rest`.
 fn digits(rest: &mut &str, count: usize) -> Option<i32> {
-    let text = rest
-        .get(..count)
-        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+    let text = rest.get(..count).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
     *rest = rest.get(count..)?;
     text.parse().ok()
 }
@@ -127,9 +117,7 @@ pub(crate) fn parse_duration<'r>(text: &str) -> Outcome<'r> {
             Ok(nanos) => Ok(Val::Duration(SignedDuration::from_nanos(nanos))),
             Err(_) => Err(CallError::range("the duration is out of range")),
         },
-        None => Err(CallError::invalid(
-            "the text is not a duration such as `1h30m` or `2.5s`",
-        )),
+        None => Err(CallError::invalid("the text is not a duration such as `1h30m` or `2.5s`")),
     }
 }
 
@@ -143,9 +131,7 @@ fn nanoseconds(text: &str) -> Option<i128> {
     while !rest.is_empty() {
         let number = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
         let (amount, tail) = rest.split_at_checked(number)?;
-        let unit_length = tail
-            .find(|c: char| c == '.' || c.is_ascii_digit())
-            .unwrap_or(tail.len());
+        let unit_length = tail.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at_checked(unit_length)?;
         total = total.checked_add(amount_in_nanos(amount, unit)?)?;
         rest = tail;
@@ -169,18 +155,10 @@ fn amount_in_nanos(amount: &str, unit: &str) -> Option<i128> {
         return None;
     }
     // A number too long to parse is out of range in any unit.
-    let whole: i128 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().unwrap_or(i128::from(u64::MAX))
-    };
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(i128::from(u64::MAX)) };
     let fraction = fraction.get(..fraction.len().min(15))?;
     let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    let fraction: i128 = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().ok()?
-    };
+    let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     whole.checked_mul(unit)?.checked_add(fraction * unit / scale)
 }
 
@@ -205,11 +183,7 @@ fn time_zone(name: &str) -> Option<TimeZone> {
     if name.is_empty() || name == "UTC" {
         return Some(TimeZone::UTC);
     }
-    let signed = if name.starts_with(['+', '-']) {
-        name.to_owned()
-    } else {
-        format!("+{name}")
-    };
+    let signed = if name.starts_with(['+', '-']) { name.to_owned() } else { format!("+{name}") };
     if let Some(offset) = offset(&signed) {
         return Some(TimeZone::fixed(offset));
     }

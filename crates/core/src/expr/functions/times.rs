@@ -11,10 +11,8 @@ use super::{CallError, Function, Native, Outcome, Overload, Ty};
 use crate::expr::time::in_zone;
 use crate::expr::val::Val;
 
-const OF_DATE: &[Overload] = &[
-    Overload::method(&[Ty::Timestamp], Ty::Int),
-    Overload::method(&[Ty::Timestamp, Ty::String], Ty::Int),
-];
+const OF_DATE: &[Overload] =
+    &[Overload::method(&[Ty::Timestamp], Ty::Int), Overload::method(&[Ty::Timestamp, Ty::String], Ty::Int)];
 
 const OF_BOTH: &[Overload] = &[
     Overload::method(&[Ty::Timestamp], Ty::Int),
@@ -24,39 +22,19 @@ const OF_BOTH: &[Overload] = &[
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     part("getFullYear", OF_DATE, |_, args| date(args, |t| t.year().into())),
-    part("getMonth", OF_DATE, |_, args| {
-        date(args, |t| i64::from(t.month()) - 1)
-    }),
+    part("getMonth", OF_DATE, |_, args| date(args, |t| i64::from(t.month()) - 1)),
     part("getDate", OF_DATE, |_, args| date(args, |t| t.day().into())),
-    part("getDayOfMonth", OF_DATE, |_, args| {
-        date(args, |t| i64::from(t.day()) - 1)
-    }),
-    part("getDayOfWeek", OF_DATE, |_, args| {
-        date(args, |t| t.weekday().to_sunday_zero_offset().into())
-    }),
-    part("getDayOfYear", OF_DATE, |_, args| {
-        date(args, |t| i64::from(t.day_of_year()) - 1)
-    }),
-    part("getHours", OF_BOTH, |_, args| {
-        both(args, |t| t.hour().into(), 3_600_000)
-    }),
-    part("getMinutes", OF_BOTH, |_, args| {
-        both(args, |t| t.minute().into(), 60_000)
-    }),
-    part("getSeconds", OF_BOTH, |_, args| {
-        both(args, |t| t.second().into(), 1_000)
-    }),
-    part("getMilliseconds", OF_BOTH, |_, args| {
-        both(args, |t| t.millisecond().into(), 1)
-    }),
+    part("getDayOfMonth", OF_DATE, |_, args| date(args, |t| i64::from(t.day()) - 1)),
+    part("getDayOfWeek", OF_DATE, |_, args| date(args, |t| t.weekday().to_sunday_zero_offset().into())),
+    part("getDayOfYear", OF_DATE, |_, args| date(args, |t| i64::from(t.day_of_year()) - 1)),
+    part("getHours", OF_BOTH, |_, args| both(args, |t| t.hour().into(), 3_600_000)),
+    part("getMinutes", OF_BOTH, |_, args| both(args, |t| t.minute().into(), 60_000)),
+    part("getSeconds", OF_BOTH, |_, args| both(args, |t| t.second().into(), 1_000)),
+    part("getMilliseconds", OF_BOTH, |_, args| both(args, |t| t.millisecond().into(), 1)),
 ];
 
 const fn part(name: &'static str, overloads: &'static [Overload], call: Native) -> Function {
-    Function {
-        name,
-        overloads,
-        call,
-    }
+    Function { name, overloads, call }
 }
 
 fn date<'r>(args: &[Val<'r>], part: fn(&Zoned) -> i64) -> Outcome<'r> {
@@ -73,7 +51,5 @@ fn both<'r>(args: &[Val<'r>], part: fn(&Zoned) -> i64, unit_in_milliseconds: i12
         return date(args, part);
     };
     let count = i64::try_from(d.as_millis() / unit_in_milliseconds);
-    count
-        .map(Val::Int)
-        .map_err(|_| CallError::range("the duration is out of range"))
+    count.map(Val::Int).map_err(|_| CallError::range("the duration is out of range"))
 }
