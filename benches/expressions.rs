@@ -21,20 +21,11 @@ const PER_ROUND: u32 = 2_000;
 
 const CONDITIONS: [(&str, &str); 6] = [
     ("E1", "R.attr.owner == P.id"),
-    (
-        "E2",
-        "R.attr.status in ['OPEN', 'PENDING', 'REVIEW'] && R.attr.department == P.attr.department",
-    ),
-    (
-        "E3",
-        "R.attr.amount < 1000.0 && timestamp('2026-01-01T00:00:00Z') < timestamp(R.attr.expires)",
-    ),
+    ("E2", "R.attr.status in ['OPEN', 'PENDING', 'REVIEW'] && R.attr.department == P.attr.department"),
+    ("E3", "R.attr.amount < 1000.0 && timestamp('2026-01-01T00:00:00Z') < timestamp(R.attr.expires)"),
     ("E4", "has(R.attr.geo) && P.attr.ip.startsWith('10.')"),
     ("E5", "P.attr.teams.exists(t, t == R.attr.team)"),
-    (
-        "E6",
-        "(R.attr.owner == P.id || P.attr.level > 3.0) && R.attr.status == 'OPEN' && !(R.attr.locked)",
-    ),
+    ("E6", "(R.attr.owner == P.id || P.attr.level > 3.0) && R.attr.status == 'OPEN' && !(R.attr.locked)"),
 ];
 
 const PRINCIPAL: &str =
@@ -72,13 +63,8 @@ fn evaluation(source: &str) -> (f64, f64) {
     let program = expr::compile(source, Names::default()).unwrap();
     let frame = Frame::default();
     let now = Timestamp::UNIX_EPOCH;
-    let inputs = Inputs {
-        principal: &principal,
-        resource: &resource,
-        context: None,
-        now,
-        derived_roles: None,
-    };
+    let inputs =
+        Inputs { principal: &principal, resource: &resource, context: None, now, derived_roles: None };
     let ours = || {
         let budget = Budget::new(CALL_COST, EXPR_COST);
         let scope = Scope::new(inputs, &frame, &budget);
@@ -88,17 +74,9 @@ fn evaluation(source: &str) -> (f64, f64) {
     let theirs = cel::Program::compile(source).unwrap();
     let mut context = cel::Context::default();
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-    context
-        .add_variable("P", serde_json::json!({"id": "ada", "attr": json(PRINCIPAL)}))
-        .unwrap();
-    context
-        .add_variable("R", serde_json::json!({"id": "D-1", "attr": json(RESOURCE)}))
-        .unwrap();
-    median_pair(
-        ours,
-        || assert_eq!(theirs.execute(&context).unwrap(), true.into()),
-        PER_ROUND,
-    )
+    context.add_variable("P", serde_json::json!({"id": "ada", "attr": json(PRINCIPAL)})).unwrap();
+    context.add_variable("R", serde_json::json!({"id": "D-1", "attr": json(RESOURCE)})).unwrap();
+    median_pair(ours, || assert_eq!(theirs.execute(&context).unwrap(), true.into()), PER_ROUND)
 }
 
 /// Medians of the nanoseconds that one call of each takes.
@@ -113,10 +91,7 @@ fn median_pair(a: impl Fn(), b: impl Fn(), per_round: u32) -> (f64, f64) {
         values.sort_by(f64::total_cmp);
         values[ROUNDS / 2]
     };
-    (
-        median(rounds.iter().map(|r| r.0).collect()),
-        median(rounds.iter().map(|r| r.1).collect()),
-    )
+    (median(rounds.iter().map(|r| r.0).collect()), median(rounds.iter().map(|r| r.1).collect()))
 }
 
 fn principal() -> Principal<'static> {

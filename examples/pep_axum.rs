@@ -30,18 +30,11 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 async fn main() -> anyhow::Result<()> {
     let pdp = env::var("PDP_URL").unwrap_or_else(|_| "http://127.0.0.1:3592".to_owned());
     let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let gate = Arc::new(Gate {
-        pdp,
-        http: Client::builder(TokioExecutor::new()).build_http(),
-    });
-    let app = Router::new()
-        .route("/documents/{id}", get(read_document).delete(delete_document))
-        .with_state(gate);
+    let gate = Arc::new(Gate { pdp, http: Client::builder(TokioExecutor::new()).build_http() });
+    let app =
+        Router::new().route("/documents/{id}", get(read_document).delete(delete_document)).with_state(gate);
     let listener = tokio::net::TcpListener::bind(&listen).await?;
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init();
     tracing::info!("documents on http://{}", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
@@ -95,14 +88,8 @@ impl Gate {
             .header("content-type", "application/json")
             .body(Full::from(serde_json::to_vec(question)?))?;
         let response = self.http.request(request).await?;
-        anyhow::ensure!(
-            response.status().is_success(),
-            "the PDP answered {}",
-            response.status()
-        );
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
-            .collect()
-            .await;
+        anyhow::ensure!(response.status().is_success(), "the PDP answered {}", response.status());
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
         Ok(serde_json::from_slice(&body)?)
     }

@@ -178,10 +178,7 @@ impl DecisionFilter {
             && is(self.call_id.as_deref(), &record.call.id)
             && self.since.is_none_or(|since| record.at >= since)
             && self.until.is_none_or(|until| record.at < until)
-            && record
-                .decisions
-                .iter()
-                .any(|decision| self.decision_matches(record, decision))
+            && record.decisions.iter().any(|decision| self.decision_matches(record, decision))
     }
 }
 

@@ -44,29 +44,17 @@ impl Appender {
         found: &Found,
         segment_bytes: u64,
     ) -> Result<Self, AuditError> {
-        let first = Header {
-            first_seq: 1,
-            previous: ChainEnd::GENESIS.hash,
-            previous_times: TimeRange::EMPTY,
-        };
+        let first =
+            Header { first_seq: 1, previous: ChainEnd::GENESIS.hash, previous_times: TimeRange::EMPTY };
         let (header, end, len, times) = match &found.tail {
             Some(tail) => (tail.header, tail.end, tail.info.len, tail.info.times),
             None => (first, ChainEnd::GENESIS, 0, TimeRange::EMPTY),
         };
         let name = file_name(header.first_seq);
-        let file = if len < HEADER_BYTES as u64 {
-            create(&*files, &header)?
-        } else {
-            cut(&*files, &name, len)?
-        };
-        files
-            .sync_dir()
-            .map_err(AuditError::io("sync the directory of", &name))?;
-        let segment = SegmentInfo {
-            first_seq: header.first_seq,
-            len: len.max(HEADER_BYTES as u64),
-            times,
-        };
+        let file =
+            if len < HEADER_BYTES as u64 { create(&*files, &header)? } else { cut(&*files, &name, len)? };
+        files.sync_dir().map_err(AuditError::io("sync the directory of", &name))?;
+        let segment = SegmentInfo { first_seq: header.first_seq, len: len.max(HEADER_BYTES as u64), times };
         catalog.publish(segment);
         Ok(Self {
             files,
@@ -99,34 +87,21 @@ impl Appender {
             let at = record.at.as_microsecond();
             end = end.next(at, &record.payload);
             times = times.with(at);
-            let frame = Frame {
-                seq: end.seq,
-                at,
-                synced: self.synced,
-                hash: end.hash,
-                payload: &record.payload,
-            };
+            let frame =
+                Frame { seq: end.seq, at, synced: self.synced, hash: end.hash, payload: &record.payload };
             frame.encode(&mut self.buffer);
         }
-        self.file
-            .append(&self.buffer)
-            .map_err(AuditError::io("write", &self.segment.name()))?;
+        self.file.append(&self.buffer).map_err(AuditError::io("write", &self.segment.name()))?;
         let took = if sync { Some(self.sync_file()?) } else { None };
         // Only now are the records part of the log: a failure above leaves everything as it was.
         if sync {
             self.synced = end.seq;
         }
         self.end = end;
-        self.segment = SegmentInfo {
-            len: self.segment.len + self.buffer.len() as u64,
-            times,
-            ..self.segment
-        };
+        self.segment =
+            SegmentInfo { len: self.segment.len + self.buffer.len() as u64, times, ..self.segment };
         self.catalog.publish(self.segment);
-        Ok(Written {
-            bytes: self.release_buffer(),
-            sync: took,
-        })
+        Ok(Written { bytes: self.release_buffer(), sync: took })
     }
 
     /// Makes everything appended so far durable.
@@ -165,26 +140,20 @@ impl Appender {
             previous_times: self.segment.times,
         };
         let file = create(&*self.files, &header)?;
-        self.files.sync_dir().map_err(AuditError::io(
-            "sync the directory of",
-            &file_name(header.first_seq),
-        ))?;
+        self.files
+            .sync_dir()
+            .map_err(AuditError::io("sync the directory of", &file_name(header.first_seq)))?;
         self.file = file;
         self.must_roll = false;
-        self.segment = SegmentInfo {
-            first_seq: header.first_seq,
-            len: HEADER_BYTES as u64,
-            times: TimeRange::EMPTY,
-        };
+        self.segment =
+            SegmentInfo { first_seq: header.first_seq, len: HEADER_BYTES as u64, times: TimeRange::EMPTY };
         self.catalog.publish(self.segment);
         Ok(())
     }
 
     fn sync_file(&mut self) -> Result<Duration, AuditError> {
         let start = Instant::now();
-        self.file
-            .sync()
-            .map_err(AuditError::io("sync", &self.segment.name()))?;
+        self.file.sync().map_err(AuditError::io("sync", &self.segment.name()))?;
         Ok(start.elapsed())
     }
 

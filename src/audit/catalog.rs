@@ -31,26 +31,18 @@ pub(super) struct Catalog {
 impl Catalog {
     /// A catalog of these segments, oldest first.
     pub(super) fn new(segments: Vec<SegmentInfo>) -> Self {
-        Self {
-            segments: Mutex::new(segments),
-        }
+        Self { segments: Mutex::new(segments) }
     }
 
     /// The segments at this moment.
     pub(super) fn segments(&self) -> Vec<SegmentInfo> {
-        self.segments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes the newest segment visible up to where `segment` says, or adds it.
     pub(super) fn publish(&self, segment: SegmentInfo) {
         let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
-        match segments
-            .last_mut()
-            .filter(|last| last.first_seq == segment.first_seq)
-        {
+        match segments.last_mut().filter(|last| last.first_seq == segment.first_seq) {
             Some(last) => *last = segment,
             None => segments.push(segment),
         }

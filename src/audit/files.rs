@@ -27,33 +27,21 @@ impl DirFiles {
             sync_dir(parent).map_err(AuditError::io("sync the directory of", &shown))?;
         }
         let path = dir.join(LOCK);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(AuditError::io("open", &path.display().to_string()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                dir: dir.to_owned(),
-                _lock: Some(lock),
-            }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(AuditError::Locked(shown)),
-            Err(TryLockError::Error(source)) => Err(AuditError::Io {
-                action: "lock",
-                name: path.display().to_string(),
-                source,
-            }),
+            Err(TryLockError::Error(source)) => {
+                Err(AuditError::Io { action: "lock", name: path.display().to_string(), source })
+            }
         }
     }
 
     /// Opens `dir` for reading, also while a writer has it open.
     pub fn open_to_read(dir: &Path) -> Result<Self, AuditError> {
         fs::metadata(dir).map_err(AuditError::io("open", &dir.display().to_string()))?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            _lock: None,
-        })
+        Ok(Self { dir: dir.to_owned(), _lock: None })
     }
 }
 
@@ -79,10 +67,7 @@ impl LogFiles for DirFiles {
     }
 
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.dir.join(name))?;
+        let file = OpenOptions::new().create(true).append(true).open(self.dir.join(name))?;
         Ok(Box::new(DirFile(file)))
     }
 

@@ -15,13 +15,8 @@ pub(super) struct Matcher<'f> {
 impl<'f> Matcher<'f> {
     /// Prepares `filter`.
     pub(super) fn new(filter: &'f DecisionFilter) -> Self {
-        let texts = [
-            &filter.principal,
-            &filter.resource_kind,
-            &filter.resource_id,
-            &filter.action,
-            &filter.call_id,
-        ];
+        let texts =
+            [&filter.principal, &filter.resource_kind, &filter.resource_id, &filter.action, &filter.call_id];
         let effect = filter.effect.map(|effect| effect.wire_name().to_owned());
         let needles = texts
             .into_iter()

@@ -32,31 +32,20 @@ pub(super) struct FoundTail {
 
 /// Looks at the headers of all segments and at all of the last one.
 pub(super) fn find(files: &dyn LogFiles) -> Result<Found, AuditError> {
-    let mut firsts: Vec<u64> = list(files)?
-        .iter()
-        .filter_map(|name| first_seq_of(name))
-        .collect();
+    let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
     firsts.sort_unstable();
     let Some((tail, closed)) = firsts.split_last() else {
-        return Ok(Found {
-            closed: Vec::new(),
-            tail: None,
-        });
+        return Ok(Found { closed: Vec::new(), tail: None });
     };
     let (mut closed, start) = find_closed(files, closed)?;
     let tail = find_tail(files, *tail, start, &closed)?;
     set_times(&mut closed, &tail);
-    Ok(Found {
-        closed: closed.into_iter().map(|(_, info)| info).collect(),
-        tail: Some(tail),
-    })
+    Ok(Found { closed: closed.into_iter().map(|(_, info)| info).collect(), tail: Some(tail) })
 }
 
 /// The names in the directory of the log.
 pub(super) fn list(files: &dyn LogFiles) -> Result<Vec<String>, AuditError> {
-    files
-        .list()
-        .map_err(AuditError::io("list", "the directory of the decision log"))
+    files.list().map_err(AuditError::io("list", "the directory of the decision log"))
 }
 
 /// Reads the whole of a segment.
@@ -77,32 +66,15 @@ fn find_closed(
         let name = file_name(first_seq);
         let len = files.len(&name).map_err(AuditError::io("read", &name))?;
         let head_len = usize::try_from(len).unwrap_or(usize::MAX).min(HEADER_BYTES);
-        let head = files
-            .read_at(&name, 0, head_len)
-            .map_err(AuditError::io("read", &name))?;
+        let head = files.read_at(&name, 0, head_len).map_err(AuditError::io("read", &name))?;
         let header = Header::parse(&head).map_err(|what| damaged(first_seq, 0, end.seq + 1, what))?;
         check_continues(first_seq, &header, end)?;
         let mut records = Reverse::new(files, name, len);
         let Some(last) = records.next()? else {
-            return Err(damaged(
-                first_seq,
-                len,
-                first_seq,
-                "the segment has lost its records",
-            ));
+            return Err(damaged(first_seq, len, first_seq, "the segment has lost its records"));
         };
-        end = ChainEnd {
-            seq: last.seq,
-            hash: last.hash,
-        };
-        closed.push((
-            header,
-            SegmentInfo {
-                first_seq,
-                len,
-                times: TimeRange::EMPTY,
-            },
-        ));
+        end = ChainEnd { seq: last.seq, hash: last.hash };
+        closed.push((header, SegmentInfo { first_seq, len, times: TimeRange::EMPTY }));
     }
     Ok((closed, end))
 }
@@ -111,20 +83,10 @@ fn find_closed(
 pub(super) fn check_continues(first_seq: u64, header: &Header, end: ChainEnd) -> Result<(), AuditError> {
     let expected = end.seq + 1;
     if first_seq != expected {
-        return Err(damaged(
-            first_seq,
-            0,
-            expected,
-            "records before this segment are missing",
-        ));
+        return Err(damaged(first_seq, 0, expected, "records before this segment are missing"));
     }
     if header.first_seq != first_seq || header.previous != end.hash {
-        return Err(damaged(
-            first_seq,
-            0,
-            expected,
-            "the segment does not continue the one before it",
-        ));
+        return Err(damaged(first_seq, 0, expected, "the segment does not continue the one before it"));
     }
     Ok(())
 }
@@ -148,17 +110,8 @@ fn find_tail(
         return Err(damaged(first_seq, broken.offset as u64, broken.seq, broken.what));
     }
     let torn = (bytes.len() - walk.offset) as u64;
-    let info = SegmentInfo {
-        first_seq,
-        len: walk.offset as u64,
-        times: walk.times,
-    };
-    Ok(FoundTail {
-        info,
-        header,
-        end: walk.end,
-        torn,
-    })
+    let info = SegmentInfo { first_seq, len: walk.offset as u64, times: walk.times };
+    Ok(FoundTail { info, header, end: walk.end, torn })
 }
 
 /// A segment that was being created when the power went: it holds no record.
@@ -176,23 +129,10 @@ fn torn_header(
             times = times.with(frame.at);
         }
     }
-    let header = Header {
-        first_seq,
-        previous: start.hash,
-        previous_times: times,
-    };
+    let header = Header { first_seq, previous: start.hash, previous_times: times };
     check_continues(first_seq, &header, start)?;
-    let info = SegmentInfo {
-        first_seq,
-        len: 0,
-        times: TimeRange::EMPTY,
-    };
-    Ok(FoundTail {
-        info,
-        header,
-        end: start,
-        torn: bytes.len() as u64,
-    })
+    let info = SegmentInfo { first_seq, len: 0, times: TimeRange::EMPTY };
+    Ok(FoundTail { info, header, end: start, torn: bytes.len() as u64 })
 }
 
 /// Each segment knows the instants of the one before it.
@@ -205,10 +145,5 @@ fn set_times(closed: &mut [(Header, SegmentInfo)], tail: &FoundTail) {
 }
 
 fn damaged(first_seq: u64, offset: u64, seq: u64, what: &'static str) -> AuditError {
-    AuditError::Damaged {
-        segment: file_name(first_seq),
-        offset,
-        seq,
-        what,
-    }
+    AuditError::Damaged { segment: file_name(first_seq), offset, seq, what }
 }

@@ -146,11 +146,7 @@ impl Log {
         )?;
         let report = report(&found, &appender);
         if let Some(cut) = &report.cut {
-            LogTailRepaired {
-                segment: &cut.segment,
-                dropped_bytes: cut.dropped_bytes,
-            }
-            .emit();
+            LogTailRepaired { segment: &cut.segment, dropped_bytes: cut.dropped_bytes }.emit();
             let dropped = Some(cut.dropped_bytes);
             let repair = writer::repair_record(&*clock, "torn_tail", &cut.segment, cut.offset, dropped);
             appender.append(std::iter::once(&repair), true)?;
@@ -199,10 +195,7 @@ impl DecisionLog for Log {
     fn append(&self, record: NewRecord) -> Receipt {
         let (ack, done) = oneshot::channel();
         let waits = self.durability != Durability::Async;
-        match self.queue.push(queue::Entry {
-            record,
-            ack: waits.then_some(ack),
-        }) {
+        match self.queue.push(queue::Entry { record, ack: waits.then_some(ack) }) {
             Ok(waiting) => self.metrics.log_queue_length(waiting),
             Err(error) => return Box::pin(ready(Err(error))),
         }
@@ -244,9 +237,5 @@ fn report(found: &find::Found, appender: &appender::Appender) -> RecoveryReport 
         offset: tail.info.len,
         dropped_bytes: tail.torn,
     });
-    RecoveryReport {
-        segments: found.closed.len() + 1,
-        last_seq: appender.last_seq(),
-        cut,
-    }
+    RecoveryReport { segments: found.closed.len() + 1, last_seq: appender.last_seq(), cut }
 }

@@ -32,10 +32,7 @@ impl LogReader {
         let found = find(&*files)?;
         let tail = found.tail.map(|tail| tail.info);
         let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect());
-        Ok(Self {
-            files,
-            catalog: Arc::new(catalog),
-        })
+        Ok(Self { files, catalog: Arc::new(catalog) })
     }
 
     /// Reads what `catalog` says is acknowledged.
@@ -47,30 +44,17 @@ impl LogReader {
     fn scan(&self, filter: &DecisionFilter) -> Result<DecisionPage, AuditError> {
         let matcher = Matcher::new(filter);
         let window = window(filter);
-        let mut page = Page {
-            filter,
-            records: Vec::new(),
-            bytes: 0,
-            scanned: 0,
-        };
+        let mut page = Page { filter, records: Vec::new(), bytes: 0, scanned: 0 };
         for segment in self.catalog.segments().iter().rev() {
-            let is_newer = filter
-                .before_seq
-                .is_some_and(|before| segment.first_seq >= before);
+            let is_newer = filter.before_seq.is_some_and(|before| segment.first_seq >= before);
             if is_newer || !overlaps(segment.times, window) {
                 continue;
             }
             if let Some(next) = self.scan_segment(segment, &matcher, &mut page)? {
-                return Ok(DecisionPage {
-                    records: page.records,
-                    next_before_seq: Some(next),
-                });
+                return Ok(DecisionPage { records: page.records, next_before_seq: Some(next) });
             }
         }
-        Ok(DecisionPage {
-            records: page.records,
-            next_before_seq: None,
-        })
+        Ok(DecisionPage { records: page.records, next_before_seq: None })
     }
 
     /// Where to go on, if the page is full before the segment ends.
@@ -107,19 +91,10 @@ impl DecisionQuery for LogReader {
         let Some(window) = window_of_id(call_id) else {
             return Ok(None);
         };
-        let filter = DecisionFilter {
-            call_id: Some(call_id.to_owned()),
-            limit: 1,
-            ..DecisionFilter::default()
-        };
+        let filter =
+            DecisionFilter { call_id: Some(call_id.to_owned()), limit: 1, ..DecisionFilter::default() };
         let matcher = Matcher::new(&filter);
-        for segment in self
-            .catalog
-            .segments()
-            .iter()
-            .rev()
-            .filter(|s| overlaps(s.times, window))
-        {
+        for segment in self.catalog.segments().iter().rev().filter(|s| overlaps(s.times, window)) {
             let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
             loop {
                 let next = records.next().map_err(|error| unreadable(&error))?;
@@ -159,22 +134,14 @@ impl Page<'_> {
 }
 
 fn stored(frame: &Frame<'_>) -> StoredRecord {
-    StoredRecord {
-        seq: frame.seq,
-        hash: frame.hash.to_string(),
-        payload: frame.payload.to_vec(),
-    }
+    StoredRecord { seq: frame.seq, hash: frame.hash.to_string(), payload: frame.payload.to_vec() }
 }
 
 /// The instants that can match, rounded outwards to microseconds.
 fn window(filter: &DecisionFilter) -> TimeRange {
     TimeRange {
-        min: filter
-            .since
-            .map_or(i64::MIN, |since| since.as_microsecond().saturating_sub(1)),
-        max: filter
-            .until
-            .map_or(i64::MAX, |until| until.as_microsecond().saturating_add(1)),
+        min: filter.since.map_or(i64::MIN, |since| since.as_microsecond().saturating_sub(1)),
+        max: filter.until.map_or(i64::MAX, |until| until.as_microsecond().saturating_add(1)),
     }
 }
 
@@ -182,14 +149,8 @@ fn window(filter: &DecisionFilter) -> TimeRange {
 fn window_of_id(call_id: &str) -> Option<TimeRange> {
     let uuid = uuid::Uuid::try_parse(call_id).ok()?;
     let (seconds, nanos) = uuid.get_timestamp()?.to_unix();
-    let at = i64::try_from(seconds)
-        .ok()?
-        .checked_mul(1_000_000)?
-        .checked_add(i64::from(nanos / 1000))?;
-    Some(TimeRange {
-        min: at.checked_sub(ID_SLACK)?,
-        max: at.checked_add(ID_SLACK + 1000)?,
-    })
+    let at = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))?;
+    Some(TimeRange { min: at.checked_sub(ID_SLACK)?, max: at.checked_add(ID_SLACK + 1000)? })
 }
 
 fn overlaps(a: TimeRange, b: TimeRange) -> bool {

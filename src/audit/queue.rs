@@ -35,22 +35,14 @@ struct State {
 impl Queue {
     /// An empty queue of at most this many records and bytes.
     pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            max_records,
-            max_bytes,
-        }
+        Self { state: Mutex::default(), changed: Condvar::new(), max_records, max_bytes }
     }
 
     /// Adds a record; never waits. Returns how many are in the queue.
     pub(super) fn push(&self, entry: Entry) -> Result<usize, LogError> {
         let bytes = entry.record.payload.len();
         if bytes > RECORD_BYTES {
-            return Err(LogError::TooLarge {
-                bytes,
-                limit: RECORD_BYTES,
-            });
+            return Err(LogError::TooLarge { bytes, limit: RECORD_BYTES });
         }
         let mut state = self.lock();
         state.health()?;
@@ -98,9 +90,7 @@ impl Queue {
     /// Waits until closed, at most `timeout`; whether it is closed.
     pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
         let state = self.lock();
-        let waited = self
-            .changed
-            .wait_timeout_while(state, timeout, |state| !state.closed);
+        let waited = self.changed.wait_timeout_while(state, timeout, |state| !state.closed);
         waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 

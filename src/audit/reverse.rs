@@ -52,39 +52,29 @@ impl<'f> Reverse<'f> {
             .ok_or_else(|| self.unreadable(end, "the length at the end of the record is impossible"))?;
         self.end = start;
         let name = self.name.clone();
-        Frame::parse(self.bytes(start, end)?)
-            .map(Some)
-            .map_err(|what| AuditError::Unreadable {
-                segment: name,
-                offset: start,
-                what,
-            })
+        Frame::parse(self.bytes(start, end)?).map(Some).map_err(|what| AuditError::Unreadable {
+            segment: name,
+            offset: start,
+            what,
+        })
     }
 
     fn bytes(&mut self, start: u64, end: u64) -> Result<&[u8], AuditError> {
         if start < self.window_start {
             let from = end.saturating_sub(self.window_size).min(start);
             let len = usize::try_from(end - from).unwrap_or(usize::MAX);
-            self.window = self
-                .files
-                .read_at(&self.name, from, len)
-                .map_err(AuditError::io("read", &self.name))?;
+            self.window =
+                self.files.read_at(&self.name, from, len).map_err(AuditError::io("read", &self.name))?;
             self.window_start = from;
             self.window_size = (self.window_size * 2).min(LAST_WINDOW);
             self.bytes_read += end - from;
         }
         let range = usize::try_from(start - self.window_start).unwrap_or(usize::MAX)
             ..usize::try_from(end - self.window_start).unwrap_or(usize::MAX);
-        self.window
-            .get(range)
-            .ok_or_else(|| self.unreadable(start, "the segment is shorter than before"))
+        self.window.get(range).ok_or_else(|| self.unreadable(start, "the segment is shorter than before"))
     }
 
     fn unreadable(&self, offset: u64, what: &'static str) -> AuditError {
-        AuditError::Unreadable {
-            segment: self.name.clone(),
-            offset,
-            what,
-        }
+        AuditError::Unreadable { segment: self.name.clone(), offset, what }
     }
 }

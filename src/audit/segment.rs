@@ -60,17 +60,11 @@ pub(super) struct TimeRange {
 
 impl TimeRange {
     /// The range of no records.
-    pub(super) const EMPTY: Self = Self {
-        min: i64::MAX,
-        max: i64::MIN,
-    };
+    pub(super) const EMPTY: Self = Self { min: i64::MAX, max: i64::MIN };
 
     /// The range with `at` added.
     pub(super) fn with(self, at: i64) -> Self {
-        Self {
-            min: self.min.min(at),
-            max: self.max.max(at),
-        }
+        Self { min: self.min.min(at), max: self.max.max(at) }
     }
 }
 
@@ -102,9 +96,7 @@ impl Header {
 
     /// Reads the header at the start of `bytes`.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
-        let (header, _) = bytes
-            .split_first_chunk::<HEADER_BYTES>()
-            .ok_or("the header is incomplete")?;
+        let (header, _) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or("the header is incomplete")?;
         let (covered, checksum) = header.split_last_chunk::<4>().ok_or("the header is incomplete")?;
         if crc32fast::hash(covered) != u32::from_le_bytes(*checksum) {
             return Err("the checksum of the header does not match");
@@ -139,9 +131,7 @@ impl<'a> Frame<'a> {
     /// Appends the frame to `out`. The payload is at most [`RECORD_BYTES`] long.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let length = u32::try_from(self.payload.len())
-            .unwrap_or(u32::MAX)
-            .to_le_bytes();
+        let length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX).to_le_bytes();
         out.reserve(self.len());
         out.extend_from_slice(&length);
         out.extend_from_slice(&[0; 4]);
@@ -205,9 +195,7 @@ pub(super) fn frame_len(trailer: [u8; TRAILER_BYTES]) -> Option<usize> {
 }
 
 fn payload_len(length: [u8; 4]) -> Option<usize> {
-    usize::try_from(u32::from_le_bytes(length))
-        .ok()
-        .filter(|len| *len <= RECORD_BYTES)
+    usize::try_from(u32::from_le_bytes(length)).ok().filter(|len| *len <= RECORD_BYTES)
 }
 
 /// Covers the frame but for the checksum itself; `rest` is what follows it.
@@ -231,13 +219,7 @@ mod tests {
     use super::*;
 
     fn frame(payload: &[u8]) -> Frame<'_> {
-        Frame {
-            seq: 7,
-            at: -5,
-            synced: 3,
-            hash: ChainHash::GENESIS.next(7, -5, payload),
-            payload,
-        }
+        Frame { seq: 7, at: -5, synced: 3, hash: ChainHash::GENESIS.next(7, -5, payload), payload }
     }
 
     #[test]
@@ -246,12 +228,8 @@ mod tests {
         for seq in [0, 1, 42, u64::MAX] {
             assert_eq!(first_seq_of(&file_name(seq)), Some(seq));
         }
-        for name in [
-            "LOCK",
-            "log-42.seg",
-            "log-0000000000000000004x.seg",
-            "log-00000000000000000042.seg.gz",
-        ] {
+        for name in ["LOCK", "log-42.seg", "log-0000000000000000004x.seg", "log-00000000000000000042.seg.gz"]
+        {
             assert_eq!(first_seq_of(name), None, "{name}");
         }
     }
@@ -259,11 +237,7 @@ mod tests {
     #[test]
     fn any_changed_byte_of_a_header_is_noticed() {
         let times = TimeRange { min: 1, max: 2 };
-        let header = Header {
-            first_seq: 9,
-            previous: ChainHash::GENESIS,
-            previous_times: times,
-        };
+        let header = Header { first_seq: 9, previous: ChainHash::GENESIS, previous_times: times };
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         assert_eq!(bytes.len(), HEADER_BYTES);

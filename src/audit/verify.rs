@@ -30,17 +30,10 @@ pub struct Verified {
 ///
 /// `progress` is told how many of how many segments are done.
 pub fn verify(files: &dyn LogFiles, mut progress: impl FnMut(usize, usize)) -> Result<Verified, AuditError> {
-    let mut firsts: Vec<u64> = list(files)?
-        .iter()
-        .filter_map(|name| first_seq_of(name))
-        .collect();
+    let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
     firsts.sort_unstable();
-    let mut state = State {
-        end: ChainEnd::GENESIS,
-        times: TimeRange::EMPTY,
-        kinds: BTreeMap::new(),
-        torn: 0,
-    };
+    let mut state =
+        State { end: ChainEnd::GENESIS, times: TimeRange::EMPTY, kinds: BTreeMap::new(), torn: 0 };
     for (done, first_seq) in firsts.iter().enumerate() {
         progress(done, firsts.len());
         state.segment(files, *first_seq, done + 1 == firsts.len())?;
@@ -68,23 +61,14 @@ impl State {
         let name = file_name(first_seq);
         let expected = self.end.seq + 1;
         let damaged = |offset: usize, seq, what| {
-            Err(AuditError::Damaged {
-                segment: name.clone(),
-                offset: offset as u64,
-                seq,
-                what,
-            })
+            Err(AuditError::Damaged { segment: name.clone(), offset: offset as u64, seq, what })
         };
         let bytes = read_all(files, &name)?;
         match Header::parse(&bytes) {
             Ok(header) => {
                 check_continues(first_seq, &header, self.end)?;
                 if header.previous_times != self.times {
-                    return damaged(
-                        0,
-                        expected,
-                        "the header states other instants than the records have",
-                    );
+                    return damaged(0, expected, "the header states other instants than the records have");
                 }
             }
             Err(_) if is_last && bytes.len() <= HEADER_BYTES => {

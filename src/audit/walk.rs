@@ -15,18 +15,12 @@ pub(super) struct ChainEnd {
 
 impl ChainEnd {
     /// The chain before the first record.
-    pub(super) const GENESIS: Self = Self {
-        seq: 0,
-        hash: ChainHash::GENESIS,
-    };
+    pub(super) const GENESIS: Self = Self { seq: 0, hash: ChainHash::GENESIS };
 
     /// The chain with one more record.
     pub(super) fn next(&self, at: i64, payload: &[u8]) -> Self {
         let seq = self.seq + 1;
-        Self {
-            seq,
-            hash: self.hash.next(seq, at, payload),
-        }
+        Self { seq, hash: self.hash.next(seq, at, payload) }
     }
 }
 
@@ -56,13 +50,7 @@ pub(super) struct Walk<'b> {
 impl<'b> Walk<'b> {
     /// Walks the segment `bytes`, header included, that continues the chain `start`.
     pub(super) fn new(bytes: &'b [u8], start: ChainEnd) -> Self {
-        Self {
-            bytes,
-            offset: HEADER_BYTES,
-            end: start,
-            times: TimeRange::EMPTY,
-            broken: false,
-        }
+        Self { bytes, offset: HEADER_BYTES, end: start, times: TimeRange::EMPTY, broken: false }
     }
 
     fn check(&self, rest: &'b [u8]) -> Result<(Frame<'b>, ChainEnd), &'static str> {
@@ -82,10 +70,7 @@ impl<'b> Iterator for Walk<'b> {
     type Item = Result<Frame<'b>, Break>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self
-            .bytes
-            .get(self.offset..)
-            .filter(|rest| !rest.is_empty() && !self.broken)?;
+        let rest = self.bytes.get(self.offset..).filter(|rest| !rest.is_empty() && !self.broken)?;
         match self.check(rest) {
             Ok((frame, end)) => {
                 self.offset += frame.len();
@@ -95,11 +80,7 @@ impl<'b> Iterator for Walk<'b> {
             }
             Err(what) => {
                 self.broken = true;
-                Some(Err(Break {
-                    offset: self.offset,
-                    seq: self.end.seq + 1,
-                    what,
-                }))
+                Some(Err(Break { offset: self.offset, seq: self.end.seq + 1, what }))
             }
         }
     }
@@ -111,7 +92,5 @@ impl<'b> Iterator for Walk<'b> {
 /// that a caller sends can pass for a frame.
 pub(super) fn was_synced(bytes: &[u8], offset: usize, seq: u64) -> bool {
     let tails = (offset..bytes.len()).filter_map(|at| bytes.get(at..));
-    tails
-        .filter(|tail| Frame::may_prove_synced(tail, seq))
-        .any(|tail| Frame::parse(tail).is_ok())
+    tails.filter(|tail| Frame::may_prove_synced(tail, seq)).any(|tail| Frame::parse(tail).is_ok())
 }

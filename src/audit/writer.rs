@@ -42,25 +42,15 @@ impl Writer {
             }
         }
         if let Err(error) = self.appender.sync() {
-            LogWriteFailed {
-                error: &error,
-                records: 0,
-            }
-            .emit(&self.metrics);
+            LogWriteFailed { error: &error, records: 0 }.emit(&self.metrics);
         }
     }
 
     fn commit(&mut self, batch: &[Entry]) -> Result<(), AuditError> {
         let sync = self.durability == Durability::Durable;
-        let written = self
-            .appender
-            .append(batch.iter().map(|entry| &entry.record), sync)?;
-        LogBatchWritten {
-            records: batch.len(),
-            bytes: written.bytes,
-            sync: written.sync,
-        }
-        .emit(&self.metrics);
+        let written = self.appender.append(batch.iter().map(|entry| &entry.record), sync)?;
+        LogBatchWritten { records: batch.len(), bytes: written.bytes, sync: written.sync }
+            .emit(&self.metrics);
         Ok(())
     }
 
@@ -68,11 +58,7 @@ impl Writer {
     fn fail(&self, batch: Vec<Entry>, error: &AuditError) {
         let reason = error.with_causes();
         let waiting = self.queue.fail(reason.clone());
-        LogWriteFailed {
-            error,
-            records: batch.len() + waiting.len(),
-        }
-        .emit(&self.metrics);
+        LogWriteFailed { error, records: batch.len() + waiting.len() }.emit(&self.metrics);
         for entry in batch.into_iter().chain(waiting) {
             tell(entry, Err(LogError::Unavailable(reason.clone())));
         }
@@ -108,13 +94,7 @@ pub(super) fn repair_record(
     dropped_bytes: Option<u64>,
 ) -> NewRecord {
     let at = clock.now();
-    let repair = LogRepair {
-        at,
-        cause: cause.into(),
-        segment: segment.into(),
-        offset,
-        dropped_bytes,
-    };
+    let repair = LogRepair { at, cause: cause.into(), segment: segment.into(), offset, dropped_bytes };
     // A few short strings: far below every limit of a record.
     let payload = Record::LogRepair(repair).encode().unwrap_or_default();
     NewRecord { at, payload }

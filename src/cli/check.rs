@@ -51,11 +51,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Format::Text => show_text(files, &compiled, affected.as_deref())?,
         Format::Json => show_json(files, &compiled, affected.as_deref())?,
     }
-    Ok(if compiled.snapshot.is_some() {
-        Exit::Ok
-    } else {
-        Exit::Policy
-    })
+    Ok(if compiled.snapshot.is_some() { Exit::Ok } else { Exit::Policy })
 }
 
 fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]>) -> anyhow::Result<()> {
@@ -66,40 +62,21 @@ fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]
     match &compiled.snapshot {
         Some(snapshot) => {
             let policies = policies::counted(policy_count(snapshot), "resource policy").replace("ys", "ies");
-            print(&format!(
-                "ok: {files}, {policies}, revision {}\n",
-                snapshot.revision
-            ))?;
+            print(&format!("ok: {files}, {policies}, revision {}\n", snapshot.revision))?;
         }
         None => print(&format!("refused: {files}\n"))?,
     }
     let Some(affected) = affected else { return Ok(()) };
-    for Affected {
-        policy,
-        rule,
-        position,
-        effect,
-        why,
-    } in affected
-    {
-        print(&format!(
-            "{position}: {} rule `{rule}` of `{policy}`: {why}\n",
-            effect.wire_name()
-        ))?;
+    for Affected { policy, rule, position, effect, why } in affected {
+        print(&format!("{position}: {} rule `{rule}` of `{policy}`: {why}\n", effect.wire_name()))?;
     }
     let rules = policies::counted(affected.len(), "rule");
-    print(&format!(
-        "{rules} may decide differently under `engine.onError: cerbos`\n"
-    ))?;
+    print(&format!("{rules} may decide differently under `engine.onError: cerbos`\n"))?;
     Ok(())
 }
 
 fn policy_count(snapshot: &Snapshot) -> usize {
-    snapshot
-        .resource_policies
-        .values()
-        .map(std::collections::BTreeMap::len)
-        .sum()
+    snapshot.resource_policies.values().map(std::collections::BTreeMap::len).sum()
 }
 
 /// The JSON that `--format json` prints.
@@ -172,10 +149,7 @@ fn show_json(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]
     let report = Report {
         ok: compiled.snapshot.is_some(),
         files,
-        revision: compiled
-            .snapshot
-            .as_ref()
-            .map(|snapshot| snapshot.revision.as_str()),
+        revision: compiled.snapshot.as_ref().map(|snapshot| snapshot.revision.as_str()),
         diagnostics: compiled.diagnostics.iter().map(Finding::from).collect(),
         affected_by_on_error: affected.map(|rules| rules.iter().map(AffectedRule::from).collect()),
     };

@@ -29,20 +29,12 @@ const ALLOW_ROLE: &str =
 ///
 /// An error never makes an allow rule without `none` apply, under either setting, so those are not listed.
 pub(super) fn affected_by_on_error(snapshot: &Snapshot) -> Vec<Affected<'_>> {
-    let policies = snapshot
-        .resource_policies
-        .values()
-        .flat_map(|versions| versions.values());
-    policies
-        .flat_map(|policy| policy.rules.iter().filter_map(|rule| affected(policy, rule)))
-        .collect()
+    let policies = snapshot.resource_policies.values().flat_map(|versions| versions.values());
+    policies.flat_map(|policy| policy.rules.iter().filter_map(|rule| affected(policy, rule))).collect()
 }
 
 fn affected<'a>(policy: &'a ResourcePolicy, rule: &'a Rule) -> Option<Affected<'a>> {
-    let mut roles = rule
-        .derived_roles
-        .iter()
-        .filter_map(|index| policy.derived_roles.get(*index));
+    let mut roles = rule.derived_roles.iter().filter_map(|index| policy.derived_roles.get(*index));
     let why = match rule.effect {
         Effect::Deny if rule.condition.is_some() => DENY,
         Effect::Deny if roles.any(|role| role.condition.is_some()) => DENY_ROLE,

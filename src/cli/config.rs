@@ -16,11 +16,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let config = args.options.load()?;
     let mut rows = vec![["KEY".to_owned(), "VALUE".to_owned(), "ORIGIN".to_owned()]];
     for setting in &config.settings {
-        rows.push([
-            setting.key.to_owned(),
-            setting.shown().to_owned(),
-            setting.origin.to_string(),
-        ]);
+        rows.push([setting.key.to_owned(), setting.shown().to_owned(), setting.origin.to_string()]);
     }
     print(&table(&rows))?;
     for notice in &config.notices {
@@ -34,7 +30,5 @@ fn table(rows: &[[String; 3]]) -> String {
         |column: fn(&[String; 3]) -> &String| rows.iter().map(|row| column(row).chars().count()).max();
     let keys = width(|[key, _, _]| key).unwrap_or_default();
     let values = width(|[_, value, _]| value).unwrap_or_default();
-    rows.iter()
-        .map(|[key, value, origin]| format!("{key:keys$}  {value:values$}  {origin}\n"))
-        .collect()
+    rows.iter().map(|[key, value, origin]| format!("{key:keys$}  {value:values$}  {origin}\n")).collect()
 }

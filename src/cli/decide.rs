@@ -55,26 +55,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let check = CheckCall::parse(&body, &limits).map_err(|invalid| anyhow::anyhow!("{invalid}"))?;
 
     let clock = Arc::new(SystemClock);
-    let active = Active {
-        snapshot,
-        generation: 1,
-        since: clock.now(),
-    };
+    let active = Active { snapshot, generation: 1, since: clock.now() };
     let active = Arc::new(ArcSwapOption::from_pointee(active));
     let pdp = Pdp::new(active, None, clock, config.engine);
-    let caller = Caller {
-        name: None,
-        address: None,
-        loopback: true,
-    };
+    let caller = Caller { name: None, address: None, loopback: true };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let answer = runtime.block_on(pdp.decide(&caller, &check.call))?;
 
-    let decisions = answer
-        .evaluation
-        .resources
-        .iter()
-        .flat_map(|resource| &resource.actions);
+    let decisions = answer.evaluation.resources.iter().flat_map(|resource| &resource.actions);
     let problems = decisions.flat_map(|decision| &decision.problems);
     for problem in problems.map(problem_line).collect::<BTreeSet<_>>() {
         print_error(&problem);
@@ -86,21 +74,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// The API does not tell callers what went wrong in a policy; whoever runs this command is its author.
 fn problem_line(problem: &Problem) -> String {
-    let Problem {
-        source,
-        expression,
-        position,
-        message,
-        ..
-    } = problem;
+    let Problem { source, expression, position, message, .. } = problem;
     format!("problem: {position}: {message}, in `{expression}` of `{source}`\n")
 }
 
 fn read(path: Option<&Path>, limits: &RequestLimits) -> anyhow::Result<Vec<u8>> {
     let path = path.filter(|path| *path != Path::new("-"));
-    let name = path.map_or("standard input".to_owned(), |path| {
-        format!("`{}`", path.display())
-    });
+    let name = path.map_or("standard input".to_owned(), |path| format!("`{}`", path.display()));
     let source: Box<dyn Read> = match path {
         Some(path) => Box::new(File::open(path).with_context(|| format!("cannot read {name}"))?),
         None => Box::new(io::stdin()),

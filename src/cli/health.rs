@@ -39,10 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// The address to ask: a server on all interfaces is asked over loopback.
 fn local(listen: &str) -> anyhow::Result<SocketAddr> {
-    let resolved = listen
-        .to_socket_addrs()
-        .with_context(|| format!("`{listen}` is not an address"))?
-        .next();
+    let resolved = listen.to_socket_addrs().with_context(|| format!("`{listen}` is not an address"))?.next();
     let mut address = resolved.with_context(|| format!("`{listen}` is not an address"))?;
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(std::net::Ipv4Addr::LOCALHOST.into()),
@@ -56,10 +53,7 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MOST).read_to_string(&mut answer)?;
     Ok(answer)
@@ -71,11 +65,9 @@ mod tests {
 
     #[test]
     fn all_interfaces_are_asked_over_loopback() {
-        for (listen, want) in [
-            ("0.0.0.0:3592", "127.0.0.1:3592"),
-            ("[::]:80", "[::1]:80"),
-            ("127.0.0.2:1", "127.0.0.2:1"),
-        ] {
+        for (listen, want) in
+            [("0.0.0.0:3592", "127.0.0.1:3592"), ("[::]:80", "[::1]:80"), ("127.0.0.2:1", "127.0.0.2:1")]
+        {
             assert_eq!(local(listen).unwrap().to_string(), want);
         }
         assert!(local("no such host:1").is_err());

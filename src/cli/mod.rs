@@ -61,11 +61,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // Help and version come as errors too, with a code of their own. A closed pipe changes nothing.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Ok.into()
-            };
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
     let result = match &command {
@@ -95,10 +91,7 @@ fn print_error(text: &str) {
 
 fn report(error: &anyhow::Error) -> Exit {
     if let Some(ConfigError { problems }) = error.downcast_ref() {
-        print_error(&format!(
-            "error: the configuration is not valid\n  {}\n",
-            problems.join("\n  ")
-        ));
+        print_error(&format!("error: the configuration is not valid\n  {}\n", problems.join("\n  ")));
         return Exit::Usage;
     }
     print_error(&format!("error: {error:#}\n"));
@@ -135,10 +128,7 @@ mod tests {
     }
 
     fn append(page: &mut String, command: &mut clap::Command) {
-        for command in command
-            .get_subcommands_mut()
-            .filter(|command| command.get_name() != "help")
-        {
+        for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
             let help = command.render_long_help().to_string();
             let help: Vec<&str> = help.lines().map(str::trim_end).collect();
             let name = command.get_bin_name().unwrap().to_owned();

@@ -35,9 +35,7 @@ impl Options {
             ("--data-dir", "server.dataDir", &self.data_dir),
             ("--listen", "server.httpListenAddr", &self.listen),
         ];
-        let given = flags
-            .into_iter()
-            .filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)));
+        let given = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)));
         self.overrides.load(given.collect())
     }
 }

@@ -39,40 +39,21 @@ pub(super) fn require_directory(directory: &Path) -> anyhow::Result<()> {
 
 /// All findings, ready to be shown, each followed by an empty line, and a line that counts them.
 pub(super) fn report(diagnostics: &[Diagnostic]) -> String {
-    let mut text: String = diagnostics
-        .iter()
-        .map(|found| format!("{}\n\n", policy::render(found).trim_end()))
-        .collect();
-    let errors = diagnostics
-        .iter()
-        .filter(|found| found.severity == Severity::Error)
-        .count();
+    let mut text: String =
+        diagnostics.iter().map(|found| format!("{}\n\n", policy::render(found).trim_end())).collect();
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
-    text.push_str(&format!(
-        "{} and {}\n",
-        counted(errors, "error"),
-        counted(warnings, "warning")
-    ));
+    text.push_str(&format!("{} and {}\n", counted(errors, "error"), counted(warnings, "warning")));
     text
 }
 
 /// `1 file`, `2 files`.
 pub(super) fn counted(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn on_large_stack(files: Vec<SourceFile>) -> anyhow::Result<Compiled> {
-    let builder = thread::Builder::new()
-        .name("policy-compile".into())
-        .stack_size(STACK_BYTES);
-    let compiling = builder
-        .spawn(move || policy::compile(&files))
-        .context("cannot start a thread")?;
-    compiling
-        .join()
-        .map_err(|_| anyhow!("compiling the policies failed: this is a defect, please report it"))
+    let builder = thread::Builder::new().name("policy-compile".into()).stack_size(STACK_BYTES);
+    let compiling = builder.spawn(move || policy::compile(&files)).context("cannot start a thread")?;
+    compiling.join().map_err(|_| anyhow!("compiling the policies failed: this is a defect, please report it"))
 }

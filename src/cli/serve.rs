@@ -58,9 +58,8 @@ pub(super) struct Args {
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let config = args.options.load()?;
-    telemetry::init(&config.log.level, config.log.format).map_err(|error| ConfigError {
-        problems: vec![format!("`log.level`: {error}")],
-    })?;
+    telemetry::init(&config.log.level, config.log.format)
+        .map_err(|error| ConfigError { problems: vec![format!("`log.level`: {error}")] })?;
     for message in &config.notices {
         ConfigurationNotice { message }.emit();
     }
@@ -133,12 +132,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
     let _watch = start_watch(config, &reload)?;
 
     let services = Services {
-        pdp: Pdp::new(
-            Arc::clone(&active),
-            writer.clone(),
-            Arc::new(SystemClock),
-            config.engine.clone(),
-        ),
+        pdp: Pdp::new(Arc::clone(&active), writer.clone(), Arc::new(SystemClock), config.engine.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,
@@ -190,12 +184,7 @@ fn start_watch(config: &Config, reload: &ReloadHandle) -> anyhow::Result<Option<
 fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     let policies = config.storage.directory.display().to_string();
     let data_dir = config.server.data_dir.display().to_string();
-    ServerStarted {
-        address,
-        policies: &policies,
-        data_dir: &data_dir,
-    }
-    .emit();
+    ServerStarted { address, policies: &policies, data_dir: &data_dir }.emit();
     if !address.ip().is_loopback() {
         OpenToNetwork { address }.emit();
     }

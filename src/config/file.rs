@@ -43,11 +43,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Leaf>, FileError> {
     let root: Option<Node> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location();
         let (line, column) = place.map_or((1, 1), |place| (place.line(), place.column()));
-        FileError {
-            line,
-            column,
-            message: error.without_snippet().to_string(),
-        }
+        FileError { line, column, message: error.without_snippet().to_string() }
     })?;
     let mut leaves = Vec::new();
     match root {
@@ -66,11 +62,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Leaf>, FileError> {
 
 fn flatten(prefix: &str, entries: Vec<(Spanned<String>, Node)>, leaves: &mut Vec<Leaf>) {
     for (name, node) in entries {
-        let key = if prefix.is_empty() {
-            name.value
-        } else {
-            format!("{prefix}.{}", name.value)
-        };
+        let key = if prefix.is_empty() { name.value } else { format!("{prefix}.{}", name.value) };
         let text = match node {
             Node::Null => continue,
             Node::Map(entries) => {
@@ -80,12 +72,7 @@ fn flatten(prefix: &str, entries: Vec<(Spanned<String>, Node)>, leaves: &mut Vec
             Node::Scalar(text) => Some(text),
             Node::List => None,
         };
-        leaves.push(Leaf {
-            key,
-            text,
-            line: name.referenced.line(),
-            column: name.referenced.column(),
-        });
+        leaves.push(Leaf { key, text, line: name.referenced.line(), column: name.referenced.column() });
     }
 }
 
@@ -166,11 +153,7 @@ mod tests {
     use super::*;
 
     fn keys(text: &str) -> Vec<(String, Option<String>, u64, u64)> {
-        read(text)
-            .unwrap()
-            .into_iter()
-            .map(|leaf| (leaf.key, leaf.text, leaf.line, leaf.column))
-            .collect()
+        read(text).unwrap().into_iter().map(|leaf| (leaf.key, leaf.text, leaf.line, leaf.column)).collect()
     }
 
     #[test]

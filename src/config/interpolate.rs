@@ -50,10 +50,8 @@ mod tests {
 
     #[test]
     fn references_become_values() {
-        let environment = BTreeMap::from([
-            ("PORT".to_owned(), "8080".to_owned()),
-            ("EMPTY".to_owned(), String::new()),
-        ]);
+        let environment =
+            BTreeMap::from([("PORT".to_owned(), "8080".to_owned()), ("EMPTY".to_owned(), String::new())]);
         for (text, want) in [
             ("plain", Ok("plain")),
             (":${PORT}", Ok(":8080")),
@@ -61,18 +59,11 @@ mod tests {
             ("a${EMPTY}b${NONE:}c${NONE:\"\"}", Ok("abc")),
             ("$$PORT costs $5", Ok("$PORT costs $5")),
             ("$${PORT}", Ok("${PORT}")),
-            (
-                "${NONE}",
-                Err("the environment variable `NONE` is not set; set it or write `${NONE:default}`"),
-            ),
+            ("${NONE}", Err("the environment variable `NONE` is not set; set it or write `${NONE:default}`")),
             ("${PORT", Err("`${` has no closing `}`")),
             ("end$", Ok("end$")),
         ] {
-            assert_eq!(
-                interpolate(text, &environment).as_deref().map_err(String::as_str),
-                want,
-                "{text}"
-            );
+            assert_eq!(interpolate(text, &environment).as_deref().map_err(String::as_str), want, "{text}");
         }
     }
 }

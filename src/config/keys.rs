@@ -54,11 +54,7 @@ pub const KEYS: &[Key] = &[
         default: "true",
         meaning: "Whether `/admin` answers. Only loopback may use it.",
     },
-    Key {
-        name: "storage.driver",
-        default: "disk",
-        meaning: "Where policies come from. Only `disk`.",
-    },
+    Key { name: "storage.driver", default: "disk", meaning: "Where policies come from. Only `disk`." },
     Key {
         name: "storage.disk.directory",
         default: "policies",
@@ -148,26 +144,14 @@ const LATER: &str = "is not evaluated yet";
 
 /// Keys of the peer that are accepted with a notice.
 pub(super) const INERT: &[Inert] = &[
-    Inert {
-        prefix: "auxData",
-        why: "is not evaluated yet: conditions see no `request.auxData`",
-    },
-    Inert {
-        prefix: "engine.globals",
-        why: "is not evaluated yet: conditions that name globals err",
-    },
-    Inert {
-        prefix: "engine.lenientScopeSearch",
-        why: LATER,
-    },
+    Inert { prefix: "auxData", why: "is not evaluated yet: conditions see no `request.auxData`" },
+    Inert { prefix: "engine.globals", why: "is not evaluated yet: conditions that name globals err" },
+    Inert { prefix: "engine.lenientScopeSearch", why: LATER },
     Inert {
         prefix: "schema.enforcement",
         why: "is not evaluated yet: policies that name schemas are refused",
     },
-    Inert {
-        prefix: "schema.cacheSize",
-        why: NO_MEANING,
-    },
+    Inert { prefix: "schema.cacheSize", why: NO_MEANING },
     Inert {
         prefix: "server.adminAPI.adminCredentials",
         why: "is not evaluated yet: only loopback may use the admin API",
@@ -176,94 +160,28 @@ pub(super) const INERT: &[Inert] = &[
         prefix: "audit.backend",
         why: "has no meaning here: decisions are recorded below `server.dataDir`",
     },
-    Inert {
-        prefix: "audit.local",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "audit.file",
-        why: LATER,
-    },
-    Inert {
-        prefix: "audit.kafka",
-        why: LATER,
-    },
-    Inert {
-        prefix: "audit.hub",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "audit.accessLogsEnabled",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "audit.decisionLogsEnabled",
-        why: "has no meaning here: use `audit.enabled`",
-    },
-    Inert {
-        prefix: "audit.includeMetadataKeys",
-        why: LATER,
-    },
-    Inert {
-        prefix: "audit.excludeMetadataKeys",
-        why: LATER,
-    },
-    Inert {
-        prefix: "audit.decisionLogFilters",
-        why: "has no meaning here: every decision is recorded",
-    },
-    Inert {
-        prefix: "compile",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "engine.celErrorLogLevel",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "engine.policyLoaderTimeout",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "hub",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "server.advanced",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "server.apiExplorerEnabled",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "server.cors",
-        why: "is not evaluated yet: no cross-origin request is allowed",
-    },
-    Inert {
-        prefix: "server.grpcListenAddr",
-        why: "has no meaning here: only HTTP is served",
-    },
-    Inert {
-        prefix: "server.logRequestPayloads",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "server.metricsEnabled",
-        why: "has no meaning here: metrics are always served",
-    },
-    Inert {
-        prefix: "server.playgroundEnabled",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "server.udsFileMode",
-        why: NO_MEANING,
-    },
-    Inert {
-        prefix: "telemetry",
-        why: "has no meaning here: nothing is sent to anyone",
-    },
+    Inert { prefix: "audit.local", why: NO_MEANING },
+    Inert { prefix: "audit.file", why: LATER },
+    Inert { prefix: "audit.kafka", why: LATER },
+    Inert { prefix: "audit.hub", why: NO_MEANING },
+    Inert { prefix: "audit.accessLogsEnabled", why: NO_MEANING },
+    Inert { prefix: "audit.decisionLogsEnabled", why: "has no meaning here: use `audit.enabled`" },
+    Inert { prefix: "audit.includeMetadataKeys", why: LATER },
+    Inert { prefix: "audit.excludeMetadataKeys", why: LATER },
+    Inert { prefix: "audit.decisionLogFilters", why: "has no meaning here: every decision is recorded" },
+    Inert { prefix: "compile", why: NO_MEANING },
+    Inert { prefix: "engine.celErrorLogLevel", why: NO_MEANING },
+    Inert { prefix: "engine.policyLoaderTimeout", why: NO_MEANING },
+    Inert { prefix: "hub", why: NO_MEANING },
+    Inert { prefix: "server.advanced", why: NO_MEANING },
+    Inert { prefix: "server.apiExplorerEnabled", why: NO_MEANING },
+    Inert { prefix: "server.cors", why: "is not evaluated yet: no cross-origin request is allowed" },
+    Inert { prefix: "server.grpcListenAddr", why: "has no meaning here: only HTTP is served" },
+    Inert { prefix: "server.logRequestPayloads", why: NO_MEANING },
+    Inert { prefix: "server.metricsEnabled", why: "has no meaning here: metrics are always served" },
+    Inert { prefix: "server.playgroundEnabled", why: NO_MEANING },
+    Inert { prefix: "server.udsFileMode", why: NO_MEANING },
+    Inert { prefix: "telemetry", why: "has no meaning here: nothing is sent to anyone" },
 ];
 
 /// Keys of the peer that cannot be left without effect, because that would permit more than was asked for.
@@ -289,9 +207,7 @@ pub(super) fn entry_for(table: &'static [Inert], name: &str) -> Option<&'static 
 /// Whether the value of `name` must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["password", "secret", "token", "credential"]
-        .iter()
-        .any(|word| name.contains(word))
+    ["password", "secret", "token", "credential"].iter().any(|word| name.contains(word))
 }
 
 /// The environment variable that sets `name`: `server.httpListenAddr` is `PROCURA_SERVER__HTTP_LISTEN_ADDR`.
@@ -335,18 +251,8 @@ mod tests {
              An unknown key is an error.\n\n\
              | key | environment | default | meaning |\n|---|---|---|---|\n",
         );
-        for Key {
-            name,
-            default,
-            meaning,
-        } in KEYS
-        {
-            writeln!(
-                page,
-                "| `{name}` | `{}` | `{default}` | {meaning} |",
-                environment_name(name)
-            )
-            .unwrap();
+        for Key { name, default, meaning } in KEYS {
+            writeln!(page, "| `{name}` | `{}` | `{default}` | {meaning} |", environment_name(name)).unwrap();
         }
         page.push_str(
             "\n## Accepted without effect\n\n\
@@ -381,10 +287,7 @@ mod tests {
         let variables: BTreeSet<String> = KEYS.iter().map(|key| environment_name(key.name)).collect();
         assert_eq!(variables.len(), KEYS.len());
         assert!(variables.iter().all(|name| name.contains("__")));
-        assert!(
-            variables.contains("PROCURA_SERVER__ADMIN_API__ENABLED"),
-            "{variables:?}"
-        );
+        assert!(variables.contains("PROCURA_SERVER__ADMIN_API__ENABLED"), "{variables:?}");
     }
 
     #[test]

@@ -57,11 +57,7 @@ impl Setting {
     /// The value for people: a secret is not shown.
     #[must_use]
     pub fn shown(&self) -> &str {
-        if is_secret(self.key) {
-            "(not shown)"
-        } else {
-            &self.value
-        }
+        if is_secret(self.key) { "(not shown)" } else { &self.value }
     }
 }
 
@@ -101,9 +97,9 @@ impl Layers {
         for argument in &sources.set {
             match argument.split_once('=') {
                 Some((key, value)) => layers.assign(key.trim(), Some(value.to_owned()), Origin::Set),
-                None => layers
-                    .problems
-                    .push(format!("--set: `{argument}` has no `=`; write `--set key=value`")),
+                None => {
+                    layers.problems.push(format!("--set: `{argument}` has no `=`; write `--set key=value`"))
+                }
             }
         }
         for (flag, key, value) in &sources.flags {
@@ -116,19 +112,12 @@ impl Layers {
         let leaves = match file::read(text) {
             Ok(leaves) => leaves,
             Err(error) => {
-                self.problems.push(format!(
-                    "{path}:{}:{}: {}",
-                    error.line, error.column, error.message
-                ));
+                self.problems.push(format!("{path}:{}:{}: {}", error.line, error.column, error.message));
                 return;
             }
         };
         for leaf in leaves {
-            let origin = Origin::File {
-                path: path.to_owned(),
-                line: leaf.line,
-                column: leaf.column,
-            };
+            let origin = Origin::File { path: path.to_owned(), line: leaf.line, column: leaf.column };
             // A variable that only a key without effect refers to need not exist.
             let value = match leaf.text {
                 Some(text) if known(&leaf.key).is_some() => match interpolate(&text, environment) {
@@ -147,10 +136,8 @@ impl Layers {
     /// Every key has a dot, so only variables with `__` are ours. Others with our prefix exist for other reasons:
     /// Kubernetes sets `PROCURA_PORT` and its like for a service of this name.
     fn apply_environment(&mut self, environment: &BTreeMap<String, String>) {
-        let names: BTreeMap<String, &'static str> = KEYS
-            .iter()
-            .map(|key| (environment_name(key.name), key.name))
-            .collect();
+        let names: BTreeMap<String, &'static str> =
+            KEYS.iter().map(|key| (environment_name(key.name), key.name)).collect();
         for (variable, value) in environment {
             if !variable.starts_with("PROCURA_") {
                 continue;
@@ -159,12 +146,9 @@ impl Layers {
                 self.assign(key, Some(value.clone()), Origin::Environment(variable.clone()));
             } else if variable.contains("__") {
                 let hint = did_you_mean(nearest(variable, names.keys().map(String::as_str)));
-                self.problems
-                    .push(format!("environment: `{variable}` sets no known key{hint}"));
+                self.problems.push(format!("environment: `{variable}` sets no known key{hint}"));
             } else if let Some(name) = names.keys().find(|name| name.replace("__", "_") == *variable) {
-                self.notices.push(format!(
-                    "environment: `{variable}` sets nothing; did you mean `{name}`?"
-                ));
+                self.notices.push(format!("environment: `{variable}` sets nothing; did you mean `{name}`?"));
             }
         }
     }
@@ -175,9 +159,7 @@ impl Layers {
                 Some(value) => {
                     self.settings.insert(key, Setting { key, value, origin });
                 }
-                None => self
-                    .problems
-                    .push(format!("{origin}: `{key}` must be a single value, not a list")),
+                None => self.problems.push(format!("{origin}: `{key}` must be a single value, not a list")),
             }
         } else if let Some(entry) = entry_for(REFUSED, key) {
             if value.is_none_or(|value| !value.is_empty()) {
@@ -185,15 +167,10 @@ impl Layers {
             }
         } else if let Some(entry) = entry_for(INERT, key) {
             if self.noticed.insert(entry.prefix) {
-                self.notices
-                    .push(format!("{origin}: `{}` {}", entry.prefix, entry.why));
+                self.notices.push(format!("{origin}: `{}` {}", entry.prefix, entry.why));
             }
-        } else if KEYS
-            .iter()
-            .any(|known| known.name.starts_with(&format!("{key}.")))
-        {
-            self.problems
-                .push(format!("{origin}: `{key}` is a section; set the keys below it"));
+        } else if KEYS.iter().any(|known| known.name.starts_with(&format!("{key}."))) {
+            self.problems.push(format!("{origin}: `{key}` is a section; set the keys below it"));
         } else {
             let hint = did_you_mean(nearest(key, KEYS.iter().map(|key| key.name)));
             self.problems.push(format!("{origin}: unknown key `{key}`{hint}"));

@@ -135,9 +135,8 @@ impl Config {
 /// # Errors
 /// If it cannot be read, is too large or is not text.
 pub fn read_file(path: &Path) -> Result<(String, String), ConfigError> {
-    let problem = |what: String| ConfigError {
-        problems: vec![format!("cannot read `{}`: {what}", path.display())],
-    };
+    let problem =
+        |what: String| ConfigError { problems: vec![format!("cannot read `{}`: {what}", path.display())] };
     let most = u64::try_from(file::MAX_BYTES).unwrap_or(u64::MAX);
     let mut text = String::new();
     let opened = File::open(path).and_then(|file| file.take(most + 1).read_to_string(&mut text));

@@ -19,9 +19,7 @@ fn distance(from: &str, to: &str) -> usize {
         let mut next = vec![done + 1];
         let mut left = done + 1;
         for ((target, diagonal), above) in to.iter().zip(&row).zip(row.iter().skip(1)) {
-            left = (above + 1)
-                .min(left + 1)
-                .min(diagonal + usize::from(letter != *target));
+            left = (above + 1).min(left + 1).min(diagonal + usize::from(letter != *target));
             next.push(left);
         }
         row = next;
@@ -36,14 +34,8 @@ mod tests {
     #[test]
     fn slips_are_near_and_other_words_are_not() {
         let known = ["server.httpListenAddr", "audit.enabled", "engine.onError"];
-        assert_eq!(
-            nearest("server.httpListenAdr", known),
-            Some("server.httpListenAddr")
-        );
-        assert_eq!(
-            nearest("server.httplistenaddress", known),
-            Some("server.httpListenAddr")
-        );
+        assert_eq!(nearest("server.httpListenAdr", known), Some("server.httpListenAddr"));
+        assert_eq!(nearest("server.httplistenaddress", known), Some("server.httpListenAddr"));
         assert_eq!(nearest("engine.on_error", known), Some("engine.onError"));
         assert_eq!(nearest("database.url", known), None);
         assert_eq!(distance("kitten", "sitting"), 3);

@@ -10,10 +10,7 @@ use super::*;
 fn sources(file: &str, environment: &[(&str, &str)], set: &[&str]) -> Sources {
     Sources {
         file: (!file.is_empty()).then(|| ("c.yaml".to_owned(), file.to_owned())),
-        environment: environment
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect(),
+        environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         set: set.iter().map(|s| (*s).to_owned()).collect(),
         flags: Vec::new(),
     }
@@ -39,12 +36,7 @@ fn nothing_configured_is_loopback_durable_and_closed() {
     assert_eq!(config.audit.deadline, Duration::from_secs(1));
     assert!(config.audit.enabled);
     assert!(config.notices.is_empty());
-    assert!(
-        config
-            .settings
-            .iter()
-            .all(|setting| setting.origin == Origin::Default)
-    );
+    assert!(config.settings.iter().all(|setting| setting.origin == Origin::Default));
 }
 
 #[test]
@@ -52,25 +44,13 @@ fn later_layer_wins_and_is_the_origin() {
     let file = "audit:\n  deadline: 2s\n";
     let variable = "PROCURA_AUDIT__DEADLINE";
     let environment: &[_] = &[(variable, "3s")];
-    let at_file = Origin::File {
-        path: "c.yaml".into(),
-        line: 2,
-        column: 3,
-    };
+    let at_file = Origin::File { path: "c.yaml".into(), line: 2, column: 3 };
     for (sources, seconds, origin) in [
         (sources("", &[], &[]), 1, Origin::Default),
         (sources(file, &[], &[]), 2, at_file),
-        (
-            sources(file, environment, &[]),
-            3,
-            Origin::Environment(variable.into()),
-        ),
+        (sources(file, environment, &[]), 3, Origin::Environment(variable.into())),
         (sources(file, environment, &["audit.deadline=4s"]), 4, Origin::Set),
-        (
-            sources("", &[], &["audit.deadline=4s", "audit.deadline=5s"]),
-            5,
-            Origin::Set,
-        ),
+        (sources("", &[], &["audit.deadline=4s", "audit.deadline=5s"]), 5, Origin::Set),
     ] {
         let config = Config::from_sources(&sources).unwrap();
         assert_eq!(config.audit.deadline, Duration::from_secs(seconds));
@@ -80,20 +60,14 @@ fn later_layer_wins_and_is_the_origin() {
     flagged.flags.push(("--data-dir", "server.dataDir", "c".into()));
     let config = Config::from_sources(&flagged).unwrap();
     assert_eq!(config.server.data_dir, Path::new("c"));
-    assert_eq!(
-        setting(&config, "server.dataDir").origin,
-        Origin::Flag("--data-dir")
-    );
+    assert_eq!(setting(&config, "server.dataDir").origin, Origin::Flag("--data-dir"));
 }
 
 #[test]
 fn unknown_keys_are_named_with_place_and_suggestion() {
     let file = "server:\n  httpListenAdr: ':1'\nnonsense: 1\naudit: yes\n";
-    let text = problems(&sources(
-        file,
-        &[("PROCURA_AUDIT__ENABLE", "true")],
-        &["engine.onErr=closed", "novalue"],
-    ));
+    let text =
+        problems(&sources(file, &[("PROCURA_AUDIT__ENABLE", "true")], &["engine.onErr=closed", "novalue"]));
     for line in [
         "c.yaml:2:3: unknown key `server.httpListenAdr`; did you mean `server.httpListenAddr`?",
         "c.yaml:3:1: unknown key `nonsense`; the known keys are listed by `procura config`",
@@ -109,50 +83,23 @@ fn unknown_keys_are_named_with_place_and_suggestion() {
 #[test]
 fn wrong_values_name_their_origin_and_what_is_valid() {
     for (set, want) in [
-        (
-            "audit.enabled=yes",
-            "`audit.enabled` must be `false` or `true`, not `yes`",
-        ),
-        (
-            "audit.durability=disk",
-            "`audit.durability` must be `durable` or `os` or `async`, not `disk`",
-        ),
-        (
-            "audit.deadline=1",
-            "must be a duration from 1ms to 60s, such as `250ms` or `5s`, not `1`",
-        ),
+        ("audit.enabled=yes", "`audit.enabled` must be `false` or `true`, not `yes`"),
+        ("audit.durability=disk", "`audit.durability` must be `durable` or `os` or `async`, not `disk`"),
+        ("audit.deadline=1", "must be a duration from 1ms to 60s, such as `250ms` or `5s`, not `1`"),
         ("audit.deadline=0s", "must be a duration"),
         ("audit.deadline=-1s", "must be a duration"),
-        (
-            "server.requestLimits.maxActionsPerResource=501",
-            "must be a whole number from 1 to 500, not `501`",
-        ),
-        (
-            "server.requestLimits.maxActionsPerResource=0",
-            "must be a whole number",
-        ),
-        (
-            "server.httpListenAddr=3592",
-            "must be `host:port` or `:port`, not `3592`",
-        ),
-        (
-            "server.httpListenAddr=unix:/x",
-            "sockets in the file system are not served yet",
-        ),
+        ("server.requestLimits.maxActionsPerResource=501", "must be a whole number from 1 to 500, not `501`"),
+        ("server.requestLimits.maxActionsPerResource=0", "must be a whole number"),
+        ("server.httpListenAddr=3592", "must be `host:port` or `:port`, not `3592`"),
+        ("server.httpListenAddr=unix:/x", "sockets in the file system are not served yet"),
         ("server.httpListenAddr=:99999", "must be `host:port`"),
         ("storage.driver=git", "`storage.driver` must be `disk`, not `git`"),
         ("storage.disk.directory=", "must not be empty"),
-        (
-            "server.tls.cert=/c",
-            "--set: `server.tls.cert` is not supported yet",
-        ),
+        ("server.tls.cert=/c", "--set: `server.tls.cert` is not supported yet"),
         ("engine.defaultScope=acme", "remove the key"),
     ] {
         let text = problems(&sources("", &[], &[set]));
-        assert!(
-            text.starts_with("--set: `") && text.contains(want),
-            "{set}: {text}"
-        );
+        assert!(text.starts_with("--set: `") && text.contains(want), "{set}: {text}");
     }
 }
 
@@ -167,10 +114,7 @@ fn strict_evaluation_is_refused_only_where_it_would_be_weakened() {
     let strict = "engine.strictEvaluation=true";
     assert!(Config::from_sources(&sources("", &[], &[strict])).is_ok());
     let text = problems(&sources("", &[], &[strict, "engine.onError=cerbos"]));
-    assert!(
-        text.contains("`engine.strictEvaluation` cannot be `true`"),
-        "{text}"
-    );
+    assert!(text.contains("`engine.strictEvaluation` cannot be `true`"), "{text}");
 }
 
 #[test]
@@ -207,19 +151,9 @@ fn configuration_of_the_peer_starts_with_notices_only() {
 fn file_values_may_name_environment_variables() {
     let file = "server:\n  httpListenAddr: 127.0.0.1:${PORT:3592}\n";
     for (environment, want) in [(vec![], "127.0.0.1:3592"), (vec![("PORT", "80")], "127.0.0.1:80")] {
-        assert_eq!(
-            Config::from_sources(&sources(file, &environment, &[]))
-                .unwrap()
-                .server
-                .listen,
-            want
-        );
+        assert_eq!(Config::from_sources(&sources(file, &environment, &[])).unwrap().server.listen, want);
     }
-    let text = problems(&sources(
-        "storage:\n  disk:\n    directory: ${POLICIES}\n",
-        &[],
-        &[],
-    ));
+    let text = problems(&sources("storage:\n  disk:\n    directory: ${POLICIES}\n", &[], &[]));
     assert!(
         text.starts_with("c.yaml:3:5: `storage.disk.directory`: the environment variable `POLICIES`"),
         "{text}"
@@ -228,11 +162,8 @@ fn file_values_may_name_environment_variables() {
 
 #[test]
 fn variables_that_others_set_are_left_alone() {
-    let environment = [
-        ("PROCURA_PORT", "tcp://10.0.0.1:3592"),
-        ("PROCURA_LOG_LEVEL", "debug"),
-        ("PATH", "/bin"),
-    ];
+    let environment =
+        [("PROCURA_PORT", "tcp://10.0.0.1:3592"), ("PROCURA_LOG_LEVEL", "debug"), ("PATH", "/bin")];
     let config = Config::from_sources(&sources("", &environment, &[])).unwrap();
     assert_eq!(
         config.notices,
@@ -242,48 +173,25 @@ fn variables_that_others_set_are_left_alone() {
 
 #[test]
 fn secrets_are_not_shown() {
-    let hidden = Setting {
-        key: "store.password",
-        value: "x".into(),
-        origin: Origin::Default,
-    };
+    let hidden = Setting { key: "store.password", value: "x".into(), origin: Origin::Default };
     assert_eq!(hidden.shown(), "(not shown)");
-    let open = Setting {
-        key: "log.level",
-        value: "x".into(),
-        origin: Origin::Default,
-    };
+    let open = Setting { key: "log.level", value: "x".into(), origin: Origin::Default };
     assert_eq!(open.shown(), "x");
 }
 
 #[test]
 fn unreadable_files_say_why() {
-    let missing = read_file(Path::new("/nonexistent/c.yaml"))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        missing.starts_with("cannot read `/nonexistent/c.yaml`: "),
-        "{missing}"
-    );
+    let missing = read_file(Path::new("/nonexistent/c.yaml")).unwrap_err().to_string();
+    assert!(missing.starts_with("cannot read `/nonexistent/c.yaml`: "), "{missing}");
 }
 
 #[test]
 fn environment_is_a_map_so_its_order_is_irrelevant() {
-    let one = sources(
-        "",
-        &[
-            ("PROCURA_LOG__LEVEL", "warn"),
-            ("PROCURA_AUDIT__ENABLED", "false"),
-        ],
-        &[],
-    );
+    let one = sources("", &[("PROCURA_LOG__LEVEL", "warn"), ("PROCURA_AUDIT__ENABLED", "false")], &[]);
     let two = Sources {
         environment: BTreeMap::from_iter(one.environment.clone().into_iter().rev()),
         ..one.clone()
     };
-    let (one, two) = (
-        Config::from_sources(&one).unwrap(),
-        Config::from_sources(&two).unwrap(),
-    );
+    let (one, two) = (Config::from_sources(&one).unwrap(), Config::from_sources(&two).unwrap());
     assert_eq!(one.settings, two.settings);
 }

@@ -31,15 +31,7 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
         return Err(layers.problems);
     }
     let settings = layers.settings.into_values().collect();
-    Ok(Config {
-        server,
-        storage,
-        engine,
-        audit,
-        log,
-        settings,
-        notices: layers.notices,
-    })
+    Ok(Config { server, storage, engine, audit, log, settings, notices: layers.notices })
 }
 
 fn server(reader: &mut Reader) -> Server {
@@ -67,27 +59,18 @@ fn storage(reader: &mut Reader) -> Storage {
 fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
-    let on_error = reader
-        .choice("engine.onError", &choices)
-        .unwrap_or(OnError::Closed);
+    let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
     let strict = reader.switch("engine.strictEvaluation");
     if strict && on_error == OnError::Cerbos {
         let advice =
             "cannot be `true` while `engine.onError` is `cerbos`; use `closed`, which is at least as strict";
         reader.reject("engine.strictEvaluation", advice);
     }
-    Settings {
-        default_policy_version,
-        on_error,
-    }
+    Settings { default_policy_version, on_error }
 }
 
 fn audit(reader: &mut Reader) -> Audit {
-    let modes = [
-        ("durable", Durability::Durable),
-        ("os", Durability::Os),
-        ("async", Durability::Async),
-    ];
+    let modes = [("durable", Durability::Durable), ("os", Durability::Os), ("async", Durability::Async)];
     Audit {
         enabled: reader.switch("audit.enabled"),
         durability: reader.choice("audit.durability", &modes).unwrap_or_default(),
@@ -98,11 +81,7 @@ fn audit(reader: &mut Reader) -> Audit {
 }
 
 fn log(reader: &mut Reader) -> Log {
-    let formats = [
-        ("auto", LogFormat::Auto),
-        ("text", LogFormat::Text),
-        ("json", LogFormat::Json),
-    ];
+    let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
     Log {
         level: reader.filled("log.level"),
         format: reader.choice("log.format", &formats).unwrap_or_default(),
@@ -114,11 +93,7 @@ struct Reader(Layers);
 
 impl Reader {
     fn text(&self, key: &str) -> String {
-        self.0
-            .settings
-            .get(key)
-            .map(|setting| setting.value.clone())
-            .unwrap_or_default()
+        self.0.settings.get(key).map(|setting| setting.value.clone()).unwrap_or_default()
     }
 
     fn reject(&mut self, key: &str, advice: impl Display) {
@@ -142,8 +117,7 @@ impl Reader {
     }
 
     fn switch(&mut self, key: &str) -> bool {
-        self.choice(key, &[("false", false), ("true", true)])
-            .unwrap_or_default()
+        self.choice(key, &[("false", false), ("true", true)]).unwrap_or_default()
     }
 
     fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
@@ -162,10 +136,7 @@ impl Reader {
             Ok(number) if range.contains(&number) => number,
             _ => {
                 let (least, most) = range.into_inner();
-                self.reject(
-                    key,
-                    format_args!("must be a whole number from {least} to {most}, not `{text}`"),
-                );
+                self.reject(key, format_args!("must be a whole number from {least} to {most}, not `{text}`"));
                 least
             }
         }
@@ -177,10 +148,7 @@ impl Reader {
 
     fn duration(&mut self, key: &str, range: RangeInclusive<Duration>) -> Duration {
         let text = self.text(key);
-        let parsed = text
-            .parse::<SignedDuration>()
-            .ok()
-            .and_then(|parsed| Duration::try_from(parsed).ok());
+        let parsed = text.parse::<SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
         match parsed {
             Some(duration) if range.contains(&duration) => duration,
             _ => {
@@ -196,32 +164,23 @@ impl Reader {
 
     fn url(&mut self, key: &str) -> Option<String> {
         let text = self.text(key);
-        let host = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
             self.reject(
                 key,
                 format_args!("must be like `https://host` or `https://host/path`, not `{text}`"),
             );
         }
-        Some(text)
-            .filter(|text| !text.is_empty())
-            .map(|text| text.trim_end_matches('/').to_owned())
+        Some(text).filter(|text| !text.is_empty()).map(|text| text.trim_end_matches('/').to_owned())
     }
 
     /// `host:port`; without a host it means all interfaces, as for the peer.
     fn address(&mut self, key: &str) -> String {
         let text = self.text(key);
-        let parts = text
-            .rsplit_once(':')
-            .map(|(host, port)| (host, port.parse::<u16>().is_ok()));
+        let parts = text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>().is_ok()));
         match parts {
             _ if text.starts_with("unix:") => {
-                self.reject(
-                    key,
-                    "must be `host:port`: sockets in the file system are not served yet",
-                );
+                self.reject(key, "must be `host:port`: sockets in the file system are not served yet");
                 text
             }
             Some(("", true)) => format!("0.0.0.0{text}"),

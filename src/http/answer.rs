@@ -45,10 +45,7 @@ pub(super) async fn decide(
 /// The response with `body` as JSON, and in its headers which set decided and how to find the record.
 pub(super) fn respond(answer: &Answer, body: &impl Serialize) -> Result<Response, Refusal> {
     let mut response = json(body)?;
-    let headers = [
-        (POLICY_REVISION, answer.active.snapshot.revision.as_str()),
-        (CALL_ID, &answer.call_id),
-    ];
+    let headers = [(POLICY_REVISION, answer.active.snapshot.revision.as_str()), (CALL_ID, &answer.call_id)];
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).map_err(|_| Refusal::Internal)?;
         response.headers_mut().insert(name, value);
@@ -59,11 +56,7 @@ pub(super) fn respond(answer: &Answer, body: &impl Serialize) -> Result<Response
 /// A response with `body` as JSON.
 pub(super) fn json(body: &impl Serialize) -> Result<Response, Refusal> {
     let bytes = serde_json::to_vec(body).map_err(|_| Refusal::Internal)?;
-    Ok((
-        [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-        bytes,
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
 }
 
 /// Actions allowed, actions denied, problems met.

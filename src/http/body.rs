@@ -31,9 +31,7 @@ impl FromRequest<Arc<Services>> for Bounded {
         let deadline = limits.body_timeout;
         match tokio::time::timeout(deadline, read(body, limits)).await {
             Ok(read) => read.map(Self),
-            Err(_) => Err(Refusal::TooSlow {
-                seconds: deadline.as_secs_f64(),
-            }),
+            Err(_) => Err(Refusal::TooSlow { seconds: deadline.as_secs_f64() }),
         }
     }
 }
@@ -41,15 +39,10 @@ impl FromRequest<Arc<Services>> for Bounded {
 /// Refuses by its announced length a body that is not worth reading to its end.
 fn refuse_hopeless(headers: &HeaderMap, limits: &RequestLimits) -> Result<(), Refusal> {
     let limit = limits.max_body_bytes;
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let waits_for_leave = headers.contains_key(header::EXPECT);
-    let worth_reading = if waits_for_leave {
-        limit as u64
-    } else {
-        drain_limit(limit)
-    };
+    let worth_reading = if waits_for_leave { limit as u64 } else { drain_limit(limit) };
     if announced.is_some_and(|length| length > worth_reading) {
         Err(Refusal::TooLarge { limit })
     } else {
@@ -82,11 +75,7 @@ async fn read(mut body: Body, limits: &RequestLimits) -> Result<Bytes, Refusal> 
         }
         whole.extend_from_slice(&data);
     }
-    if seen > limit as u64 {
-        Err(Refusal::TooLarge { limit })
-    } else {
-        Ok(whole.into())
-    }
+    if seen > limit as u64 { Err(Refusal::TooLarge { limit }) } else { Ok(whole.into()) }
 }
 
 /// The next piece of data; trailers are dropped.

@@ -18,18 +18,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let address = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0);
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let loopback = address.is_some_and(|address| address.ip().to_canonical().is_loopback())
             && !PROXY_HEADERS.iter().any(|name| parts.headers.contains_key(*name))
             && addressed_to_loopback(&parts.headers, &parts.uri);
-        Ok(Self {
-            name: None,
-            address,
-            loopback,
-        })
+        Ok(Self { name: None, address, loopback })
     }
 }
 
@@ -42,11 +35,7 @@ impl<S: Sync> FromRequestParts<S> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let Ok(caller) = Caller::from_request_parts(parts, state).await;
-        if caller.loopback {
-            Ok(Self)
-        } else {
-            Err(Refusal::NotFound)
-        }
+        if caller.loopback { Ok(Self) } else { Err(Refusal::NotFound) }
     }
 }
 
@@ -63,9 +52,7 @@ fn addressed_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
         .map_or(host, |(name, _)| name);
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -77,9 +64,7 @@ mod tests {
     async fn is_operator(address: Option<&str>, headers: &[(&'static str, &'static str)]) -> bool {
         let mut request = Request::new(());
         for (name, value) in headers {
-            request
-                .headers_mut()
-                .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         if let Some(address) = address {
             let address: SocketAddr = address.parse().unwrap();
@@ -92,18 +77,8 @@ mod tests {
     #[tokio::test]
     async fn only_requests_made_on_this_machine_are_an_operators() {
         let here = [("host", "localhost:3592")];
-        for host in [
-            "localhost",
-            "LOCALHOST:80",
-            "127.0.0.1:3592",
-            "127.1.2.3",
-            "[::1]:3592",
-            "[::1]",
-        ] {
-            assert!(
-                is_operator(Some("127.0.0.1:9"), &[("host", host)]).await,
-                "{host}"
-            );
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:3592", "127.1.2.3", "[::1]:3592", "[::1]"] {
+            assert!(is_operator(Some("127.0.0.1:9"), &[("host", host)]).await, "{host}");
         }
         assert!(is_operator(Some("[::1]:9"), &here).await);
         assert!(is_operator(Some("[::ffff:127.0.0.1]:9"), &here).await);
@@ -111,23 +86,11 @@ mod tests {
         assert!(!is_operator(Some("10.0.0.1:9"), &here).await);
         assert!(!is_operator(None, &here).await);
         assert!(!is_operator(Some("127.0.0.1:9"), &[]).await);
-        for host in [
-            "example.org",
-            "localhost.example.org",
-            "10.0.0.1:3592",
-            "127.0.0.1.nip.io",
-            "",
-        ] {
-            assert!(
-                !is_operator(Some("127.0.0.1:9"), &[("host", host)]).await,
-                "{host}"
-            );
+        for host in ["example.org", "localhost.example.org", "10.0.0.1:3592", "127.0.0.1.nip.io", ""] {
+            assert!(!is_operator(Some("127.0.0.1:9"), &[("host", host)]).await, "{host}");
         }
         for proxy in PROXY_HEADERS {
-            assert!(
-                !is_operator(Some("127.0.0.1:9"), &[here[0], (proxy, "127.0.0.1")]).await,
-                "{proxy}"
-            );
+            assert!(!is_operator(Some("127.0.0.1:9"), &[here[0], (proxy, "127.0.0.1")]).await, "{proxy}");
         }
     }
 }

@@ -28,44 +28,23 @@ pub(super) async fn guard(State(services): State<Arc<Services>>, request: Reques
     let mut response = match contain_panic(next.run(request)).await {
         Some(response) => response,
         None => {
-            PanicCaught {
-                place: Where::Handler,
-            }
-            .emit(&services.metrics);
+            PanicCaught { place: Where::Handler }.emit(&services.metrics);
             Refusal::Internal.into_response()
         }
     };
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         if let Some(api) = api {
-            CallRejected {
-                api,
-                outcome: refusal.outcome(),
-                detail: &refusal.to_string(),
-            }
-            .emit(&services.metrics);
+            CallRejected { api, outcome: refusal.outcome(), detail: &refusal.to_string() }
+                .emit(&services.metrics);
         }
         let allowed_methods = response.headers_mut().remove(header::ALLOW);
         response = refusal.render(surface);
-        response
-            .headers_mut()
-            .extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
     }
-    response
-        .headers_mut()
-        .extend(request_id.map(|id| (X_REQUEST_ID, id)));
-    response.headers_mut().insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-        .headers_mut()
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    RequestServed {
-        surface,
-        status: response.status().as_u16(),
-    }
-    .emit(&services.metrics);
+    response.headers_mut().extend(request_id.map(|id| (X_REQUEST_ID, id)));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    RequestServed { surface, status: response.status().as_u16() }.emit(&services.metrics);
     response
 }
 
@@ -114,13 +93,11 @@ fn api_of(path: &str) -> Option<Api> {
 /// through services that contain their own panics.
 async fn contain_panic<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            Err(_) => Poll::Ready(None),
-        },
-    )
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+        Err(_) => Poll::Ready(None),
+    })
     .await
 }
 

@@ -56,11 +56,7 @@ pub(super) enum Refusal {
 
 /// The status of a readiness check.
 pub(super) const fn readiness_status(ready: bool) -> StatusCode {
-    if ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
+    if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 /// The status of a reload: a caller that looks at nothing else learns whether the policies at the source are live.
@@ -98,15 +94,10 @@ impl Refusal {
         let (_, status, grpc) = self.kind();
         // AuthZEN knows no 415: its certification asks for 400 there.
         let mut response = match surface {
-            Surface::Cerbos => (
-                status,
-                Json(CerbosBody {
-                    code: grpc,
-                    message: self.message(),
-                    details: [],
-                }),
-            )
-                .into_response(),
+            Surface::Cerbos => {
+                (status, Json(CerbosBody { code: grpc, message: self.message(), details: [] }))
+                    .into_response()
+            }
             Surface::Authzen => (status, self.message()).into_response(),
             Surface::Decisions | Surface::Admin | Surface::Health | Surface::Unknown => self.problem(status),
         };
@@ -150,10 +141,9 @@ impl Refusal {
             code: self.code(),
         };
         let mut response = (status, Json(problem)).into_response();
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
 }

@@ -27,10 +27,7 @@ pub struct Invalid {
 impl Invalid {
     /// A finding at `path`.
     pub(super) fn at(path: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self {
-            path: shorten(&path.to_string()),
-            message: shorten(&message.to_string()),
-        }
+        Self { path: shorten(&path.to_string()), message: shorten(&message.to_string()) }
     }
 }
 

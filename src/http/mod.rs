@@ -62,11 +62,7 @@ pub struct Services {
 /// All routes. The server that runs it must provide [`axum::extract::ConnectInfo`], as [`serve`] does.
 pub fn router(services: Services) -> Router {
     let services = Arc::new(services);
-    let admin = if services.admin {
-        admin::routes()
-    } else {
-        Router::new()
-    };
+    let admin = if services.admin { admin::routes() } else { Router::new() };
     Router::new()
         .merge(cerbos::routes())
         .merge(authzen::routes())

@@ -14,11 +14,7 @@ impl RequestLimits {
         text: Option<Text<'a>>,
     ) -> Result<Cow<'a, str>, Invalid> {
         let text = self.optional(&path, text)?;
-        if text.is_empty() {
-            Err(Invalid::at(path, "a value is required"))
-        } else {
-            Ok(text)
-        }
+        if text.is_empty() { Err(Invalid::at(path, "a value is required")) } else { Ok(text) }
     }
 
     /// A text that may be absent, which is the same as empty.
@@ -32,10 +28,7 @@ impl RequestLimits {
         };
         let (length, limit) = (text.len(), self.max_string_bytes);
         if length > limit {
-            return Err(Invalid::at(
-                path,
-                format_args!("{length} bytes, the limit is {limit}"),
-            ));
+            return Err(Invalid::at(path, format_args!("{length} bytes, the limit is {limit}")));
         }
         Ok(text)
     }
@@ -50,10 +43,7 @@ impl RequestLimits {
         if version.bytes().all(is_word) {
             return Ok(version);
         }
-        Err(Invalid::at(
-            path,
-            "a policy version consists of letters, digits and `_`",
-        ))
+        Err(Invalid::at(path, "a policy version consists of letters, digits and `_`"))
     }
 
     /// A scope: segments separated by dots, or a lone dot for the root.
@@ -103,10 +93,7 @@ pub(super) fn bounded<T>(path: impl Display, list: Option<List<T>>, limit: usize
     }
     let count = list.len();
     if count > limit {
-        return Err(Invalid::at(
-            path,
-            format_args!("{count} entries, the limit is {limit}"),
-        ));
+        return Err(Invalid::at(path, format_args!("{count} entries, the limit is {limit}")));
     }
     Ok(list)
 }

@@ -20,9 +20,7 @@ impl Archive {
     /// The archive in `directory`, which is created when the first set is kept.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-        }
+        Self { directory: directory.into() }
     }
 }
 
@@ -48,10 +46,7 @@ impl Archive {
             return Ok(());
         }
         fs::create_dir_all(&self.directory)?;
-        let parent = self
-            .directory
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = self.directory.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_directory(parent.unwrap_or(Path::new(".")))
     }
 }
@@ -68,19 +63,10 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn encode(revision: &Revision, files: &[SourceFile]) -> io::Result<Vec<u8>> {
-    let mut files: Vec<_> = files
-        .iter()
-        .map(|file| KeptFile {
-            path: &file.path,
-            text: &file.text,
-        })
-        .collect();
+    let mut files: Vec<_> =
+        files.iter().map(|file| KeptFile { path: &file.path, text: &file.text }).collect();
     files.sort_by_key(|file| file.path);
-    let set = KeptSet {
-        v: 1,
-        revision: revision.as_str(),
-        files,
-    };
+    let set = KeptSet { v: 1, revision: revision.as_str(), files };
     Ok(serde_json::to_vec(&set)?)
 }
 
@@ -119,16 +105,10 @@ mod tests {
         let written = fs::metadata(&path).unwrap().modified().unwrap();
         archive.keep(&revision, &files).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
-        assert_eq!(
-            fs::read_dir(directory.path().join("policies")).unwrap().count(),
-            1
-        );
+        assert_eq!(fs::read_dir(directory.path().join("policies")).unwrap().count(), 1);
     }
 
     fn file(path: &str, text: &str) -> SourceFile {
-        SourceFile {
-            path: path.into(),
-            text: text.into(),
-        }
+        SourceFile { path: path.into(), text: text.into() }
     }
 }

@@ -23,9 +23,7 @@ impl Disk {
     /// The policies below `directory`, which may be a link and may appear later.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-        }
+        Self { directory: directory.into() }
     }
 }
 
@@ -43,10 +41,7 @@ impl PolicySource for Disk {
                     "the policies in `{directory}` are larger than {SET_BYTES} bytes together"
                 )));
             }
-            files.push(SourceFile {
-                path: found.path,
-                text: text.into(),
-            });
+            files.push(SourceFile { path: found.path, text: text.into() });
         }
         Ok(files)
     }
@@ -67,16 +62,11 @@ pub(super) fn read_whole(found: &Found) -> Result<String, SourceError> {
 
     let mut bytes = Vec::new();
     let most = POLICY_FILE_BYTES as u64 + 1;
-    file.by_ref()
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.by_ref().take(most).read_to_end(&mut bytes).map_err(unreadable)?;
 
     let after = Stamp::of(&file.metadata().map_err(unreadable)?);
     if before != found.stamp || after != found.stamp {
-        return Err(SourceError::Torn {
-            path: found.real.display().to_string(),
-        });
+        return Err(SourceError::Torn { path: found.real.display().to_string() });
     }
     Ok(String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))

@@ -76,12 +76,7 @@ impl Scan {
     /// the links beside them and each file is seen once.
     pub(super) fn of(directory: &Path) -> Result<Self, SourceError> {
         let root = fs::canonicalize(directory).map_err(|source| unreadable(directory, source))?;
-        let mut walk = Walk {
-            root: &root,
-            scan: Self::default(),
-            entries: 0,
-            ancestors: Vec::new(),
-        };
+        let mut walk = Walk { root: &root, scan: Self::default(), entries: 0, ancestors: Vec::new() };
         walk.directory(&root, "")?;
         let mut scan = walk.scan;
         scan.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -104,10 +99,7 @@ impl Walk<'_> {
             return Err(refused(real, "is a link to a directory that contains it"));
         }
         if self.ancestors.len() > DEPTH {
-            return Err(refused(
-                real,
-                &format!("is nested more than {DEPTH} directories deep"),
-            ));
+            return Err(refused(real, &format!("is nested more than {DEPTH} directories deep")));
         }
         self.scan.directories.insert(real.to_owned(), inode);
 
@@ -136,11 +128,7 @@ impl Walk<'_> {
         if name.starts_with('.') {
             return Ok(());
         }
-        let path = if parent.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{parent}/{name}")
-        };
+        let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
         let meta = self.resolve(entry, &real)?;
         if meta.is_dir() {
             return self.directory(&real, &path);
@@ -151,19 +139,13 @@ impl Walk<'_> {
         if !meta.is_file() {
             return Err(refused(&real, "is not a regular file"));
         }
-        self.scan.files.push(Found {
-            path: path.into(),
-            real,
-            stamp: Stamp::of(&meta),
-        });
+        self.scan.files.push(Found { path: path.into(), real, stamp: Stamp::of(&meta) });
         Ok(())
     }
 
     /// The metadata of what `entry` leads to, which must be inside the root.
     fn resolve(&self, entry: &DirEntry, real: &Path) -> Result<Metadata, SourceError> {
-        let kind = entry
-            .file_type()
-            .map_err(|source| gone_or_unreadable(real, source))?;
+        let kind = entry.file_type().map_err(|source| gone_or_unreadable(real, source))?;
         if !kind.is_symlink() {
             return fs::metadata(real).map_err(|source| gone_or_unreadable(real, source));
         }
@@ -181,23 +163,15 @@ impl Walk<'_> {
 /// An entry that was listed and is gone a moment later was changed while we looked.
 pub(super) fn gone_or_unreadable(path: &Path, source: io::Error) -> SourceError {
     if source.kind() == io::ErrorKind::NotFound {
-        return SourceError::Torn {
-            path: path.display().to_string(),
-        };
+        return SourceError::Torn { path: path.display().to_string() };
     }
     unreadable(path, source)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> SourceError {
-    SourceError::Read {
-        path: path.display().to_string(),
-        source,
-    }
+    SourceError::Read { path: path.display().to_string(), source }
 }
 
 fn refused(path: &Path, reason: &str) -> SourceError {
-    SourceError::Refused {
-        path: path.display().to_string(),
-        reason: reason.to_owned(),
-    }
+    SourceError::Refused { path: path.display().to_string(), reason: reason.to_owned() }
 }

@@ -47,31 +47,11 @@ fn config_map_mount_shows_each_file_once() {
 #[test]
 fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
     let cases: [(&str, Change, &str); 5] = [
-        (
-            "loop",
-            |dir| symlink(dir.path(), dir.path().join("again")).unwrap(),
-            "directory that contains it",
-        ),
-        (
-            "escape",
-            |dir| symlink("/etc/hostname", dir.path().join("host.yaml")).unwrap(),
-            "leads out of",
-        ),
-        (
-            "escape up",
-            |dir| symlink("..", dir.path().join("up")).unwrap(),
-            "leads out of",
-        ),
-        (
-            "dangling",
-            |dir| symlink("missing", dir.path().join("later.yaml")).unwrap(),
-            "cannot read",
-        ),
-        (
-            "deep",
-            |dir| dir.write(&format!("{}a.yaml", "d/".repeat(DEPTH + 1)), "x"),
-            "directories deep",
-        ),
+        ("loop", |dir| symlink(dir.path(), dir.path().join("again")).unwrap(), "directory that contains it"),
+        ("escape", |dir| symlink("/etc/hostname", dir.path().join("host.yaml")).unwrap(), "leads out of"),
+        ("escape up", |dir| symlink("..", dir.path().join("up")).unwrap(), "leads out of"),
+        ("dangling", |dir| symlink("missing", dir.path().join("later.yaml")).unwrap(), "cannot read"),
+        ("deep", |dir| dir.write(&format!("{}a.yaml", "d/".repeat(DEPTH + 1)), "x"), "directories deep"),
     ];
     for (name, prepare, expected) in cases {
         let dir = TempDir::new("disk");
@@ -115,15 +95,9 @@ fn file_that_changes_between_scan_and_reading_is_torn() {
 
     dir.write("new.yaml", "two");
     fs::rename(dir.path().join("new.yaml"), dir.path().join("a.yaml")).unwrap();
-    assert!(matches!(
-        super::disk::read_whole(&found),
-        Err(SourceError::Torn { .. })
-    ));
+    assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
     fs::remove_file(dir.path().join("a.yaml")).unwrap();
-    assert!(matches!(
-        super::disk::read_whole(&found),
-        Err(SourceError::Torn { .. })
-    ));
+    assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
 }
 
 #[test]
@@ -131,19 +105,11 @@ fn replacement_of_the_same_size_and_age_changes_the_scan() {
     let dir = TempDir::new("scan");
     dir.write("a.yaml", "one");
     let before = Scan::of(dir.path()).unwrap();
-    let age = fs::metadata(dir.path().join("a.yaml"))
-        .unwrap()
-        .modified()
-        .unwrap();
+    let age = fs::metadata(dir.path().join("a.yaml")).unwrap().modified().unwrap();
     assert_eq!(Scan::of(dir.path()).unwrap(), before);
 
     dir.write("b", "two");
-    fs::File::options()
-        .write(true)
-        .open(dir.path().join("b"))
-        .unwrap()
-        .set_modified(age)
-        .unwrap();
+    fs::File::options().write(true).open(dir.path().join("b")).unwrap().set_modified(age).unwrap();
     fs::rename(dir.path().join("b"), dir.path().join("a.yaml")).unwrap();
     assert_ne!(Scan::of(dir.path()).unwrap(), before);
 }

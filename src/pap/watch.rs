@@ -53,9 +53,7 @@ impl Watch {
             report: Box::new(report),
             stopped: Arc::clone(&stopped),
         };
-        thread::Builder::new()
-            .name("policy-watch".into())
-            .spawn(move || watching.run(&woken, interval))?;
+        thread::Builder::new().name("policy-watch".into()).spawn(move || watching.run(&woken, interval))?;
         Ok(Self { wakes, stopped })
     }
 }
@@ -129,10 +127,7 @@ impl Watching {
         let path = self.directory.display().to_string();
         self.events.stop();
         self.down = true;
-        (self.report)(Notice::WatchDown(WatchError {
-            path,
-            reason: reason.to_owned(),
-        }));
+        (self.report)(Notice::WatchDown(WatchError { path, reason: reason.to_owned() }));
     }
 }
 
@@ -146,12 +141,7 @@ struct Events {
 
 impl Events {
     fn new(wakes: SyncSender<Wake>) -> Self {
-        Self {
-            wakes,
-            watcher: None,
-            watched: BTreeMap::new(),
-            retry_at: None,
-        }
+        Self { wakes, watcher: None, watched: BTreeMap::new(), retry_at: None }
     }
 
     /// Watches exactly the directories of `scan`, and the link that leads to them if `directory` is one. Tells
@@ -170,21 +160,12 @@ impl Events {
             none => none.insert(start_watcher(directory.to_owned(), self.wakes.clone())?),
         };
         // A path with another inode is another directory: its old watch is gone or is about something else.
-        for (path, _) in self
-            .watched
-            .iter()
-            .filter(|(path, inode)| wanted.get(*path) != Some(inode))
-        {
+        for (path, _) in self.watched.iter().filter(|(path, inode)| wanted.get(*path) != Some(inode)) {
             // A directory that was deleted has lost its watch already.
             let _ = watcher.unwatch(path);
         }
-        for (path, _) in wanted
-            .iter()
-            .filter(|(path, inode)| self.watched.get(*path) != Some(inode))
-        {
-            watcher
-                .watch(path, RecursiveMode::NonRecursive)
-                .map_err(|error| error.to_string())?;
+        for (path, _) in wanted.iter().filter(|(path, inode)| self.watched.get(*path) != Some(inode)) {
+            watcher.watch(path, RecursiveMode::NonRecursive).map_err(|error| error.to_string())?;
         }
         self.watched = wanted;
         self.retry_at = None;
@@ -239,9 +220,7 @@ fn path_may_matter(path: &Path, directory: &Path) -> bool {
     if path.parent() == directory.parent() {
         return false;
     }
-    let is_version = path
-        .file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+    let is_version = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
     let extension = path.extension().and_then(|extension| extension.to_str());
     is_version || matches!(extension, None | Some("yaml" | "yml" | "json"))
 }

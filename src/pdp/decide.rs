@@ -76,19 +76,9 @@ impl Pdp {
             };
             let basis = self.basis(&active, log.durability());
             let record = DecisionRecord::new(now, origin, basis, &call.request, &evaluation);
-            log.append(NewRecord {
-                at: now,
-                payload: record.encode()?,
-            })
-            .await?;
+            log.append(NewRecord { at: now, payload: record.encode()? }).await?;
         }
-        Ok(Answer {
-            call_id,
-            active,
-            evaluation,
-            decide: decided - started,
-            record: decided.elapsed(),
-        })
+        Ok(Answer { call_id, active, evaluation, decide: decided - started, record: decided.elapsed() })
     }
 
     /// What the decisions rest on besides the request.

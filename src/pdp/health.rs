@@ -73,28 +73,18 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let checks = vec![self.policies(), self.reload(), self.decision_log()];
-        Readiness {
-            ready: checks.iter().all(|check| check.state != CheckState::Failed),
-            checks,
-        }
+        Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
     fn policies(&self) -> Check {
         let (state, detail) = match self.active.load().as_deref() {
             Some(active) => {
                 let (generation, revision) = (active.generation, &active.snapshot.revision);
-                (
-                    CheckState::Good,
-                    format!("generation {generation}, revision {revision}"),
-                )
+                (CheckState::Good, format!("generation {generation}, revision {revision}"))
             }
             None => (CheckState::Failed, "no policy set has been loaded yet".to_owned()),
         };
-        Check {
-            name: "policies",
-            state,
-            detail,
-        }
+        Check { name: "policies", state, detail }
     }
 
     /// A newer set that is bad, or a source that cannot be read, does not stop the set that is live.
@@ -106,11 +96,7 @@ impl Health {
             Some(reason) => (CheckState::Degraded, reason),
             None => (CheckState::Good, "the live set is that of the source".to_owned()),
         };
-        Check {
-            name: "reload",
-            state,
-            detail,
-        }
+        Check { name: "reload", state, detail }
     }
 
     fn decision_log(&self) -> Check {
@@ -119,10 +105,6 @@ impl Health {
             Some(Ok(())) => (CheckState::Good, "accepts records".to_owned()),
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
-        Check {
-            name: "decisionLog",
-            state,
-            detail,
-        }
+        Check { name: "decisionLog", state, detail }
     }
 }

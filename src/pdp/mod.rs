@@ -50,11 +50,6 @@ impl Pdp {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        Self {
-            active,
-            log,
-            clock,
-            settings,
-        }
+        Self { active, log, clock, settings }
     }
 }

@@ -56,10 +56,7 @@ pub struct ReloadTiming {
 
 impl Default for ReloadTiming {
     fn default() -> Self {
-        Self {
-            quiet: Duration::from_millis(25),
-            poll: Some(Duration::from_secs(30)),
-        }
+        Self { quiet: Duration::from_millis(25), poll: Some(Duration::from_secs(30)) }
     }
 }
 
@@ -104,28 +101,18 @@ impl ReloadHandle {
             compile,
             refused: None,
         };
-        let thread = thread::Builder::new()
-            .name("policy-reload".into())
-            .stack_size(STACK_BYTES);
+        let thread = thread::Builder::new().name("policy-reload".into()).stack_size(STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;
-        Ok(Self {
-            messages,
-            change_waits,
-            status,
-        })
+        Ok(Self { messages, change_waits, status })
     }
 
     /// Reloads and tells what came of it. Requests that wait together share one attempt.
     pub async fn reload(&self, cause: Cause) -> ReloadOutcome {
         let (reply, answer) = oneshot::channel();
         if self.messages.try_send(Message::Reload(cause, reply)).is_err() {
-            return ReloadOutcome::Failed {
-                reason: "too many reloads are waiting: try again later".into(),
-            };
+            return ReloadOutcome::Failed { reason: "too many reloads are waiting: try again later".into() };
         }
-        let stopped = |_| ReloadOutcome::Failed {
-            reason: "the reload thread has stopped".into(),
-        };
+        let stopped = |_| ReloadOutcome::Failed { reason: "the reload thread has stopped".into() };
         answer.await.unwrap_or_else(stopped)
     }
 

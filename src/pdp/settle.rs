@@ -54,9 +54,7 @@ pub(super) fn settle(
             return Ok(after?);
         }
         if started.elapsed() > PATIENCE {
-            return Err(SettleError::Changing {
-                location: source.location(),
-            });
+            return Err(SettleError::Changing { location: source.location() });
         }
         before = after;
     }
@@ -64,10 +62,7 @@ pub(super) fn settle(
 
 fn read(source: &dyn PolicySource) -> Result<Settled, SourceError> {
     let files = source.read()?;
-    Ok(Settled {
-        revision: Revision::of(&files),
-        files,
-    })
+    Ok(Settled { revision: Revision::of(&files), files })
 }
 
 fn agree(before: &Result<Settled, SourceError>, after: &Result<Settled, SourceError>) -> bool {

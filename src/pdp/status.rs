@@ -123,13 +123,7 @@ impl ReloadOutcome {
 
 impl ReloadStatus {
     pub(super) fn of(source: String) -> Self {
-        Self {
-            source,
-            live: None,
-            last: None,
-            history: VecDeque::new(),
-            watch_down: None,
-        }
+        Self { source, live: None, last: None, history: VecDeque::new(), watch_down: None }
     }
 
     /// Whether the newest attempt failed, so that the live set may be older than the policies at the source.
@@ -144,13 +138,8 @@ impl ReloadStatus {
         match &self.last.as_ref()?.outcome {
             ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => None,
             ReloadOutcome::Rejected { diagnostics } => {
-                let errors = diagnostics
-                    .iter()
-                    .filter(|found| found.severity == Severity::Error)
-                    .count();
-                Some(format!(
-                    "the policies at the source have {errors} errors, an older set answers"
-                ))
+                let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+                Some(format!("the policies at the source have {errors} errors, an older set answers"))
             }
             ReloadOutcome::Failed { reason } => Some(reason.clone()),
         }

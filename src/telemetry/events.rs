@@ -48,25 +48,12 @@ impl CallDecided<'_> {
             problems = self.problems,
             "call decided"
         );
-        metrics
-            .calls
-            .with_label_values(&[api, Outcome::Answered.as_str()])
-            .inc();
-        metrics
-            .decisions
-            .with_label_values(&["allow"])
-            .inc_by(self.allowed);
+        metrics.calls.with_label_values(&[api, Outcome::Answered.as_str()]).inc();
+        metrics.decisions.with_label_values(&["allow"]).inc_by(self.allowed);
         metrics.decisions.with_label_values(&["deny"]).inc_by(self.denied);
-        let phases = [
-            (Phase::Parse, self.parse),
-            (Phase::Decide, self.decide),
-            (Phase::Record, self.record),
-        ];
+        let phases = [(Phase::Parse, self.parse), (Phase::Decide, self.decide), (Phase::Record, self.record)];
         for (phase, took) in phases {
-            metrics
-                .phases
-                .with_label_values(&[api, phase.as_str()])
-                .observe(took.as_secs_f64());
+            metrics.phases.with_label_values(&[api, phase.as_str()]).observe(took.as_secs_f64());
         }
     }
 }
@@ -108,16 +95,8 @@ impl RequestServed {
     /// Writes the log line (level trace) and moves the metric.
     pub fn emit(&self, metrics: &Metrics) {
         let surface = self.surface.as_str();
-        trace!(
-            event = "request_served",
-            surface,
-            status = self.status,
-            "request served"
-        );
-        metrics
-            .http_requests
-            .with_label_values(&[surface, status_class(self.status)])
-            .inc();
+        trace!(event = "request_served", surface, status = self.status, "request served");
+        metrics.http_requests.with_label_values(&[surface, status_class(self.status)]).inc();
     }
 }
 
@@ -174,19 +153,10 @@ impl SnapshotActivated<'_> {
             took_ms = self.took.as_secs_f64() * 1e3,
             "policy set is live"
         );
-        metrics
-            .reloads
-            .with_label_values(&[ReloadOutcome::Activated.as_str()])
-            .inc();
-        metrics
-            .generation
-            .set(i64::try_from(self.generation).unwrap_or(i64::MAX));
-        metrics
-            .policies
-            .set(i64::try_from(self.policies).unwrap_or(i64::MAX));
-        metrics
-            .policy_files
-            .set(i64::try_from(self.files).unwrap_or(i64::MAX));
+        metrics.reloads.with_label_values(&[ReloadOutcome::Activated.as_str()]).inc();
+        metrics.generation.set(i64::try_from(self.generation).unwrap_or(i64::MAX));
+        metrics.policies.set(i64::try_from(self.policies).unwrap_or(i64::MAX));
+        metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
         metrics.diagnostics.set(0);
         metrics.reload_success.set(self.at);
     }
@@ -204,15 +174,8 @@ pub struct ReloadUnchanged<'a> {
 impl ReloadUnchanged<'_> {
     /// Writes the log line (level debug) and moves the metrics.
     pub fn emit(&self, metrics: &Metrics) {
-        debug!(
-            event = "reload_unchanged",
-            cause = self.cause,
-            "policies are unchanged"
-        );
-        metrics
-            .reloads
-            .with_label_values(&[ReloadOutcome::Unchanged.as_str()])
-            .inc();
+        debug!(event = "reload_unchanged", cause = self.cause, "policies are unchanged");
+        metrics.reloads.with_label_values(&[ReloadOutcome::Unchanged.as_str()]).inc();
         metrics.diagnostics.set(0);
         metrics.reload_success.set(self.at);
     }
@@ -242,13 +205,8 @@ impl ReloadRejected<'_> {
             first = self.first,
             "policy set has errors, the old one stays"
         );
-        metrics
-            .reloads
-            .with_label_values(&[ReloadOutcome::Rejected.as_str()])
-            .inc();
-        metrics
-            .diagnostics
-            .set(i64::try_from(self.errors).unwrap_or(i64::MAX));
+        metrics.reloads.with_label_values(&[ReloadOutcome::Rejected.as_str()]).inc();
+        metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
     }
 }
 
@@ -270,10 +228,7 @@ impl ReloadFailed<'_> {
             error = chain(self.error),
             "policies cannot be loaded, the old set stays"
         );
-        metrics
-            .reloads
-            .with_label_values(&[ReloadOutcome::Failed.as_str()])
-            .inc();
+        metrics.reloads.with_label_values(&[ReloadOutcome::Failed.as_str()]).inc();
     }
 }
 
@@ -287,11 +242,7 @@ pub struct WatchDegraded<'a> {
 impl WatchDegraded<'_> {
     /// Writes the log line.
     pub fn emit(&self) {
-        warn!(
-            event = "watch_degraded",
-            error = chain(self.error),
-            "cannot watch the policies, polling only"
-        );
+        warn!(event = "watch_degraded", error = chain(self.error), "cannot watch the policies, polling only");
     }
 }
 
@@ -311,17 +262,10 @@ pub struct LogBatchWritten {
 impl LogBatchWritten {
     /// Writes the log line (level trace) and moves the metrics.
     pub fn emit(&self, metrics: &Metrics) {
-        trace!(
-            event = "log_batch_written",
-            records = self.records,
-            bytes = self.bytes,
-            "log batch written"
-        );
+        trace!(event = "log_batch_written", records = self.records, bytes = self.bytes, "log batch written");
         let records = u32::try_from(self.records).unwrap_or(u32::MAX);
         metrics.log_records.inc_by(records.into());
-        metrics
-            .log_bytes
-            .inc_by(u64::try_from(self.bytes).unwrap_or(u64::MAX));
+        metrics.log_bytes.inc_by(u64::try_from(self.bytes).unwrap_or(u64::MAX));
         metrics.log_batch.observe(records.into());
         if let Some(took) = self.sync {
             metrics.log_sync.observe(took.as_secs_f64());
@@ -424,10 +368,7 @@ pub struct LogDisabled;
 impl LogDisabled {
     /// Writes the log line.
     pub fn emit(&self) {
-        warn!(
-            event = "log_disabled",
-            "decisions are not recorded: `audit.enabled` is false"
-        );
+        warn!(event = "log_disabled", "decisions are not recorded: `audit.enabled` is false");
     }
 }
 
@@ -469,11 +410,7 @@ impl ServerStopped {
         if self.drained {
             info!(event = "server_stopped", drained = true, "stopped");
         } else {
-            warn!(
-                event = "server_stopped",
-                drained = false,
-                "stopped before every request was finished"
-            );
+            warn!(event = "server_stopped", drained = false, "stopped before every request was finished");
         }
     }
 }
@@ -543,13 +480,7 @@ mod tests {
             took,
         };
         live.emit(&metrics);
-        ReloadRejected {
-            cause: "watch",
-            revision: "s",
-            errors: 4,
-            first: "a.yaml:1:1: bad",
-        }
-        .emit(&metrics);
+        ReloadRejected { cause: "watch", revision: "s", errors: 4, first: "a.yaml:1:1: bad" }.emit(&metrics);
         let text = metrics.render();
         for line in [
             "procura_policy_generation 7",

@@ -73,10 +73,8 @@ impl Metrics {
                 "Time spent in each phase of an answered call.",
                 &["api", "phase"],
             )?,
-            generation: names.gauge(
-                "procura_policy_generation",
-                "Running number of the live policy set, 0 if none.",
-            )?,
+            generation: names
+                .gauge("procura_policy_generation", "Running number of the live policy set, 0 if none.")?,
             policies: names.gauge("procura_policies_loaded", "Policies in the live set.")?,
             policy_files: names.gauge("procura_policy_files", "Files in the live set.")?,
             reloads: names.counters(
@@ -88,14 +86,10 @@ impl Metrics {
                 "procura_policy_last_success_timestamp_seconds",
                 "When the files were last found to be good, in Unix time.",
             )?)?,
-            diagnostics: names.gauge(
-                "procura_policy_errors",
-                "Errors found by the last attempt to load the policies.",
-            )?,
-            log_records: names.counter(
-                "procura_log_records_total",
-                "Records written to the decision log.",
-            )?,
+            diagnostics: names
+                .gauge("procura_policy_errors", "Errors found by the last attempt to load the policies.")?,
+            log_records: names
+                .counter("procura_log_records_total", "Records written to the decision log.")?,
             log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,
             log_batch: names.histogram(
                 "procura_log_batch_records",
@@ -107,10 +101,8 @@ impl Metrics {
                 "Time the disk took to make a write of the decision log durable.",
                 SECONDS,
             )?,
-            log_write_errors: names.counter(
-                "procura_log_write_errors_total",
-                "Writes of the decision log that failed.",
-            )?,
+            log_write_errors: names
+                .counter("procura_log_write_errors_total", "Writes of the decision log that failed.")?,
             log_queue: names.gauge(
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
@@ -147,10 +139,7 @@ impl Metrics {
     }
 
     fn record_build(&self) -> Result<(), MetricsError> {
-        let opts = Opts::new(
-            "procura_build_info",
-            "Always 1; the label names the running version.",
-        );
+        let opts = Opts::new("procura_build_info", "Always 1; the label names the running version.");
         let build = IntGaugeVec::new(opts, &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         self.registry.register(Box::new(build))?;
@@ -217,16 +206,11 @@ impl Names {
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, MetricsError> {
-        self.keep(Histogram::with_opts(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-        )?)
+        self.keep(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
     }
 
     fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, MetricsError> {
-        self.keep(HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(SECONDS.to_vec()),
-            labels,
-        )?)
+        self.keep(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?)
     }
 }
 
@@ -252,11 +236,7 @@ mod tests {
         );
         for family in metrics.registry.gather() {
             let mut labels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for pair in family
-                .get_metric()
-                .iter()
-                .flat_map(prometheus::proto::Metric::get_label)
-            {
+            for pair in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
                 let values = labels.entry(pair.name()).or_default();
                 if !values.contains(&pair.value()) && pair.name() != "version" {
                     values.push(pair.value());
@@ -292,11 +272,7 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         let text = metrics.render();
         for family in metrics.registry.gather() {
-            assert!(
-                text.contains(&format!("# TYPE {} ", family.name())),
-                "{}",
-                family.name()
-            );
+            assert!(text.contains(&format!("# TYPE {} ", family.name())), "{}", family.name());
         }
         assert!(
             text.contains("procura_calls_total{api=\"check_resources\",outcome=\"answered\"} 0"),
@@ -306,14 +282,9 @@ mod tests {
 
     #[test]
     fn status_has_its_class() {
-        for (status, class) in [
-            (100, "1xx"),
-            (204, "2xx"),
-            (302, "3xx"),
-            (413, "4xx"),
-            (503, "5xx"),
-            (999, "5xx"),
-        ] {
+        for (status, class) in
+            [(100, "1xx"), (204, "2xx"), (302, "3xx"), (413, "4xx"), (503, "5xx"), (999, "5xx")]
+        {
             assert_eq!(status_class(status), class);
         }
     }

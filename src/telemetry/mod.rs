@@ -47,11 +47,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Json => true,
     };
     // A subscriber that is already there (a second server in one test process) stays.
-    let _ = if json {
-        subscriber.json().flatten_event(true).try_init()
-    } else {
-        subscriber.try_init()
-    };
+    let _ = if json { subscriber.json().flatten_event(true).try_init() } else { subscriber.try_init() };
     log_panics();
     Ok(())
 }

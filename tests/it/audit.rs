@@ -24,39 +24,19 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let settings = LogSettings {
-            segment_bytes: 8 * 1024,
-            ..LogSettings::default()
-        };
-        Self {
-            disk: SimDisk::new(SEED),
-            clock: Arc::default(),
-            settings,
-        }
+        let settings = LogSettings { segment_bytes: 8 * 1024, ..LogSettings::default() };
+        Self { disk: SimDisk::new(SEED), clock: Arc::default(), settings }
     }
 
     fn open(&self) -> Result<(Arc<Log>, RecoveryReport), AuditError> {
         let metrics = Arc::new(Metrics::new().unwrap());
-        Log::open(
-            Arc::new(self.disk.clone()),
-            &self.settings,
-            self.clock.clone(),
-            metrics,
-        )
+        Log::open(Arc::new(self.disk.clone()), &self.settings, self.clock.clone(), metrics)
     }
 
     fn call(&self, number: u64) -> MadeUpCall<'static> {
         let at = self.clock.now();
         let effect = Effect::Allow;
-        MadeUpCall {
-            at,
-            number,
-            principal: "alice",
-            action: "view",
-            resource: "a1",
-            effect,
-            padding: 100,
-        }
+        MadeUpCall { at, number, principal: "alice", action: "view", resource: "a1", effect, padding: 100 }
     }
 
     /// Writes `count` records one after another; returns their ids.
@@ -85,10 +65,7 @@ impl Bench {
 }
 
 fn everything(limit: usize) -> DecisionFilter {
-    DecisionFilter {
-        limit,
-        ..DecisionFilter::default()
-    }
+    DecisionFilter { limit, ..DecisionFilter::default() }
 }
 
 // === Found ===
@@ -120,10 +97,7 @@ async fn a_record_is_found_once_it_is_acknowledged_and_after_a_restart() {
     }
     let files = DirFiles::open_to_read(&dir.path().join("log")).unwrap();
     let verified = verify(&files, |_, _| ()).unwrap();
-    assert_eq!(
-        (verified.last_seq, verified.kinds["decision"], verified.torn_bytes),
-        (300, 300, 0)
-    );
+    assert_eq!((verified.last_seq, verified.kinds["decision"], verified.torn_bytes), (300, 300, 0));
     assert!(verified.segments > 5);
 }
 
@@ -131,12 +105,8 @@ async fn a_record_is_found_once_it_is_acknowledged_and_after_a_restart() {
 async fn unknown_ids_are_not_found() {
     let (bench, _) = Bench::written(20).await;
     let reader = LogReader::open(Arc::new(bench.disk.clone())).unwrap();
-    for id in [
-        "",
-        "nothing",
-        "00000000-0000-7000-8000-000000000000",
-        "019ab3f2-6c1e-4d3a-9b52-0f4e1c2d3a4b",
-    ] {
+    for id in ["", "nothing", "00000000-0000-7000-8000-000000000000", "019ab3f2-6c1e-4d3a-9b52-0f4e1c2d3a4b"]
+    {
         assert_eq!(reader.get(id).unwrap(), None, "{id}");
     }
 }
@@ -197,10 +167,7 @@ fn pages(log: &dyn DecisionQuery, mut filter: DecisionFilter) -> Vec<Vec<u8>> {
         let Some(next) = page.next_before_seq else {
             return found;
         };
-        assert!(
-            filter.before_seq.is_none_or(|before| next < before),
-            "a cursor that does not move"
-        );
+        assert!(filter.before_seq.is_none_or(|before| next < before), "a cursor that does not move");
         filter.before_seq = Some(next);
     }
 }
@@ -237,11 +204,7 @@ async fn calls_are_found_by_id_though_the_clock_went_back() {
     }
     log.close();
     let reader = LogReader::open(Arc::new(bench.disk.clone())).unwrap();
-    assert!(
-        calls
-            .iter()
-            .all(|id| log.get(id).unwrap().is_some() && reader.get(id).unwrap().is_some())
-    );
+    assert!(calls.iter().all(|id| log.get(id).unwrap().is_some() && reader.get(id).unwrap().is_some()));
 }
 
 // === Damaged ===
@@ -260,24 +223,16 @@ async fn a_log_has_one_writer_and_any_number_of_readers() {
 async fn a_torn_end_is_cut_reported_and_recorded() {
     let (bench, ids) = Bench::written(3).await;
     let segment = bench.segments().pop().unwrap();
-    bench
-        .disk
-        .tamper(&segment, |bytes| bytes.extend_from_slice(&[7; 1000]));
+    bench.disk.tamper(&segment, |bytes| bytes.extend_from_slice(&[7; 1000]));
     let before = verify(&bench.disk, |_, _| ()).unwrap();
     assert_eq!((before.last_seq, before.torn_bytes), (3, 1000));
 
     let (log, report) = bench.open().unwrap();
     let cut = report.cut.unwrap();
-    assert_eq!(
-        (report.last_seq, cut.dropped_bytes, cut.segment),
-        (3, 1000, segment)
-    );
+    assert_eq!((report.last_seq, cut.dropped_bytes, cut.segment), (3, 1000, segment));
     log.close();
     let after = verify(&bench.disk, |_, _| ()).unwrap();
-    assert_eq!(
-        (after.last_seq, after.kinds["log_repair"], after.torn_bytes),
-        (4, 1, 0)
-    );
+    assert_eq!((after.last_seq, after.kinds["log_repair"], after.torn_bytes), (4, 1, 0));
     assert!(ids.iter().all(|id| log.get(id).unwrap().is_some()));
 }
 
@@ -288,16 +243,8 @@ async fn a_record_that_was_on_disk_is_never_cut_as_torn() {
     // The third record: others follow it that say that it was on disk.
     let offset = 80 + 2 * ((bench.disk.len(&segment).unwrap() as usize - 80) / 10) + 100;
     bench.disk.tamper(&segment, |bytes| bytes[offset] ^= 1);
-    for error in [
-        bench.open().err().unwrap(),
-        verify(&bench.disk, |_, _| ()).unwrap_err(),
-    ] {
-        let AuditError::Damaged {
-            segment: named, seq, ..
-        } = error
-        else {
-            panic!("{error}")
-        };
+    for error in [bench.open().err().unwrap(), verify(&bench.disk, |_, _| ()).unwrap_err()] {
+        let AuditError::Damaged { segment: named, seq, .. } = error else { panic!("{error}") };
         assert_eq!((named, seq), (segment.clone(), 3));
     }
 }
@@ -313,23 +260,15 @@ async fn verify_notices_any_changed_byte_and_any_missing_segment() {
         let flip = 1 << rng.below(8);
         bench.disk.tamper(segment, |bytes| bytes[at] ^= flip);
         let error = verify(&bench.disk, |_, _| ()).unwrap_err();
-        let AuditError::Damaged { segment: named, .. } = &error else {
-            panic!("{error}")
-        };
+        let AuditError::Damaged { segment: named, .. } = &error else { panic!("{error}") };
         assert_eq!(named, segment, "byte {at}");
         bench.disk.tamper(segment, |bytes| bytes[at] ^= flip);
     }
     verify(&bench.disk, |_, _| ()).unwrap();
     for segment in &segments[..segments.len() - 1] {
-        let content = bench
-            .disk
-            .read_at(segment, 0, bench.disk.len(segment).unwrap() as usize)
-            .unwrap();
+        let content = bench.disk.read_at(segment, 0, bench.disk.len(segment).unwrap() as usize).unwrap();
         bench.disk.remove(segment);
-        assert!(matches!(
-            verify(&bench.disk, |_, _| ()),
-            Err(AuditError::Damaged { .. })
-        ));
+        assert!(matches!(verify(&bench.disk, |_, _| ()), Err(AuditError::Damaged { .. })));
         assert!(bench.open().is_err(), "{segment} is missing");
         bench.disk.open_append(segment).unwrap().append(&content).unwrap();
     }
@@ -373,21 +312,11 @@ async fn a_failing_disk_refuses_records_until_the_log_is_mended() {
         // What is on the medium now, and not what memory still shows.
         let disk = bench.disk.reboot();
         let verified = verify(&disk, |_, _| ()).unwrap();
-        assert_eq!(
-            verified.kinds["decision"],
-            acknowledged.len() as u64,
-            "round {round}"
-        );
+        assert_eq!(verified.kinds["decision"], acknowledged.len() as u64, "round {round}");
         assert!(verified.kinds["log_repair"] >= 1);
         let reader = LogReader::open(Arc::new(disk)).unwrap();
-        assert!(
-            acknowledged.iter().all(|id| reader.get(id).unwrap().is_some()),
-            "round {round}"
-        );
-        assert!(
-            refused.iter().all(|id| reader.get(id).unwrap().is_none()),
-            "round {round}"
-        );
+        assert!(acknowledged.iter().all(|id| reader.get(id).unwrap().is_some()), "round {round}");
+        assert!(refused.iter().all(|id| reader.get(id).unwrap().is_none()), "round {round}");
     }
 }
 
@@ -397,9 +326,7 @@ async fn healed(log: &Log) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), healed)
-        .await
-        .expect("the log accepts records again");
+    tokio::time::timeout(Duration::from_secs(30), healed).await.expect("the log accepts records again");
 }
 
 #[tokio::test]
@@ -417,10 +344,7 @@ async fn a_hanging_disk_meets_the_deadline_and_a_full_queue() {
     assert!(matches!(outcomes[9], LogError::Overloaded), "{:?}", outcomes[9]);
     bench.disk.stall(false);
     log.close();
-    assert!(matches!(
-        log.append(bench.call(11).record()).await,
-        Err(LogError::Unavailable(_))
-    ));
+    assert!(matches!(log.append(bench.call(11).record()).await, Err(LogError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -430,11 +354,7 @@ async fn async_records_are_acknowledged_before_the_disk_and_written_on_close() {
     let (log, _) = bench.open().unwrap();
     bench.disk.stall(true);
     let ids = bench.write(&log, 50).await;
-    assert_eq!(
-        log.find(&everything(1)).unwrap().records.len(),
-        0,
-        "not written, so not visible"
-    );
+    assert_eq!(log.find(&everything(1)).unwrap().records.len(), 0, "not written, so not visible");
     bench.disk.stall(false);
     log.close();
     let reader = LogReader::open(Arc::new(bench.disk.reboot())).unwrap();
@@ -447,9 +367,7 @@ async fn records_that_wait_together_share_one_sync() {
     let (log, _) = bench.open().unwrap();
     bench.disk.stall(true);
     let before = bench.disk.operations();
-    let receipts: Vec<_> = (0..20)
-        .map(|number| log.append(bench.call(number).record()))
-        .collect();
+    let receipts: Vec<_> = (0..20).map(|number| log.append(bench.call(number).record())).collect();
     bench.disk.stall(false);
     for receipt in receipts {
         receipt.await.unwrap();

@@ -22,15 +22,7 @@ async fn data_dir() -> (TempDir, Vec<String>) {
     let mut ids = Vec::new();
     for (principal, action, effect) in [("alice", "view", Effect::Allow), ("bob", "delete", Effect::Deny)] {
         let at = clock.now();
-        let call = MadeUpCall {
-            at,
-            number: 1,
-            principal,
-            action,
-            resource: "a1",
-            effect,
-            padding: 0,
-        };
+        let call = MadeUpCall { at, number: 1, principal, action, resource: "a1", effect, padding: 0 };
         log.append(call.record()).await.unwrap();
         ids.push(call.id());
     }
@@ -45,11 +37,7 @@ fn audit(dir: &TempDir, args: &[&str]) -> Output {
 }
 
 fn stdout(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -66,10 +54,7 @@ async fn list_says_who_was_decided_on_newest_first() {
     assert_eq!(stdout(&audit(&dir, &["list"])), expected);
 
     let denied = stdout(&audit(&dir, &["list", "--effect", "deny", "--format", "json"]));
-    let denied: Vec<Value> = denied
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let denied: Vec<Value> = denied.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(denied.len(), 1);
     assert_eq!(denied[0]["record"]["call"]["id"], ids[1].as_str());
     assert_eq!(stdout(&audit(&dir, &["list", "--principal", "nobody"])), "");
@@ -80,12 +65,9 @@ async fn show_explains_a_call_or_one_of_its_decisions() {
     let (dir, ids) = data_dir().await;
     for id in [ids[0].clone(), format!("{}/1", ids[0])] {
         let text = stdout(&audit(&dir, &["show", &id]));
-        for part in [
-            "principal `alice` attempted `view`",
-            "revision none",
-            "record     1 of the chain",
-            "\"roles\":",
-        ] {
+        for part in
+            ["principal `alice` attempted `view`", "revision none", "record     1 of the chain", "\"roles\":"]
+        {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
     }
@@ -100,18 +82,10 @@ async fn show_explains_a_call_or_one_of_its_decisions() {
 async fn verify_passes_a_whole_log_and_names_what_was_changed() {
     let (dir, _) = data_dir().await;
     let text = stdout(&audit(&dir, &["verify"]));
-    assert!(
-        text.starts_with("verified: 2 records in 1 segment (2 decision)\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("verified: 2 records in 1 segment (2 decision)\n"), "{text}");
 
     let files = DirFiles::open_to_read(&dir.path().join("log")).unwrap();
-    let name = files
-        .list()
-        .unwrap()
-        .into_iter()
-        .find(|name| name.ends_with(".seg"))
-        .unwrap();
+    let name = files.list().unwrap().into_iter().find(|name| name.ends_with(".seg")).unwrap();
     let path = dir.path().join("log").join(&name);
     let mut bytes = std::fs::read(&path).unwrap();
     let at = bytes.windows(5).position(|five| five == b"alice").unwrap();

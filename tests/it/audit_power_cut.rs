@@ -9,10 +9,7 @@ const SEED: u64 = 20_261_122;
 fn no_acknowledged_record_is_lost_at_a_power_cut() {
     let outcome = run(200, SEED, Durability::Durable, |_| ()).unwrap();
     assert_eq!(outcome.missing, 0, "seed {SEED}: {outcome:?}");
-    assert!(
-        outcome.acknowledged > 1000 && outcome.repaired > 20,
-        "a trial that tries nothing: {outcome:?}"
-    );
+    assert!(outcome.acknowledged > 1000 && outcome.repaired > 20, "a trial that tries nothing: {outcome:?}");
 }
 
 /// The trial can fail: what it finds missing here is what durability protects.

@@ -49,11 +49,7 @@ fn procura(args: &[&str]) -> Output {
 }
 
 fn run(command: &mut Command, args: &[&str], input: &str) -> Output {
-    let piped = command
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let piped = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     // A command that fails early does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -61,11 +57,8 @@ fn run(command: &mut Command, args: &[&str], input: &str) -> Output {
 }
 
 fn expect(output: &Output, code: i32, words: &[&str]) -> String {
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{text}");
     for word in words {
         assert!(text.contains(word), "`{word}` is not in\n{text}");
@@ -88,12 +81,7 @@ fn help_teaches_by_example() {
     expect(
         &procura(&["--help"]),
         0,
-        &[
-            "Examples:",
-            "procura serve",
-            "procura check policies",
-            "Exit codes:",
-        ],
+        &["Examples:", "procura serve", "procura check policies", "Exit codes:"],
     );
     for command in ["serve", "server", "check", "decide"] {
         expect(&procura(&[command, "--help"]), 0, &["Examples:", "Exit codes:"]);
@@ -106,21 +94,9 @@ fn wrong_usage_ends_with_two() {
     expect(&procura(&[]), 2, &["Usage:"]);
     expect(&procura(&["serv"]), 2, &["serve"]);
     expect(&procura(&["check"]), 2, &["<DIRECTORY>"]);
-    expect(
-        &procura(&["serve", "--set", "engine.onErr=closed"]),
-        2,
-        &["did you mean `engine.onError`?"],
-    );
-    expect(
-        &procura(&["serve", "--config", "/nonexistent.yaml"]),
-        2,
-        &["cannot read `/nonexistent.yaml`"],
-    );
-    expect(
-        &procura(&["serve", "--set", "log.level=a=b=c"]),
-        2,
-        &["`log.level`"],
-    );
+    expect(&procura(&["serve", "--set", "engine.onErr=closed"]), 2, &["did you mean `engine.onError`?"]);
+    expect(&procura(&["serve", "--config", "/nonexistent.yaml"]), 2, &["cannot read `/nonexistent.yaml`"]);
+    expect(&procura(&["serve", "--set", "log.level=a=b=c"]), 2, &["`log.level`"]);
 }
 
 #[test]
@@ -130,19 +106,10 @@ fn config_shows_each_value_with_its_origin() {
     let file = dir.path().join("c.yaml");
     let mut command = Command::new(BINARY);
     command.env("PROCURA_LOG__LEVEL", "warn");
-    let args = [
-        "config",
-        "--config",
-        text(&file),
-        "--set=engine.onError=cerbos",
-        "--data-dir=/data",
-    ];
+    let args = ["config", "--config", text(&file), "--set=engine.onError=cerbos", "--data-dir=/data"];
     let output = run(&mut command, &args, "");
     let shown = expect(&output, 0, &["telemetry", "has no meaning here"]);
-    let rows: Vec<Vec<&str>> = shown
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
     for row in [
         ["audit.deadline", "2s", &format!("{}:2:3", text(&file))],
         ["log.level", "warn", "PROCURA_LOG__LEVEL"],
@@ -157,11 +124,7 @@ fn config_shows_each_value_with_its_origin() {
 #[test]
 fn check_accepts_good_policies() {
     let dir = policies(GOOD);
-    expect(
-        &procura(&["check", text(dir.path())]),
-        0,
-        &["ok: 1 file, 1 resource policy, revision "],
-    );
+    expect(&procura(&["check", text(dir.path())]), 0, &["ok: 1 file, 1 resource policy, revision "]);
     let output = procura(&["check", text(dir.path()), "--format=json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], true);
@@ -183,35 +146,22 @@ fn check_names_the_place_of_every_problem() {
     assert_eq!(report["ok"], false);
     let found = report["diagnostics"].as_array().unwrap();
     assert!(
-        found
-            .iter()
-            .any(|d| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3),
+        found.iter().any(|d| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3),
         "{report}"
     );
 }
 
 #[test]
 fn check_of_a_missing_directory_says_how_to_mend_it() {
-    expect(
-        &procura(&["check", "/nonexistent"]),
-        1,
-        &["there is no directory `/nonexistent`"],
-    );
+    expect(&procura(&["check", "/nonexistent"]), 1, &["there is no directory `/nonexistent`"]);
 }
 
 #[test]
 fn check_lists_the_rules_that_depend_on_error_handling() {
     let dir = policies(GOOD);
-    let words = [
-        "album.yaml:9:",
-        "EFFECT_DENY rule `not-blocked` of `resource.album.vdefault`",
-        "1 rule may decide",
-    ];
-    expect(
-        &procura(&["check", text(dir.path()), "--compare-on-error"]),
-        0,
-        &words,
-    );
+    let words =
+        ["album.yaml:9:", "EFFECT_DENY rule `not-blocked` of `resource.album.vdefault`", "1 rule may decide"];
+    expect(&procura(&["check", text(dir.path()), "--compare-on-error"]), 0, &words);
 }
 
 #[test]
@@ -228,10 +178,7 @@ fn decide_answers_from_a_file_and_from_standard_input() {
         let result = &answer["results"][0];
         assert_eq!(result["actions"]["view"], "EFFECT_ALLOW", "{answer}");
         assert_eq!(result["actions"]["edit"], "EFFECT_DENY", "{answer}");
-        assert_eq!(
-            result["meta"]["actions"]["view"]["matchedPolicy"], "resource.album.vdefault",
-            "{answer}"
-        );
+        assert_eq!(result["meta"]["actions"]["view"]["matchedPolicy"], "resource.album.vdefault", "{answer}");
     }
 }
 
@@ -241,11 +188,7 @@ fn decide_follows_the_setting_for_errors() {
     let request = REQUEST.replace(r#""blocked": false"#, "");
     for (set, effect) in [("closed", "EFFECT_DENY"), ("cerbos", "EFFECT_ALLOW")] {
         let set = format!("--set=engine.onError={set}");
-        let output = run(
-            &mut Command::new(BINARY),
-            &["decide", text(dir.path()), &set],
-            &request,
-        );
+        let output = run(&mut Command::new(BINARY), &["decide", text(dir.path()), &set], &request);
         expect(&output, 0, &[&format!("\"view\": \"{effect}\"")]);
     }
 }
@@ -253,20 +196,13 @@ fn decide_follows_the_setting_for_errors() {
 #[test]
 fn decide_refuses_bad_requests_and_bad_policies() {
     let dir = policies(GOOD);
-    for (input, word) in [
-        ("{", "error: "),
-        (r#"{"principal": {"id": 1}}"#, "principal.id"),
-        ("", "error: "),
-    ] {
+    for (input, word) in [("{", "error: "), (r#"{"principal": {"id": 1}}"#, "principal.id"), ("", "error: ")]
+    {
         let output = run(&mut Command::new(BINARY), &["decide", text(dir.path())], input);
         expect(&output, 1, &[word]);
     }
     let bad = policies(BAD);
-    expect(
-        &run(&mut Command::new(BINARY), &["decide", text(bad.path())], REQUEST),
-        3,
-        &["album.yaml:5:3"],
-    );
+    expect(&run(&mut Command::new(BINARY), &["decide", text(bad.path())], REQUEST), 3, &["album.yaml:5:3"]);
 }
 
 #[test]
@@ -280,10 +216,7 @@ fn serve_refuses_to_start_without_good_policies() {
     expect(
         &serve("/nonexistent"),
         1,
-        &[
-            "there is no directory `/nonexistent`",
-            "storage.disk.directory=DIR",
-        ],
+        &["there is no directory `/nonexistent`", "storage.disk.directory=DIR"],
     );
     expect(&serve(text(policies(BAD).path())), 3, &["album.yaml:5:3"]);
 }
@@ -291,27 +224,16 @@ fn serve_refuses_to_start_without_good_policies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_is_healthy_until_it_is_told_to_stop() {
     let (dir, data) = (policies(GOOD), TempDir::new("data"));
-    let mut server = ServerSpec::new(BINARY, dir.path(), data.path())
-        .start()
-        .await
-        .unwrap();
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
     let listen = format!("--listen={}", server.address());
     expect(&procura(&["health", &listen]), 0, &["ready: http://127.0.0.1:"]);
     // A connection that stays open must not delay the stop.
     let _idle = server.connect().await.unwrap();
     server.signal("TERM").await.unwrap();
     assert!(server.wait().await.unwrap().success(), "{}", server.output());
-    expect(
-        &procura(&["health", &listen]),
-        1,
-        &["no server answers at 127.0.0.1:"],
-    );
+    expect(&procura(&["health", &listen]), 1, &["no server answers at 127.0.0.1:"]);
     says(&server, "server_stopped").await;
-    assert!(
-        !server.output().contains("open_to_network"),
-        "{}",
-        server.output()
-    );
+    assert!(!server.output().contains("open_to_network"), "{}", server.output());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,10 +259,7 @@ async fn serve_takes_a_configuration_of_the_peer() {
         .arg("--set=audit.enabled=false");
     let server = spec.start().await.unwrap();
     let mut connection = Connection::open(server.address()).await.unwrap();
-    let answer = connection
-        .post_json("/api/check/resources", REQUEST.as_bytes())
-        .await
-        .unwrap();
+    let answer = connection.post_json("/api/check/resources", REQUEST.as_bytes()).await.unwrap();
     assert_eq!(answer.status, 200);
     says(&server, "`engine.globals`").await;
     says(&server, "log_disabled").await;
@@ -351,16 +270,9 @@ async fn serve_has_no_admin_api_where_it_is_turned_off() {
     let (dir, data) = (policies(GOOD), TempDir::new("data"));
     for (enabled, status) in [("true", 200), ("false", 404)] {
         let spec = ServerSpec::new(BINARY, dir.path(), data.path());
-        let mut server = spec
-            .arg(format!("--set=server.adminAPI.enabled={enabled}"))
-            .start()
-            .await
-            .unwrap();
+        let mut server = spec.arg(format!("--set=server.adminAPI.enabled={enabled}")).start().await.unwrap();
         let mut connection = server.connect().await.unwrap();
-        assert_eq!(
-            connection.get("/admin/policies/status").await.unwrap().status,
-            status
-        );
+        assert_eq!(connection.get("/admin/policies/status").await.unwrap().status, status);
         server.kill().await.unwrap();
     }
 }
@@ -398,32 +310,15 @@ async fn status(connection: &mut Connection) -> serde_json::Value {
 async fn closed_standard_error_costs_log_lines_and_nothing_else() {
     let (dir, data) = (policies(GOOD), TempDir::new("data"));
     let mut command = Command::new(BINARY);
-    command.args([
-        "serve",
-        "--listen=127.0.0.1:0",
-        "--set=log.level=trace",
-        "--data-dir",
-        text(data.path()),
-    ]);
+    command.args(["serve", "--listen=127.0.0.1:0", "--set=log.level=trace", "--data-dir", text(data.path())]);
     command.arg(format!("--set=storage.disk.directory={}", text(dir.path())));
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    let address = lines
-        .find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
-        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let address = lines.find_map(|line| line.strip_prefix("listening on http://")?.parse().ok()).unwrap();
     let mut connection = Connection::open(address).await.unwrap();
     for _ in 0..3 {
-        let answer = connection
-            .post_json("/api/check/resources", REQUEST.as_bytes())
-            .await
-            .unwrap();
+        let answer = connection.post_json("/api/check/resources", REQUEST.as_bytes()).await.unwrap();
         assert_eq!(answer.status, 200);
     }
     let metrics = connection.get("/metrics").await.unwrap();
@@ -444,13 +339,7 @@ async fn unfinished_request_delays_the_stop_until_the_deadline_at_most() {
     let mut connection = in_flight(&server).await;
     connection.send_raw(UNFINISHED).await.unwrap();
     server.signal("TERM").await.unwrap();
-    assert!(
-        tokio::time::timeout(PATIENCE, server.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .success()
-    );
+    assert!(tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -463,13 +352,7 @@ async fn second_signal_stops_at_once() {
     server.signal("TERM").await.unwrap();
     says(&server, "server_stopping").await;
     server.signal("INT").await.unwrap();
-    assert!(
-        tokio::time::timeout(PATIENCE, server.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .success()
-    );
+    assert!(tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap().success());
 }
 
 /// A connection that the server has accepted.

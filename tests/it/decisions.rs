@@ -10,11 +10,8 @@ fn every_behaviour_of_the_corpus_is_the_behaviour_of_the_core() {
     let mut cases = 0;
     for behaviour in corpus::behaviours() {
         let compiled = compile(&behaviour.files());
-        let rendered: Vec<_> = compiled
-            .diagnostics
-            .iter()
-            .map(|d| format!("{}: {}", d.position, d.message))
-            .collect();
+        let rendered: Vec<_> =
+            compiled.diagnostics.iter().map(|d| format!("{}: {}", d.position, d.message)).collect();
         let Some(snapshot) = compiled.snapshot else {
             panic!("{} does not compile:\n{}", behaviour.name, rendered.join("\n"));
         };

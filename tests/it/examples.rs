@@ -14,10 +14,7 @@ use procura_testkit::temp_dir::TempDir;
 async fn the_axum_example_enforces_what_the_server_decides() {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/saas_documents");
     let data = TempDir::new("example");
-    let pdp = ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data.path())
-        .start()
-        .await
-        .unwrap();
+    let pdp = ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data.path()).start().await.unwrap();
     let service = Service::start(pdp.address());
     let asked = [
         ("GET", "D-1", "olga", 200),
@@ -26,34 +23,18 @@ async fn the_axum_example_enforces_what_the_server_decides() {
         ("DELETE", "D-4", "olga", 403),
     ];
     for (method, id, user, status) in asked {
-        assert_eq!(
-            service.ask(method, id, user).await,
-            status,
-            "{user} {method} {id}"
-        );
+        assert_eq!(service.ask(method, id, user).await, status, "{user} {method} {id}");
     }
     drop(pdp);
-    assert_eq!(
-        service.ask("GET", "D-1", "olga").await,
-        503,
-        "without a PDP nothing is allowed"
-    );
+    assert_eq!(service.ask("GET", "D-1", "olga").await, 503, "without a PDP nothing is allowed");
 }
 
 #[test]
 fn the_walkthrough_runs_to_its_end() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/walkthrough.sh");
-    let out = Command::new("bash")
-        .arg(script)
-        .arg(env!("CARGO_BIN_EXE_procura"))
-        .output()
-        .unwrap();
+    let out = Command::new("bash").arg(script).arg(env!("CARGO_BIN_EXE_procura")).output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
-    assert!(
-        out.status.success(),
-        "{text}\n{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    assert!(out.status.success(), "{text}\n{}", String::from_utf8_lossy(&out.stderr));
     let denied = text.find(r#""pay":"EFFECT_DENY""#).unwrap();
     let allowed = text.find(r#""pay":"EFFECT_ALLOW""#).unwrap();
     assert!(denied < allowed, "{text}");
@@ -79,26 +60,15 @@ impl Service {
         let address = log
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| {
-                line.split_once("http://")
-                    .map(|(_, address)| address.trim().parse())
-            })
+            .find_map(|line| line.split_once("http://").map(|(_, address)| address.trim().parse()))
             .unwrap();
-        Self {
-            process,
-            address: address.unwrap(),
-            _log: log,
-        }
+        Self { process, address: address.unwrap(), _log: log }
     }
 
     async fn ask(&self, method: &str, id: &str, user: &str) -> u16 {
         let mut connection = Connection::open(self.address).await.unwrap();
         let path = format!("/documents/{id}");
-        connection
-            .send(method, &path, &[("x-user", user)], b"")
-            .await
-            .unwrap()
-            .status
+        connection.send(method, &path, &[("x-user", user)], b"").await.unwrap().status
     }
 }
 
@@ -112,11 +82,5 @@ impl Drop for Service {
 /// Cargo builds the examples beside the tests.
 fn built_example(name: &str) -> PathBuf {
     let tests = env::current_exe().unwrap();
-    tests
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples")
-        .join(name)
+    tests.parent().unwrap().parent().unwrap().join("examples").join(name)
 }

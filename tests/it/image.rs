@@ -5,11 +5,7 @@ use std::path::Path;
 
 fn recipe() -> Vec<String> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile")).unwrap();
-    let lines = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let lines = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     lines
         .replace("\\\n", " ")
         .lines()
@@ -18,10 +14,7 @@ fn recipe() -> Vec<String> {
 }
 
 fn instructions<'a>(recipe: &'a [String], word: &str) -> Vec<&'a str> {
-    recipe
-        .iter()
-        .filter_map(|line| line.strip_prefix(word)?.strip_prefix(' '))
-        .collect()
+    recipe.iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
 }
 
 #[test]
@@ -32,9 +25,7 @@ fn image_runs_as_a_numeric_user_that_is_not_root() {
     assert_ne!(id, 0);
     let owner = format!("--chown={}", users.last().unwrap());
     assert!(
-        instructions(&recipe, "COPY")
-            .iter()
-            .any(|copy| copy.contains(&owner)),
+        instructions(&recipe, "COPY").iter().any(|copy| copy.contains(&owner)),
         "the data must belong to {id}"
     );
 }
@@ -44,24 +35,12 @@ fn image_has_two_stages_with_pinned_bases() {
     let recipe = recipe();
     let bases = instructions(&recipe, "FROM");
     assert_eq!(bases.len(), 2);
-    assert!(
-        bases
-            .iter()
-            .all(|base| base.contains(':') && !base.contains(":latest")),
-        "{bases:?}"
-    );
+    assert!(bases.iter().all(|base| base.contains(':') && !base.contains(":latest")), "{bases:?}");
     let toolchain =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rust-toolchain.toml")).unwrap();
-    let version = toolchain
-        .lines()
-        .find_map(|line| line.strip_prefix("channel = \""))
-        .unwrap();
+    let version = toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")).unwrap();
     let minor = version.trim_end_matches('"').rsplit_once('.').unwrap().0;
-    assert!(
-        bases[0].starts_with(&format!("rust:{minor}-")),
-        "{} does not build with {version}",
-        bases[0]
-    );
+    assert!(bases[0].starts_with(&format!("rust:{minor}-")), "{} does not build with {version}", bases[0]);
 }
 
 #[test]
@@ -72,16 +51,10 @@ fn image_keeps_its_data_in_a_volume_and_checks_itself() {
     assert!(all.contains("PROCURA_SERVER__DATA_DIR=/var/lib/procura"));
     assert!(all.contains("PROCURA_STORAGE__DISK__DIRECTORY=/policies"));
     let check = instructions(&recipe, "HEALTHCHECK");
-    assert!(
-        check[0].ends_with("CMD [\"/usr/local/bin/procura\", \"health\"]"),
-        "{check:?}"
-    );
+    assert!(check[0].ends_with("CMD [\"/usr/local/bin/procura\", \"health\"]"), "{check:?}");
 }
 
 #[test]
 fn image_listens_on_all_interfaces_by_an_explicit_flag() {
-    assert_eq!(
-        instructions(&recipe(), "CMD"),
-        ["[\"serve\", \"--listen\", \"0.0.0.0:3592\"]"]
-    );
+    assert_eq!(instructions(&recipe(), "CMD"), ["[\"serve\", \"--listen\", \"0.0.0.0:3592\"]"]);
 }

@@ -20,10 +20,7 @@ async fn the_tour_prints_what_the_readme_shows() {
     assert!(steps.len() >= 6, "the README has a tour");
 
     let home = TempDir::new("tour");
-    copy_tree(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
-        &home.path().join("policies"),
-    );
+    copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &home.path().join("policies"));
     let spec = ServerSpec::new(
         env!("CARGO_BIN_EXE_procura"),
         home.path().join("policies"),
@@ -32,27 +29,16 @@ async fn the_tour_prints_what_the_readme_shows() {
     let server = spec.start().await.unwrap();
     for step in steps {
         // Instead of waiting for the watch, the test asks for the reload and is answered once it is done.
-        let reload = format!(
-            "curl -s -o /dev/null -X POST http://{}/admin/policies/reload",
-            server.address()
-        );
+        let reload =
+            format!("curl -s -o /dev/null -X POST http://{}/admin/policies/reload", server.address());
         let command = step
             .command
             .replace("sleep 1", &reload)
             .replace("127.0.0.1:3592", &server.address().to_string())
             .replace("target/release/procura", env!("CARGO_BIN_EXE_procura"));
-        let out = Command::new("bash")
-            .args(["-c", &command])
-            .current_dir(home.path())
-            .output()
-            .unwrap();
+        let out = Command::new("bash").args(["-c", &command]).current_dir(home.path()).output().unwrap();
         let printed = String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap();
-        assert_eq!(
-            stable(&printed),
-            stable(&step.shown),
-            "\n$ {}\nprinted:\n{printed}",
-            step.command
-        );
+        assert_eq!(stable(&printed), stable(&step.shown), "\n$ {}\nprinted:\n{printed}", step.command);
     }
 }
 
@@ -65,10 +51,7 @@ fn steps(readme: &str) -> Vec<Step> {
         if line.starts_with("```") {
             inside = line == "```console";
         } else if let (true, Some(command)) = (inside, line.strip_prefix("$ ")) {
-            steps.push(Step {
-                command: command.to_owned(),
-                shown: String::new(),
-            });
+            steps.push(Step { command: command.to_owned(), shown: String::new() });
         } else if let (true, Some(step)) = (inside, steps.last_mut()) {
             let (into, text) = match line.strip_prefix("> ") {
                 Some(more) => (&mut step.command, more),
@@ -83,12 +66,8 @@ fn steps(readme: &str) -> Vec<Step> {
 
 /// Text without what differs from run to run: ids, hashes and instants become placeholders.
 fn stable(text: &str) -> String {
-    let words = text
-        .trim()
-        .split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "-:.".contains(c)));
-    words
-        .map(|word| placeholder(word).unwrap_or_else(|| word.to_owned()))
-        .collect()
+    let words = text.trim().split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "-:.".contains(c)));
+    words.map(|word| placeholder(word).unwrap_or_else(|| word.to_owned())).collect()
 }
 
 fn placeholder(word: &str) -> Option<String> {

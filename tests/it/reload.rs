@@ -17,14 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_mixes_two_policy_sets() {
-    let storm = Storm {
-        binary: BINARY.into(),
-        files: 20,
-        swaps: 6,
-        connections: 2,
-        within: PATIENCE,
-        seed: 7,
-    };
+    let storm =
+        Storm { binary: BINARY.into(), files: 20, swaps: 6, connections: 2, within: PATIENCE, seed: 7 };
     let report = reload_storm::run(&storm).await.unwrap();
     assert!(report.answers > 50, "{report:?}");
 }
@@ -77,10 +71,7 @@ async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
     let dir = TempDir::new("it-reload");
     dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
     let mut site = Site::start(dir, &[]).await;
-    site.dir.write(
-        "policies/other.yaml",
-        "apiVersion: api.cerbos.dev/v1\nresourcePolicy: {}\n",
-    );
+    site.dir.write("policies/other.yaml", "apiVersion: api.cerbos.dev/v1\nresourcePolicy: {}\n");
     site.dir.write("policies/latin1.yaml", b"# caf\xe9\n");
     site.wait_until_stale().await;
 
@@ -88,21 +79,14 @@ async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
     let status = site.status().await;
     assert_eq!(status["live"]["generation"], 1);
     let findings = status["lastAttempt"]["diagnostics"].as_array().unwrap();
-    let files: Vec<_> = findings
-        .iter()
-        .map(|finding| finding["file"].as_str().unwrap())
-        .collect();
-    assert!(
-        files.contains(&"other.yaml") && files.contains(&"latin1.yaml"),
-        "{status}"
-    );
+    let files: Vec<_> = findings.iter().map(|finding| finding["file"].as_str().unwrap()).collect();
+    assert!(files.contains(&"other.yaml") && files.contains(&"latin1.yaml"), "{status}");
     assert_eq!(site.connection.get("/readyz").await.unwrap().status, 200);
     let refused = site.admin_reload().await;
     assert_eq!(refused["outcome"], "rejected", "{refused}");
 
     fs::remove_file(site.dir.path().join("policies/latin1.yaml")).unwrap();
-    site.dir
-        .write("policies/other.yaml", policy("other", "EFFECT_ALLOW"));
+    site.dir.write("policies/other.yaml", policy("other", "EFFECT_ALLOW"));
     site.wait_for("other", "EFFECT_ALLOW").await;
     assert_eq!(site.status().await["stale"], false);
 }
@@ -117,8 +101,7 @@ async fn deleted_directory_leaves_the_old_answers_until_it_is_back() {
     assert_eq!(site.effect("leave").await, "EFFECT_ALLOW");
     assert_eq!(site.status().await["lastAttempt"]["outcome"], "failed");
 
-    site.dir
-        .write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
+    site.dir.write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
     site.wait_for("leave", "EFFECT_DENY").await;
 }
 
@@ -127,8 +110,7 @@ async fn file_in_a_new_directory_is_live() {
     let dir = TempDir::new("it-reload");
     dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
     let mut site = Site::start(dir, &[]).await;
-    site.dir
-        .write("policies/teams/it/laptop.yaml", policy("laptop", "EFFECT_ALLOW"));
+    site.dir.write("policies/teams/it/laptop.yaml", policy("laptop", "EFFECT_ALLOW"));
     site.wait_for("laptop", "EFFECT_ALLOW").await;
 }
 
@@ -138,8 +120,7 @@ async fn signal_and_admin_api_reload_where_nothing_is_watched() {
     dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
     let mut site = Site::start(dir, &["--set=storage.disk.watchForChanges=false"]).await;
 
-    site.dir
-        .write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
+    site.dir.write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
     assert_eq!(site.effect("leave").await, "EFFECT_ALLOW");
     let activated = site.admin_reload().await;
     assert_eq!(activated["outcome"], "activated", "{activated}");
@@ -147,27 +128,19 @@ async fn signal_and_admin_api_reload_where_nothing_is_watched() {
     assert_eq!(site.effect("leave").await, "EFFECT_DENY");
     assert_eq!(site.admin_reload().await["outcome"], "unchanged");
 
-    site.dir
-        .write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
+    site.dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
     site.server.signal("HUP").await.unwrap();
     site.wait_for("leave", "EFFECT_ALLOW").await;
     let status = site.status().await;
-    let causes: Vec<_> = status["history"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|attempt| &attempt["cause"])
-        .collect();
+    let causes: Vec<_> =
+        status["history"].as_array().unwrap().iter().map(|attempt| &attempt["cause"]).collect();
     assert_eq!(causes, ["signal", "admin", "start"]);
 }
 
 #[tokio::test]
 async fn server_does_not_start_on_a_set_with_an_error() {
     let dir = TempDir::new("it-reload");
-    dir.write(
-        "policies/leave.yaml",
-        "apiVersion: api.cerbos.dev/v1\nresourcePolicy: {}\n",
-    );
+    dir.write("policies/leave.yaml", "apiVersion: api.cerbos.dev/v1\nresourcePolicy: {}\n");
     let spec = ServerSpec::new(BINARY, dir.path().join("policies"), dir.path().join("data"));
     let error = spec.start().await.unwrap_err().to_string();
     assert!(error.contains("leave.yaml:2"), "{error}");
@@ -186,31 +159,18 @@ impl Site {
         let spec = args.iter().fold(spec, |spec, arg| spec.arg(*arg));
         let server = spec.start().await.unwrap();
         let connection = server.connect().await.unwrap();
-        Self {
-            dir,
-            server,
-            connection,
-        }
+        Self { dir, server, connection }
     }
 
     /// The effect for `view` on a resource of this kind, and the revision that gave it.
     async fn ask(&mut self, kind: &str) -> (String, String) {
         let resource = json!({"actions": ["view"], "resource": {"kind": kind, "id": "1"}});
         let body = json!({"principal": {"id": "sam", "roles": ["employee"]}, "resources": [resource]});
-        let answer = self
-            .connection
-            .post_json("/api/check/resources", body.to_string().as_bytes())
-            .await
-            .unwrap();
+        let answer =
+            self.connection.post_json("/api/check/resources", body.to_string().as_bytes()).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
-        let effect = answer.json().unwrap()["results"][0]["actions"]["view"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        (
-            effect,
-            answer.header("procura-policy-revision").unwrap().to_owned(),
-        )
+        let effect = answer.json().unwrap()["results"][0]["actions"]["view"].as_str().unwrap().to_owned();
+        (effect, answer.header("procura-policy-revision").unwrap().to_owned())
     }
 
     async fn effect(&mut self, kind: &str) -> String {
@@ -240,21 +200,11 @@ impl Site {
     }
 
     async fn status(&mut self) -> Value {
-        self.connection
-            .get("/admin/policies/status")
-            .await
-            .unwrap()
-            .json()
-            .unwrap()
+        self.connection.get("/admin/policies/status").await.unwrap().json().unwrap()
     }
 
     async fn admin_reload(&mut self) -> Value {
-        self.connection
-            .post_json("/admin/policies/reload", b"")
-            .await
-            .unwrap()
-            .json()
-            .unwrap()
+        self.connection.post_json("/admin/policies/reload", b"").await.unwrap().json().unwrap()
     }
 }
 

@@ -12,15 +12,10 @@ async fn the_javascript_client_drives_the_server_unchanged() {
     let Some(dir) = workspace("node", "npm") else {
         return;
     };
-    run(Command::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "--silent"])
-        .current_dir(&dir));
+    run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--silent"]).current_dir(&dir));
     let data = TempDir::new("sdk-node");
     let server = shipped_policies(data.path()).await;
-    run(Command::new("node")
-        .arg("check.mjs")
-        .arg(url(&server))
-        .current_dir(&dir));
+    run(Command::new("node").arg("check.mjs").arg(url(&server)).current_dir(&dir));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,10 +25,7 @@ async fn the_python_client_drives_the_server_unchanged() {
     };
     let python = dir.join("venv/bin/python");
     if !python.exists() {
-        let created = Command::new("python3")
-            .args(["-m", "venv", "venv"])
-            .current_dir(&dir)
-            .status();
+        let created = Command::new("python3").args(["-m", "venv", "venv"]).current_dir(&dir).status();
         if !created.is_ok_and(|s| s.success()) {
             println!("skipped: python3 cannot create a virtual environment here");
             return;
@@ -44,18 +36,12 @@ async fn the_python_client_drives_the_server_unchanged() {
     }
     let data = TempDir::new("sdk-python");
     let server = shipped_policies(data.path()).await;
-    run(Command::new(&python)
-        .arg("check.py")
-        .arg(url(&server))
-        .current_dir(&dir));
+    run(Command::new(&python).arg("check.py").arg(url(&server)).current_dir(&dir));
 }
 
 async fn shipped_policies(data: &Path) -> Server {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data)
-        .start()
-        .await
-        .unwrap()
+    ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data).start().await.unwrap()
 }
 
 fn url(server: &Server) -> String {
@@ -80,10 +66,5 @@ fn workspace(name: &str, tool: &str) -> Option<PathBuf> {
 fn run(command: &mut Command) {
     let out = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        out.status.success(),
-        "{command:?}\n{}\n{}",
-        text(&out.stdout),
-        text(&out.stderr)
-    );
+    assert!(out.status.success(), "{command:?}\n{}\n{}", text(&out.stdout), text(&out.stderr));
 }

@@ -9,10 +9,7 @@ const SETS: [&str; 4] = ["hr_leave", "saas_documents", "workloads", "agent_tools
 
 fn failures(on_error: OnError) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let settings = Settings {
-        default_policy_version: "default".to_owned(),
-        on_error,
-    };
+    let settings = Settings { default_policy_version: "default".to_owned(), on_error };
     let mut failures = Vec::new();
     let mut checked = 0;
     for set in SETS {
@@ -21,10 +18,7 @@ fn failures(on_error: OnError) -> Vec<String> {
         checked += report.checked;
         failures.extend(report.failures);
     }
-    println!(
-        "{checked} decisions with {on_error:?}, {} not as expected",
-        failures.len()
-    );
+    println!("{checked} decisions with {on_error:?}, {} not as expected", failures.len());
     failures
 }
 
@@ -37,9 +31,7 @@ fn shipped_policies_pass_the_tests_beside_them() {
 #[test]
 fn the_peers_error_semantics_let_one_of_these_tests_fail_open() {
     let failures = failures(OnError::Cerbos);
-    let [only] = failures.as_slice() else {
-        panic!("{failures:#?}")
-    };
+    let [only] = failures.as_slice() else { panic!("{failures:#?}") };
     assert!(
         only.contains("a request without an employee is approved by nobody: hedy approve incomplete"),
         "{only}"

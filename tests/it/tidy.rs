@@ -17,10 +17,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("audit", &["ports", "telemetry"]),
     ("pdp", &["ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    (
-        "cli",
-        &["audit", "config", "http", "pap", "pdp", "ports", "telemetry"],
-    ),
+    ("cli", &["audit", "config", "http", "pap", "pdp", "ports", "telemetry"]),
 ];
 
 /// What each module of the core may import from its siblings.
@@ -36,14 +33,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
 
 /// Each risky dependency and the only files that may name it.
 const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
-    (
-        "serde_saphyr",
-        &[
-            "crates/core/src/policy/yaml.rs",
-            "src/config/file.rs",
-            "crates/testkit/src/yaml.rs",
-        ],
-    ),
+    ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/testkit/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
 ];
@@ -90,10 +80,7 @@ fn rust_files(dir: &str) -> Vec<PathBuf> {
 }
 
 fn all_rust_files() -> Vec<PathBuf> {
-    ["src", "crates", "tests", "benches", "examples"]
-        .into_iter()
-        .flat_map(rust_files)
-        .collect()
+    ["src", "crates", "tests", "benches", "examples"].into_iter().flat_map(rust_files).collect()
 }
 
 fn relative(path: &Path) -> String {
@@ -118,12 +105,7 @@ fn arrows_point_inwards() {
         for file in rust_files(dir) {
             let path = relative(&file);
             let inner = path.strip_prefix(dir).unwrap().trim_start_matches('/');
-            let module = inner
-                .split('/')
-                .next()
-                .unwrap()
-                .trim_end_matches(".rs")
-                .to_owned();
+            let module = inner.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
             let Some((_, allowed)) = edges.iter().find(|(name, _)| *name == module) else {
                 assert!(
                     ["lib", "main"].contains(&module.as_str()),
@@ -142,11 +124,7 @@ fn arrows_point_inwards() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "against the direction of the arrows:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "against the direction of the arrows:\n{}", wrong.join("\n"));
 }
 
 /// The names that follow `crate::` in code, also inside `use crate::{a, b::c}`.
@@ -180,12 +158,7 @@ fn imported_modules(text: &str) -> BTreeSet<String> {
                 found.insert(word);
             }
         } else {
-            found.insert(
-                after
-                    .chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect(),
-            );
+            found.insert(after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
         }
     }
     found
@@ -196,12 +169,7 @@ fn files_are_short() {
     let long: Vec<String> = all_rust_files()
         .iter()
         .filter(|path| !is_test_file(&relative(path)))
-        .map(|path| {
-            (
-                code_lines(&fs::read_to_string(path).unwrap()).count(),
-                relative(path),
-            )
-        })
+        .map(|path| (code_lines(&fs::read_to_string(path).unwrap()).count(), relative(path)))
         .filter(|(lines, _)| *lines > MAX_CODE_LINES)
         .map(|(lines, path)| format!("{path}: {lines} lines of code"))
         .collect();
@@ -210,21 +178,14 @@ fn files_are_short() {
 
 #[test]
 fn nothing_is_left_over() {
-    let markers = ["TO", "FIX", "XX", "HA"]
-        .into_iter()
-        .zip(["DO", "ME", "X", "CK"])
-        .map(|(a, b)| format!("{a}{b}"));
-    let markers: Vec<String> = markers
-        .chain([format!("#[ig{}", "nore"), format!("#[should_{}", "panic")])
-        .collect();
+    let markers =
+        ["TO", "FIX", "XX", "HA"].into_iter().zip(["DO", "ME", "X", "CK"]).map(|(a, b)| format!("{a}{b}"));
+    let markers: Vec<String> =
+        markers.chain([format!("#[ig{}", "nore"), format!("#[should_{}", "panic")]).collect();
     for path in all_rust_files() {
         let text = fs::read_to_string(&path).unwrap();
         for marker in &markers {
-            assert!(
-                !text.contains(marker.as_str()),
-                "`{}` contains `{marker}`",
-                relative(&path)
-            );
+            assert!(!text.contains(marker.as_str()), "`{}` contains `{marker}`", relative(&path));
         }
     }
 }
@@ -241,10 +202,7 @@ fn risky_dependencies_are_imported_in_one_place() {
                     || l.contains(&format!("<{dependency}::"))
             });
             let owned = owners.contains(&name.as_str()) || name == "tests/it/tidy.rs";
-            assert!(
-                !names_it || owned,
-                "`{name}` names `{dependency}`, which only {owners:?} may do"
-            );
+            assert!(!names_it || owned, "`{name}` names `{dependency}`, which only {owners:?} may do");
         }
     }
 }
@@ -252,17 +210,7 @@ fn risky_dependencies_are_imported_in_one_place() {
 #[test]
 fn the_core_depends_on_no_runtime_file_network_clock_or_random_crate() {
     let out = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "-p",
-            "procura-core",
-            "-e",
-            "normal",
-            "--prefix",
-            "none",
-            "--offline",
-            "--locked",
-        ])
+        .args(["tree", "-p", "procura-core", "-e", "normal", "--prefix", "none", "--offline", "--locked"])
         .current_dir(root())
         .output()
         .unwrap();
@@ -277,19 +225,11 @@ fn the_core_depends_on_no_runtime_file_network_clock_or_random_crate() {
 #[test]
 fn every_invariant_names_an_existing_test() {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let tests: String = all_rust_files()
-        .iter()
-        .map(|p| fs::read_to_string(p).unwrap())
-        .collect();
+    let tests: String = all_rust_files().iter().map(|p| fs::read_to_string(p).unwrap()).collect();
     let invariants: Vec<&str> = architecture.lines().filter(|l| l.starts_with("- **")).collect();
-    assert!(
-        invariants.len() >= 10,
-        "ARCHITECTURE.md lists its invariants as lines that begin with `- **`"
-    );
+    assert!(invariants.len() >= 10, "ARCHITECTURE.md lists its invariants as lines that begin with `- **`");
     for line in invariants {
-        let (_, named) = line
-            .rsplit_once("— ")
-            .unwrap_or_else(|| panic!("no test named in: {line}"));
+        let (_, named) = line.rsplit_once("— ").unwrap_or_else(|| panic!("no test named in: {line}"));
         let mut any = false;
         for name in named.split('`').skip(1).step_by(2) {
             any = true;
@@ -303,13 +243,22 @@ fn every_invariant_names_an_existing_test() {
 }
 
 #[test]
+fn every_path_in_the_architecture_exists() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let quoted = architecture.split('`').skip(1).step_by(2);
+    let paths: Vec<&str> =
+        quoted.filter(|word| word.starts_with("src/") || word.starts_with("crates/")).collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    for path in paths {
+        assert!(root().join(path).exists(), "ARCHITECTURE.md names `{path}`, which does not exist");
+    }
+}
+
+#[test]
 fn every_decision_that_is_hard_to_undo_is_listed() {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     for entry in fs::read_dir(root().join("docs/adr")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(
-            architecture.contains(&name),
-            "ARCHITECTURE.md does not link `docs/adr/{name}`"
-        );
+        assert!(architecture.contains(&name), "ARCHITECTURE.md does not link `docs/adr/{name}`");
     }
 }

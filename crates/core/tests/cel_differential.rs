@@ -104,22 +104,12 @@ fn expression() -> impl Strategy<Value = String> {
 
 fn ours(source: &str) -> Result<Val<'static>, String> {
     let variables = [("i", Type::Dyn), ("s", Type::Dyn), ("l", Type::Dyn)];
-    let declarations = Declarations {
-        container: "",
-        variables: &variables,
-        typing: Typing::Dynamic,
-    };
+    let declarations = Declarations { container: "", variables: &variables, typing: Typing::Dynamic };
     let program = compile_with(source, &declarations).map_err(|findings| format!("{findings:?}"))?;
     let list = Val::list(vec![Val::Int(1), Val::string("a"), Val::Int(3)]);
     let values = [Some(Val::Int(3)), Some(Val::string("abc")), Some(list)];
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
-    let scope = Scope::of_bindings(
-        Bindings {
-            values: &values,
-            now: Timestamp::UNIX_EPOCH,
-        },
-        &budget,
-    );
+    let scope = Scope::of_bindings(Bindings { values: &values, now: Timestamp::UNIX_EPOCH }, &budget);
     match program.eval(&scope) {
         Ok(value) => Ok(copied(&value)),
         Err(error) => Err(error.message),
@@ -136,9 +126,9 @@ fn copied(value: &Val<'_>) -> Val<'static> {
         Val::String(text) => Val::string(text.as_str()),
         Val::Bytes(bytes) => Val::Bytes(bytes.clone()),
         Val::List(items) => Val::list(items.iter().map(|item| copied(&item)).collect()),
-        Val::Map(MapVal::Owned(entries)) => Val::Map(MapVal::Owned(
-            entries.iter().map(|(k, v)| (copied(k), copied(v))).collect(),
-        )),
+        Val::Map(MapVal::Owned(entries)) => {
+            Val::Map(MapVal::Owned(entries.iter().map(|(k, v)| (copied(k), copied(v))).collect()))
+        }
         other => panic!("not a value of the grammar: {other:?}"),
     }
 }
@@ -148,11 +138,7 @@ fn theirs(source: &str) -> Result<Theirs, String> {
     let mut context = Context::default();
     context.add_variable_from_value("i", 3_i64);
     context.add_variable_from_value("s", "abc");
-    let list = vec![
-        Theirs::Int(1),
-        Theirs::String("a".to_owned().into()),
-        Theirs::Int(3),
-    ];
+    let list = vec![Theirs::Int(1), Theirs::String("a".to_owned().into()), Theirs::Int(3)];
     context.add_variable_from_value("l", list);
     program.execute(&context).map_err(|error| error.to_string())
 }
@@ -170,9 +156,7 @@ fn same(ours: &Val<'_>, theirs: &Theirs) -> bool {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(&a, b))
         }
         (Val::Map(MapVal::Owned(a)), Theirs::Map(b)) => {
-            a.len() == b.map.len()
-                && a.iter()
-                    .all(|(k, v)| b.map.get(&key(k)).is_some_and(|w| same(v, w)))
+            a.len() == b.map.len() && a.iter().all(|(k, v)| b.map.get(&key(k)).is_some_and(|w| same(v, w)))
         }
         _ => false,
     }

@@ -61,10 +61,7 @@ struct Declared {
     ty: String,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the folder of the vectors is a setting of the test"
-)]
+#[expect(clippy::disallowed_methods, reason = "the folder of the vectors is a setting of the test")]
 #[test]
 fn conformance_vectors_pass() {
     let folder = std::env::var_os("CEL_VECTORS").map_or_else(
@@ -105,21 +102,9 @@ fn is_played(case: &Case) -> bool {
 
 fn play(case: &Case) -> Result<(), String> {
     let expects_error = case.expect.get("error").is_some() || case.expect.get("error_any").is_some();
-    let variables: Vec<(&str, Type)> = case
-        .type_env
-        .iter()
-        .map(|d| (&*d.name, parse_type(&d.ty)))
-        .collect();
-    let typing = if case.disable_check {
-        Typing::Dynamic
-    } else {
-        Typing::Static
-    };
-    let declarations = Declarations {
-        container: &case.container,
-        variables: &variables,
-        typing,
-    };
+    let variables: Vec<(&str, Type)> = case.type_env.iter().map(|d| (&*d.name, parse_type(&d.ty))).collect();
+    let typing = if case.disable_check { Typing::Dynamic } else { Typing::Static };
+    let declarations = Declarations { container: &case.container, variables: &variables, typing };
     let program = match compile_with(&case.expr, &declarations) {
         Ok(program) => program,
         Err(_) if expects_error => return Ok(()),
@@ -131,21 +116,10 @@ fn play(case: &Case) -> Result<(), String> {
     }
     let values: Vec<_> = variables
         .iter()
-        .map(|(name, _)| {
-            case.bindings
-                .get(*name)
-                .and_then(|b| b.get("value"))
-                .map(parse_value)
-        })
+        .map(|(name, _)| case.bindings.get(*name).and_then(|b| b.get("value")).map(parse_value))
         .collect();
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
-    let scope = Scope::of_bindings(
-        Bindings {
-            values: &values,
-            now: Timestamp::UNIX_EPOCH,
-        },
-        &budget,
-    );
+    let scope = Scope::of_bindings(Bindings { values: &values, now: Timestamp::UNIX_EPOCH }, &budget);
     match (program.eval(&scope), case.expect.get("value")) {
         (Ok(found), Some(expected)) if same(&found, &parse_value(expected)) => Ok(()),
         (Ok(found), expected) => Err(format!("{found:?}, expected {expected:?}")),
@@ -159,11 +133,7 @@ fn check_type(case: &Case, program: &Program) -> Result<(), String> {
         return Ok(());
     };
     let found = program.result_type().to_string();
-    if expected == &found {
-        Ok(())
-    } else {
-        Err(format!("type {found}, expected {expected}"))
-    }
+    if expected == &found { Ok(()) } else { Err(format!("type {found}, expected {expected}")) }
 }
 
 /// Equality of values of one type; NaN equals itself.
@@ -205,11 +175,7 @@ fn parse_value(json: &serde_json::Value) -> Val<'static> {
         "list" => Val::list(value.as_array().unwrap().iter().map(parse_value).collect()),
         "map" => {
             let entries = value.as_array().unwrap().iter();
-            Val::Map(MapVal::Owned(
-                entries
-                    .map(|e| (parse_value(&e[0]), parse_value(&e[1])))
-                    .collect(),
-            ))
+            Val::Map(MapVal::Owned(entries.map(|e| (parse_value(&e[0]), parse_value(&e[1]))).collect()))
         }
         "timestamp" => {
             let (seconds, nanos) = seconds_and_nanos(value);

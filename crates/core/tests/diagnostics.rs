@@ -27,11 +27,8 @@ fn sets_yield_exactly_the_recorded_diagnostics() {
 
 #[test]
 fn every_code_occurs() {
-    let met: BTreeSet<Code> = corpus()
-        .iter()
-        .flat_map(|(_, compiled)| &compiled.diagnostics)
-        .map(|found| found.code)
-        .collect();
+    let met: BTreeSet<Code> =
+        corpus().iter().flat_map(|(_, compiled)| &compiled.diagnostics).map(|found| found.code).collect();
     let missing: Vec<_> = Code::ALL.into_iter().filter(|code| !met.contains(code)).collect();
     assert!(missing.is_empty(), "no set yields {missing:?}");
 }
@@ -39,10 +36,7 @@ fn every_code_occurs() {
 #[test]
 fn a_set_goes_live_unless_a_diagnostic_is_an_error() {
     for (path, compiled) in corpus() {
-        let has_error = compiled
-            .diagnostics
-            .iter()
-            .any(|found| found.severity == Severity::Error);
+        let has_error = compiled.diagnostics.iter().any(|found| found.severity == Severity::Error);
         assert_eq!(compiled.snapshot.is_none(), has_error, "{}", path.display());
     }
 }
@@ -57,16 +51,10 @@ fn codes_are_numbered_in_order_and_documented() {
 
 fn corpus() -> Vec<(PathBuf, Compiled)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics");
-    let mut paths: Vec<_> = fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut paths: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_none_or(|extension| extension != "txt"));
     paths.sort();
-    paths
-        .into_iter()
-        .map(|path| (path.clone(), compile(&sources(&path))))
-        .collect()
+    paths.into_iter().map(|path| (path.clone(), compile(&sources(&path)))).collect()
 }
 
 /// The files of a set, their paths relative to it.
@@ -79,10 +67,7 @@ fn sources(set: &Path) -> Vec<SourceFile> {
             open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else {
             let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            files.push(SourceFile {
-                path: name.into(),
-                text: fs::read_to_string(&path).unwrap().into(),
-            });
+            files.push(SourceFile { path: name.into(), text: fs::read_to_string(&path).unwrap().into() });
         }
     }
     files

@@ -30,14 +30,9 @@ enum End {
 #[test]
 fn nesting_is_refused_and_never_overflows_the_stack() {
     for count in [33, 200, 5_000, 10_000] {
-        for (open, close) in [
-            ("(", ")"),
-            ("[", "]"),
-            ("{1:", "}"),
-            ("f(", ")"),
-            ("[1].map(x,", ")"),
-            ("cel.bind(x,1,", ")"),
-        ] {
+        for (open, close) in
+            [("(", ")"), ("[", "]"), ("{1:", "}"), ("f(", ")"), ("[1].map(x,", ")"), ("cel.bind(x,1,", ")")]
+        {
             let source = format!("{}1{}", open.repeat(count), close.repeat(count));
             assert_eq!(end_of(&source), End::Refused, "{open} x {count}");
         }
@@ -65,16 +60,7 @@ fn chains_are_refused_or_evaluated_and_never_overflow_the_stack() {
         (".map", |n| format!("[1]{}", ".map(x,[x])".repeat(n))),
     ];
     for (name, chain) in chains {
-        for count in [
-            100,
-            limits::EXPR_HEIGHT - 5,
-            limits::EXPR_HEIGHT,
-            600,
-            1_250,
-            4_100,
-            32_000,
-            100_000,
-        ] {
+        for count in [100, limits::EXPR_HEIGHT - 5, limits::EXPR_HEIGHT, 600, 1_250, 4_100, 32_000, 100_000] {
             let end = end_of(&chain(count));
             assert!(count < 4_000 || end == End::Refused, "{name} x {count}: {end:?}");
         }
@@ -102,13 +88,7 @@ fn long_sources_are_refused_at_once() {
         "`".repeat(15_999),
     ];
     for source in cases {
-        assert_eq!(
-            end_of(&source),
-            End::Refused,
-            "{} bytes: {:.20}",
-            source.len(),
-            source
-        );
+        assert_eq!(end_of(&source), End::Refused, "{} bytes: {:.20}", source.len(), source);
     }
 }
 
@@ -120,15 +100,10 @@ fn costly_expressions_end_at_the_cost_limit() {
             write!(text, "{range}.{call}(x{i}, ").unwrap();
             text
         });
-        format!(
-            "{open}{}{}",
-            if call == "map" { "1" } else { "false" },
-            ")".repeat(depth)
-        )
+        format!("{open}{}{}", if call == "map" { "1" } else { "false" }, ")".repeat(depth))
     };
-    let doubling = (0..30).fold("'aaaaaaaaaaaaaaaa'".to_owned(), |text, i| {
-        format!("[{text}].map(x{i}, x{i} + x{i})[0]")
-    });
+    let doubling = (0..30)
+        .fold("'aaaaaaaaaaaaaaaa'".to_owned(), |text, i| format!("[{text}].map(x{i}, x{i} + x{i})[0]"));
     let shared = (1..30).rev().fold("a29.size() > 0".to_owned(), |body, i| {
         format!("cel.bind(a{i}, [a{before}, a{before}], {body})", before = i - 1)
     });
@@ -149,23 +124,12 @@ fn costly_expressions_end_at_the_cost_limit() {
         "lists.range(50000).transformMapEntry(i, x, {x: x}).size() > 0".to_owned(),
     ];
     for source in cases {
-        assert_eq!(
-            end_of(&source),
-            End::Failed(EvalErrorKind::CostExceeded),
-            "{source}"
-        );
+        assert_eq!(end_of(&source), End::Failed(EvalErrorKind::CostExceeded), "{source}");
         let absorbed = format!("true || ({source}) == 1");
-        assert_ne!(
-            end_of(&absorbed),
-            End::Failed(EvalErrorKind::CostExceeded),
-            "decided before: {source}"
-        );
+        assert_ne!(end_of(&absorbed), End::Failed(EvalErrorKind::CostExceeded), "decided before: {source}");
         let kept = format!("dyn({source}) == 1 || true");
         let end = end_of(&kept);
-        assert!(
-            matches!(end, End::Failed(EvalErrorKind::CostExceeded) | End::Refused),
-            "{end:?}: {kept}"
-        );
+        assert!(matches!(end, End::Failed(EvalErrorKind::CostExceeded) | End::Refused), "{end:?}: {kept}");
     }
 }
 
@@ -173,13 +137,7 @@ fn costly_expressions_end_at_the_cost_limit() {
 fn the_budget_of_the_call_bounds_many_expressions() {
     let program = compile("lists.range(1000).all(x, x >= 0)", Names::default()).unwrap();
     let budget = Budget::new(100_000, limits::EXPR_COST);
-    let scope = Scope::of_bindings(
-        Bindings {
-            values: &[],
-            now: Timestamp::UNIX_EPOCH,
-        },
-        &budget,
-    );
+    let scope = Scope::of_bindings(Bindings { values: &[], now: Timestamp::UNIX_EPOCH }, &budget);
     let paid = (0..1_000).take_while(|_| program.eval(&scope).is_ok()).count();
     assert!((1..100).contains(&paid), "{paid}");
 }
@@ -201,10 +159,7 @@ fn regular_expressions_are_bounded() {
         ] {
             let end = end_of(&source);
             assert!(
-                matches!(
-                    end,
-                    End::Refused | End::Value | End::Failed(EvalErrorKind::InvalidArgument)
-                ),
+                matches!(end, End::Refused | End::Value | End::Failed(EvalErrorKind::InvalidArgument)),
                 "{end:?}: {source:.60}"
             );
         }
@@ -318,39 +273,15 @@ fn chained_variables_of_any_number_fit_the_stack() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut frame = Frame::default();
         for slot in 0..count {
-            let source = if slot == 0 {
-                "[1]".to_owned()
-            } else {
-                format!("[V.v{}]", slot - 1)
-            };
-            let program = compile(
-                &source,
-                Names {
-                    variables: &names[..slot],
-                    constants: None,
-                },
-            )
-            .unwrap();
+            let source = if slot == 0 { "[1]".to_owned() } else { format!("[V.v{}]", slot - 1) };
+            let program = compile(&source, Names { variables: &names[..slot], constants: None }).unwrap();
             frame.variables.push((names[slot].into(), program));
         }
-        let last = compile(
-            &format!("V.v{}", count - 1),
-            Names {
-                variables: &names,
-                constants: None,
-            },
-        )
-        .unwrap();
+        let last =
+            compile(&format!("V.v{}", count - 1), Names { variables: &names, constants: None }).unwrap();
         let error = run(&last, &frame).unwrap_err();
         assert_eq!(error, EvalErrorKind::InvalidArgument, "values nest too deep");
-        let shallow = compile(
-            "V.v100 == V.v100",
-            Names {
-                variables: &names,
-                constants: None,
-            },
-        )
-        .unwrap();
+        let shallow = compile("V.v100 == V.v100", Names { variables: &names, constants: None }).unwrap();
         assert_eq!(run(&shallow, &frame), Ok(()));
     });
 }
@@ -358,27 +289,16 @@ fn chained_variables_of_any_number_fit_the_stack() {
 #[test]
 fn dynamic_typing_is_bounded_too() {
     let source = format!("{}a{}", "f(".repeat(32), ")".repeat(32));
-    let declarations = Declarations {
-        container: "a.b.c",
-        variables: &[("x", Type::Dyn)],
-        typing: Typing::Dynamic,
-    };
+    let declarations =
+        Declarations { container: "a.b.c", variables: &[("x", Type::Dyn)], typing: Typing::Dynamic };
     let program = compile_with(&source, &declarations).unwrap();
     let budget = Budget::new(1_000, 1_000);
-    let scope = Scope::of_bindings(
-        Bindings {
-            values: &[Some(Val::Null)],
-            now: Timestamp::UNIX_EPOCH,
-        },
-        &budget,
-    );
+    let scope =
+        Scope::of_bindings(Bindings { values: &[Some(Val::Null)], now: Timestamp::UNIX_EPOCH }, &budget);
     assert!(program.eval(&scope).is_err());
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test measures how long an expression takes"
-)]
+#[expect(clippy::disallowed_methods, reason = "the test measures how long an expression takes")]
 fn end_of(source: &str) -> End {
     let started = Instant::now();
     let owned = source.to_owned();
@@ -395,11 +315,7 @@ fn end_of(source: &str) -> End {
             Err(kind) => End::Failed(kind),
         },
     });
-    assert!(
-        started.elapsed() < PATIENCE,
-        "{:?} for {source:.80}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < PATIENCE, "{:?} for {source:.80}", started.elapsed());
     end
 }
 
@@ -419,24 +335,14 @@ fn run(program: &Program, frame: &Frame) -> Result<(), EvalErrorKind> {
         scope: "".into(),
     };
     let now = Timestamp::UNIX_EPOCH;
-    let inputs = Inputs {
-        principal: &principal,
-        resource: &resource,
-        context: None,
-        now,
-        derived_roles: None,
-    };
+    let inputs =
+        Inputs { principal: &principal, resource: &resource, context: None, now, derived_roles: None };
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
     let result = program.eval(&Scope::new(inputs, frame, &budget));
     result.map(|_| ()).map_err(|error| error.kind)
 }
 
 fn on_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let thread = std::thread::Builder::new()
-        .stack_size(2 * 1024 * 1024)
-        .spawn(work)
-        .unwrap();
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(work).unwrap();
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

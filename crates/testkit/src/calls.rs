@@ -33,10 +33,7 @@ impl MadeUpCall<'_> {
     pub fn id(&self) -> String {
         let millis = self.at.as_millisecond().cast_unsigned();
         let (high, low) = (millis >> 16, millis & 0xffff);
-        format!(
-            "{high:08x}-{low:04x}-7000-8000-{:012x}",
-            self.number & 0xffff_ffff_ffff
-        )
+        format!("{high:08x}-{low:04x}-7000-8000-{:012x}", self.number & 0xffff_ffff_ffff)
     }
 
     /// The encoded record.
@@ -44,12 +41,7 @@ impl MadeUpCall<'_> {
     pub fn record(&self) -> NewRecord {
         let id = self.id();
         let (request, evaluation) = (self.request(), self.evaluation());
-        let call = Call {
-            id: id.into(),
-            request_id: None,
-            api: "check".into(),
-            caller: Caller::default(),
-        };
+        let call = Call { id: id.into(), request_id: None, api: "check".into(), caller: Caller::default() };
         let basis = Basis {
             engine: "0.0.0".into(),
             policy_revision: "none".into(),
@@ -59,10 +51,7 @@ impl MadeUpCall<'_> {
             durability: "durable".into(),
         };
         let record = DecisionRecord::new(self.at, call, basis, &request, &evaluation);
-        NewRecord {
-            at: self.at,
-            payload: record.encode().expect("a made-up record is small"),
-        }
+        NewRecord { at: self.at, payload: record.encode().expect("a made-up record is small") }
     }
 
     fn request(&self) -> Request<'_> {
@@ -81,15 +70,8 @@ impl MadeUpCall<'_> {
             policy_version: "".into(),
             scope: "".into(),
         };
-        let items = vec![Item {
-            resource,
-            actions: vec![self.action.into()],
-        }];
-        Request {
-            principal,
-            items,
-            context: None,
-        }
+        let items = vec![Item { resource, actions: vec![self.action.into()] }];
+        Request { principal, items, context: None }
     }
 
     fn evaluation(&self) -> Evaluation {
@@ -110,8 +92,6 @@ impl MadeUpCall<'_> {
             effective_derived_roles: Vec::new(),
             outputs: Vec::new(),
         };
-        Evaluation {
-            resources: vec![result],
-        }
+        Evaluation { resources: vec![result] }
     }
 }

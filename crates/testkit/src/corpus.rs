@@ -91,10 +91,7 @@ impl Decision {
             self.policy = None;
         }
         for (problem, expected) in self.problems.iter_mut().zip(&expected.problems) {
-            if let Some(at) = problem
-                .rfind(' ')
-                .filter(|at| problem.get(..*at) == Some(expected))
-            {
+            if let Some(at) = problem.rfind(' ').filter(|at| problem.get(..*at) == Some(expected)) {
                 problem.truncate(at);
             }
         }
@@ -121,10 +118,7 @@ pub struct Output {
 #[must_use]
 pub fn behaviours() -> Vec<Behaviour> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/decisions");
-    let mut paths: Vec<_> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let read = |path: &Path| {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -155,15 +149,8 @@ impl Case {
             Some("cerbos") => OnError::Cerbos,
             Some(other) => panic!("{}: no such mode: {other}", self.name),
         };
-        let version = self
-            .settings
-            .default_policy_version
-            .as_deref()
-            .unwrap_or("default");
-        Settings {
-            default_policy_version: version.to_owned(),
-            on_error,
-        }
+        let version = self.settings.default_policy_version.as_deref().unwrap_or("default");
+        Settings { default_policy_version: version.to_owned(), on_error }
     }
 
     /// The body to send.
@@ -196,29 +183,16 @@ pub fn answers(request: &Request<'_>, evaluation: &Evaluation) -> Vec<Answer> {
             .map(ToString::to_string)
             .zip(resource.actions.iter().map(decision))
             .collect(),
-        derived_roles: resource
-            .effective_derived_roles
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        derived_roles: resource.effective_derived_roles.iter().map(ToString::to_string).collect(),
         outputs: resource.outputs.iter().map(output).collect(),
     };
-    request
-        .items
-        .iter()
-        .zip(&evaluation.resources)
-        .map(answer)
-        .collect()
+    request.items.iter().zip(&evaluation.resources).map(answer).collect()
 }
 
 fn decision(decision: &ActionDecision) -> Decision {
     let problem = |p: &model::Problem| format!("{} {} {}", p.code.code(), p.source, p.position);
     Decision {
-        effect: decision
-            .effect
-            .wire_name()
-            .trim_start_matches("EFFECT_")
-            .to_owned(),
+        effect: decision.effect.wire_name().trim_start_matches("EFFECT_").to_owned(),
         reason: decision.reason.code().to_owned(),
         rule: decision.rule.as_deref().map(str::to_owned),
         policy: Some(decision.matched_policy.to_string()),
@@ -231,12 +205,7 @@ fn output(entry: &model::OutputEntry) -> Output {
         OutputValue::Value(value) => (serde_json::to_value(value).unwrap(), false),
         OutputValue::Error(_) => (serde_json::Value::Null, true),
     };
-    Output {
-        src: entry.src.to_string(),
-        action: entry.action.clone(),
-        val,
-        error,
-    }
+    Output { src: entry.src.to_string(), action: entry.action.clone(), val, error }
 }
 
 /// Reads the body of a case as the core takes it. The core has no wire form of its own, and the corpus must not
@@ -295,40 +264,19 @@ struct WireResource<'a> {
 impl<'a> From<WirePrincipal<'a>> for model::Principal<'a> {
     fn from(wire: WirePrincipal<'a>) -> Self {
         let WirePrincipal { id, roles, attr } = wire;
-        Self {
-            id,
-            roles,
-            attr,
-            policy_version: "".into(),
-            scope: "".into(),
-        }
+        Self { id, roles, attr, policy_version: "".into(), scope: "".into() }
     }
 }
 
 impl<'a> From<WireItem<'a>> for model::Item<'a> {
     fn from(wire: WireItem<'a>) -> Self {
-        Self {
-            resource: wire.resource.into(),
-            actions: wire.actions,
-        }
+        Self { resource: wire.resource.into(), actions: wire.actions }
     }
 }
 
 impl<'a> From<WireResource<'a>> for model::Resource<'a> {
     fn from(wire: WireResource<'a>) -> Self {
-        let WireResource {
-            kind,
-            id,
-            attr,
-            policy_version,
-            scope,
-        } = wire;
-        Self {
-            kind,
-            id,
-            attr,
-            policy_version,
-            scope,
-        }
+        let WireResource { kind, id, attr, policy_version, scope } = wire;
+        Self { kind, id, attr, policy_version, scope }
     }
 }

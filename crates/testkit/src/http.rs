@@ -30,10 +30,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-            host: address.to_string(),
-        })
+        Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
     }
 
     /// Sends a GET request and reads the answer.
@@ -43,8 +40,7 @@ impl Connection {
 
     /// Sends a POST request with a JSON body and reads the answer.
     pub async fn post_json(&mut self, path: &str, body: &[u8]) -> anyhow::Result<Response> {
-        self.send("POST", path, &[("content-type", "application/json")], body)
-            .await
+        self.send("POST", path, &[("content-type", "application/json")], body).await
     }
 
     /// Sends any request and reads the answer.
@@ -68,20 +64,14 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub async fn send_raw(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.stream
-            .get_mut()
-            .write_all(bytes)
-            .await
-            .context("cannot send")
+        self.stream.get_mut().write_all(bytes).await.context("cannot send")
     }
 
     /// Reads one answer.
     pub async fn read_response(&mut self) -> anyhow::Result<Response> {
         let status_line = self.read_line().await?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let Some(status) = status else {
-            bail!("malformed status line `{status_line}`")
-        };
+        let Some(status) = status else { bail!("malformed status line `{status_line}`") };
         let mut headers = Vec::new();
         loop {
             let line = self.read_line().await?;
@@ -90,27 +80,16 @@ impl Connection {
             };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut response = Response {
-            status,
-            headers,
-            body: Vec::new(),
-        };
+        let mut response = Response { status, headers, body: Vec::new() };
         let length = response.header("content-length").map_or(Ok(0), str::parse)?;
         response.body.resize(length, 0);
-        self.stream
-            .read_exact(&mut response.body)
-            .await
-            .context("the answer ends early")?;
+        self.stream.read_exact(&mut response.body).await.context("the answer ends early")?;
         Ok(response)
     }
 
     async fn read_line(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
-        let read = self
-            .stream
-            .read_line(&mut line)
-            .await
-            .context("cannot read the answer")?;
+        let read = self.stream.read_line(&mut line).await.context("cannot read the answer")?;
         if read == 0 {
             bail!("the server closed the connection");
         }
@@ -122,10 +101,7 @@ impl Response {
     /// The first header called `name` (lower case).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.

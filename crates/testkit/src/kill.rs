@@ -83,13 +83,8 @@ pub async fn run(
     trial.ask_a_last_server(&all).await?;
     let verified = verify(&*trial.files()?, |_, _| ())?;
     outcome.repaired = verified.kinds.get("log_repair").copied().unwrap_or(0);
-    ensure!(
-        outcome.repaired >= outcome.torn,
-        "seed {seed}: torn ends were not repaired: {outcome:?}"
-    );
-    outcome.missing = outcome
-        .missing
-        .max(all.difference(&trial.recorded(None)?).count() as u64);
+    ensure!(outcome.repaired >= outcome.torn, "seed {seed}: torn ends were not repaired: {outcome:?}");
+    outcome.missing = outcome.missing.max(all.difference(&trial.recorded(None)?).count() as u64);
     Ok(outcome)
 }
 
@@ -105,11 +100,7 @@ impl Trial {
         dir.write("policies/album.yaml", POLICY);
         let spec = ServerSpec::new(binary, dir.path().join("policies"), dir.path().join("data"))
             .arg("--set=audit.segmentBytes=1048576");
-        Self {
-            spec,
-            dir,
-            rng: Rng::new(seed),
-        }
+        Self { spec, dir, rng: Rng::new(seed) }
     }
 
     /// Starts a server, calls it from all sides, kills it; returns the ids of the calls that were answered.
@@ -133,12 +124,7 @@ impl Trial {
     /// beginning of a frame. Whether it did.
     fn tear(&mut self) -> anyhow::Result<bool> {
         let files = self.files()?;
-        let Some(segment) = files
-            .list()?
-            .into_iter()
-            .filter(|name| name.ends_with(".seg"))
-            .max()
-        else {
+        let Some(segment) = files.list()?.into_iter().filter(|name| name.ends_with(".seg")).max() else {
             return Ok(false);
         };
         let len = usize::try_from(files.len(&segment)?)?;
@@ -146,9 +132,7 @@ impl Trial {
             return Ok(false);
         }
         let frame = files.read_at(&segment, SEGMENT_HEADER as u64, len - SEGMENT_HEADER)?;
-        let piece = frame
-            .get(..1 + self.rng.below(200))
-            .context("a frame is longer than that")?;
+        let piece = frame.get(..1 + self.rng.below(200)).context("a frame is longer than that")?;
         files.open_append(&segment)?.append(piece)?;
         Ok(true)
     }
@@ -159,30 +143,18 @@ impl Trial {
         let mut connection = server.connect().await?;
         for id in answered.iter().rev().take(50) {
             let found = connection.get(&format!("/api/decisions/{id}")).await?;
-            ensure!(
-                found.status == 200,
-                "`/api/decisions/{id}` answers {}",
-                found.status
-            );
+            ensure!(found.status == 200, "`/api/decisions/{id}` answers {}", found.status);
         }
         server.signal("TERM").await?;
         let ended = server.wait().await?;
-        ensure!(
-            ended.success(),
-            "the server ended with {ended}:\n{}",
-            server.output()
-        );
+        ensure!(ended.success(), "the server ended with {ended}:\n{}", server.output());
         Ok(())
     }
 
     /// The ids of all calls in the log at or after `since`.
     fn recorded(&self, since: Option<Timestamp>) -> anyhow::Result<BTreeSet<String>> {
         let reader = LogReader::open(self.files()?)?;
-        let mut filter = DecisionFilter {
-            since,
-            limit: 1000,
-            ..DecisionFilter::default()
-        };
+        let mut filter = DecisionFilter { since, limit: 1000, ..DecisionFilter::default() };
         let mut ids = BTreeSet::new();
         loop {
             let page = reader.find(&filter)?;
@@ -209,11 +181,7 @@ async fn call_until_it_dies(mut connection: Connection, mut rng: Rng) -> anyhow:
     let mut answered = Vec::new();
     loop {
         // Mostly small records, now and then one that takes several pages.
-        let padding = if rng.below(50) == 0 {
-            rng.below(100_000)
-        } else {
-            rng.below(500)
-        };
+        let padding = if rng.below(50) == 0 { rng.below(100_000) } else { rng.below(500) };
         let body = json!({
             "principal": { "id": "alice", "roles": ["user"], "attr": { "padding": "x".repeat(padding) } },
             "resources": [{
@@ -221,24 +189,15 @@ async fn call_until_it_dies(mut connection: Connection, mut rng: Rng) -> anyhow:
                 "resource": { "kind": "album", "id": "a1", "attr": { "public": true } },
             }],
         });
-        let sent = connection
-            .post_json("/api/check/resources", body.to_string().as_bytes())
-            .await;
+        let sent = connection.post_json("/api/check/resources", body.to_string().as_bytes()).await;
         let Ok(response) = sent else { return Ok(answered) };
         // A slow disk may meet the deadline of the log: such a call is refused, and nobody relies on it.
         if response.status == 503 {
             continue;
         }
-        ensure!(
-            response.status == 200,
-            "{} {}",
-            response.status,
-            String::from_utf8_lossy(&response.body)
-        );
+        ensure!(response.status == 200, "{} {}", response.status, String::from_utf8_lossy(&response.body));
         let answer = response.json()?;
-        let id = answer["cerbosCallId"]
-            .as_str()
-            .context("an answer without `cerbosCallId`")?;
+        let id = answer["cerbosCallId"].as_str().context("an answer without `cerbosCallId`")?;
         answered.push(id.to_owned());
     }
 }

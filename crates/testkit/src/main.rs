@@ -1,9 +1,5 @@
 //! Long-running trials: `cargo run -p procura-testkit -- power-cut --rounds 1000 --seed 1`.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what a trial found is shown on the terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a trial found is shown on the terminal")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -69,12 +65,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
-        Trial::ReloadStorm {
-            bin: binary,
-            files,
-            swaps,
-            seed,
-        } => reload_storm(&Storm {
+        Trial::ReloadStorm { bin: binary, files, swaps, seed } => reload_storm(&Storm {
             binary,
             files,
             swaps,
@@ -88,10 +79,7 @@ fn main() -> anyhow::Result<()> {
 fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
     let durability = if os { Durability::Os } else { Durability::Durable };
     let outcome = power_cut::run(rounds, seed, durability, |so_far| {
-        progress(&format!(
-            "{} of {rounds} power cuts, {} missing",
-            so_far.cuts, so_far.missing
-        ));
+        progress(&format!("{} of {rounds} power cuts, {} missing", so_far.cuts, so_far.missing));
     })?;
     println!(
         "\nseed {seed}, durability {}: {} power cuts, {} records acknowledged, {} missing, {} torn ends repaired",
@@ -101,20 +89,13 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
         outcome.missing,
         outcome.repaired
     );
-    ensure!(
-        (outcome.missing > 0) == os,
-        "expected {} records missing",
-        if os { "some" } else { "no" }
-    );
+    ensure!((outcome.missing > 0) == os, "expected {} records missing", if os { "some" } else { "no" });
     Ok(())
 }
 
 fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
     let trial = kill::run(bin, rounds, seed, |so_far| {
-        progress(&format!(
-            "{} of {rounds} kills, {} missing",
-            so_far.kills, so_far.missing
-        ));
+        progress(&format!("{} of {rounds} kills, {} missing", so_far.kills, so_far.missing));
     });
     let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
     println!(

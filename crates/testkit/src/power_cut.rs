@@ -42,17 +42,13 @@ pub fn run(
     durability: Durability,
     mut progress: impl FnMut(&Outcome),
 ) -> anyhow::Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut seeds = Rng::new(seed);
     let mut outcome = Outcome::default();
     while outcome.cuts < cuts {
         let seed = seeds.next();
         let mut round = Round::new(seed, durability)?;
-        runtime
-            .block_on(round.play(&mut outcome))
-            .with_context(|| format!("in the round of seed {seed}"))?;
+        runtime.block_on(round.play(&mut outcome)).with_context(|| format!("in the round of seed {seed}"))?;
         progress(&outcome);
     }
     Ok(outcome)
@@ -104,12 +100,7 @@ impl Round {
 
     /// One life: open, write from several callers until the power goes.
     async fn live(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let opened = Log::open(
-            self.files(),
-            &self.settings,
-            self.clock.clone(),
-            self.metrics.clone(),
-        );
+        let opened = Log::open(self.files(), &self.settings, self.clock.clone(), self.metrics.clone());
         let (log, report) = match opened {
             Ok(opened) => opened,
             Err(_) if self.disk.is_off() => return Ok(()),
@@ -118,12 +109,7 @@ impl Round {
         outcome.repaired += u64::from(report.cut.is_some());
         let mut callers = tokio::task::JoinSet::new();
         for caller in 0..CALLERS {
-            callers.spawn(call(
-                log.clone(),
-                self.clock.clone(),
-                caller,
-                self.rng.below(3000),
-            ));
+            callers.spawn(call(log.clone(), self.clock.clone(), caller, self.rng.below(3000)));
         }
         while let Some(acknowledged) = callers.join_next().await {
             self.acknowledged.extend(acknowledged?);
@@ -134,18 +120,11 @@ impl Round {
 
     /// Opens the log once more, in peace, and looks for everything that was acknowledged.
     async fn missing(&self, outcome: &mut Outcome) -> anyhow::Result<u64> {
-        let (log, report) = Log::open(
-            self.files(),
-            &self.settings,
-            self.clock.clone(),
-            self.metrics.clone(),
-        )?;
+        let (log, report) =
+            Log::open(self.files(), &self.settings, self.clock.clone(), self.metrics.clone())?;
         outcome.repaired += u64::from(report.cut.is_some());
         let later = call(log.clone(), self.clock.clone(), CALLERS, 100).await;
-        ensure!(
-            later.len() == RECORDS,
-            "the log does not accept records after the repair"
-        );
+        ensure!(later.len() == RECORDS, "the log does not accept records after the repair");
         log.close();
         verify(&self.disk, |_, _| ())?;
         let reader = LogReader::open(self.files())?;

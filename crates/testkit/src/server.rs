@@ -64,10 +64,7 @@ impl ServerSpec {
         let mut child = Command::new(&self.binary)
             .arg("serve")
             .arg("--set=server.httpListenAddr=127.0.0.1:0")
-            .arg(format!(
-                "--set=storage.disk.directory={}",
-                self.policies.display()
-            ))
+            .arg(format!("--set=storage.disk.directory={}", self.policies.display()))
             .arg(format!("--data-dir={}", self.data.display()))
             .args(&self.args)
             .stdin(Stdio::null())
@@ -90,11 +87,7 @@ impl ServerSpec {
         let Some(address) = address else {
             bail!("the server did not say that it listens:\n{}", text(&output));
         };
-        Ok(Server {
-            child,
-            address,
-            output,
-        })
+        Ok(Server { child, address, output })
     }
 }
 
@@ -129,14 +122,8 @@ impl Server {
 
     /// Sends a signal by name, for example `TERM` or `HUP`.
     pub async fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let Some(pid) = self.pid() else {
-            bail!("the server has ended")
-        };
-        let status = Command::new("kill")
-            .arg(format!("-{name}"))
-            .arg(pid.to_string())
-            .status()
-            .await?;
+        let Some(pid) = self.pid() else { bail!("the server has ended") };
+        let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().await?;
         if !status.success() {
             bail!("cannot send {name} to the server");
         }
@@ -167,9 +154,7 @@ async fn collect(
 
 fn listening_address(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once(LISTENING)?;
-    let end = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)))
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
 
@@ -189,11 +174,7 @@ mod tests {
             "listening on http://127.0.0.1:3592/ (loopback only)",
         ];
         for line in lines {
-            assert_eq!(
-                listening_address(line),
-                Some("127.0.0.1:3592".parse().unwrap()),
-                "{line}"
-            );
+            assert_eq!(listening_address(line), Some("127.0.0.1:3592".parse().unwrap()), "{line}");
         }
         assert_eq!(listening_address("listening on http://nowhere"), None);
     }

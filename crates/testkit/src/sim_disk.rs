@@ -94,29 +94,15 @@ impl SimDisk {
                 names.insert(name.clone(), *inode);
             }
         }
-        let inodes = disk
-            .inodes
-            .iter()
-            .map(|inode| inode.after_power_cut(&mut rng))
-            .collect();
+        let inodes = disk.inodes.iter().map(|inode| inode.after_power_cut(&mut rng)).collect();
         let next = Disk::new(rng.next());
-        Self::of(Disk {
-            durable_names: names.clone(),
-            names,
-            inodes,
-            ..next
-        })
+        Self::of(Disk { durable_names: names.clone(), names, inodes, ..next })
     }
 
     /// Changes the content of a file behind everybody's back; does nothing if there is no such file.
     pub fn tamper(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut disk = self.lock();
-        let Some(inode) = disk
-            .names
-            .get(name)
-            .copied()
-            .and_then(|at| disk.inodes.get_mut(at))
-        else {
+        let Some(inode) = disk.names.get(name).copied().and_then(|at| disk.inodes.get_mut(at)) else {
             return;
         };
         change(&mut inode.current);
@@ -131,10 +117,7 @@ impl SimDisk {
     }
 
     fn of(disk: Disk) -> Self {
-        Self(Arc::new(Shared {
-            disk: Mutex::new(disk),
-            resumed: Condvar::new(),
-        }))
+        Self(Arc::new(Shared { disk: Mutex::new(disk), resumed: Condvar::new() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Disk> {
@@ -144,10 +127,7 @@ impl SimDisk {
     /// For a change: waits while the disk hangs.
     fn lock_for_change(&self) -> MutexGuard<'_, Disk> {
         let disk = self.lock();
-        self.0
-            .resumed
-            .wait_while(disk, |disk| disk.is_stalled)
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.resumed.wait_while(disk, |disk| disk.is_stalled).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,11 +196,7 @@ impl Inode {
             }
         }
         self.lost.iter().for_each(|lost| zero(&mut content, lost));
-        Self {
-            current: content.clone(),
-            durable: content,
-            lost: Vec::new(),
-        }
+        Self { current: content.clone(), durable: content, lost: Vec::new() }
     }
 
     fn sync(&mut self) {
@@ -255,11 +231,7 @@ fn no_power() -> io::Error {
 impl LogFiles for SimDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         let disk = self.lock();
-        if disk.is_off {
-            Err(no_power())
-        } else {
-            Ok(disk.names.keys().cloned().collect())
-        }
+        if disk.is_off { Err(no_power()) } else { Ok(disk.names.keys().cloned().collect()) }
     }
 
     fn len(&self, name: &str) -> io::Result<u64> {
@@ -270,8 +242,7 @@ impl LogFiles for SimDisk {
         let disk = self.lock();
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let part = disk.inode(name)?.current.get(start..start.saturating_add(len));
-        part.map(<[u8]>::to_vec)
-            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        part.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
@@ -288,10 +259,7 @@ impl LogFiles for SimDisk {
                 inode
             }
         };
-        Ok(Box::new(SimFile {
-            disk: self.clone(),
-            inode,
-        }))
+        Ok(Box::new(SimFile { disk: self.clone(), inode }))
     }
 
     fn sync_dir(&self) -> io::Result<()> {
@@ -318,9 +286,7 @@ impl SimFile {
     ) -> io::Result<()> {
         let mut disk = self.disk.lock_for_change();
         let fate = disk.fate();
-        let Disk {
-            inodes, rng, is_off, ..
-        } = &mut *disk;
+        let Disk { inodes, rng, is_off, .. } = &mut *disk;
         let Some(inode) = inodes.get_mut(self.inode) else {
             return Err(no_power());
         };
@@ -340,9 +306,7 @@ impl SimFile {
 impl LogFile for SimFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let partly = |inode: &mut Inode, rng: &mut Rng, _| {
-            inode
-                .current
-                .extend(bytes.iter().take(rng.below(bytes.len() + 1)));
+            inode.current.extend(bytes.iter().take(rng.below(bytes.len() + 1)));
         };
         self.apply(|inode| inode.current.extend_from_slice(bytes), partly)
     }
@@ -361,10 +325,7 @@ impl LogFile for SimFile {
         let change = |inode: &mut Inode| {
             inode.current.truncate(len);
             inode.lost.retain(|lost| lost.start < len);
-            inode
-                .lost
-                .iter_mut()
-                .for_each(|lost| lost.end = lost.end.min(len));
+            inode.lost.iter_mut().for_each(|lost| lost.end = lost.end.min(len));
             inode.sync();
         };
         self.apply(change, |_, _, _| ())

@@ -88,23 +88,15 @@ fn some_owned_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<M
 /// Compiles the policies below `dir` and plays every test file below it.
 #[must_use]
 pub fn run(dir: &Path, settings: &Settings) -> Report {
-    let (tests, policies): (Vec<_>, Vec<_>) = read(dir)
-        .into_iter()
-        .partition(|file| file.path.ends_with("_test.yaml"));
+    let (tests, policies): (Vec<_>, Vec<_>) =
+        read(dir).into_iter().partition(|file| file.path.ends_with("_test.yaml"));
     let compiled = policy::compile(&policies);
     let findings: Vec<String> = compiled.diagnostics.iter().map(policy::render).collect();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
-    let snapshot = compiled
-        .snapshot
-        .unwrap_or_else(|| panic!("{} has no snapshot", dir.display()));
+    let snapshot = compiled.snapshot.unwrap_or_else(|| panic!("{} has no snapshot", dir.display()));
     let mut report = Report::default();
     for file in tests {
-        play(
-            &yaml::parse(&file.path, &file.text),
-            &snapshot,
-            settings,
-            &mut report,
-        );
+        play(&yaml::parse(&file.path, &file.text), &snapshot, settings, &mut report);
     }
     report
 }
@@ -114,16 +106,10 @@ fn play(suite: &Suite, snapshot: &Snapshot, settings: &Settings, report: &mut Re
         for subject in &table.input.principals {
             for object in &table.input.resources {
                 let request = request(&suite.principals[subject], &suite.resources[object], &table.input);
-                let evaluation = decide(
-                    snapshot,
-                    &request,
-                    settings,
-                    Timestamp::UNIX_EPOCH + A_MONDAY_IN_2026,
-                );
-                let expected = table
-                    .expected
-                    .iter()
-                    .find(|e| e.principal == *subject && e.resource == *object);
+                let evaluation =
+                    decide(snapshot, &request, settings, Timestamp::UNIX_EPOCH + A_MONDAY_IN_2026);
+                let expected =
+                    table.expected.iter().find(|e| e.principal == *subject && e.resource == *object);
                 for (action, decision) in table.input.actions.iter().zip(&evaluation.resources[0].actions) {
                     let effect = expected
                         .and_then(|e| e.actions.get(action))
@@ -179,15 +165,8 @@ fn read(dir: &Path) -> Vec<SourceFile> {
                 pending.push(path);
             } else {
                 let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-                let name = path
-                    .strip_prefix(dir)
-                    .unwrap_or(&path)
-                    .to_string_lossy()
-                    .into_owned();
-                files.push(SourceFile {
-                    path: name.into(),
-                    text: text.into(),
-                });
+                let name = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
+                files.push(SourceFile { path: name.into(), text: text.into() });
             }
         }
     }

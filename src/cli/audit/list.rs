@@ -87,10 +87,7 @@ fn show_page(page: &DecisionPage, filter: &DecisionFilter, format: Format) -> an
             continue;
         }
         let record = decision_record(stored)?;
-        let matching = record
-            .decisions
-            .iter()
-            .filter(|decision| filter.decision_matches(&record, decision));
+        let matching = record.decisions.iter().filter(|decision| filter.decision_matches(&record, decision));
         let lines: String = matching.map(|decision| line(&record, decision)).collect();
         print(&lines)?;
     }

@@ -80,10 +80,7 @@ fn open(data_dir: &Path) -> anyhow::Result<LogReader> {
 
 fn open_files(data_dir: &Path) -> anyhow::Result<DirFiles> {
     DirFiles::open_to_read(&serve::log_directory(data_dir)).with_context(|| {
-        format!(
-            "`{}` holds no decision log: name the server's with `--data-dir`",
-            data_dir.display()
-        )
+        format!("`{}` holds no decision log: name the server's with `--data-dir`", data_dir.display())
     })
 }
 
@@ -103,12 +100,5 @@ fn as_json(stored: &StoredRecord) -> anyhow::Result<String> {
         record: &'s RawValue,
     }
     let record = serde_json::from_slice(&stored.payload)?;
-    Ok(format!(
-        "{}\n",
-        serde_json::to_string(&Json {
-            seq: stored.seq,
-            hash: &stored.hash,
-            record
-        })?
-    ))
+    Ok(format!("{}\n", serde_json::to_string(&Json { seq: stored.seq, hash: &stored.hash, record })?))
 }

@@ -21,16 +21,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let id = DecisionId::parse(&args.id);
     let call_id = id.as_ref().map_or(args.id.as_str(), |id| &id.call);
     let found = open(&args.place.data_dir)?.get(call_id)?;
-    let Some(stored) = found else {
-        bail!("there is no call `{call_id}` in this log")
-    };
+    let Some(stored) = found else { bail!("there is no call `{call_id}` in this log") };
     let record = decision_record(&stored)?;
     let number = id.as_ref().map(|id| id.number);
     let asked = || {
-        record
-            .decisions
-            .iter()
-            .filter(|decision| number.is_none_or(|number| decision.id.number == number))
+        record.decisions.iter().filter(|decision| number.is_none_or(|number| decision.id.number == number))
     };
     if asked().next().is_none() {
         bail!("the call `{call_id}` has no decision `{}`", args.id);
@@ -47,11 +42,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result<String> {
     let basis = &record.basis;
     let caller = [&record.call.caller.name, &record.call.caller.address];
-    let caller: Vec<_> = caller
-        .into_iter()
-        .flatten()
-        .map(|text| text.escape_debug().to_string())
-        .collect();
+    let caller: Vec<_> = caller.into_iter().flatten().map(|text| text.escape_debug().to_string()).collect();
     Ok(format!(
         "call       {}\nat         {}\nthrough    {}\nfrom       {}\nrecord     {} of the chain, hash {}\n\
          policies   revision {}, generation {}\nsettings   engine {}, on error `{}`, log `{}`\n\
@@ -59,11 +50,7 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
         record.call.id,
         record.at,
         record.call.api,
-        if caller.is_empty() {
-            "unknown".to_owned()
-        } else {
-            caller.join(" at ")
-        },
+        if caller.is_empty() { "unknown".to_owned() } else { caller.join(" at ") },
         stored.seq,
         stored.hash,
         basis.policy_revision,
@@ -78,27 +65,16 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
 
 fn explanation(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
     let mut text = format!("\n{}\n  {}\n", decision.id, sentence(record, decision));
-    let resource = record
-        .resource_of(decision)
-        .and_then(|resource| serde_json::to_string(resource).ok());
+    let resource = record.resource_of(decision).and_then(|resource| serde_json::to_string(resource).ok());
     text.push_str(&format!("  resource {}\n", resource.unwrap_or_default()));
     if !decision.derived_roles.is_empty() {
-        text.push_str(&format!(
-            "  derived roles {}\n",
-            decision.derived_roles.join(", ")
-        ));
+        text.push_str(&format!("  derived roles {}\n", decision.derived_roles.join(", ")));
     }
     for output in &decision.outputs {
-        text.push_str(&format!(
-            "  output {}\n",
-            serde_json::to_string(output).unwrap_or_default()
-        ));
+        text.push_str(&format!("  output {}\n", serde_json::to_string(output).unwrap_or_default()));
     }
     for problem in &decision.problems {
-        text.push_str(&format!(
-            "  problem {}\n",
-            serde_json::to_string(problem).unwrap_or_default()
-        ));
+        text.push_str(&format!("  problem {}\n", serde_json::to_string(problem).unwrap_or_default()));
     }
     text
 }

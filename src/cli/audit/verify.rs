@@ -33,20 +33,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn verified_text(verified: &Verified) -> String {
-    let kinds: Vec<_> = verified
-        .kinds
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
+    let kinds: Vec<_> = verified.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let mut text = format!(
         "verified: {} in {} ({})\nlast record {}, hash {}\n",
         counted(verified.last_seq, "record"),
         counted(verified.segments as u64, "segment"),
-        if kinds.is_empty() {
-            "none".to_owned()
-        } else {
-            kinds.join(", ")
-        },
+        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") },
         verified.last_seq,
         verified.last_hash,
     );
@@ -63,11 +55,7 @@ fn verified_text(verified: &Verified) -> String {
 }
 
 fn counted(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// What `verify --format json` prints.

@@ -82,11 +82,7 @@ impl<'s> From<&'s ReloadStatus> for Status<'s> {
             stale: status.is_stale(),
             watch_down: status.watch_down.as_deref(),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),
-            history: status
-                .history
-                .iter()
-                .map(|attempt| HistoryEntry::from(&**attempt))
-                .collect(),
+            history: status.history.iter().map(|attempt| HistoryEntry::from(&**attempt)).collect(),
         }
     }
 }
@@ -125,12 +121,7 @@ impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
             ReloadOutcome::Failed { reason } => (None, Some(reason.as_str()), [].as_slice()),
         };
         let diagnostics = diagnostics.iter().map(Finding::from).collect();
-        Self {
-            outcome: outcome.as_str(),
-            generation,
-            reason,
-            diagnostics,
-        }
+        Self { outcome: outcome.as_str(), generation, reason, diagnostics }
     }
 }
 

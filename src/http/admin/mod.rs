@@ -18,9 +18,7 @@ use super::{Services, answer};
 use crate::pdp::Cause;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new()
-        .route("/admin/policies/status", get(status))
-        .route("/admin/policies/reload", post(reload))
+    Router::new().route("/admin/policies/status", get(status)).route("/admin/policies/reload", post(reload))
 }
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {

@@ -40,16 +40,10 @@ async fn evaluation(
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     demand_json(&headers)?;
-    let request_id = headers
-        .get(X_REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
+    let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let evaluation = EvaluationCall::parse(&body, request_id, &services.limits)?;
     let answer = answer::decide(&services, &caller, &evaluation.check.call, received).await?;
-    answer::respond(
-        &answer,
-        &Decision::new(&evaluation, &answer.evaluation, &answer.call_id),
-    )
+    answer::respond(&answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
 }
 
 async fn configuration(
@@ -62,10 +56,7 @@ async fn configuration(
         None => format!("https://{}", host(&headers, &uri)?),
     };
     let access_evaluation_endpoint = format!("{base}{EVALUATION}");
-    answer::json(&Configuration {
-        policy_decision_point: base,
-        access_evaluation_endpoint,
-    })
+    answer::json(&Configuration { policy_decision_point: base, access_evaluation_endpoint })
 }
 
 /// An absent `content-type` passes: there is nothing wrong in it.
@@ -73,18 +64,8 @@ fn demand_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(declared) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
     };
-    let media_type = declared
-        .to_str()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        Err(Refusal::NotJson)
-    }
+    let media_type = declared.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::NotJson) }
 }
 
 /// The host that the request names; it is only ever told back to whoever sent it.
@@ -111,17 +92,11 @@ struct DecisionContext<'r> {
 
 impl<'r> Decision<'r> {
     fn new(call: &'r EvaluationCall<'_>, evaluation: &'r Evaluation, call_id: &'r str) -> Self {
-        let decided = evaluation
-            .resources
-            .first()
-            .and_then(|resource| resource.actions.first());
+        let decided = evaluation.resources.first().and_then(|resource| resource.actions.first());
         let context = call.wants_check_response.then(|| DecisionContext {
             cerbos_response: CheckResponse::new(&call.check, evaluation, call_id),
         });
-        Self {
-            decision: decided.is_some_and(|decision| decision.effect == Effect::Allow),
-            context,
-        }
+        Self { decision: decided.is_some_and(|decision| decision.effect == Effect::Allow), context }
     }
 }
 

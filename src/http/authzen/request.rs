@@ -85,52 +85,29 @@ impl<'a> EvaluationRequest<'a> {
         let resource = present("resource", self.resource)?.into_resource(limits)?;
 
         let mut context = self.context;
-        let wants_check_response = context
-            .iter()
-            .flat_map(Map::iter)
-            .any(|(name, _)| name.starts_with(PEER_PREFIX));
-        let mut options = Options {
-            of: context.as_mut(),
-            path: "context",
-        };
+        let wants_check_response =
+            context.iter().flat_map(Map::iter).any(|(name, _)| name.starts_with(PEER_PREFIX));
+        let mut options = Options { of: context.as_mut(), path: "context" };
         let body_id = options.text("cerbos.requestId")?;
-        let request_id = limits.optional(
-            "context.cerbos.requestId",
-            body_id.or(Some(Text(Cow::Borrowed(header_id)))),
-        )?;
+        let request_id =
+            limits.optional("context.cerbos.requestId", body_id.or(Some(Text(Cow::Borrowed(header_id)))))?;
         let include_meta = options.flag("cerbos.includeMeta")?;
         options.take("cerbos.auxData");
 
         let request = model::Request {
             principal,
-            items: vec![model::Item {
-                resource,
-                actions: vec![action],
-            }],
+            items: vec![model::Item { resource, actions: vec![action] }],
             context,
         };
-        let check = CheckCall {
-            call: Call {
-                api: Api::Evaluation,
-                request_id,
-                request,
-            },
-            include_meta,
-        };
-        Ok(EvaluationCall {
-            check,
-            wants_check_response,
-        })
+        let check = CheckCall { call: Call { api: Api::Evaluation, request_id, request }, include_meta };
+        Ok(EvaluationCall { check, wants_check_response })
     }
 }
 
 impl<'a> Entity<'a> {
     fn into_principal(self, limits: &RequestLimits) -> Result<model::Principal<'a>, Invalid> {
         let mut attr = self.properties.unwrap_or_default();
-        let mut options = Options {
-            of: Some(&mut attr),
-            path: "subject.properties",
-        };
+        let mut options = Options { of: Some(&mut attr), path: "subject.properties" };
         let r#type = limits.required("subject.type", self.r#type)?;
         let roles = match options.texts("cerbos.roles")? {
             Some(roles) => limits.names("subject.properties.cerbos.roles", Some(roles), limits.max_roles)?,
@@ -148,27 +125,16 @@ impl<'a> Entity<'a> {
 
     fn into_resource(self, limits: &RequestLimits) -> Result<model::Resource<'a>, Invalid> {
         let mut attr = self.properties.unwrap_or_default();
-        let mut options = Options {
-            of: Some(&mut attr),
-            path: "resource.properties",
-        };
+        let mut options = Options { of: Some(&mut attr), path: "resource.properties" };
         let (policy_version, scope) = options.version_and_scope(limits)?;
         let kind = limits.required("resource.type", self.r#type)?;
         let id = limits.required("resource.id", self.id)?;
-        Ok(model::Resource {
-            kind,
-            id,
-            attr,
-            policy_version,
-            scope,
-        })
+        Ok(model::Resource { kind, id, attr, policy_version, scope })
     }
 }
 
 fn present<T>(path: &str, object: Option<Object<T>>) -> Result<T, Invalid> {
-    object
-        .map(|Object(object)| object)
-        .ok_or_else(|| Invalid::at(path, "a value is required"))
+    object.map(|Object(object)| object).ok_or_else(|| Invalid::at(path, "a value is required"))
 }
 
 /// The peer's members of a map: each is taken out of it and must be of its type; `null` is the same as absent.
@@ -179,10 +145,7 @@ struct Options<'m, 'a> {
 
 impl<'a> Options<'_, 'a> {
     fn take(&mut self, name: &str) -> Option<Value<'a>> {
-        self.of
-            .as_mut()?
-            .remove(name)
-            .filter(|value| *value != Value::Null)
+        self.of.as_mut()?.remove(name).filter(|value| *value != Value::Null)
     }
 
     fn text(&mut self, name: &str) -> Result<Option<Text<'a>>, Invalid> {
@@ -223,9 +186,6 @@ impl<'a> Options<'_, 'a> {
     }
 
     fn mistyped(&self, name: &str, expected: &str) -> Invalid {
-        Invalid::at(
-            format_args!("{}.{name}", self.path),
-            format_args!("invalid type: expected {expected}"),
-        )
+        Invalid::at(format_args!("{}.{name}", self.path), format_args!("invalid type: expected {expected}"))
     }
 }

@@ -34,17 +34,11 @@ async fn check_resources(
     let received = Instant::now();
     let check = CheckCall::parse(&body, &services.limits)?;
     let answer = answer::decide(&services, &caller, &check.call, received).await?;
-    answer::respond(
-        &answer,
-        &CheckResponse::new(&check, &answer.evaluation, &answer.call_id),
-    )
+    answer::respond(&answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
 }
 
 async fn server_info() -> Result<Response, Refusal> {
-    answer::json(&ServerInfo {
-        version: env!("CARGO_PKG_VERSION"),
-        name: env!("CARGO_PKG_NAME"),
-    })
+    answer::json(&ServerInfo { version: env!("CARGO_PKG_VERSION"), name: env!("CARGO_PKG_NAME") })
 }
 
 /// Body of `GET /api/server_info`.

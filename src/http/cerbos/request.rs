@@ -120,15 +120,8 @@ struct RequestContext<'a> {
 
 impl<'a> CheckRequest<'a> {
     fn validate(self, limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
-        if let Some(Object(AuxData {
-            jwt: Some(_),
-            jwts: Some(_),
-        })) = self.aux_data
-        {
-            return Err(Invalid::at(
-                "auxData",
-                "only one of `jwt` and `jwts` may be there",
-            ));
+        if let Some(Object(AuxData { jwt: Some(_), jwts: Some(_) })) = self.aux_data {
+            return Err(Invalid::at("auxData", "only one of `jwt` and `jwts` may be there"));
         }
         let Some(Object(principal)) = self.principal else {
             return Err(Invalid::at("principal", "a value is required"));
@@ -136,24 +129,11 @@ impl<'a> CheckRequest<'a> {
         let request_id = limits.optional("requestId", self.request_id)?;
         let principal = principal.validate(limits)?;
         let entries = bounded("resources", self.resources, limits.max_resources_per_request)?;
-        let items = entries
-            .into_iter()
-            .enumerate()
-            .map(|(i, Object(entry))| entry.validate(i, limits));
-        let request = model::Request {
-            principal,
-            items: items.collect::<Result<_, _>>()?,
-            context: self.context,
-        };
-        let call = Call {
-            api: Api::CheckResources,
-            request_id,
-            request,
-        };
-        Ok(CheckCall {
-            call,
-            include_meta: self.include_meta.unwrap_or(false),
-        })
+        let items = entries.into_iter().enumerate().map(|(i, Object(entry))| entry.validate(i, limits));
+        let request =
+            model::Request { principal, items: items.collect::<Result<_, _>>()?, context: self.context };
+        let call = Call { api: Api::CheckResources, request_id, request };
+        Ok(CheckCall { call, include_meta: self.include_meta.unwrap_or(false) })
     }
 }
 
@@ -172,17 +152,11 @@ impl<'a> Principal<'a> {
 impl<'a> Entry<'a> {
     fn validate(self, i: usize, limits: &RequestLimits) -> Result<model::Item<'a>, Invalid> {
         let Some(Object(resource)) = self.resource else {
-            return Err(Invalid::at(
-                format_args!("resources[{i}].resource"),
-                "a value is required",
-            ));
+            return Err(Invalid::at(format_args!("resources[{i}].resource"), "a value is required"));
         };
         let at = format_args!("resources[{i}].actions");
         let actions: Vec<Cow<'a, str>> = limits.names(at, self.actions, limits.max_actions_per_resource)?;
-        Ok(model::Item {
-            resource: resource.validate(i, limits)?,
-            actions,
-        })
+        Ok(model::Item { resource: resource.validate(i, limits)?, actions })
     }
 }
 
@@ -192,10 +166,8 @@ impl<'a> Resource<'a> {
             kind: limits.required(format_args!("resources[{i}].resource.kind"), self.kind)?,
             id: limits.required(format_args!("resources[{i}].resource.id"), self.id)?,
             attr: self.attr.unwrap_or_default(),
-            policy_version: limits.version(
-                format_args!("resources[{i}].resource.policyVersion"),
-                self.policy_version,
-            )?,
+            policy_version: limits
+                .version(format_args!("resources[{i}].resource.policyVersion"), self.policy_version)?,
             scope: limits.scope(format_args!("resources[{i}].resource.scope"), self.scope)?,
         })
     }

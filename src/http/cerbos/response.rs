@@ -25,11 +25,7 @@ impl<'r> CheckResponse<'r> {
         let call = &check.call;
         let pairs = call.request.items.iter().zip(&evaluation.resources);
         let results = pairs.map(|(item, decided)| ResultEntry::new(item, decided, check.include_meta));
-        Self {
-            request_id: &call.request_id,
-            results: results.collect(),
-            cerbos_call_id: call_id,
-        }
+        Self { request_id: &call.request_id, results: results.collect(), cerbos_call_id: call_id }
     }
 }
 
@@ -96,10 +92,7 @@ struct Meta<'r> {
 impl<'r> Meta<'r> {
     fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
         let roles = decided.effective_derived_roles.iter().map(AsRef::as_ref);
-        Self {
-            actions: Matches { item, decided },
-            effective_derived_roles: roles.collect(),
-        }
+        Self { actions: Matches { item, decided }, effective_derived_roles: roles.collect() }
     }
 }
 
@@ -115,13 +108,7 @@ impl Serialize for Matches<'_> {
         let decisions = self.item.actions.iter().zip(&self.decided.actions);
         serializer.collect_map(decisions.map(|(action, decision)| {
             let (matched_policy, matched_scope) = (&*decision.matched_policy, &*decision.matched_scope);
-            (
-                action,
-                Match {
-                    matched_policy,
-                    matched_scope,
-                },
-            )
+            (action, Match { matched_policy, matched_scope })
         }))
     }
 }
@@ -151,12 +138,7 @@ impl<'r> Output<'r> {
             OutputValue::Value(value) => (Some(value), None),
             OutputValue::Error(error) => (None, Some(error.as_str())),
         };
-        Self {
-            src: &entry.src,
-            action: &entry.action,
-            val,
-            error,
-        }
+        Self { src: &entry.src, action: &entry.action, val, error }
     }
 }
 
@@ -182,11 +164,7 @@ mod tests {
     }
 
     fn evaluation() -> Evaluation {
-        let output = |src: &str, value| OutputEntry {
-            src: src.into(),
-            action: "view".to_owned(),
-            value,
-        };
+        let output = |src: &str, value| OutputEntry { src: src.into(), action: "view".to_owned(), value };
         let decided = ResourceEvaluation {
             actions: vec![
                 decision(Effect::Allow, "resource.album.vdefault/acme", "acme"),
@@ -198,9 +176,7 @@ mod tests {
                 output("p#b", OutputValue::Error("no such key".into())),
             ],
         };
-        Evaluation {
-            resources: vec![decided],
-        }
+        Evaluation { resources: vec![decided] }
     }
 
     fn answer_to(include_meta: bool) -> serde_json::Value {
@@ -227,10 +203,7 @@ mod tests {
                 {"src": "p#b", "action": "view", "error": "no such key"},
             ],
         });
-        assert_eq!(
-            answer_to(false),
-            json!({"results": [result], "cerbosCallId": "call"})
-        );
+        assert_eq!(answer_to(false), json!({"results": [result], "cerbosCallId": "call"}));
     }
 
     #[test]

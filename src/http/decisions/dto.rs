@@ -44,16 +44,8 @@ impl Params {
     pub(super) fn into_filter(self) -> Result<DecisionFilter, Invalid> {
         Ok(DecisionFilter {
             effect: self.effect.as_deref().map(effect).transpose()?,
-            since: self
-                .since
-                .as_deref()
-                .map(|text| instant("since", text))
-                .transpose()?,
-            until: self
-                .until
-                .as_deref()
-                .map(|text| instant("until", text))
-                .transpose()?,
+            since: self.since.as_deref().map(|text| instant("since", text)).transpose()?,
+            until: self.until.as_deref().map(|text| instant("until", text)).transpose()?,
             limit: self.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), limit)?,
             before_seq: self.cursor.as_deref().map(cursor).transpose()?,
             principal: self.principal,
@@ -74,8 +66,7 @@ fn effect(text: &str) -> Result<Effect, Invalid> {
 }
 
 fn instant(name: &str, text: &str) -> Result<Timestamp, Invalid> {
-    text.parse()
-        .map_err(|_| Invalid::at(name, "expected an instant such as `2026-01-31T12:00:00Z`"))
+    text.parse().map_err(|_| Invalid::at(name, "expected an instant such as `2026-01-31T12:00:00Z`"))
 }
 
 fn limit(text: &str) -> Result<usize, Invalid> {
@@ -85,9 +76,7 @@ fn limit(text: &str) -> Result<usize, Invalid> {
 
 /// A cursor is the sequence number below which the next page begins; callers are not to know.
 fn cursor(text: &str) -> Result<u64, Invalid> {
-    let seq = text
-        .strip_prefix(CURSOR_PREFIX)
-        .and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let seq = text.strip_prefix(CURSOR_PREFIX).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     seq.ok_or_else(|| Invalid::at("cursor", "expected the `nextCursor` of an earlier page"))
 }
 
@@ -126,12 +115,7 @@ pub(super) struct Found<'p> {
 impl<'p> Found<'p> {
     pub(super) fn new(stored: &'p StoredRecord) -> Result<Self, Refusal> {
         let record = serde_json::from_slice(&stored.payload).map_err(|_| Refusal::Internal)?;
-        Ok(Self {
-            seq: stored.seq,
-            hash: &stored.hash,
-            decision: None,
-            record,
-        })
+        Ok(Self { seq: stored.seq, hash: &stored.hash, decision: None, record })
     }
 
     /// The same, with the entry of decision `number` beside the record.
@@ -139,13 +123,7 @@ impl<'p> Found<'p> {
         let Ok(Record::Decision(record)) = Record::decode(self.record.get().as_bytes()) else {
             return Err(Refusal::Internal);
         };
-        let entry = record
-            .decisions
-            .into_iter()
-            .find(|entry| entry.id.number == number);
-        Ok(Self {
-            decision: Some(entry.ok_or(Refusal::NotFound)?),
-            ..self
-        })
+        let entry = record.decisions.into_iter().find(|entry| entry.id.number == number);
+        Ok(Self { decision: Some(entry.ok_or(Refusal::NotFound)?), ..self })
     }
 }

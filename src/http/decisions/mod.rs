@@ -51,12 +51,8 @@ async fn decision(
 
 async fn by_id(services: &Services, id: String) -> Result<Response, Refusal> {
     let decision = DecisionId::parse(&id);
-    let call_id = decision
-        .as_ref()
-        .map_or(id.clone(), |decision| decision.call.to_string());
-    let stored = query(services, move |log| log.get(&call_id))
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let call_id = decision.as_ref().map_or(id.clone(), |decision| decision.call.to_string());
+    let stored = query(services, move |log| log.get(&call_id)).await?.ok_or(Refusal::NotFound)?;
     let found = Found::new(&stored)?;
     match decision {
         None => answer::json(&found),
@@ -71,6 +67,5 @@ async fn query<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
     let read = tokio::task::spawn_blocking(move || read(&*log)).await;
-    read.map_err(|_| Refusal::Internal)?
-        .map_err(Refusal::LogUnavailable)
+    read.map_err(|_| Refusal::Internal)?.map_err(Refusal::LogUnavailable)
 }

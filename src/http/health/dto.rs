@@ -33,19 +33,12 @@ struct CheckEntry<'r> {
 impl<'r> From<&'r Readiness> for Ready<'r> {
     fn from(readiness: &'r Readiness) -> Self {
         let status = if readiness.ready { "ready" } else { "not_ready" };
-        Self {
-            status,
-            checks: readiness.checks.iter().map(CheckEntry::from).collect(),
-        }
+        Self { status, checks: readiness.checks.iter().map(CheckEntry::from).collect() }
     }
 }
 
 impl<'r> From<&'r Check> for CheckEntry<'r> {
     fn from(check: &'r Check) -> Self {
-        Self {
-            name: check.name,
-            state: check.state.as_str(),
-            detail: &check.detail,
-        }
+        Self { name: check.name, state: check.state.as_str(), detail: &check.detail }
     }
 }

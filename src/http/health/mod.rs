@@ -39,9 +39,7 @@ async fn readiness(State(services): State<Arc<Services>>) -> Result<Response, Re
 /// The peer's health check, which knows two words.
 async fn serving(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let ready = services.health.readiness().ready;
-    let mut response = answer::json(&Serving {
-        status: if ready { "SERVING" } else { "NOT_SERVING" },
-    })?;
+    let mut response = answer::json(&Serving { status: if ready { "SERVING" } else { "NOT_SERVING" } })?;
     *response.status_mut() = readiness_status(ready);
     Ok(response)
 }

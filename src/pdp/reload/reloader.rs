@@ -93,12 +93,7 @@ impl Reloader {
     fn attempt(&mut self, cause: Cause) -> ReloadOutcome {
         let at = self.parts.clock.now();
         let began = Instant::now();
-        let mut tried = Tried {
-            cause,
-            at,
-            began,
-            revision: None,
-        };
+        let mut tried = Tried { cause, at, began, revision: None };
         // A panic here is a defect, and no reason to stop answering with the set that is live.
         let loaded = panic::catch_unwind(AssertUnwindSafe(|| self.load(&mut tried)));
         let outcome = loaded
@@ -107,22 +102,11 @@ impl Reloader {
                 Err(LoadError::Panicked)
             })
             .unwrap_or_else(|error| {
-                ReloadFailed {
-                    cause: cause.as_str(),
-                    error: &error,
-                }
-                .emit(&self.parts.metrics);
-                ReloadOutcome::Failed {
-                    reason: events::chain(&error),
-                }
+                ReloadFailed { cause: cause.as_str(), error: &error }.emit(&self.parts.metrics);
+                ReloadOutcome::Failed { reason: events::chain(&error) }
             });
-        let attempt = Attempt {
-            at,
-            cause,
-            took: began.elapsed(),
-            revision: tried.revision,
-            outcome: outcome.clone(),
-        };
+        let attempt =
+            Attempt { at, cause, took: began.elapsed(), revision: tried.revision, outcome: outcome.clone() };
         let live = self.active.load().as_deref().map(LiveSet::of);
         self.update(|status| {
             status.live = live;
@@ -132,20 +116,13 @@ impl Reloader {
     }
 
     fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
-        let live = self
-            .active
-            .load_full()
-            .map(|active| active.snapshot.revision.clone());
+        let live = self.active.load_full().map(|active| active.snapshot.revision.clone());
         let known = |revision: &Revision| Some(revision) == live.as_ref();
         let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
         tried.revision = Some(set.revision.clone());
         if known(&set.revision) {
             let at = unix_seconds(tried.at);
-            ReloadUnchanged {
-                cause: tried.cause.as_str(),
-                at,
-            }
-            .emit(&self.parts.metrics);
+            ReloadUnchanged { cause: tried.cause.as_str(), at }.emit(&self.parts.metrics);
             return Ok(ReloadOutcome::Unchanged);
         }
         let compiled = self.compiled(&set);
@@ -157,10 +134,9 @@ impl Reloader {
 
     fn compiled(&self, set: &Settled) -> Compiled {
         match &self.refused {
-            Some((revision, diagnostics)) if *revision == set.revision => Compiled {
-                snapshot: None,
-                diagnostics: diagnostics.clone(),
-            },
+            Some((revision, diagnostics)) if *revision == set.revision => {
+                Compiled { snapshot: None, diagnostics: diagnostics.clone() }
+            }
             _ => (self.compile)(&set.files),
         }
     }
@@ -178,26 +154,14 @@ impl Reloader {
         let before = self.active.load_full();
         let generation = before.as_ref().map_or(0, |active| active.generation) + 1;
         let since = self.parts.clock.now();
-        self.parts
-            .archive
-            .keep(&set.revision, &set.files)
-            .map_err(LoadError::Archive)?;
-        let active = Active {
-            snapshot,
-            generation,
-            since,
-        };
+        self.parts.archive.keep(&set.revision, &set.files).map_err(LoadError::Archive)?;
+        let active = Active { snapshot, generation, since };
         self.record(tried.cause, before.as_deref(), &active)?;
         SnapshotActivated {
             revision: set.revision.as_str(),
             from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
             generation,
-            policies: active
-                .snapshot
-                .resource_policies
-                .values()
-                .map(BTreeMap::len)
-                .sum(),
+            policies: active.snapshot.resource_policies.values().map(BTreeMap::len).sum(),
             files: active.snapshot.files,
             cause: tried.cause.as_str(),
             at: unix_seconds(since),
@@ -220,21 +184,13 @@ impl Reloader {
             files: after.snapshot.files,
         };
         let payload = Record::PolicyChange(change).encode()?;
-        let receipt = log.append(NewRecord {
-            at: after.since,
-            payload,
-        });
+        let receipt = log.append(NewRecord { at: after.since, payload });
         Ok(self.runtime.block_on(receipt)?)
     }
 
     fn reject(&mut self, cause: Cause, revision: Revision, diagnostics: Vec<Diagnostic>) -> ReloadOutcome {
-        let errors = diagnostics
-            .iter()
-            .filter(|found| found.severity == Severity::Error);
-        let first = errors
-            .clone()
-            .next()
-            .map(|found| format!("{}: {}", found.position, found.message));
+        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        let first = errors.clone().next().map(|found| format!("{}: {}", found.position, found.message));
         ReloadRejected {
             cause: cause.as_str(),
             revision: revision.as_str(),
@@ -269,10 +225,7 @@ struct Tried {
 }
 
 fn policy_set(active: &Active) -> PolicySet<'_> {
-    PolicySet {
-        revision: active.snapshot.revision.as_str().into(),
-        generation: active.generation,
-    }
+    PolicySet { revision: active.snapshot.revision.as_str().into(), generation: active.generation }
 }
 
 fn unix_seconds(at: Timestamp) -> f64 {

@@ -19,10 +19,7 @@ async fn set_goes_live_only_when_two_readings_agree() {
         ("still", vec![set("a"), set("a")]),
         ("half written", vec![set("b"), set("ba"), set("a"), set("a")]),
         ("torn", vec![torn(), torn(), set("a"), torn(), set("a"), set("a")]),
-        (
-            "links before their targets",
-            vec![unreadable(), set("a"), set("a")],
-        ),
+        ("links before their targets", vec![unreadable(), set("a"), set("a")]),
     ];
     for (name, readings) in cases {
         let server = Server::start(readings, None);
@@ -43,19 +40,11 @@ async fn whatever_goes_wrong_the_live_set_stays_and_the_status_says_why() {
             "failed",
             "cannot read `policies`: permission denied",
         ),
-        (
-            "both",
-            vec![set("bad"), unreadable(), unreadable()],
-            "failed",
-            "cannot read",
-        ),
+        ("both", vec![set("bad"), unreadable(), unreadable()], "failed", "cannot read"),
     ];
     for (name, readings, outcome, why) in cases {
         let server = Server::start(
-            [vec![set("a"), set("a")], readings, vec![set("a")]]
-                .into_iter()
-                .flatten()
-                .collect(),
+            [vec![set("a"), set("a")], readings, vec![set("a")]].into_iter().flatten().collect(),
             None,
         );
         assert_eq!(server.reload().await, "activated", "{name}");
@@ -69,13 +58,7 @@ async fn whatever_goes_wrong_the_live_set_stays_and_the_status_says_why() {
 
         assert_eq!(server.reload().await, "unchanged", "{name}");
         assert!(!server.handle.status().is_stale(), "{name}");
-        let history: Vec<_> = server
-            .handle
-            .status()
-            .history
-            .iter()
-            .map(|a| a.outcome.as_str())
-            .collect();
+        let history: Vec<_> = server.handle.status().history.iter().map(|a| a.outcome.as_str()).collect();
         assert_eq!(history, ["unchanged", outcome, "activated"], "{name}");
     }
 }
@@ -98,12 +81,7 @@ async fn change_of_policies_is_recorded_before_the_set_answers() {
                 panic!("{payload:?}")
             };
             let from = change.from.map(|set| set.revision.into_owned());
-            (
-                from,
-                change.to.revision.into_owned(),
-                change.cause.into_owned(),
-                live.clone(),
-            )
+            (from, change.to.revision.into_owned(), change.cause.into_owned(), live.clone())
         })
         .collect();
     let (a, b) = (revision("a").to_string(), revision("b").to_string());
@@ -114,28 +92,20 @@ async fn change_of_policies_is_recorded_before_the_set_answers() {
 
 #[tokio::test]
 async fn change_that_cannot_be_recorded_does_not_go_live() {
-    let log = Arc::new(Log {
-        refuses: true,
-        ..Log::default()
-    });
+    let log = Arc::new(Log { refuses: true, ..Log::default() });
     let server = Server::start(vec![set("a")], Some(log));
     assert_eq!(server.reload().await, "failed");
     assert_eq!(server.live(), None);
     let readiness = server.health().readiness();
     assert!(!readiness.ready);
     let states: Vec<_> = readiness.checks.iter().map(|check| check.state).collect();
-    assert_eq!(
-        states,
-        [CheckState::Failed, CheckState::Degraded, CheckState::Failed]
-    );
+    assert_eq!(states, [CheckState::Failed, CheckState::Degraded, CheckState::Failed]);
 }
 
 #[tokio::test]
 async fn change_that_cannot_be_archived_does_not_go_live() {
     let server = Server::start(vec![set("a")], None);
-    server
-        .dir
-        .write("archive", "a file where the directory should be");
+    server.dir.write("archive", "a file where the directory should be");
     assert_eq!(server.reload().await, "failed");
     assert_eq!(server.live(), None);
     assert!(server.handle.status().why_stale().unwrap().contains("archive"));
@@ -161,12 +131,7 @@ async fn poll_brings_a_change_live_that_nobody_noticed() {
     let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
     handle.reload(Cause::Start).await;
     let began = Instant::now();
-    while handle
-        .status()
-        .live
-        .as_ref()
-        .is_none_or(|live| live.revision != revision("b"))
-    {
+    while handle.status().live.as_ref().is_none_or(|live| live.revision != revision("b")) {
         assert!(began.elapsed() < Duration::from_secs(10));
         tokio::task::yield_now().await;
     }
@@ -177,14 +142,10 @@ async fn poll_brings_a_change_live_that_nobody_noticed() {
 async fn watch_that_is_down_is_told_and_is_no_reason_to_stop_answering() {
     let server = Server::start(vec![set("a")], None);
     server.reload().await;
-    let error = WatchError {
-        path: "policies".into(),
-        reason: "no inotify watches left".into(),
-    };
-    for (notice, state) in [
-        (Notice::WatchDown(error), CheckState::Degraded),
-        (Notice::WatchUp, CheckState::Good),
-    ] {
+    let error = WatchError { path: "policies".into(), reason: "no inotify watches left".into() };
+    for (notice, state) in
+        [(Notice::WatchDown(error), CheckState::Degraded), (Notice::WatchUp, CheckState::Good)]
+    {
         server.handle.notice(notice);
         // An answer to a later message shows that the notice was taken.
         assert_eq!(server.reload().await, "unchanged");
@@ -221,19 +182,10 @@ impl Server {
         let dir = TempDir::new("reload");
         let source = Arc::new(Script(Mutex::new(readings.into())));
         let log = log.map(|log| log as Arc<dyn DecisionLog>);
-        let parts = ReloadParts {
-            source: Arc::clone(&source) as _,
-            ..parts(Vec::new(), log.clone(), &dir)
-        };
+        let parts = ReloadParts { source: Arc::clone(&source) as _, ..parts(Vec::new(), log.clone(), &dir) };
         let active = Arc::new(ArcSwapOption::empty());
         let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
-        Self {
-            handle,
-            active,
-            source,
-            log,
-            dir,
-        }
+        Self { handle, active, source, log, dir }
     }
 
     async fn reload(&self) -> &'static str {
@@ -241,10 +193,7 @@ impl Server {
     }
 
     fn live(&self) -> Option<(Revision, u64)> {
-        self.active
-            .load()
-            .as_ref()
-            .map(|active| (active.snapshot.revision.clone(), active.generation))
+        self.active.load().as_ref().map(|active| (active.snapshot.revision.clone(), active.generation))
     }
 
     fn health(&self) -> Health {
@@ -259,10 +208,7 @@ fn parts(readings: Vec<Reading>, log: Option<Arc<dyn DecisionLog>>, dir: &TempDi
         log,
         clock: Arc::new(Epoch),
         metrics: Arc::new(Metrics::new().unwrap()),
-        timing: ReloadTiming {
-            quiet: Duration::from_millis(1),
-            poll: None,
-        },
+        timing: ReloadTiming { quiet: Duration::from_millis(1), poll: None },
     }
 }
 
@@ -272,32 +218,18 @@ fn compile(files: &[SourceFile]) -> Compiled {
     assert_ne!(text, "panic");
     if text != "bad" {
         let revision = Revision::of(files);
-        let snapshot = Snapshot {
-            revision,
-            files: files.len(),
-            ..Snapshot::default()
-        };
-        return Compiled {
-            snapshot: Some(snapshot),
-            diagnostics: Vec::new(),
-        };
+        let snapshot = Snapshot { revision, files: files.len(), ..Snapshot::default() };
+        return Compiled { snapshot: Some(snapshot), diagnostics: Vec::new() };
     }
     let found = Diagnostic {
         code: Code::Syntax,
         severity: Severity::Error,
-        position: Position {
-            file: "a.yaml".into(),
-            line: 1,
-            column: 1,
-        },
+        position: Position { file: "a.yaml".into(), line: 1, column: 1 },
         message: "bad".into(),
         hint: None,
         frame: String::new(),
     };
-    Compiled {
-        snapshot: None,
-        diagnostics: vec![found],
-    }
+    Compiled { snapshot: None, diagnostics: vec![found] }
 }
 
 fn set(text: &str) -> Reading {
@@ -305,23 +237,15 @@ fn set(text: &str) -> Reading {
 }
 
 fn torn() -> Reading {
-    Err(SourceError::Torn {
-        path: "a.yaml".into(),
-    })
+    Err(SourceError::Torn { path: "a.yaml".into() })
 }
 
 fn unreadable() -> Reading {
-    Err(SourceError::Read {
-        path: "policies".into(),
-        source: io::ErrorKind::PermissionDenied.into(),
-    })
+    Err(SourceError::Read { path: "policies".into(), source: io::ErrorKind::PermissionDenied.into() })
 }
 
 fn files(text: &str) -> Vec<SourceFile> {
-    vec![SourceFile {
-        path: "a.yaml".into(),
-        text: text.into(),
-    }]
+    vec![SourceFile { path: "a.yaml".into(), text: text.into() }]
 }
 
 fn revision(text: &str) -> Revision {
@@ -386,10 +310,6 @@ impl DecisionLog for Log {
     }
 
     fn health(&self) -> Result<(), LogError> {
-        if self.refuses {
-            Err(LogError::Overloaded)
-        } else {
-            Ok(())
-        }
+        if self.refuses { Err(LogError::Overloaded) } else { Ok(()) }
     }
 }

@@ -26,15 +26,8 @@ async fn body_over_the_limit_is_refused_and_the_connection_serves_on() {
     for size in [4097, 16_000] {
         let response = connection.post_json(CHECK, &vec![b' '; size]).await.unwrap();
         assert_eq!(response.status, 413);
-        assert!(
-            text(&response).contains("4096 bytes, the limit"),
-            "{}",
-            text(&response)
-        );
-        let after = connection
-            .post_json(CHECK, good_check().to_string().as_bytes())
-            .await
-            .unwrap();
+        assert!(text(&response).contains("4096 bytes, the limit"), "{}", text(&response));
+        let after = connection.post_json(CHECK, good_check().to_string().as_bytes()).await.unwrap();
         assert_eq!(after.status, 200, "{}", text(&after));
     }
 }
@@ -45,21 +38,13 @@ async fn body_in_chunks_is_bounded_too() {
     let mut connection = server.connect().await;
     let head = format!("POST {CHECK} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
     let chunk = format!("400\r\n{}\r\n", " ".repeat(0x400));
-    connection
-        .send_raw(format!("{head}{}0\r\n\r\n", chunk.repeat(5)).as_bytes())
-        .await
-        .unwrap();
+    connection.send_raw(format!("{head}{}0\r\n\r\n", chunk.repeat(5)).as_bytes()).await.unwrap();
     assert_eq!(connection.read_response().await.unwrap().status, 413);
 
     let body = good_check().to_string();
     let (first, second) = body.split_at(20);
-    let chunks: String = [first, second]
-        .map(|part| format!("{:x}\r\n{part}\r\n", part.len()))
-        .concat();
-    connection
-        .send_raw(format!("{head}{chunks}0\r\n\r\n").as_bytes())
-        .await
-        .unwrap();
+    let chunks: String = [first, second].map(|part| format!("{:x}\r\n{part}\r\n", part.len())).concat();
+    connection.send_raw(format!("{head}{chunks}0\r\n\r\n").as_bytes()).await.unwrap();
     assert_eq!(connection.read_response().await.unwrap().status, 200);
 }
 
@@ -91,11 +76,7 @@ async fn body_that_never_comes_is_given_up() {
     connection.send_raw(head.as_bytes()).await.unwrap();
     let response = connection.read_response().await.unwrap();
     assert_eq!(response.status, 408);
-    assert!(
-        text(&response).contains("0.1 s, the limit"),
-        "{}",
-        text(&response)
-    );
+    assert!(text(&response).contains("0.1 s, the limit"), "{}", text(&response));
 }
 
 #[tokio::test]
@@ -113,16 +94,8 @@ async fn unknown_path_and_method_have_the_shape_of_their_surface() {
     ] {
         let response = connection.send(method, path, &[], b"").await.unwrap();
         assert_eq!(response.status, status, "{method} {path}");
-        assert_eq!(
-            response.header("content-type"),
-            Some(content_type),
-            "{method} {path}"
-        );
-        assert_eq!(
-            response.header("allow").is_some(),
-            status == 405,
-            "{method} {path}"
-        );
+        assert_eq!(response.header("content-type"), Some(content_type), "{method} {path}");
+        assert_eq!(response.header("allow").is_some(), status == 405, "{method} {path}");
     }
     assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
 }
@@ -133,10 +106,6 @@ async fn idle_connections_do_not_keep_a_stopping_server() {
     let mut idle = server.connect().await;
     assert_eq!(idle.get("/healthz").await.unwrap().status, 200);
     server.stop.take().unwrap().send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(5), &mut server.served)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), &mut server.served).await.unwrap().unwrap().unwrap();
     assert!(idle.get("/healthz").await.is_err());
 }

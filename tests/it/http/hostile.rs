@@ -63,17 +63,9 @@ fn apply(body: &mut Vec<u8>, mutation: &Mutation) {
 }
 
 fn mutated_bodies_are_always_answered(path: &'static str, seed_body: &str) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let server = runtime.block_on(TestServer::start());
-    let mut runner = TestRunner::new(Config {
-        cases: 300,
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
     let mutations = proptest::collection::vec(mutation(), 1..6);
     let outcome = runner.run(&mutations, |mutations| {
         let mut body = seed_body.as_bytes().to_vec();
@@ -84,11 +76,7 @@ fn mutated_bodies_are_always_answered(path: &'static str, seed_body: &str) {
         });
         let response = answer.expect("the server hangs").unwrap();
         let shown = String::from_utf8_lossy(&body);
-        prop_assert!(
-            [200, 400].contains(&response.status),
-            "{} for {shown}",
-            response.status
-        );
+        prop_assert!([200, 400].contains(&response.status), "{} for {shown}", response.status);
         Ok(())
     });
     outcome.unwrap();

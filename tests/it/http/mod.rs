@@ -75,10 +75,7 @@ struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self {
-            limits: RequestLimits::default(),
-            loaded: true,
-        }
+        Self { limits: RequestLimits::default(), loaded: true }
     }
 }
 
@@ -88,11 +85,7 @@ impl TestServer {
     }
 
     async fn with_limits(limits: RequestLimits) -> Self {
-        Self::with(Setup {
-            limits,
-            ..Setup::default()
-        })
-        .await
+        Self::with(Setup { limits, ..Setup::default() }).await
     }
 
     async fn with(setup: Setup) -> Self {
@@ -106,13 +99,7 @@ impl TestServer {
             let _ = stopped.await;
         };
         let served = tokio::spawn(http::serve(listener, http::router(services), shutdown));
-        Self {
-            address,
-            directory,
-            log,
-            stop: Some(stop),
-            served,
-        }
+        Self { address, directory, log, stop: Some(stop), served }
     }
 
     async fn connect(&self) -> Connection {
@@ -125,13 +112,8 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
     let metrics = Arc::new(Metrics::new().unwrap());
     let files = Arc::new(DirFiles::open(&directory.path().join("log")).unwrap());
-    let (log, _) = Log::open(
-        files,
-        &LogSettings::default(),
-        Arc::clone(&clock),
-        Arc::clone(&metrics),
-    )
-    .unwrap();
+    let (log, _) =
+        Log::open(files, &LogSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
     let writer: Arc<dyn DecisionLog> = log.clone();
     let parts = ReloadParts {
         source: Arc::new(Disk::new(directory.path().join("policies"))),
@@ -139,20 +121,14 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         log: Some(Arc::clone(&writer)),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
-        timing: ReloadTiming {
-            poll: None,
-            ..ReloadTiming::default()
-        },
+        timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
     if setup.loaded {
         let outcome = reload.reload(Cause::Start).await;
         assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
     }
-    let settings = Settings {
-        default_policy_version: "default".into(),
-        on_error: OnError::Closed,
-    };
+    let settings = Settings { default_policy_version: "default".into(), on_error: OnError::Closed };
     let services = Services {
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, settings),
         decisions: Some(log.clone()),
@@ -193,10 +169,7 @@ fn good_evaluation() -> Value {
 /// `value` with the member at JSON pointer `at` set to `to`.
 fn with(mut value: Value, at: &str, to: Value) -> Value {
     let (parent, member) = at.rsplit_once('/').unwrap();
-    match value
-        .pointer_mut(parent)
-        .unwrap_or_else(|| panic!("{at} has no place in the request"))
-    {
+    match value.pointer_mut(parent).unwrap_or_else(|| panic!("{at} has no place in the request")) {
         Value::Object(members) => {
             members.insert(member.to_owned(), to);
         }

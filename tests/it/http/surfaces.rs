@@ -6,20 +6,12 @@ use serde_json::{Value, json};
 use super::{CHECK, EVALUATION, Setup, TestServer, good_check, good_evaluation, with};
 
 async fn post(connection: &mut Connection, path: &str, body: &Value) -> Response {
-    connection
-        .post_json(path, body.to_string().as_bytes())
-        .await
-        .unwrap()
+    connection.post_json(path, body.to_string().as_bytes()).await.unwrap()
 }
 
 async fn get_json(connection: &mut Connection, path: &str) -> Value {
     let response = connection.get(path).await.unwrap();
-    assert_eq!(
-        response.status,
-        200,
-        "{path}: {}",
-        String::from_utf8_lossy(&response.body)
-    );
+    assert_eq!(response.status, 200, "{path}: {}", String::from_utf8_lossy(&response.body));
     response.json().unwrap()
 }
 
@@ -28,21 +20,13 @@ async fn check_is_answered_as_the_peer_does() {
     let server = TestServer::start().await;
     let body = with(good_check(), "/includeMeta", json!(true));
     let body = with(body, "/principal/id", json!("bob"));
-    let body = with(
-        body,
-        "/resources/0/resource/attr",
-        json!({"owner": "alice", "public": true}),
-    );
+    let body = with(body, "/resources/0/resource/attr", json!({"owner": "alice", "public": true}));
     let response = post(&mut server.connect().await, CHECK, &body).await;
 
     let mut answer = response.json().unwrap();
     let call_id = answer.as_object_mut().unwrap().remove("cerbosCallId").unwrap();
     assert_eq!(response.header("procura-call-id"), call_id.as_str());
-    assert_eq!(
-        call_id.as_str().unwrap().as_bytes()[14],
-        b'7',
-        "{call_id} is not a UUIDv7"
-    );
+    assert_eq!(call_id.as_str().unwrap().as_bytes()[14], b'7', "{call_id} is not a UUIDv7");
     assert_eq!(response.header("procura-policy-revision").unwrap().len(), 64);
     assert_eq!(response.header("cache-control"), Some("no-store"));
     let policy = json!({"matchedPolicy": "resource.album.vdefault"});
@@ -74,11 +58,7 @@ async fn outputs_and_snake_case_and_context_work() {
         "src": "resource.album.vdefault#owner-may-all", "action": "view", "val": "granted to alice",
     });
     assert_eq!(answer["results"][0]["outputs"], json!([output]), "{answer}");
-    assert_eq!(
-        answer["results"][1]["actions"],
-        json!({"share": "EFFECT_ALLOW"}),
-        "{answer}"
-    );
+    assert_eq!(answer["results"][1]["actions"], json!({"share": "EFFECT_ALLOW"}), "{answer}");
 }
 
 #[tokio::test]
@@ -95,29 +75,15 @@ async fn call_is_found_by_its_id_as_soon_as_it_is_answered() {
     assert_eq!(record["call"]["id"], call_id);
     assert_eq!(record["call"]["requestId"], "r-1");
     assert_eq!(record["call"]["api"], "check_resources");
-    assert!(
-        record["call"]["caller"]["address"]
-            .as_str()
-            .unwrap()
-            .starts_with("127.0.0.1:")
-    );
-    assert_eq!(
-        record["basis"]["policyRevision"],
-        response.header("procura-policy-revision").unwrap()
-    );
+    assert!(record["call"]["caller"]["address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(record["basis"]["policyRevision"], response.header("procura-policy-revision").unwrap());
     assert_eq!(record["basis"]["onError"], "closed");
     assert_eq!(record["basis"]["durability"], "durable");
     assert_eq!(record["principal"]["attr"], json!({"team": "red"}));
     assert_eq!(record["decisions"][1]["id"], format!("{call_id}/2"));
-    assert!(
-        !found.to_string().contains("s3cret"),
-        "a token is in the record: {found}"
-    );
+    assert!(!found.to_string().contains("s3cret"), "a token is in the record: {found}");
 
-    for path in [
-        format!("/api/decisions/{call_id}/2"),
-        format!("/api/decisions/{call_id}%2F2"),
-    ] {
+    for path in [format!("/api/decisions/{call_id}/2"), format!("/api/decisions/{call_id}%2F2")] {
         let found = get_json(&mut connection, &path).await;
         assert_eq!(found["decision"]["action"], "delete", "{path}");
     }
@@ -152,11 +118,7 @@ async fn decisions_are_found_by_what_they_are_about() {
         ("since=2026-01-01T00:00:00Z&principal=p0", 1),
     ] {
         let page = get_json(&mut connection, &format!("/api/decisions?{query}")).await;
-        assert_eq!(
-            page["decisions"].as_array().unwrap().len(),
-            expected,
-            "{query}: {page}"
-        );
+        assert_eq!(page["decisions"].as_array().unwrap().len(), expected, "{query}: {page}");
     }
 }
 
@@ -173,11 +135,7 @@ async fn pages_follow_one_another_without_gap() {
     let mut path = "/api/decisions?limit=2&principal=alice".to_owned();
     for _ in 0..10 {
         let page = get_json(&mut connection, &path).await;
-        let ids = page["decisions"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|found| &found["record"]["call"]["id"]);
+        let ids = page["decisions"].as_array().unwrap().iter().map(|found| &found["record"]["call"]["id"]);
         seen.extend(ids.map(|id| id.as_str().unwrap().to_owned()));
         let Some(cursor) = page["nextCursor"].as_str() else {
             break;
@@ -198,10 +156,7 @@ async fn bad_query_is_told_where_and_why() {
         ("limit=0", "`limit`: expected a number from 1 to 500"),
         ("limit=501", "`limit`: expected a number from 1 to 500"),
         ("limit=x", "`limit`"),
-        (
-            "effect=maybe",
-            "`effect`: expected `EFFECT_ALLOW` or `EFFECT_DENY`",
-        ),
+        ("effect=maybe", "`effect`: expected `EFFECT_ALLOW` or `EFFECT_DENY`"),
         ("since=yesterday", "`since`: expected an instant"),
         ("until=5", "`until`"),
         ("cursor=17", "`cursor`"),
@@ -212,10 +167,7 @@ async fn bad_query_is_told_where_and_why() {
         let problem = response.json().unwrap();
         assert_eq!(problem["code"], "invalid_request");
         assert_eq!(problem["status"], 400);
-        assert!(
-            problem["detail"].as_str().unwrap().contains(expected),
-            "{query}: {problem}"
-        );
+        assert!(problem["detail"].as_str().unwrap().contains(expected), "{query}: {problem}");
     }
 }
 
@@ -233,10 +185,7 @@ async fn evaluation_is_a_decision() {
     let body = with(good_evaluation(), "/resource/properties/owner", json!("bob"));
     let body = with(body, "/action/name", json!("share"));
     let body = with(body, "/context", json!({"place": "home"}));
-    assert_eq!(
-        post(&mut connection, EVALUATION, &body).await.json().unwrap(),
-        json!({"decision": true})
-    );
+    assert_eq!(post(&mut connection, EVALUATION, &body).await.json().unwrap(), json!({"decision": true}));
 }
 
 #[tokio::test]
@@ -255,10 +204,7 @@ async fn evaluation_carries_the_check_response_for_whom_speaks_the_peers_words()
     let check = &answer["context"]["cerbos.response"];
     assert_eq!(check["requestId"], "r-3");
     assert_eq!(check["results"][0]["actions"], json!({"view": "EFFECT_ALLOW"}));
-    assert_eq!(
-        check["results"][0]["meta"]["actions"]["view"]["matchedPolicy"],
-        "resource.album.vdefault"
-    );
+    assert_eq!(check["results"][0]["meta"]["actions"]["view"]["matchedPolicy"], "resource.album.vdefault");
 
     let call_id = response.header("procura-call-id").unwrap();
     let found = get_json(&mut connection, &format!("/api/decisions/{call_id}")).await;
@@ -271,27 +217,15 @@ async fn evaluation_carries_the_check_response_for_whom_speaks_the_peers_words()
 async fn request_id_comes_back_and_is_recorded() {
     let server = TestServer::start().await;
     let mut connection = server.connect().await;
-    let headers = [
-        ("content-type", "application/json"),
-        ("x-request-id", "trace 7/A"),
-    ];
+    let headers = [("content-type", "application/json"), ("x-request-id", "trace 7/A")];
     let body = good_evaluation().to_string();
-    let response = connection
-        .send("POST", EVALUATION, &headers, body.as_bytes())
-        .await
-        .unwrap();
+    let response = connection.send("POST", EVALUATION, &headers, body.as_bytes()).await.unwrap();
     assert_eq!(response.header("x-request-id"), Some("trace 7/A"));
     let call_id = response.header("procura-call-id").unwrap();
     let found = get_json(&mut connection, &format!("/api/decisions/{call_id}")).await;
     assert_eq!(found["record"]["call"]["requestId"], "trace 7/A");
-    let refused = connection
-        .send("POST", EVALUATION, &headers, b"{}")
-        .await
-        .unwrap();
-    assert_eq!(
-        (refused.status, refused.header("x-request-id")),
-        (400, Some("trace 7/A"))
-    );
+    let refused = connection.send("POST", EVALUATION, &headers, b"{}").await.unwrap();
+    assert_eq!((refused.status, refused.header("x-request-id")), (400, Some("trace 7/A")));
 }
 
 #[tokio::test]
@@ -311,28 +245,12 @@ async fn health_readiness_and_metrics_are_there() {
     let server = TestServer::start().await;
     let mut connection = server.connect().await;
     assert_eq!(post(&mut connection, CHECK, &good_check()).await.status, 200);
-    assert_eq!(
-        get_json(&mut connection, "/healthz").await,
-        json!({"status": "alive"})
-    );
-    assert_eq!(
-        get_json(&mut connection, "/_cerbos/health").await,
-        json!({"status": "SERVING"})
-    );
+    assert_eq!(get_json(&mut connection, "/healthz").await, json!({"status": "alive"}));
+    assert_eq!(get_json(&mut connection, "/_cerbos/health").await, json!({"status": "SERVING"}));
     let ready = get_json(&mut connection, "/readyz").await;
     assert_eq!(ready["status"], "ready");
-    assert!(
-        ready["checks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|check| check["state"] == "good"),
-        "{ready}"
-    );
-    assert_eq!(
-        get_json(&mut connection, "/api/server_info").await["version"],
-        env!("CARGO_PKG_VERSION")
-    );
+    assert!(ready["checks"].as_array().unwrap().iter().all(|check| check["state"] == "good"), "{ready}");
+    assert_eq!(get_json(&mut connection, "/api/server_info").await["version"], env!("CARGO_PKG_VERSION"));
     for path in ["/metrics", "/_cerbos/metrics"] {
         let response = connection.get(path).await.unwrap();
         let text = String::from_utf8(response.body).unwrap();
@@ -350,24 +268,15 @@ async fn operator_reloads_and_sees_what_came_of_it() {
     let server = TestServer::start().await;
     let mut connection = server.connect().await;
     let unchanged = post(&mut connection, "/admin/policies/reload", &json!({})).await;
-    assert_eq!(
-        (unchanged.status, unchanged.json().unwrap()),
-        (200, json!({"outcome": "unchanged"}))
-    );
+    assert_eq!((unchanged.status, unchanged.json().unwrap()), (200, json!({"outcome": "unchanged"})));
 
-    server.directory.write(
-        "policies/broken.yaml",
-        "apiVersion: api.cerbos.dev/v1\nnonsense: [\n",
-    );
+    server.directory.write("policies/broken.yaml", "apiVersion: api.cerbos.dev/v1\nnonsense: [\n");
     let rejected = post(&mut connection, "/admin/policies/reload", &json!({})).await;
     assert_eq!(rejected.status, 422);
     let rejected = rejected.json().unwrap();
     assert_eq!(rejected["outcome"], "rejected");
     let finding = &rejected["diagnostics"][0];
-    assert_eq!(
-        (&finding["severity"], &finding["file"]),
-        (&json!("error"), &json!("broken.yaml"))
-    );
+    assert_eq!((&finding["severity"], &finding["file"]), (&json!("error"), &json!("broken.yaml")));
 
     let status = get_json(&mut connection, "/admin/policies/status").await;
     assert_eq!(status["stale"], true);
@@ -381,12 +290,7 @@ async fn operator_reloads_and_sees_what_came_of_it() {
 
     server.directory.write("policies/broken.yaml", "# mended\n");
     let activated = post(&mut connection, "/admin/policies/reload", &json!({})).await;
-    assert_eq!(
-        activated.status,
-        200,
-        "{}",
-        String::from_utf8_lossy(&activated.body)
-    );
+    assert_eq!(activated.status, 200, "{}", String::from_utf8_lossy(&activated.body));
     assert_eq!(activated.json().unwrap()["generation"], 2);
 }
 
@@ -406,14 +310,7 @@ async fn strangers_find_neither_administration_nor_the_log() {
         assert_eq!(response.json().unwrap()["code"], "not_found");
     }
     let body = good_check().to_string();
-    assert_eq!(
-        connection
-            .send("POST", CHECK, &relayed, body.as_bytes())
-            .await
-            .unwrap()
-            .status,
-        200
-    );
+    assert_eq!(connection.send("POST", CHECK, &relayed, body.as_bytes()).await.unwrap().status, 200);
 }
 
 #[tokio::test]
@@ -426,10 +323,7 @@ async fn decision_that_cannot_be_recorded_is_not_told() {
         let text = String::from_utf8_lossy(&response.body).into_owned();
         assert_eq!(response.status, 503, "{path}: {text}");
         assert!(text.contains("decision_log_unavailable"), "{path}: {text}");
-        assert!(
-            !text.contains("EFFECT_") && !text.contains("\"decision\""),
-            "{path}: {text}"
-        );
+        assert!(!text.contains("EFFECT_") && !text.contains("\"decision\""), "{path}: {text}");
         assert!(response.header("retry-after").is_some(), "{path}");
     }
     assert_eq!(connection.get("/readyz").await.unwrap().status, 503);
@@ -438,24 +332,14 @@ async fn decision_that_cannot_be_recorded_is_not_told() {
 
 #[tokio::test]
 async fn nothing_is_decided_before_there_are_policies() {
-    let server = TestServer::with(Setup {
-        loaded: false,
-        ..Setup::default()
-    })
-    .await;
+    let server = TestServer::with(Setup { loaded: false, ..Setup::default() }).await;
     let mut connection = server.connect().await;
     for (path, body) in [(CHECK, good_check()), (EVALUATION, good_evaluation())] {
         let response = post(&mut connection, path, &body).await;
         assert_eq!(response.status, 503, "{path}");
-        assert!(
-            String::from_utf8_lossy(&response.body).contains("no_policy_set"),
-            "{path}"
-        );
+        assert!(String::from_utf8_lossy(&response.body).contains("no_policy_set"), "{path}");
         assert!(response.header("retry-after").is_some(), "{path}");
     }
     let serving = connection.get("/_cerbos/health").await.unwrap();
-    assert_eq!(
-        (serving.status, serving.json().unwrap()),
-        (503, json!({"status": "NOT_SERVING"}))
-    );
+    assert_eq!((serving.status, serving.json().unwrap()), (503, json!({"status": "NOT_SERVING"})));
 }

@@ -46,11 +46,7 @@ impl Finding {
             Finding::DenyUndecided(_) => 2,
             Finding::Deny(_) => 3,
         };
-        if strength(next) > strength(self) {
-            next
-        } else {
-            self
-        }
+        if strength(next) > strength(self) { next } else { self }
     }
 
     /// These roles and another one: the stronger one by the second table.
@@ -61,11 +57,7 @@ impl Finding {
             Finding::Deny(_) => 2,
             Finding::Allow(_) => 3,
         };
-        if strength(next) > strength(self) {
-            next
-        } else {
-            self
-        }
+        if strength(next) > strength(self) { next } else { self }
     }
 
     /// Effect, reason and deciding rule of an action about which all roles together say this.

@@ -51,17 +51,9 @@ pub(super) fn judge<'r>(
     on_error: OnError,
     source: &Arc<str>,
 ) -> Judged {
-    let mut judge = Judge {
-        scope,
-        on_error,
-        source,
-        problems: Vec::new(),
-    };
+    let mut judge = Judge { scope, on_error, source, problems: Vec::new() };
     let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
-    Judged {
-        truth,
-        problems: judge.problems,
-    }
+    Judged { truth, problems: judge.problems }
 }
 
 impl Truth {

@@ -18,27 +18,13 @@ impl DerivedRoles {
     /// Evaluates the condition of every derived role of which the principal has a parent role.
     pub(super) fn judge<'r>(call: &Call<'r>, policy: &'r ResourcePolicy, inputs: Inputs<'r>) -> Self {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
-        let mut scopes = Scopes {
-            inputs: Inputs {
-                derived_roles: Some(&[]),
-                ..inputs
-            },
-            call,
-            opened: Vec::new(),
-        };
-        let judged: Vec<_> = policy
-            .derived_roles
-            .iter()
-            .map(|role| scopes.judge(role))
-            .collect();
+        let mut scopes =
+            Scopes { inputs: Inputs { derived_roles: Some(&[]), ..inputs }, call, opened: Vec::new() };
+        let judged: Vec<_> = policy.derived_roles.iter().map(|role| scopes.judge(role)).collect();
         let by_name = judged.iter().zip(&policy.derived_roles);
-        let held = by_name
-            .filter(|(judged, _)| judged.truth == Ok(Truth::True))
-            .map(|(_, role)| role.name.clone());
-        Self {
-            held: held.collect(),
-            judged,
-        }
+        let held =
+            by_name.filter(|(judged, _)| judged.truth == Ok(Truth::True)).map(|(_, role)| role.name.clone());
+        Self { held: held.collect(), judged }
     }
 
     /// The names of those that hold for certain, sorted.
@@ -54,10 +40,7 @@ impl DerivedRoles {
 
     /// Whether the derived role at `index` of the policy holds; one that could not be paid for does not.
     pub(super) fn truth(&self, index: usize) -> Truth {
-        self.judged
-            .get(index)
-            .and_then(|judged| judged.truth.ok())
-            .unwrap_or(Truth::Undecided)
+        self.judged.get(index).and_then(|judged| judged.truth.ok()).unwrap_or(Truth::Undecided)
     }
 
     /// What went wrong while the derived role at `index` was evaluated.
@@ -80,25 +63,11 @@ struct Scopes<'c, 'r> {
 
 impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
-        if !self
-            .call
-            .request
-            .principal
-            .roles
-            .iter()
-            .any(|held| role.parent_roles.contain(held))
-        {
-            return Judged {
-                truth: Ok(Truth::False),
-                problems: Vec::new(),
-            };
+        if !self.call.request.principal.roles.iter().any(|held| role.parent_roles.contain(held)) {
+            return Judged { truth: Ok(Truth::False), problems: Vec::new() };
         }
         let on_error = self.call.on_error;
-        if let Some((_, scope)) = self
-            .opened
-            .iter()
-            .find(|(frame, _)| Arc::ptr_eq(frame, &role.frame))
-        {
+        if let Some((_, scope)) = self.opened.iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
             return conditions::judge(role.condition.as_ref(), scope, on_error, &role.name);
         }
         let scope = Scope::new(self.inputs, &role.frame, self.call.budget);

@@ -57,19 +57,12 @@ impl OnError {
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
     let budget = Budget::new(CALL_COST, EXPR_COST);
-    let call = Call {
-        request,
-        on_error: settings.on_error,
-        now,
-        budget: &budget,
-    };
+    let call = Call { request, on_error: settings.on_error, now, budget: &budget };
     let decide_item = |item| match policy_for(snapshot, item, settings) {
         Some(policy) => resource::decide(&call, policy, item),
         None => without_policy(item),
     };
-    Evaluation {
-        resources: request.items.iter().map(decide_item).collect(),
-    }
+    Evaluation { resources: request.items.iter().map(decide_item).collect() }
 }
 
 /// What the decisions of one call share.
@@ -107,10 +100,7 @@ fn policy_for<'s>(
         "" => settings.default_policy_version.as_str(),
         requested => requested,
     };
-    snapshot
-        .resource_policies
-        .get(resource.kind.as_ref())?
-        .get(version)
+    snapshot.resource_policies.get(resource.kind.as_ref())?.get(version)
 }
 
 /// Every action denied: nobody has written down who may do what.
@@ -124,9 +114,5 @@ fn without_policy(item: &Item<'_>) -> ResourceEvaluation {
         problems: Vec::new(),
     };
     let actions = item.actions.iter().map(|_| deny.clone()).collect();
-    ResourceEvaluation {
-        actions,
-        effective_derived_roles: Vec::new(),
-        outputs: Vec::new(),
-    }
+    ResourceEvaluation { actions, effective_derived_roles: Vec::new(), outputs: Vec::new() }
 }

@@ -21,10 +21,7 @@ use crate::policy::{ResourcePolicy, Rule};
 pub(super) fn decide(call: &Call<'_>, policy: &ResourcePolicy, item: &Item<'_>) -> ResourceEvaluation {
     let inputs = call.inputs(&item.resource);
     let derived_roles = DerivedRoles::judge(call, policy, inputs);
-    let inputs = Inputs {
-        derived_roles: derived_roles.known(),
-        ..inputs
-    };
+    let inputs = Inputs { derived_roles: derived_roles.known(), ..inputs };
     let mut case = Case {
         policy,
         derived_roles: &derived_roles,
@@ -33,17 +30,10 @@ pub(super) fn decide(call: &Call<'_>, policy: &ResourcePolicy, item: &Item<'_>) 
         conditions: policy.rules.iter().map(|_| None).collect(),
         outputs: Vec::new(),
     };
-    let actions = item
-        .actions
-        .iter()
-        .map(|action| case.decide(&call.request.principal.roles, action))
-        .collect();
+    let actions =
+        item.actions.iter().map(|action| case.decide(&call.request.principal.roles, action)).collect();
     let outputs = case.outputs;
-    ResourceEvaluation {
-        actions,
-        effective_derived_roles: derived_roles.held().to_vec(),
-        outputs,
-    }
+    ResourceEvaluation { actions, effective_derived_roles: derived_roles.held().to_vec(), outputs }
 }
 
 /// What has been found out so far about one resource.
@@ -98,11 +88,7 @@ pub(super) struct Visit<'q, 'r> {
 
 impl<'r> Case<'r> {
     fn decide(&mut self, roles: &[Cow<'_, str>], action: &'r str) -> ActionDecision {
-        let mut question = Question {
-            action,
-            rules: self.candidates(action),
-            erring: BTreeSet::new(),
-        };
+        let mut question = Question { action, rules: self.candidates(action), erring: BTreeSet::new() };
         let (effect, reason, rule) = match self.ask_roles(roles, &mut question) {
             Ok(finding) => finding.conclude(),
             Err(CostExceeded) => (Effect::Deny, Reason::CostExceeded, None),
@@ -112,25 +98,15 @@ impl<'r> Case<'r> {
             reason,
             matched_policy: Arc::clone(&self.policy.name),
             matched_scope: Arc::default(),
-            rule: rule
-                .and_then(|index| self.policy.rules.get(index))
-                .map(|rule| Arc::clone(&rule.name)),
+            rule: rule.and_then(|index| self.policy.rules.get(index)).map(|rule| Arc::clone(&rule.name)),
             problems: self.problems(&question.erring),
         }
     }
 
     fn candidates(&self, action: &str) -> Vec<Candidate<'r>> {
         let candidates = self.policy.rules.iter().enumerate().map(|(index, rule)| {
-            let patterns = rule
-                .actions
-                .iter()
-                .filter(|pattern| pattern.matches(action))
-                .count();
-            Candidate {
-                index,
-                rule,
-                patterns,
-            }
+            let patterns = rule.actions.iter().filter(|pattern| pattern.matches(action)).count();
+            Candidate { index, rule, patterns }
         });
         candidates.filter(|candidate| candidate.patterns > 0).collect()
     }
@@ -156,12 +132,7 @@ impl<'r> Case<'r> {
 
     fn ask_role(&mut self, role: &str, question: &mut Question<'r>) -> Result<Finding, CostExceeded> {
         let mut finding = Finding::Silent;
-        for Candidate {
-            index,
-            rule,
-            patterns,
-        } in &question.rules
-        {
+        for Candidate { index, rule, patterns } in &question.rules {
             let link = self.link(rule, role, &mut question.erring);
             if link.ways == 0 {
                 continue;
@@ -173,12 +144,8 @@ impl<'r> Case<'r> {
                 Effect::Deny if link.certain && truth == Truth::True => Finding::Deny(*index),
                 Effect::Deny => Finding::DenyUndecided(*index),
             };
-            let visit = Visit {
-                rule,
-                action: question.action,
-                found: link.ways.saturating_mul(*patterns),
-                says,
-            };
+            let visit =
+                Visit { rule, action: question.action, found: link.ways.saturating_mul(*patterns), says };
             self.outputs.extend(outputs::of(&visit, self.policy, &self.scope));
             finding = finding.beside(says);
             if matches!(finding, Finding::Deny(_)) {
@@ -190,10 +157,7 @@ impl<'r> Case<'r> {
 
     fn link(&self, rule: &Rule, role: &str, erring: &mut BTreeSet<Erring>) -> Link {
         let named = rule.roles.as_ref().is_some_and(|roles| roles.contain(role));
-        let mut link = Link {
-            ways: usize::from(named),
-            certain: named,
-        };
+        let mut link = Link { ways: usize::from(named), certain: named };
         for index in &rule.derived_roles {
             let Some(derived_role) = self.policy.derived_roles.get(*index) else {
                 continue;
@@ -236,11 +200,6 @@ impl<'r> Case<'r> {
                 _ => &[],
             },
         };
-        erring
-            .iter()
-            .flat_map(of)
-            .take(ACTION_PROBLEMS)
-            .cloned()
-            .collect()
+        erring.iter().flat_map(of).take(ACTION_PROBLEMS).cloned().collect()
     }
 }

@@ -173,10 +173,7 @@ pub(crate) enum BinaryOp {
 impl Span {
     /// From the start of `self` to the end of `other`.
     pub(crate) fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start,
-            end: other.end,
-        }
+        Span { start: self.start, end: other.end }
     }
 
     /// As indices into the source.
@@ -190,22 +187,14 @@ impl Expr {
     pub(crate) fn new(kind: ExprKind, span: Span) -> Self {
         let mut below = 0;
         kind.for_each_child(&mut |child| below = below.max(child.height));
-        Self {
-            kind,
-            span,
-            height: below + 1,
-        }
+        Self { kind, span, height: below + 1 }
     }
 
     /// The dotted name that this is, if it is nothing but names and selections.
     pub(crate) fn dotted_name(&self) -> Option<String> {
         match &self.kind {
             ExprKind::Ident { name, .. } => Some(name.to_string()),
-            ExprKind::Select {
-                operand,
-                field,
-                access: Access::Required,
-            } => {
+            ExprKind::Select { operand, field, access: Access::Required } => {
                 let mut name = operand.dotted_name()?;
                 name.push('.');
                 name.push_str(field);
@@ -219,11 +208,7 @@ impl Expr {
     pub(crate) fn first_name(&self) -> Option<(&Arc<str>, bool)> {
         match &self.kind {
             ExprKind::Ident { name, absolute } => Some((name, *absolute)),
-            ExprKind::Select {
-                operand,
-                access: Access::Required,
-                ..
-            } => operand.first_name(),
+            ExprKind::Select { operand, access: Access::Required, .. } => operand.first_name(),
             _ => None,
         }
     }
@@ -239,33 +224,16 @@ impl ExprKind {
             | ExprKind::Unary { operand, .. } => {
                 visit(operand);
             }
-            ExprKind::Index {
-                operand: a, index: b, ..
-            }
-            | ExprKind::Binary {
-                left: a, right: b, ..
-            }
-            | ExprKind::Bind {
-                value: a, body: b, ..
-            }
-            | ExprKind::OptionalMap {
-                operand: a, body: b, ..
-            } => {
+            ExprKind::Index { operand: a, index: b, .. }
+            | ExprKind::Binary { left: a, right: b, .. }
+            | ExprKind::Bind { value: a, body: b, .. }
+            | ExprKind::OptionalMap { operand: a, body: b, .. } => {
                 visit(a);
                 visit(b);
             }
-            ExprKind::Call(call) => call
-                .receiver
-                .as_deref()
-                .into_iter()
-                .chain(&call.args)
-                .for_each(visit),
+            ExprKind::Call(call) => call.receiver.as_deref().into_iter().chain(&call.args).for_each(visit),
             ExprKind::Logic { operands, .. } => operands.iter().for_each(visit),
-            ExprKind::Conditional {
-                test,
-                then,
-                otherwise,
-            } => {
+            ExprKind::Conditional { test, then, otherwise } => {
                 [test, then, otherwise].into_iter().for_each(|child| visit(child));
             }
             ExprKind::List(elements) => elements.iter().for_each(|e| visit(&e.value)),

@@ -19,11 +19,7 @@ impl Budget {
     /// A budget of `call` units in all, of which one expression may spend `expr`.
     #[must_use]
     pub fn new(call: u64, expr: u64) -> Self {
-        Self {
-            call: Cell::new(call),
-            expr: Cell::new(call.min(expr)),
-            limit: expr,
-        }
+        Self { call: Cell::new(call), expr: Cell::new(call.min(expr)), limit: expr }
     }
 
     /// Takes `units` off what the expression and the call may still spend.

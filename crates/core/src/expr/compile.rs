@@ -42,11 +42,7 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
     let (root, ty) = compiler.value(expr);
     if compiler.findings.is_empty() {
         let result = compiler.types.resolve(&ty).closed();
-        return Ok(Compiled {
-            root,
-            result,
-            uses: compiler.uses.into_iter().collect(),
-        });
+        return Ok(Compiled { root, result, uses: compiler.uses.into_iter().collect() });
     }
     compiler.findings.sort_by_key(|finding| finding.range.start);
     Err(compiler.findings)
@@ -82,21 +78,16 @@ impl Compiler<'_> {
             ExprKind::Unary { op, operand } => self.unary(*op, operand, span),
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right, span),
             ExprKind::Logic { op, operands } => self.logic(*op, operands),
-            ExprKind::Conditional {
-                test,
-                then,
-                otherwise,
-            } => self.conditional([test, then, otherwise], span),
+            ExprKind::Conditional { test, then, otherwise } => {
+                self.conditional([test, then, otherwise], span)
+            }
             ExprKind::List(elements) => self.list(elements),
             ExprKind::Map(entries) => self.map(entries),
             ExprKind::Comprehension(comprehension) => self.comprehension(comprehension),
             ExprKind::Bind { name, value, body } => self.bind(name, value, body),
-            ExprKind::OptionalMap {
-                operand,
-                name,
-                body,
-                flat,
-            } => self.optional_map(operand, name, body, *flat),
+            ExprKind::OptionalMap { operand, name, body, flat } => {
+                self.optional_map(operand, name, body, *flat)
+            }
         };
         (self.fold(Node { op, span }), ty)
     }
@@ -145,19 +136,12 @@ impl Compiler<'_> {
         let mut nodes = Vec::with_capacity(elements.len());
         for element in elements {
             let (value, ty) = self.value(&element.value);
-            let ty = if element.optional {
-                self.inside_optional(&ty, element.value.span)
-            } else {
-                ty
-            };
+            let ty = if element.optional { self.inside_optional(&ty, element.value.span) } else { ty };
             joined = Some(match joined {
                 Some(before) => self.types.join(before, ty),
                 None => ty,
             });
-            nodes.push(ir::Element {
-                value,
-                optional: element.optional,
-            });
+            nodes.push(ir::Element { value, optional: element.optional });
         }
         let item = joined.unwrap_or_else(|| self.types.fresh());
         (Op::List(nodes.into()), Type::List(item.into()))
@@ -170,20 +154,12 @@ impl Compiler<'_> {
             let (key, key_type) = self.value(&entry.key);
             let key_type = self.key_type(&key_type, entry.key.span);
             let (value, ty) = self.value(&entry.value);
-            let ty = if entry.optional {
-                self.inside_optional(&ty, entry.value.span)
-            } else {
-                ty
-            };
+            let ty = if entry.optional { self.inside_optional(&ty, entry.value.span) } else { ty };
             joined = Some(match joined {
                 Some((keys, values)) => (self.types.join(keys, key_type), self.types.join(values, ty)),
                 None => (key_type, ty),
             });
-            nodes.push(ir::Entry {
-                key,
-                value,
-                optional: entry.optional,
-            });
+            nodes.push(ir::Entry { key, value, optional: entry.optional });
         }
         let (key, value) = joined.unwrap_or_else(|| (self.types.fresh(), self.types.fresh()));
         (Op::Map(nodes.into()), Type::Map(key.into(), value.into()))
@@ -194,10 +170,9 @@ impl Compiler<'_> {
             key @ (Type::Bool | Type::Int | Type::Uint | Type::String | Type::Dyn) => key,
             Type::Parameter(_) => Type::Dyn,
             other => {
-                self.mistyped(
-                    span,
-                    format!("a map key cannot be {other}: it is a string, int, uint or bool"),
-                );
+                // Also without static typing: at run time a double is a key, since numbers of attributes are doubles.
+                let message = format!("a map key cannot be {other}: it is a string, int, uint or bool");
+                self.finding(span, message, None);
                 Type::Dyn
             }
         }
@@ -242,20 +217,7 @@ impl Compiler<'_> {
         let (body, ty) = self.body(comprehension, &range_type, one);
         self.locals.truncate(slot);
         let kind = comprehension.kind;
-        (
-            Op::Comprehension(
-                ir::Comprehension {
-                    kind,
-                    range,
-                    keyed,
-                    slot,
-                    filter,
-                    body,
-                }
-                .into(),
-            ),
-            ty,
-        )
+        (Op::Comprehension(ir::Comprehension { kind, range, keyed, slot, filter, body }.into()), ty)
     }
 
     /// The body of a comprehension, and the type of the whole.
@@ -298,10 +260,7 @@ impl Compiler<'_> {
             Type::Map(key, value) => (*key, Some(*value)),
             Type::Dyn | Type::Parameter(_) => (Type::Dyn, None),
             other => {
-                self.mistyped(
-                    span,
-                    format!("expected a list or map to walk over but found {other}"),
-                );
+                self.mistyped(span, format!("expected a list or map to walk over but found {other}"));
                 (Type::Dyn, None)
             }
         }
@@ -313,13 +272,7 @@ impl Compiler<'_> {
         self.locals.push((name.clone(), ty));
         let (body, ty) = self.value(body);
         self.locals.truncate(slot);
-        (
-            Op::Bind {
-                operands: Box::new([value, body]),
-                slot,
-            },
-            ty,
-        )
+        (Op::Bind { operands: Box::new([value, body]), slot }, ty)
     }
 
     fn optional_map(&mut self, operand: &Expr, name: &Arc<str>, body: &Expr, flat: bool) -> (Op, Type) {
@@ -329,19 +282,8 @@ impl Compiler<'_> {
         self.locals.push((name.clone(), inner));
         let (node, ty) = self.value(body);
         self.locals.truncate(slot);
-        let ty = if flat {
-            self.inside_optional(&ty, body.span)
-        } else {
-            ty
-        };
-        (
-            Op::OptionalMap {
-                operands: Box::new([value, node]),
-                slot,
-                flat,
-            },
-            Type::Optional(ty.into()),
-        )
+        let ty = if flat { self.inside_optional(&ty, body.span) } else { ty };
+        (Op::OptionalMap { operands: Box::new([value, node]), slot, flat }, Type::Optional(ty.into()))
     }
 
     /// The type of a call of `name`; a finding if no overload takes `args`.
@@ -377,11 +319,7 @@ impl Compiler<'_> {
     }
 
     fn finding(&mut self, span: Span, message: String, hint: Option<String>) {
-        self.findings.push(ExprDiagnostic {
-            range: span.range(),
-            message,
-            hint,
-        });
+        self.findings.push(ExprDiagnostic { range: span.range(), message, hint });
     }
 
     /// A name that stands for nothing: a finding, or an error of the evaluation where types are dynamic.
@@ -389,13 +327,7 @@ impl Compiler<'_> {
         if self.env.typing() == Typing::Static {
             self.finding(span, message.clone(), hint);
         }
-        (
-            Node {
-                op: Op::Unresolved(message.into()),
-                span,
-            },
-            Type::Dyn,
-        )
+        (Node { op: Op::Unresolved(message.into()), span }, Type::Dyn)
     }
 }
 

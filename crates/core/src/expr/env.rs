@@ -28,12 +28,7 @@ impl Constants {
     pub fn new(map: &Map<'static>) -> Self {
         let whole = Budget::new(u64::MAX, u64::MAX);
         let shared = |value| Val::from(value).detached(&whole).unwrap_or(Val::Null);
-        Self {
-            values: map
-                .iter()
-                .map(|(name, value)| (name.into(), shared(value)))
-                .collect(),
-        }
+        Self { values: map.iter().map(|(name, value)| (name.into(), shared(value))).collect() }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Val<'static>> {
@@ -46,10 +41,7 @@ impl Constants {
 
     /// All constants as one map.
     pub(crate) fn as_map(&self) -> Val<'static> {
-        let entries = self
-            .values
-            .iter()
-            .map(|(name, value)| (Val::string(name), value.clone()));
+        let entries = self.values.iter().map(|(name, value)| (Val::string(name), value.clone()));
         Val::Map(MapVal::Owned(entries.collect()))
     }
 }
@@ -95,11 +87,8 @@ impl Declarations<'_> {
     pub(crate) fn find(&self, name: &str, absolute: bool) -> Option<(usize, &Type)> {
         let mut container = if absolute { "" } else { self.container };
         loop {
-            let qualified = if container.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{container}.{name}")
-            };
+            let qualified =
+                if container.is_empty() { name.to_owned() } else { format!("{container}.{name}") };
             let slot = self.variables.iter().position(|(known, _)| *known == qualified);
             if let Some((slot, (_, ty))) = slot.and_then(|slot| Some((slot, self.variables.get(slot)?))) {
                 return Some((slot, ty));

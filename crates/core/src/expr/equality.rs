@@ -68,10 +68,7 @@ impl Walk<'_> {
 
     fn descend<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, CallError>) -> Result<T, CallError> {
         if self.depth == limits::COMPUTED_DEPTH {
-            return Err(CallError::invalid(format!(
-                "values nest deeper than {}",
-                limits::COMPUTED_DEPTH
-            )));
+            return Err(CallError::invalid(format!("values nest deeper than {}", limits::COMPUTED_DEPTH)));
         }
         self.depth += 1;
         let result = step(self);
@@ -190,11 +187,7 @@ mod tests {
     fn equal(a: &Val<'_>, b: &Val<'_>) -> bool {
         let budget = Budget::new(limits::EXPR_COST, limits::EXPR_COST);
         let same = a.equals(b, &budget).unwrap();
-        assert_eq!(
-            same,
-            b.equals(a, &budget).unwrap(),
-            "equality of {a:?} and {b:?} depends on the side"
-        );
+        assert_eq!(same, b.equals(a, &budget).unwrap(), "equality of {a:?} and {b:?} depends on the side");
         same
     }
 
@@ -244,10 +237,7 @@ mod tests {
         let id = call("spiffeID", &[s("spiffe://d/x")]).unwrap();
         assert!(equal(&id, &s("spiffe://d/x")));
         assert!(!equal(&id, &s("spiffe://d/y")));
-        assert!(equal(
-            &call("spiffeTrustDomain", &[s("d")]).unwrap(),
-            &s("spiffe://d")
-        ));
+        assert!(equal(&call("spiffeTrustDomain", &[s("d")]).unwrap(), &s("spiffe://d")));
     }
 
     #[test]

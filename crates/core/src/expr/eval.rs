@@ -43,12 +43,7 @@ pub(crate) struct Machine<'s, 'r> {
 
 impl<'s, 'r> Machine<'s, 'r> {
     pub(crate) fn new(scope: &'s Scope<'r>) -> Self {
-        Self {
-            scope,
-            budget: scope.budget(),
-            now: scope.now(),
-            locals: Vec::new(),
-        }
+        Self { scope, budget: scope.budget(), now: scope.now(), locals: Vec::new() }
     }
 
     pub(crate) fn eval(&mut self, node: &'r Node) -> Evaluated<'r> {
@@ -66,11 +61,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::Absent(name) => Err(absent(name, node.span)),
             Op::Unresolved(message) => Err(unresolved(message, node.span)),
             Op::Attempt(operand) => self.attempt(operand),
-            Op::Select {
-                operand,
-                field,
-                access,
-            } => self.select(operand, field, *access, node.span),
+            Op::Select { operand, field, access } => self.select(operand, field, *access, node.span),
             Op::Has { operand, field } => self.has(operand, field, node.span),
             Op::Index { operands, access } => self.index(operands, *access, node.span),
             Op::Unary(op, operand) => self.unary(*op, operand, node.span),
@@ -132,20 +123,14 @@ impl<'s, 'r> Machine<'s, 'r> {
     }
 
     fn conditional(&mut self, [test, then, otherwise]: &'r [Node; 3]) -> Evaluated<'r> {
-        if self.condition(test)? {
-            self.eval(then)
-        } else {
-            self.eval(otherwise)
-        }
+        if self.condition(test)? { self.eval(then) } else { self.eval(otherwise) }
     }
 
     fn in_texts(&mut self, operands: &'r [Node; 2], texts: &'r [Box<str>], span: Span) -> Evaluated<'r> {
         let [needle, list] = operands;
         match self.eval(needle)? {
             Val::String(text) => {
-                let found = texts
-                    .binary_search_by(|known| (**known).cmp(text.as_str()))
-                    .is_ok();
+                let found = texts.binary_search_by(|known| (**known).cmp(text.as_str())).is_ok();
                 Ok(Val::Bool(found))
             }
             // A SPIFFE id is equal to its text.
@@ -162,21 +147,13 @@ impl<'s, 'r> Machine<'s, 'r> {
     fn matches(&mut self, text: &'r Node, regex: &'r regex::Regex, span: Span) -> Evaluated<'r> {
         let value = self.eval(text)?;
         let Val::String(text) = &value else {
-            return Err(refused(
-                CallError::no_overload(),
-                "matches",
-                &[value, Val::string("")],
-                span,
-            ));
+            return Err(refused(CallError::no_overload(), "matches", &[value, Val::string("")], span));
         };
         is_match(&self.context(), regex, text).map_err(|error| located(error, span))
     }
 
     fn context(&self) -> CallCx<'r> {
-        CallCx {
-            now: self.now,
-            budget: self.budget,
-        }
+        CallCx { now: self.now, budget: self.budget }
     }
 
     fn call(&mut self, function: &'static Function, args: &'r [Node], span: Span) -> Evaluated<'r> {
@@ -219,11 +196,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         for entry in entries {
             let key = self.eval(&entry.key)?;
             let value = self.eval(&entry.value)?;
-            let value = if entry.optional {
-                self.unwrapped(value, entry.value.span)?
-            } else {
-                Some(value)
-            };
+            let value = if entry.optional { self.unwrapped(value, entry.value.span)? } else { Some(value) };
             if let Some(value) = value {
                 self.insert(&mut result, key, value, entry.key.span)?;
             }
@@ -251,10 +224,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         }
         self.charge(entries.len(), span)?;
         for (known, _) in entries.iter() {
-            if known
-                .equals(&key, self.budget)
-                .map_err(|error| located(error, span))?
-            {
+            if known.equals(&key, self.budget).map_err(|error| located(error, span))? {
                 let message = "the map has the same key twice".to_owned();
                 return Err(error(EvalErrorKind::InvalidArgument, message, span));
             }
@@ -286,12 +256,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         let result = self.with_local(slot, inner, body)?;
         match result {
             result @ Val::Optional(_) if flat => Ok(result),
-            other if flat => Err(refused(
-                CallError::no_overload(),
-                "optFlatMap",
-                &[other],
-                body.span,
-            )),
+            other if flat => Err(refused(CallError::no_overload(), "optFlatMap", &[other], body.span)),
             other => some(other, self.budget).map_err(|error| located(error, body.span)),
         }
     }
@@ -329,11 +294,7 @@ fn refused(failure: CallError, name: &str, args: &[Val<'_>], span: Span) -> Box<
         return located(failure, span);
     }
     let types: Vec<_> = args.iter().map(Val::type_name).collect();
-    error(
-        failure.kind,
-        format!("`{name}` does not take ({})", types.join(", ")),
-        span,
-    )
+    error(failure.kind, format!("`{name}` does not take ({})", types.join(", ")), span)
 }
 
 /// A constant as a value: text is borrowed from the program, which counts no references.

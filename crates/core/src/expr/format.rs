@@ -11,10 +11,7 @@ use crate::limits;
 /// Fills `template` with `values`. Values left over are ignored; a clause without a value is an error.
 pub(crate) fn format(cx: &CallCx<'_>, template: &str, values: &List<'_>) -> Result<String, CallError> {
     cx.charge_bytes(template.len())?;
-    let mut out = Output {
-        cx,
-        text: String::new(),
-    };
+    let mut out = Output { cx, text: String::new() };
     let mut rest = template;
     let mut next = 0;
     while let Some((literal, clause)) = rest.split_once('%') {
@@ -26,10 +23,7 @@ pub(crate) fn format(cx: &CallCx<'_>, template: &str, values: &List<'_>) -> Resu
         }
         let (clause, after) = parse_clause(clause)?;
         let value = values.get(next).ok_or_else(|| {
-            CallError::range(format!(
-                "`format` has no value for clause {} of the template",
-                next + 1
-            ))
+            CallError::range(format!("`format` has no value for clause {} of the template", next + 1))
         })?;
         out.fill(clause, &value)?;
         next += 1;
@@ -59,11 +53,8 @@ fn parse_clause(text: &str) -> Result<(Clause, &str), CallError> {
                     number.chars().take(20).collect::<String>()
                 ))
             };
-            let precision = number
-                .parse()
-                .ok()
-                .filter(|n| *n <= limits::FORMAT_PRECISION)
-                .ok_or_else(too_many)?;
+            let precision =
+                number.parse().ok().filter(|n| *n <= limits::FORMAT_PRECISION).ok_or_else(too_many)?;
             (precision, rest)
         }
     };
@@ -75,9 +66,7 @@ fn parse_clause(text: &str) -> Result<(Clause, &str), CallError> {
         Some(other) => Err(CallError::invalid(format!(
             "`%{other}` is no clause of `format`: use %s, %d, %f, %e, %b, %o, %x or %X"
         ))),
-        None => Err(CallError::invalid(
-            "the template of `format` ends inside a clause",
-        )),
+        None => Err(CallError::invalid("the template of `format` ends inside a clause")),
     }
 }
 
@@ -108,10 +97,7 @@ impl Output<'_, '_> {
 
     fn push_value(&mut self, value: &Val<'_>, depth: usize) -> Result<(), CallError> {
         if depth == limits::COMPUTED_DEPTH {
-            return Err(CallError::invalid(format!(
-                "values nest deeper than {}",
-                limits::COMPUTED_DEPTH
-            )));
+            return Err(CallError::invalid(format!("values nest deeper than {}", limits::COMPUTED_DEPTH)));
         }
         self.cx.charge(1)?;
         match value {
@@ -159,20 +145,14 @@ impl Output<'_, '_> {
             }
         }
         entries.sort();
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(key, value)| format!("{key}: {value}"))
-            .collect();
+        let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{key}: {value}")).collect();
         self.push("{")?;
         self.push(&entries.join(", "))?;
         self.push("}")
     }
 
     fn text_of(&self, value: &Val<'_>, depth: usize) -> Result<String, CallError> {
-        let mut out = Output {
-            cx: self.cx,
-            text: String::new(),
-        };
+        let mut out = Output { cx: self.cx, text: String::new() };
         out.push_value(value, depth)?;
         Ok(out.text)
     }
@@ -185,11 +165,7 @@ impl Output<'_, '_> {
             Val::Bytes(bytes) => self.hex_of(bytes)?,
             _ => return Err(takes("%x", "an int, uint, string or bytes")),
         };
-        if upper {
-            self.push(&lower.to_ascii_uppercase())
-        } else {
-            self.push(&lower)
-        }
+        if upper { self.push(&lower.to_ascii_uppercase()) } else { self.push(&lower) }
     }
 
     fn hex_of(&self, bytes: &[u8]) -> Result<String, CallError> {
@@ -220,9 +196,7 @@ fn scientific(value: &Val<'_>, precision: usize) -> Result<String, CallError> {
     }
     let text = format!("{number:.precision$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent
-        .strip_prefix('-')
-        .map_or(('+', exponent), |digits| ('-', digits));
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
     Ok(format!("{mantissa}e{sign}{digits:0>2}"))
 }
 
@@ -262,11 +236,7 @@ fn not_finite(number: f64) -> Option<&'static str> {
 }
 
 fn signed(number: i64, magnitude: String) -> String {
-    if number < 0 {
-        format!("-{magnitude}")
-    } else {
-        magnitude
-    }
+    if number < 0 { format!("-{magnitude}") } else { magnitude }
 }
 
 fn takes(clause: &str, types: &str) -> CallError {
@@ -286,11 +256,7 @@ mod tests {
     #[test]
     fn clauses_take_the_values_in_order() {
         check("format", &[s("%% and %%"), ints(&[])], &s("% and %"));
-        check(
-            "format",
-            &[s("%s-%d%%"), Val::list(vec![s("x"), Int(3), Int(9)])],
-            &s("x-3%"),
-        );
+        check("format", &[s("%s-%d%%"), Val::list(vec![s("x"), Int(3), Int(9)])], &s("x-3%"));
         check("format", &[s("©%sα"), texts(&["T"])], &s("©Tα"));
         refuses("format", &[s("%d %d %d"), ints(&[0, 1])]);
         for malformed in ["%a", "%", "%.", "%.2", "%.101f", "%.99999999999999999999f"] {
@@ -304,22 +270,10 @@ mod tests {
         formats("%s", Double(3.0), "3");
         formats("%s", Double(1e21), "1000000000000000000000");
         formats("%s", Val::Bytes(b"\xff!".as_slice().into()), "\u{fffd}!");
-        formats(
-            "%s",
-            Val::Timestamp("2023-02-03T23:31:20Z".parse().unwrap()),
-            "2023-02-03T23:31:20Z",
-        );
-        formats(
-            "%s",
-            Val::Duration(jiff::SignedDuration::from_millis(-1500)),
-            "-1.5s",
-        );
+        formats("%s", Val::Timestamp("2023-02-03T23:31:20Z".parse().unwrap()), "2023-02-03T23:31:20Z");
+        formats("%s", Val::Duration(jiff::SignedDuration::from_millis(-1500)), "-1.5s");
         formats("%s", Val::Type("int"), "int");
-        formats(
-            "%s",
-            Val::list(vec![s("a"), ints(&[9, 8]), Double(f64::NAN)]),
-            "[a, [9, 8], NaN]",
-        );
+        formats("%s", Val::list(vec![s("a"), ints(&[9, 8]), Double(f64::NAN)]), "[a, [9, 8], NaN]");
         let map = MapVal::Owned([(Bool(true), Int(1)), (Int(2), s("b")), (Uint(1), Val::Null)].into());
         formats("%s", Val::Map(map), "{1: null, 2: b, true: 1}");
     }

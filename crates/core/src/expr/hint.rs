@@ -7,12 +7,8 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
         return None;
     }
     let limit = 1 + name.len() / 4;
-    let candidates = known
-        .into_iter()
-        .filter(|k| k.len().abs_diff(name.len()) <= limit && *k != name);
-    let ranked = candidates
-        .map(|k| (distance(name, k), k))
-        .filter(|(edits, _)| *edits <= limit);
+    let candidates = known.into_iter().filter(|k| k.len().abs_diff(name.len()) <= limit && *k != name);
+    let ranked = candidates.map(|k| (distance(name, k), k)).filter(|(edits, _)| *edits <= limit);
     ranked.min().map(|(_, k)| k)
 }
 
@@ -24,10 +20,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         let mut next = vec![left];
         for (pair, y) in row.windows(2).zip(&b) {
-            let (diagonal, above) = (
-                pair.first().copied().unwrap_or(0),
-                pair.last().copied().unwrap_or(0),
-            );
+            let (diagonal, above) = (pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(0));
             let replaced = diagonal + usize::from(!x.eq_ignore_ascii_case(y));
             left = replaced.min(left + 1).min(above + 1);
             next.push(left);

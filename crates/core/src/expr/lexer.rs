@@ -79,10 +79,7 @@ impl<'s> Lexer<'s> {
         self.skip_blank();
         let start = self.at;
         let kind = self.kind()?;
-        Ok(Token {
-            kind,
-            span: span(start, self.at),
-        })
+        Ok(Token { kind, span: span(start, self.at) })
     }
 
     fn skip_blank(&mut self) {
@@ -120,10 +117,9 @@ impl<'s> Lexer<'s> {
                 self.at += symbol.len();
                 Ok(TokenKind::Symbol(symbol))
             }
-            None => Err(self.error(
-                first.len_utf8(),
-                format!("unexpected character `{}`", first.escape_debug()),
-            )),
+            None => {
+                Err(self.error(first.len_utf8(), format!("unexpected character `{}`", first.escape_debug())))
+            }
         }
     }
 
@@ -157,18 +153,11 @@ impl<'s> Lexer<'s> {
             return Err(self.error(length, format!("the number `{text}` is out of range")));
         };
         self.at += length;
-        if self
-            .rest()
-            .starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric())
-        {
+        if self.rest().starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric()) {
             self.at += word_length(self.rest());
             let text = self.source.get(start..self.at).unwrap_or_default();
             let message = format!("`{text}` is neither a number nor a name");
-            return Err(ExprDiagnostic {
-                range: start..self.at,
-                message,
-                hint: None,
-            });
+            return Err(ExprDiagnostic { range: start..self.at, message, hint: None });
         }
         Ok(kind)
     }
@@ -188,26 +177,18 @@ impl<'s> Lexer<'s> {
     }
 
     fn error(&self, length: usize, message: String) -> ExprDiagnostic {
-        ExprDiagnostic {
-            range: self.at..self.at + length,
-            message,
-            hint: None,
-        }
+        ExprDiagnostic { range: self.at..self.at + length, message, hint: None }
     }
 }
 
 fn word_length(rest: &str) -> usize {
-    rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric())
-        .unwrap_or(rest.len())
+    rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(rest.len())
 }
 
 /// INVARIANT(span-u32): offsets fit, the source being at most [`limits::EXPR_BYTES`] long.
 fn span(start: usize, end: usize) -> Span {
     let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span {
-        start: offset(start),
-        end: offset(end),
-    }
+    Span { start: offset(start), end: offset(end) }
 }
 
 impl TokenKind<'_> {

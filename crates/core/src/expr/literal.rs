@@ -25,10 +25,7 @@ pub(crate) struct BadEscape {
 impl Quote {
     /// The opening at the start of `text`, if there is one.
     pub(crate) fn at(text: &str) -> Option<Self> {
-        let letters = text
-            .bytes()
-            .take(3)
-            .position(|byte| matches!(byte, b'"' | b'\''))?;
+        let letters = text.bytes().take(3).position(|byte| matches!(byte, b'"' | b'\''))?;
         let prefix = text.get(..letters)?;
         let (raw, bytes) = match prefix.to_ascii_lowercase().as_str() {
             "" => (false, false),
@@ -40,13 +37,7 @@ impl Quote {
         let quotes = text.get(letters..)?;
         let mark = quotes.chars().next()?;
         let triple = quotes.starts_with("\"\"\"") || quotes.starts_with("'''");
-        Some(Self {
-            raw,
-            bytes,
-            letters,
-            mark,
-            triple,
-        })
+        Some(Self { raw, bytes, letters, mark, triple })
     }
 
     /// Bytes of the quotes at one end.
@@ -111,10 +102,7 @@ impl Quote {
     fn escape(self, body: &str, at: usize, out: &mut Vec<u8>) -> Result<usize, BadEscape> {
         let rest = body.get(at + 1..).unwrap_or_default();
         let Some(letter) = rest.chars().next() else {
-            return Err(BadEscape {
-                range: at..at + 1,
-                message: "the escape is not complete",
-            });
+            return Err(BadEscape { range: at..at + 1, message: "the escape is not complete" });
         };
         let (digits, length, radix) = match letter {
             'x' | 'X' => (1, 2, 16),
@@ -124,34 +112,23 @@ impl Quote {
             _ => {
                 let Some(c) = simple_escape(letter) else {
                     let range = at..at + 1 + letter.len_utf8();
-                    return Err(BadEscape {
-                        range,
-                        message: "unknown escape",
-                    });
+                    return Err(BadEscape { range, message: "unknown escape" });
                 };
                 push_char(c, out);
                 return Ok(2);
             }
         };
-        let text = rest
-            .get(digits..digits + length)
-            .filter(|text| text.chars().all(|c| c.is_digit(radix)));
+        let text = rest.get(digits..digits + length).filter(|text| text.chars().all(|c| c.is_digit(radix)));
         let code = text.and_then(|text| u32::from_str_radix(text, radix).ok());
         let Some(code) = code else {
-            return Err(BadEscape {
-                range: at..at + 2,
-                message: "the escape needs more digits",
-            });
+            return Err(BadEscape { range: at..at + 2, message: "the escape needs more digits" });
         };
         match (self.bytes, u8::try_from(code), char::from_u32(code)) {
             (true, Ok(byte), _) => out.push(byte),
             (false, _, Some(c)) => push_char(c, out),
             _ => {
                 let range = at..at + 1 + digits + length;
-                return Err(BadEscape {
-                    range,
-                    message: "the escape is not a character",
-                });
+                return Err(BadEscape { range, message: "the escape is not a character" });
             }
         }
         Ok(1 + digits + length)
@@ -205,10 +182,7 @@ pub(crate) fn number(text: &str) -> (Option<TokenKind<'static>>, usize) {
     if end == whole {
         return integer(text.get(..end), 10, end, starts(end, &['u', 'U']));
     }
-    let value = text
-        .get(..end)
-        .and_then(|digits| digits.parse::<f64>().ok())
-        .filter(|n| n.is_finite());
+    let value = text.get(..end).and_then(|digits| digits.parse::<f64>().ok()).filter(|n| n.is_finite());
     (value.map(TokenKind::Double), end)
 }
 

@@ -10,10 +10,7 @@ use super::error::ExprDiagnostic;
 
 /// The call itself, or what it stands for.
 pub(crate) fn expand(mut call: Call, span: Span) -> Result<ExprKind, ExprDiagnostic> {
-    let on_cel = call
-        .receiver
-        .as_ref()
-        .is_some_and(|r| r.dotted_name().as_deref() == Some("cel"));
+    let on_cel = call.receiver.as_ref().is_some_and(|r| r.dotted_name().as_deref() == Some("cel"));
     match (&*call.function, call.receiver.is_some(), call.args.len()) {
         ("has", false, 1) => has(call.args.remove(0)),
         ("bind", true, 3) if on_cel => bind(call),
@@ -48,60 +45,32 @@ fn shape(call: &Call) -> Option<Shape> {
         ("transformMapEntry", count @ 3..=4) => (TransformMapEntry, 2, count == 4),
         _ => return None,
     };
-    Some(Shape {
-        kind,
-        variables,
-        filter,
-    })
+    Some(Shape { kind, variables, filter })
 }
 
 fn comprehension(call: Call, shape: &Shape) -> Result<ExprKind, ExprDiagnostic> {
-    let Call {
-        function,
-        receiver,
-        args,
-    } = call;
+    let Call { function, receiver, args } = call;
     let mut args = args.into_iter();
-    let variables: Vec<_> = args
-        .by_ref()
-        .take(shape.variables)
-        .map(|arg| variable(&arg, &function))
-        .collect::<Result<_, _>>()?;
+    let variables: Vec<_> =
+        args.by_ref().take(shape.variables).map(|arg| variable(&arg, &function)).collect::<Result<_, _>>()?;
     let filter = if shape.filter { args.next() } else { None };
     let twice = matches!(variables.as_slice(), [a, b] if a == b);
     match (receiver, args.next()) {
         (Some(range), Some(body)) if !twice => {
             let kind = shape.kind;
-            Ok(ExprKind::Comprehension(
-                Comprehension {
-                    kind,
-                    range: *range,
-                    variables,
-                    filter,
-                    body,
-                }
-                .into(),
-            ))
+            Ok(ExprKind::Comprehension(Comprehension { kind, range: *range, variables, filter, body }.into()))
         }
         (_, body) => {
             let range = body.map_or(0..0, |body| body.span.range());
             let message = format!("the two variables of `{function}` have the same name");
-            Err(ExprDiagnostic {
-                range,
-                message,
-                hint: Some("give them different names".to_owned()),
-            })
+            Err(ExprDiagnostic { range, message, hint: Some("give them different names".to_owned()) })
         }
     }
 }
 
 fn has(arg: Expr) -> Result<ExprKind, ExprDiagnostic> {
     match arg.kind {
-        ExprKind::Select {
-            operand,
-            field,
-            access: Access::Required,
-        } => Ok(ExprKind::Has { operand, field }),
+        ExprKind::Select { operand, field, access: Access::Required } => Ok(ExprKind::Has { operand, field }),
         _ => Err(ExprDiagnostic {
             range: arg.span.range(),
             message: "`has` takes a field selection".to_owned(),
@@ -113,11 +82,9 @@ fn has(arg: Expr) -> Result<ExprKind, ExprDiagnostic> {
 fn bind(mut call: Call) -> Result<ExprKind, ExprDiagnostic> {
     let (body, value) = (call.args.pop(), call.args.pop());
     match (call.args.pop(), value, body) {
-        (Some(name), Some(value), Some(body)) => Ok(ExprKind::Bind {
-            name: variable(&name, "cel.bind")?,
-            value: value.into(),
-            body: body.into(),
-        }),
+        (Some(name), Some(value), Some(body)) => {
+            Ok(ExprKind::Bind { name: variable(&name, "cel.bind")?, value: value.into(), body: body.into() })
+        }
         _ => Ok(ExprKind::Call(call)),
     }
 }
@@ -127,12 +94,7 @@ fn optional_map(mut call: Call, flat: bool) -> Result<ExprKind, ExprDiagnostic> 
     match (call.receiver.take(), name, body) {
         (Some(operand), Some(name), Some(body)) => {
             let name = variable(&name, &call.function)?;
-            Ok(ExprKind::OptionalMap {
-                operand,
-                name,
-                body: body.into(),
-                flat,
-            })
+            Ok(ExprKind::OptionalMap { operand, name, body: body.into(), flat })
         }
         _ => Ok(ExprKind::Call(call)),
     }
@@ -144,41 +106,19 @@ fn sort_by(mut call: Call, span: Span) -> Result<ExprKind, ExprDiagnostic> {
         return Ok(ExprKind::Call(call));
     };
     let name: Arc<str> = "@list".into();
-    let bound = || {
-        Expr::new(
-            ExprKind::Ident {
-                name: name.clone(),
-                absolute: false,
-            },
-            span,
-        )
-    };
-    let keys = Call {
-        function: "map".into(),
-        receiver: Some(bound().into()),
-        args: call.args,
-    };
+    let bound = || Expr::new(ExprKind::Ident { name: name.clone(), absolute: false }, span);
+    let keys = Call { function: "map".into(), receiver: Some(bound().into()), args: call.args };
     let keys = Expr::new(expand(keys, span)?, span);
-    let sort = Call {
-        function: "@sortByAssociatedKeys".into(),
-        receiver: Some(bound().into()),
-        args: vec![keys],
-    };
+    let sort =
+        Call { function: "@sortByAssociatedKeys".into(), receiver: Some(bound().into()), args: vec![keys] };
     let body = Expr::new(ExprKind::Call(sort), span);
-    Ok(ExprKind::Bind {
-        name,
-        value: list,
-        body: body.into(),
-    })
+    Ok(ExprKind::Bind { name, value: list, body: body.into() })
 }
 
 /// The name that a macro introduces.
 fn variable(arg: &Expr, function: &str) -> Result<Arc<str>, ExprDiagnostic> {
     match &arg.kind {
-        ExprKind::Ident {
-            name,
-            absolute: false,
-        } => Ok(name.clone()),
+        ExprKind::Ident { name, absolute: false } => Ok(name.clone()),
         _ => Err(ExprDiagnostic {
             range: arg.span.range(),
             message: format!("`{function}` introduces a variable here, which must be a simple name"),

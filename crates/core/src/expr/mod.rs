@@ -74,12 +74,7 @@ impl Program {
     fn of(source: &str, env: Env<'_>) -> Result<Self, Vec<ExprDiagnostic>> {
         let tree = parser::parse(source).map_err(|finding| vec![finding])?;
         let compile::Compiled { root, result, uses } = compile::compile(&tree, env)?;
-        Ok(Self {
-            source: source.into(),
-            root,
-            uses,
-            result,
-        })
+        Ok(Self { source: source.into(), root, uses, result })
     }
 
     /// The expression as written.

@@ -85,18 +85,12 @@ const PRODUCT: &[Overload] = &[
     of(&[Ty::Double, Ty::Double], Ty::Double),
 ];
 
-const MODULO: &[Overload] = &[
-    of(&[Ty::Int, Ty::Int], Ty::Int),
-    of(&[Ty::Uint, Ty::Uint], Ty::Uint),
-];
+const MODULO: &[Overload] = &[of(&[Ty::Int, Ty::Int], Ty::Int), of(&[Ty::Uint, Ty::Uint], Ty::Uint)];
 
 const NOT: &[Overload] = &[of(&[Ty::Bool], Ty::Bool)];
 
-const NEGATE: &[Overload] = &[
-    of(&[Ty::Int], Ty::Int),
-    of(&[Ty::Double], Ty::Double),
-    of(&[Ty::Duration], Ty::Duration),
-];
+const NEGATE: &[Overload] =
+    &[of(&[Ty::Int], Ty::Int), of(&[Ty::Double], Ty::Double), of(&[Ty::Duration], Ty::Duration)];
 
 /// The overloads of `a[b]`; on an optional the result is optional.
 pub(crate) const INDEX: &[Overload] = &[

@@ -142,9 +142,9 @@ impl<'r> MapVal<'r> {
     /// Key and value at `at`, in the order of the map.
     pub(crate) fn entry(&self, at: usize) -> Option<(Val<'r>, Val<'r>)> {
         match self {
-            MapVal::Values(map) => map
-                .entry(at)
-                .map(|(key, value)| (Val::String(Str::Borrowed(key)), Val::from(value))),
+            MapVal::Values(map) => {
+                map.entry(at).map(|(key, value)| (Val::String(Str::Borrowed(key)), Val::from(value)))
+            }
             MapVal::Owned(entries) => entries.get(at).cloned(),
         }
     }

@@ -33,21 +33,16 @@ impl Val<'_> {
             Val::Double(n) if n.is_finite() => Value::Number(*n),
             Val::Double(n) => return Err(format!("the number {n} has no JSON form")),
             Val::String(s) => {
-                budget
-                    .charge(s.as_str().len() / 8)
-                    .map_err(|error| error.message)?;
+                budget.charge(s.as_str().len() / 8).map_err(|error| error.message)?;
                 text(s.as_str().to_owned())
             }
             Val::Bytes(bytes) => {
                 budget.charge(bytes.len() / 8).map_err(|error| error.message)?;
                 text(STANDARD.encode(bytes))
             }
-            Val::List(items) => Value::List(
-                items
-                    .iter()
-                    .map(|item| item.to_json(budget))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Val::List(items) => {
+                Value::List(items.iter().map(|item| item.to_json(budget)).collect::<Result<_, _>>()?)
+            }
             Val::Map(map) => object(map, budget)?,
             Val::Timestamp(t) => text(t.to_string()),
             Val::Duration(d) => text(time::duration_text(*d)),
@@ -70,9 +65,7 @@ fn object(map: &MapVal<'_>, budget: &Budget) -> Result<Value<'static>, String> {
         let Val::String(key) = key else {
             return Err("a map whose keys are not strings has no JSON form".to_owned());
         };
-        budget
-            .charge(key.as_str().len() / 8)
-            .map_err(|error| error.message)?;
+        budget.charge(key.as_str().len() / 8).map_err(|error| error.message)?;
         entries.push((Cow::Owned(key.as_str().to_owned()), value.to_json(budget)?));
     }
     let map = Map::from_entries(entries).map_err(|key| format!("the map has the key `{key}` twice"))?;

@@ -17,11 +17,7 @@ use crate::limits;
 
 /// Parses `source` and expands its macros.
 pub(crate) fn parse(source: &str) -> Result<Expr, ExprDiagnostic> {
-    let mut parser = Parser {
-        tokens: lexer::tokens(source)?,
-        at: 0,
-        depth: 0,
-    };
+    let mut parser = Parser { tokens: lexer::tokens(source)?, at: 0, depth: 0 };
     let expr = parser.conditional()?;
     match parser.peek() {
         TokenKind::End => Ok(expr),
@@ -87,11 +83,7 @@ impl<'s> Parser<'s> {
         }
         while let Some((test, then)) = branches.pop() {
             let span = test.span.to(last.span);
-            let kind = ExprKind::Conditional {
-                test: test.into(),
-                then: then.into(),
-                otherwise: last.into(),
-            };
+            let kind = ExprKind::Conditional { test: test.into(), then: then.into(), otherwise: last.into() };
             last = node(kind, span)?;
         }
         Ok(last)
@@ -128,14 +120,7 @@ impl<'s> Parser<'s> {
         while let Some(op) = self.eat_operator(operators) {
             let right = self.binary(tighter)?;
             let span = left.span.to(right.span);
-            left = node(
-                ExprKind::Binary {
-                    op,
-                    left: left.into(),
-                    right: right.into(),
-                },
-                span,
-            )?;
+            left = node(ExprKind::Binary { op, left: left.into(), right: right.into() }, span)?;
         }
         Ok(left)
     }
@@ -152,10 +137,7 @@ impl<'s> Parser<'s> {
         let mut operand = self.member()?;
         while let Some((op, start)) = prefixes.pop() {
             let span = start.to(operand.span);
-            let kind = ExprKind::Unary {
-                op,
-                operand: operand.into(),
-            };
+            let kind = ExprKind::Unary { op, operand: operand.into() };
             operand = node(kind, span)?;
         }
         Ok(operand)
@@ -182,14 +164,8 @@ impl<'s> Parser<'s> {
                 let access = self.access();
                 let index = self.nested()?;
                 let span = operand.span.to(self.expect("]")?);
-                operand = node(
-                    ExprKind::Index {
-                        operand: operand.into(),
-                        index: index.into(),
-                        access,
-                    },
-                    span,
-                )?;
+                operand =
+                    node(ExprKind::Index { operand: operand.into(), index: index.into(), access }, span)?;
             } else {
                 return Ok(operand);
             }
@@ -197,11 +173,7 @@ impl<'s> Parser<'s> {
     }
 
     fn access(&mut self) -> Access {
-        if self.eat("?") {
-            Access::Optional
-        } else {
-            Access::Required
-        }
+        if self.eat("?") { Access::Optional } else { Access::Required }
     }
 
     fn selection(&mut self, operand: Expr) -> Parsed {
@@ -216,14 +188,7 @@ impl<'s> Parser<'s> {
         if access == Access::Required && self.eat("(") {
             return self.call(Some(operand), field, span);
         }
-        node(
-            ExprKind::Select {
-                operand: operand.into(),
-                field,
-                access,
-            },
-            span,
-        )
+        node(ExprKind::Select { operand: operand.into(), field, access }, span)
     }
 
     fn call(&mut self, receiver: Option<Expr>, function: Arc<str>, start: Span) -> Parsed {
@@ -232,11 +197,7 @@ impl<'s> Parser<'s> {
             args.push(parser.nested()?);
             Ok(())
         })?;
-        let call = Call {
-            function,
-            receiver: receiver.map(Box::new),
-            args,
-        };
+        let call = Call { function, receiver: receiver.map(Box::new), args };
         let span = start.to(end);
         node(macros::expand(call, span)?, span)
     }
@@ -279,18 +240,10 @@ impl<'s> Parser<'s> {
                 Err(self.unexpected("a value"))
             }
             _ if self.eat("(") => self.call(None, word.into(), span),
-            _ if RESERVED.contains(&word) => Err(diagnostic(
-                span,
-                format!("`{word}` is a reserved word"),
-                Some("choose another name"),
-            )),
-            _ => node(
-                ExprKind::Ident {
-                    name: word.into(),
-                    absolute: false,
-                },
-                span,
-            ),
+            _ if RESERVED.contains(&word) => {
+                Err(diagnostic(span, format!("`{word}` is a reserved word"), Some("choose another name")))
+            }
+            _ => node(ExprKind::Ident { name: word.into(), absolute: false }, span),
         }
     }
 
@@ -303,23 +256,14 @@ impl<'s> Parser<'s> {
         }
         let span = start.to(self.span());
         self.at += 1;
-        node(
-            ExprKind::Ident {
-                name: word.into(),
-                absolute: true,
-            },
-            span,
-        )
+        node(ExprKind::Ident { name: word.into(), absolute: true }, span)
     }
 
     fn list(&mut self, start: Span) -> Parsed {
         let mut elements = Vec::new();
         let end = self.list_until("]", |parser| {
             let optional = parser.eat("?");
-            elements.push(Element {
-                value: parser.nested()?,
-                optional,
-            });
+            elements.push(Element { value: parser.nested()?, optional });
             Ok(())
         })?;
         node(ExprKind::List(elements), start.to(end))
@@ -331,11 +275,7 @@ impl<'s> Parser<'s> {
             let optional = parser.eat("?");
             let key = parser.nested()?;
             parser.expect(":")?;
-            entries.push(Entry {
-                key,
-                value: parser.nested()?,
-                optional,
-            });
+            entries.push(Entry { key, value: parser.nested()?, optional });
             Ok(())
         })?;
         node(ExprKind::Map(entries), start.to(end))
@@ -383,10 +323,7 @@ fn node(kind: ExprKind, span: Span) -> Parsed {
     if expr.height <= limits::EXPR_HEIGHT {
         return Ok(expr);
     }
-    let message = format!(
-        "operators, members or calls are chained more than {} times",
-        limits::EXPR_HEIGHT
-    );
+    let message = format!("operators, members or calls are chained more than {} times", limits::EXPR_HEIGHT);
     Err(diagnostic(span, message, Some("split it into variables")))
 }
 
@@ -395,11 +332,7 @@ fn literal(value: Val<'static>, span: Span) -> Parsed {
 }
 
 fn int_literal(magnitude: u64, negative: bool, span: Span) -> Parsed {
-    let value = if negative {
-        0i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    };
+    let value = if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() };
     match value {
         Some(n) => literal(Val::Int(n), span),
         None => Err(diagnostic(
@@ -411,11 +344,7 @@ fn int_literal(magnitude: u64, negative: bool, span: Span) -> Parsed {
 }
 
 fn diagnostic(span: Span, message: String, hint: Option<&str>) -> ExprDiagnostic {
-    ExprDiagnostic {
-        range: span.range(),
-        message,
-        hint: hint.map(str::to_owned),
-    }
+    ExprDiagnostic { range: span.range(), message, hint: hint.map(str::to_owned) }
 }
 
 #[cfg(test)]
@@ -438,11 +367,7 @@ mod tests {
             ExprKind::Index { .. } => "[]".to_owned(),
             other => format!("{other:?}"),
         };
-        if parts.is_empty() {
-            head
-        } else {
-            format!("({head} {})", parts.join(" "))
-        }
+        if parts.is_empty() { head } else { format!("({head} {})", parts.join(" ")) }
     }
 
     #[test]

@@ -57,43 +57,25 @@ enum Source<'r> {
     Bindings(Bindings<'r>),
 }
 
-static NO_VARIABLES: Frame = Frame {
-    variables: Vec::new(),
-};
+static NO_VARIABLES: Frame = Frame { variables: Vec::new() };
 
 impl<'r> Scope<'r> {
     /// A fresh scope; variables are evaluated at most once in it, on first use.
     #[must_use]
     pub fn new(inputs: Inputs<'r>, frame: &'r Frame, budget: &'r Budget) -> Self {
-        Self {
-            inputs: Source::Request(inputs),
-            frame,
-            budget,
-            variables: RefCell::default(),
-        }
+        Self { inputs: Source::Request(inputs), frame, budget, variables: RefCell::default() }
     }
 
     /// A scope for expressions that were compiled with [`Declarations`](super::Declarations).
     #[must_use]
     pub fn of_bindings(bindings: Bindings<'r>, budget: &'r Budget) -> Self {
         let inputs = Source::Bindings(bindings);
-        Self {
-            inputs,
-            frame: &NO_VARIABLES,
-            budget,
-            variables: RefCell::default(),
-        }
+        Self { inputs, frame: &NO_VARIABLES, budget, variables: RefCell::default() }
     }
 
     /// A scope with nothing in it, for constants.
     pub(crate) fn empty(budget: &'r Budget) -> Self {
-        Self::of_bindings(
-            Bindings {
-                values: &[],
-                now: Timestamp::UNIX_EPOCH,
-            },
-            budget,
-        )
+        Self::of_bindings(Bindings { values: &[], now: Timestamp::UNIX_EPOCH }, budget)
     }
 
     pub(crate) fn budget(&self) -> &'r Budget {
@@ -137,10 +119,8 @@ impl<'r> Scope<'r> {
             };
             let waiting = pending.len();
             // INVARIANT(lower-slots): lower slots only, so this ends even if a frame were not sorted.
-            let unknown = program
-                .uses()
-                .iter()
-                .filter(|used| **used < next && self.remembered(**used).is_none());
+            let unknown =
+                program.uses().iter().filter(|used| **used < next && self.remembered(**used).is_none());
             pending.extend(unknown);
             if pending.len() == waiting {
                 let result = program.run(self);
@@ -172,8 +152,6 @@ impl<'r> Scope<'r> {
 impl Program {
     /// Evaluates with a share of the budget of its own.
     pub(super) fn run<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
-        scope
-            .budget
-            .expression(|| Machine::new(scope).eval(&self.root).map_err(|error| *error))
+        scope.budget.expression(|| Machine::new(scope).eval(&self.root).map_err(|error| *error))
     }
 }

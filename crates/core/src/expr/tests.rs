@@ -12,30 +12,15 @@ fn map(json: &'static str) -> Map<'static> {
 /// Evaluates `source` in a policy with variables and constants, for a principal and a resource.
 fn eval(source: &str) -> Result<Value<'static>, EvalError> {
     let constants = Constants::new(&map(r#"{"limit": 5, "names": ["ann", "bob"]}"#));
-    let sources = [
-        ("owner", "R.attr.owner"),
-        ("mine", "V.owner == P.id"),
-        ("broken", "R.attr.missing.x"),
-    ];
+    let sources = [("owner", "R.attr.owner"), ("mine", "V.owner == P.id"), ("broken", "R.attr.missing.x")];
     let names = sources.map(|(name, _)| name);
     let mut frame = Frame::default();
     for (slot, (name, source)) in sources.into_iter().enumerate() {
-        let names = Names {
-            variables: &names[..slot],
-            constants: Some(&constants),
-        };
-        frame
-            .variables
-            .push((name.into(), compile(source, names).unwrap()));
+        let names = Names { variables: &names[..slot], constants: Some(&constants) };
+        frame.variables.push((name.into(), compile(source, names).unwrap()));
     }
-    let program = compile(
-        source,
-        Names {
-            variables: &names,
-            constants: Some(&constants),
-        },
-    )
-    .unwrap_or_else(|findings| panic!("{source}: {findings:?}"));
+    let program = compile(source, Names { variables: &names, constants: Some(&constants) })
+        .unwrap_or_else(|findings| panic!("{source}: {findings:?}"));
     let principal = Principal {
         id: "ann".into(),
         roles: vec!["user".into(), "admin".into()],
@@ -106,19 +91,11 @@ fn failures_say_what_and_where() {
         ("R.attr.owner.first == 'a'", NoSuchOverload, "R.attr.owner.first"),
         ("P.attr.level % 2 == 1", NoSuchOverload, "P.attr.level % 2"),
         ("V.broken == 1", NoSuchKey, "V.broken"),
-        (
-            "P.id == 'x' || request.auxData.jwt.iss == 'y'",
-            NoSuchKey,
-            "request.auxData.jwt.iss",
-        ),
+        ("P.id == 'x' || request.auxData.jwt.iss == 'y'", NoSuchKey, "request.auxData.jwt.iss"),
         ("G.region == 'eu'", NoSuchKey, "G.region"),
         ("R.attr.sizes[7] == 1", Range, "R.attr.sizes[7]"),
         ("1 / (size(P.roles) - 2) == 1", Range, "1 / (size(P.roles) - 2)"),
-        (
-            "timestamp(R.attr.owner) < now()",
-            InvalidArgument,
-            "timestamp(R.attr.owner)",
-        ),
+        ("timestamp(R.attr.owner) < now()", InvalidArgument, "timestamp(R.attr.owner)"),
         ("R.attr.owner ? 1 : 2", NoSuchOverload, "R.attr.owner"),
         ("P.attr.teams.exists(t, t)", NoSuchOverload, "t"),
     ];
@@ -137,86 +114,37 @@ fn failures_say_what_and_where() {
 fn mistakes_are_found_before_evaluation() {
     let cases = [
         ("R.nosuch == 1", "unknown field `nosuch`", None),
-        (
-            "R.attrs.owner == 1",
-            "unknown field `attrs`",
-            Some("did you mean `attr`?"),
-        ),
+        ("R.attrs.owner == 1", "unknown field `attrs`", Some("did you mean `attr`?")),
         ("principal.id == 'a'", "unknown name `principal`", None),
         ("V.ownr", "unknown variable `ownr`", Some("did you mean `owner`?")),
         ("C.limt", "unknown constant `limt`", Some("did you mean `limit`?")),
         ("nosuchfn(R.id)", "unknown function `nosuchfn`", None),
-        (
-            "R.id.startswith('a')",
-            "unknown function `startswith`",
-            Some("did you mean `startsWith`?"),
-        ),
+        ("R.id.startswith('a')", "unknown function `startswith`", Some("did you mean `startsWith`?")),
         ("maths.abs(1)", "unknown name `maths`", None),
-        (
-            "math.ab(1)",
-            "unknown function `math.ab`",
-            Some("did you mean `math.abs`?"),
-        ),
+        ("math.ab(1)", "unknown function `math.ab`", Some("did you mean `math.abs`?")),
         ("1 == 1.0", "`==` does not take (int, double)", None),
-        (
-            "R.attr.level / 2 == 2.5",
-            "`==` does not take (int, double)",
-            None,
-        ),
+        ("R.attr.level / 2 == 2.5", "`==` does not take (int, double)", None),
         ("null == false", "`==` does not take (null, bool)", None),
         ("[] == {}", "`==` does not take (list(dyn), map(dyn, dyn))", None),
         ("P.id + 1 == 'x'", "`+` does not take (string, int)", None),
         ("'a' && true", "expected a bool but found string", None),
-        (
-            "hasIntersection('x', ['x'])",
-            "`hasIntersection` does not take (string, list(string))",
-            None,
-        ),
-        (
-            "R.attr.x.matches('[')",
-            "the regular expression is not valid",
-            None,
-        ),
-        (
-            "duration('5x') < duration('1s')",
-            "the text is not a duration such as `1h30m` or `2.5s`",
-            None,
-        ),
-        (
-            "has(R)",
-            "`has` takes a field selection",
-            Some("write `has(a.b)`"),
-        ),
-        (
-            "R.id.exists(x, true)",
-            "expected a list or map to walk over but found string",
-            None,
-        ),
+        ("hasIntersection('x', ['x'])", "`hasIntersection` does not take (string, list(string))", None),
+        ("R.attr.x.matches('[')", "the regular expression is not valid", None),
+        ("duration('5x') < duration('1s')", "the text is not a duration such as `1h30m` or `2.5s`", None),
+        ("has(R)", "`has` takes a field selection", Some("write `has(a.b)`")),
+        ("R.id.exists(x, true)", "expected a list or map to walk over but found string", None),
         ("V", "variables are read one by one", Some("write `V.name`")),
-        (
-            "R.id == 'a' and true",
-            "expected an operator or the end but found `and`",
-            Some("write `&&`"),
-        ),
-        (
-            "1 +",
-            "expected a value but found the end of the expression",
-            None,
-        ),
+        ("R.id == 'a' and true", "expected an operator or the end but found `and`", Some("write `&&`")),
+        ("1 +", "expected a value but found the end of the expression", None),
         ("now( == 1", "expected a value but found `==`", None),
         ("R.id == 'a", "the string is not closed", None),
     ];
     let constants = Constants::new(&map(r#"{"limit": 5}"#));
     for (source, message, hint) in cases {
-        let names = Names {
-            variables: &["owner"],
-            constants: Some(&constants),
-        };
+        let names = Names { variables: &["owner"], constants: Some(&constants) };
         let findings = compile(source, names).unwrap_err();
         assert!(
-            findings
-                .iter()
-                .any(|f| f.message == message && f.hint.as_deref() == hint),
+            findings.iter().any(|f| f.message == message && f.hint.as_deref() == hint),
             "{source}: {findings:?}"
         );
     }
@@ -225,8 +153,5 @@ fn mistakes_are_found_before_evaluation() {
 #[test]
 fn every_mistake_of_an_expression_is_reported() {
     let findings = compile("R.nosuch == 1 && f(V.x) && 'a' < 1", Names::default()).unwrap_err();
-    assert_eq!(
-        findings.iter().map(|f| f.range.start).collect::<Vec<_>>(),
-        [0, 17, 19, 27]
-    );
+    assert_eq!(findings.iter().map(|f| f.range.start).collect::<Vec<_>>(), [0, 17, 19, 27]);
 }

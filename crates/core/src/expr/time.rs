@@ -12,9 +12,7 @@ use super::val::Val;
 /// A duration within range.
 pub(crate) fn duration<'r>(d: Option<SignedDuration>) -> Outcome<'r> {
     let in_range = d.filter(|d| i64::try_from(d.as_nanos()).is_ok());
-    in_range
-        .map(Val::Duration)
-        .ok_or_else(|| CallError::range("the duration is out of range"))
+    in_range.map(Val::Duration).ok_or_else(|| CallError::range("the duration is out of range"))
 }
 
 /// A timestamp within range, `seconds` after 1970.
@@ -52,9 +50,7 @@ pub(crate) fn parse_duration<'r>(text: &str) -> Outcome<'r> {
             Ok(nanos) => Ok(Val::Duration(SignedDuration::from_nanos(nanos))),
             Err(_) => Err(CallError::range("the duration is out of range")),
         },
-        None => Err(CallError::invalid(
-            "the text is not a duration such as `1h30m` or `2.5s`",
-        )),
+        None => Err(CallError::invalid("the text is not a duration such as `1h30m` or `2.5s`")),
     }
 }
 
@@ -68,9 +64,7 @@ fn nanoseconds(text: &str) -> Option<i128> {
     while !rest.is_empty() {
         let number = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
         let (amount, tail) = rest.split_at_checked(number)?;
-        let unit_length = tail
-            .find(|c: char| c == '.' || c.is_ascii_digit())
-            .unwrap_or(tail.len());
+        let unit_length = tail.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at_checked(unit_length)?;
         total = total.checked_add(amount_in_nanos(amount, unit)?)?;
         rest = tail;
@@ -94,18 +88,10 @@ fn amount_in_nanos(amount: &str, unit: &str) -> Option<i128> {
         return None;
     }
     // A number too long to parse is out of range in any unit.
-    let whole: i128 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().unwrap_or(i128::from(u64::MAX))
-    };
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(i128::from(u64::MAX)) };
     let fraction = fraction.get(..fraction.len().min(15))?;
     let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    let fraction: i128 = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().ok()?
-    };
+    let fraction: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     whole.checked_mul(unit)?.checked_add(fraction * unit / scale)
 }
 
@@ -139,9 +125,7 @@ mod tests {
             ("0.000000001s", "0.000000001s"),
         ];
         for (text, expected) in cases {
-            let Ok(Val::Duration(d)) = parse_duration(text) else {
-                panic!("{text}")
-            };
+            let Ok(Val::Duration(d)) = parse_duration(text) else { panic!("{text}") };
             assert_eq!(duration_text(d), expected, "{text}");
         }
         for text in [

@@ -110,10 +110,9 @@ impl Unifier {
             Ty::Duration => Type::Duration,
             Ty::Type => Type::Type,
             Ty::List(item) => Type::List(self.instantiate(*item, letters).into()),
-            Ty::Map(key, value) => Type::Map(
-                self.instantiate(*key, letters).into(),
-                self.instantiate(*value, letters).into(),
-            ),
+            Ty::Map(key, value) => {
+                Type::Map(self.instantiate(*key, letters).into(), self.instantiate(*value, letters).into())
+            }
             Ty::Optional(inner) => Type::Optional(self.instantiate(*inner, letters).into()),
             Ty::Opaque(name) => Type::Opaque(name),
             Ty::Param(letter) => letters.entry(letter).or_insert_with(|| self.fresh()).clone(),
@@ -122,11 +121,7 @@ impl Unifier {
 
     /// The type that joins `a` and `b` in a list or map.
     pub(crate) fn join(&mut self, a: Type, b: Type) -> Type {
-        if self.agree(&a, &b) {
-            most_general(a, b)
-        } else {
-            Type::Dyn
-        }
+        if self.agree(&a, &b) { most_general(a, b) } else { Type::Dyn }
     }
 
     /// Whether a value of type `a` may stand where `b` is wanted; binds type parameters if so.
@@ -218,10 +213,7 @@ impl Unifier {
     /// `ty` with what is known of its parameters put in.
     pub(crate) fn resolve(&self, ty: &Type) -> Type {
         match ty {
-            Type::Parameter(id) => self
-                .bound
-                .get(id)
-                .map_or_else(|| ty.clone(), |bound| self.resolve(bound)),
+            Type::Parameter(id) => self.bound.get(id).map_or_else(|| ty.clone(), |bound| self.resolve(bound)),
             Type::List(item) => Type::List(self.resolve(item).into()),
             Type::Optional(inner) => Type::Optional(self.resolve(inner).into()),
             Type::Map(key, value) => Type::Map(self.resolve(key).into(), self.resolve(value).into()),
@@ -238,10 +230,7 @@ enum Binding {
 
 /// Where the null literal may stand.
 fn nullable(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Null | Type::Timestamp | Type::Duration | Type::Optional(_) | Type::Opaque(_)
-    )
+    matches!(ty, Type::Null | Type::Timestamp | Type::Duration | Type::Optional(_) | Type::Opaque(_))
 }
 
 fn most_general(a: Type, b: Type) -> Type {

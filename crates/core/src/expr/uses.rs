@@ -11,10 +11,7 @@ use super::val::Val;
 /// The names `x` of all `V.x`, `variables.x` and `V["x"]` in `source`; `Err` if it cannot be parsed.
 pub fn variables_used(source: &str) -> Result<BTreeSet<String>, Vec<ExprDiagnostic>> {
     let tree = parser::parse(source).map_err(|finding| vec![finding])?;
-    let mut walk = Walk {
-        found: BTreeSet::new(),
-        hidden: Vec::new(),
-    };
+    let mut walk = Walk { found: BTreeSet::new(), hidden: Vec::new() };
     walk.visit(&tree);
     Ok(walk.found)
 }
@@ -38,17 +35,8 @@ impl Walk {
                 c.filter.iter().for_each(|filter| self.visit(filter));
                 self.visit(&c.body);
             }
-            ExprKind::Bind {
-                name,
-                value: outside,
-                body,
-            }
-            | ExprKind::OptionalMap {
-                name,
-                operand: outside,
-                body,
-                ..
-            } => {
+            ExprKind::Bind { name, value: outside, body }
+            | ExprKind::OptionalMap { name, operand: outside, body, .. } => {
                 self.visit(outside);
                 self.hidden.push(name.clone());
                 self.visit(body);

@@ -224,12 +224,9 @@ impl<'r> Val<'r> {
                 Val::string(text.as_str())
             }
             Val::Bytes(bytes) => Val::Bytes(bytes.clone()),
-            Val::List(items) => Val::list(
-                items
-                    .iter()
-                    .map(|item| item.detached(budget))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Val::List(items) => {
+                Val::list(items.iter().map(|item| item.detached(budget)).collect::<Result<_, _>>()?)
+            }
             Val::Map(map) => {
                 let entries = (0..map.len()).filter_map(|at| map.entry(at));
                 let detached =

@@ -163,9 +163,6 @@ pub(super) enum Match<'t> {
 
 impl<T> Default for Definitions<'_, T> {
     fn default() -> Self {
-        Self {
-            import: Vec::new(),
-            local: Vec::new(),
-        }
+        Self { import: Vec::new(), local: Vec::new() }
     }
 }

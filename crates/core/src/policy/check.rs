@@ -13,13 +13,7 @@ pub(super) fn policy(policy: &Policy<'_>, findings: &mut Findings<'_>) {
     match &policy.body {
         Body::Resource(body) => resource_policy(body, findings),
         Body::Principal(body) => {
-            form(
-                &body.principal,
-                "principal",
-                is_name_without_glob,
-                NO_GLOB,
-                findings,
-            );
+            form(&body.principal, "principal", is_name_without_glob, NO_GLOB, findings);
             form(&body.version, "version", is_word, WORD, findings);
             scope_form(&body.scope, findings);
             for rules in &body.rules {
@@ -90,13 +84,7 @@ const WORD: &str = "only letters, digits and `_` may occur";
 const SET_NAME: &str = "only letters, digits, `_`, `-` and `.` may occur";
 
 fn resource_policy(body: &ResourcePolicy<'_>, findings: &mut Findings<'_>) {
-    form(
-        &body.resource,
-        "resource",
-        is_name_without_glob,
-        NO_GLOB,
-        findings,
-    );
+    form(&body.resource, "resource", is_name_without_glob, NO_GLOB, findings);
     form(&body.version, "version", is_word, WORD, findings);
     scope_form(&body.scope, findings);
     for import in &body.import_derived_roles {
@@ -207,9 +195,7 @@ fn is_name_without_glob(text: &str) -> bool {
 
 fn is_rule_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| is_word_char(c) || matches!(c, '@' | '.' | '-'))
+        && text.chars().all(|c| is_word_char(c) || matches!(c, '@' | '.' | '-'))
 }
 
 fn is_scope(text: &str) -> bool {

@@ -51,24 +51,14 @@ pub(super) fn expression(
     match expr::compile(&text.value, names.view()) {
         Ok(program) => {
             let (line, column) = scalar::locate(&stretches, &text.value, 0);
-            let position = findings.position(Place {
-                line,
-                column,
-                ..text.place
-            });
+            let position = findings.position(Place { line, column, ..text.place });
             Some(Spanned::new(program, position, stretches))
         }
         Err(diagnostics) => {
             for found in diagnostics {
                 let (line, column) = scalar::locate(&stretches, &text.value, found.range.start);
                 let length = u32::try_from(found.range.len()).unwrap_or(u32::MAX);
-                let place = Place {
-                    line,
-                    column,
-                    start: 0,
-                    end: length,
-                    ..text.place
-                };
+                let place = Place { line, column, start: 0, end: length, ..text.place };
                 let finding = Finding::new(Code::InvalidExpression, place, found.message);
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
@@ -113,10 +103,7 @@ fn derived_role(
     DerivedRole {
         name: definition.name.value.as_ref().into(),
         parent_roles: roles(&definition.parent_roles),
-        condition: definition
-            .condition
-            .as_ref()
-            .and_then(|condition| matching(condition, names, findings)),
+        condition: definition.condition.as_ref().and_then(|condition| matching(condition, names, findings)),
         frame: Arc::clone(frame),
     }
 }
@@ -146,18 +133,9 @@ fn resource_policy(
         resource_rule(rule, position, &names, &derived_roles, findings)
     };
     let rules = body.rules.iter().enumerate().map(rule).collect();
-    let name = format!(
-        "resource.{}.v{}",
-        sanitise(&body.resource.value),
-        sanitise(&body.version.value)
-    )
-    .into();
-    ResourcePolicy {
-        name,
-        frame,
-        derived_roles,
-        rules,
-    }
+    let name =
+        format!("resource.{}.v{}", sanitise(&body.resource.value), sanitise(&body.version.value)).into();
+    ResourcePolicy { name, frame, derived_roles, rules }
 }
 
 /// The imported derived roles that some rule refers to, sorted by name; the others never take effect.
@@ -206,30 +184,18 @@ fn resource_rule(
     findings: &mut Findings<'_>,
 ) -> Rule {
     let (condition, output) = when(&rule.when, names, findings);
-    let written = rule
-        .name
-        .as_ref()
-        .map(|name| name.value.as_ref())
-        .filter(|name| !name.is_empty());
+    let written = rule.name.as_ref().map(|name| name.value.as_ref()).filter(|name| !name.is_empty());
     let mut indices: Vec<usize> = rule
         .derived_roles
         .iter()
-        .filter_map(|role| {
-            derived_roles
-                .binary_search_by(|known| (*known.name).cmp(&role.value))
-                .ok()
-        })
+        .filter_map(|role| derived_roles.binary_search_by(|known| (*known.name).cmp(&role.value)).ok())
         .collect();
     indices.sort_unstable();
     indices.dedup();
     Rule {
         name: written.map_or_else(|| format!("rule-{:03}", position + 1).into(), Arc::from),
         position: findings.position(rule.place),
-        actions: rule
-            .actions
-            .iter()
-            .filter_map(|action| action_pattern(action, findings))
-            .collect(),
+        actions: rule.actions.iter().filter_map(|action| action_pattern(action, findings)).collect(),
         roles: (!rule.roles.is_empty()).then(|| roles(&rule.roles)),
         derived_roles: indices,
         effect: rule.effect.unwrap_or(Effect::Deny),
@@ -242,10 +208,7 @@ fn action_pattern(action: &Text<'_>, findings: &mut Findings<'_>) -> Option<Acti
     match ActionPattern::parse(&action.value) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!(
-                "`{}` is no pattern of actions: {error}",
-                action.value.escape_debug()
-            );
+            let message = format!("`{}` is no pattern of actions: {error}", action.value.escape_debug());
             findings.add(Finding::new(Code::InvalidValue, action.place, message));
             None
         }
@@ -253,10 +216,7 @@ fn action_pattern(action: &Text<'_>, findings: &mut Findings<'_>) -> Option<Acti
 }
 
 fn when(when: &When<'_>, names: &Names<'_>, findings: &mut Findings<'_>) -> (Option<Condition>, Output) {
-    let condition = when
-        .condition
-        .as_ref()
-        .and_then(|condition| matching(condition, names, findings));
+    let condition = when.condition.as_ref().and_then(|condition| matching(condition, names, findings));
     let mut output =
         |text: &Option<Text<'_>>| text.as_ref().and_then(|text| expression(text, names, findings));
     let output = Output {
@@ -269,9 +229,7 @@ fn when(when: &When<'_>, names: &Names<'_>, findings: &mut Findings<'_>) -> (Opt
 /// Compiles a condition; its depth is bounded by the decoder. `None` if a part does not compile.
 fn matching(node: &Match<'_>, names: &Names<'_>, findings: &mut Findings<'_>) -> Option<Condition> {
     let mut items = |list: &[Match<'_>]| -> Vec<Condition> {
-        list.iter()
-            .filter_map(|item| matching(item, names, findings))
-            .collect()
+        list.iter().filter_map(|item| matching(item, names, findings)).collect()
     };
     match node {
         Match::Expr(text) => expression(text, names, findings).map(Condition::Expr),
@@ -297,9 +255,7 @@ fn sanitise(name: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_old_segment = |segment: &str| {
         segment.starts_with(|c: char| c.is_ascii_alphabetic())
-            && segment
-                .chars()
-                .all(|c| is_word(c) || matches!(c, '@' | '.' | '-' | '/'))
+            && segment.chars().all(|c| is_word(c) || matches!(c, '@' | '.' | '-' | '/'))
     };
     if !name.split(':').all(is_old_segment) {
         return name.to_owned();

@@ -127,73 +127,37 @@ impl Code {
 
     const fn entry(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Code::Syntax => (
-                "P0001",
-                "not well-formed",
-                "mend the YAML or JSON at the marked place",
-            ),
-            Code::TooLarge => (
-                "P0002",
-                "over a limit",
-                "split the file or flatten what is nested",
-            ),
+            Code::Syntax => ("P0001", "not well-formed", "mend the YAML or JSON at the marked place"),
+            Code::TooLarge => ("P0002", "over a limit", "split the file or flatten what is nested"),
             Code::UnknownField => ("P0003", "unknown field", "correct the name or remove the field"),
             Code::DuplicateKey => ("P0004", "duplicate key", "keep one of the entries"),
-            Code::WrongType => (
-                "P0005",
-                "wrong type",
-                "write a value of the expected type; quote text",
-            ),
+            Code::WrongType => ("P0005", "wrong type", "write a value of the expected type; quote text"),
             Code::MissingField => ("P0006", "missing field", "add the field"),
             Code::InvalidValue => ("P0007", "invalid value", "use a value that the field takes"),
-            Code::NotOnePolicy => (
-                "P0008",
-                "not one policy",
-                "give each document exactly one policy body",
-            ),
+            Code::NotOnePolicy => ("P0008", "not one policy", "give each document exactly one policy body"),
             Code::NotUnique => ("P0009", "not unique", "rename or remove one of the two"),
             Code::DuplicatePolicy => ("P0010", "duplicate policy", "remove one, or change its version"),
-            Code::UnknownImport => (
-                "P0011",
-                "unknown import",
-                "correct the name or add the file that exports it",
-            ),
-            Code::UnknownDerivedRole => (
-                "P0012",
-                "unknown derived role",
-                "correct the name or import the file that defines it",
-            ),
-            Code::AmbiguousName => (
-                "P0013",
-                "ambiguous name",
-                "rename one definition or drop one import",
-            ),
-            Code::InvalidName => (
-                "P0014",
-                "invalid name",
-                "use letters, digits and `_`, and no reserved word",
-            ),
-            Code::CyclicVariables => (
-                "P0015",
-                "cyclic variables",
-                "write one of them without the others",
-            ),
-            Code::InvalidExpression => (
-                "P0016",
-                "invalid expression",
-                "mend the expression at the marked place",
-            ),
-            Code::ScriptCondition => (
-                "P0017",
-                "script condition",
-                "write the condition as `match` with `expr`",
-            ),
+            Code::UnknownImport => {
+                ("P0011", "unknown import", "correct the name or add the file that exports it")
+            }
+            Code::UnknownDerivedRole => {
+                ("P0012", "unknown derived role", "correct the name or import the file that defines it")
+            }
+            Code::AmbiguousName => ("P0013", "ambiguous name", "rename one definition or drop one import"),
+            Code::InvalidName => {
+                ("P0014", "invalid name", "use letters, digits and `_`, and no reserved word")
+            }
+            Code::CyclicVariables => ("P0015", "cyclic variables", "write one of them without the others"),
+            Code::InvalidExpression => {
+                ("P0016", "invalid expression", "mend the expression at the marked place")
+            }
+            Code::ScriptCondition => {
+                ("P0017", "script condition", "write the condition as `match` with `expr`")
+            }
             Code::NotEvaluatedYet => ("P0018", "not evaluated yet", "remove it, or use a later version"),
-            Code::MisplacedSchemas => (
-                "P0019",
-                "misplaced schemas",
-                "move `_schemas` to the root of the set",
-            ),
+            Code::MisplacedSchemas => {
+                ("P0019", "misplaced schemas", "move `_schemas` to the root of the set")
+            }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
         }
     }

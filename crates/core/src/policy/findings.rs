@@ -33,12 +33,7 @@ pub(super) struct Finding {
 impl Finding {
     /// A finding of kind `code` at `place`.
     pub(super) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            code,
-            message: printable(&message.into()),
-            hint: None,
-        }
+        Self { place, code, message: printable(&message.into()), hint: None }
     }
 
     /// With advice for this very case.
@@ -51,20 +46,13 @@ impl Finding {
 impl<'t> Findings<'t> {
     /// Nothing found yet in `sources`.
     pub(super) fn new(sources: &'t [&'t SourceFile]) -> Self {
-        Self {
-            sources,
-            list: Vec::new(),
-            tallies: vec![Tally::default(); sources.len()],
-        }
+        Self { sources, list: Vec::new(), tallies: vec![Tally::default(); sources.len()] }
     }
 
     /// Adds a finding. Beyond the limit for its file it is not listed; that there were more errors is.
     pub(super) fn add(&mut self, finding: Finding) {
         let mut untold = Tally::default();
-        let tally = self
-            .tallies
-            .get_mut(finding.place.file as usize)
-            .unwrap_or(&mut untold);
+        let tally = self.tallies.get_mut(finding.place.file as usize).unwrap_or(&mut untold);
         let count = match finding.code.severity() {
             Severity::Error => &mut tally.errors,
             Severity::Warning => &mut tally.warnings,
@@ -74,39 +62,25 @@ impl<'t> Findings<'t> {
             self.list.push(finding);
         } else if finding.code.severity() == Severity::Error && *count == POLICY_DIAGNOSTICS + 1 {
             let message = format!("the file has more than {POLICY_DIAGNOSTICS} problems: not all are listed");
-            self.list.push(Finding::new(
-                Code::TooLarge,
-                Place::start_of(finding.place.file),
-                message,
-            ));
+            self.list.push(Finding::new(Code::TooLarge, Place::start_of(finding.place.file), message));
         }
     }
 
     /// The text of the file at `place`.
     pub(super) fn text(&self, place: Place) -> &'t str {
-        self.sources
-            .get(place.file as usize)
-            .map_or("", |source| &source.text)
+        self.sources.get(place.file as usize).map_or("", |source| &source.text)
     }
 
     /// `place` for people.
     pub(super) fn position(&self, place: Place) -> Position {
-        let file = self
-            .sources
-            .get(place.file as usize)
-            .map_or_else(|| "".into(), |source| source.path.clone());
-        Position {
-            file,
-            line: place.line,
-            column: place.column,
-        }
+        let file =
+            self.sources.get(place.file as usize).map_or_else(|| "".into(), |source| source.path.clone());
+        Position { file, line: place.line, column: place.column }
     }
 
     /// Whether something found keeps the set from going live.
     pub(super) fn any_error(&self) -> bool {
-        self.list
-            .iter()
-            .any(|finding| finding.code.severity() == Severity::Error)
+        self.list.iter().any(|finding| finding.code.severity() == Severity::Error)
     }
 
     /// The diagnostics, ordered by file, line and column; the same finding met twice is told once.
@@ -118,22 +92,10 @@ impl<'t> Findings<'t> {
     }
 
     fn diagnostic(&self, finding: Finding) -> Diagnostic {
-        let Finding {
-            place,
-            code,
-            message,
-            hint,
-        } = finding;
+        let Finding { place, code, message, hint } = finding;
         let position = self.position(place);
         let frame = frame::of(&position, self.text(place), place);
-        Diagnostic {
-            code,
-            severity: code.severity(),
-            position,
-            message,
-            hint,
-            frame,
-        }
+        Diagnostic { code, severity: code.severity(), position, message, hint, frame }
     }
 }
 

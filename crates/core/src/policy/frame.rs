@@ -20,22 +20,13 @@ pub fn render(diagnostic: &Diagnostic) -> String {
         Severity::Warning => "warning",
     };
     let code = diagnostic.code.as_str();
-    let hint = diagnostic
-        .hint
-        .as_deref()
-        .unwrap_or_else(|| diagnostic.code.advice());
-    format!(
-        "{severity}[{code}]: {}\n{}\n  = help: {hint}\n",
-        diagnostic.message, diagnostic.frame
-    )
+    let hint = diagnostic.hint.as_deref().unwrap_or_else(|| diagnostic.code.advice());
+    format!("{severity}[{code}]: {}\n{}\n  = help: {hint}\n", diagnostic.message, diagnostic.frame)
 }
 
 /// The source line of `place` with the place marked.
 pub(super) fn of(position: &Position, text: &str, place: Place) -> String {
-    let line = text
-        .lines()
-        .nth(place.line.saturating_sub(1) as usize)
-        .unwrap_or_default();
+    let line = text.lines().nth(place.line.saturating_sub(1) as usize).unwrap_or_default();
     let line = line.trim_start_matches('\u{feff}');
     let (shown, span, first_column) = window(line, place);
     let snippet = Snippet::source(shown)
@@ -43,11 +34,7 @@ pub(super) fn of(position: &Position, text: &str, place: Place) -> String {
         .fold(false)
         .annotation(AnnotationKind::Primary.span(span));
     let rendered = Renderer::plain().render(&[Group::with_level(Level::ERROR).element(snippet)]);
-    let cut = if first_column > 1 {
-        format!(" (shown from column {first_column})")
-    } else {
-        String::new()
-    };
+    let cut = if first_column > 1 { format!(" (shown from column {first_column})") } else { String::new() };
     format!(" --> {}{cut}\n{rendered}", printable(&position.to_string()))
 }
 

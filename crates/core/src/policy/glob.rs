@@ -34,10 +34,7 @@ enum Token {
     One,
     Segment,
     Any,
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
     Either(Vec<Vec<Token>>),
 }
 
@@ -45,18 +42,10 @@ impl Glob {
     /// Parses `source`.
     pub fn parse(source: &str) -> Result<Self, GlobError> {
         if source.chars().count() > GLOB_CHARS {
-            return Err(GlobError(format!(
-                "a pattern has at most {GLOB_CHARS} characters"
-            )));
+            return Err(GlobError(format!("a pattern has at most {GLOB_CHARS} characters")));
         }
-        let mut parser = Parser {
-            rest: source.chars().collect::<Vec<_>>().into_iter().peekable(),
-            depth: 0,
-        };
-        Ok(Self {
-            source: source.into(),
-            tokens: parser.sequence()?,
-        })
+        let mut parser = Parser { rest: source.chars().collect::<Vec<_>>().into_iter().peekable(), depth: 0 };
+        Ok(Self { source: source.into(), tokens: parser.sequence()? })
     }
 
     /// The pattern as written.
@@ -70,26 +59,22 @@ impl Glob {
     pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let start = once(true).chain(name.iter().map(|_| false)).collect();
-        advance_all(&self.tokens, &name, start)
-            .last()
-            .is_some_and(|end| *end)
+        advance_all(&self.tokens, &name, start).last().is_some_and(|end| *end)
     }
 }
 
 /// The positions in `name` that can be reached from `from` through all of `tokens`: no backtracking.
 fn advance_all(tokens: &[Token], name: &[char], from: Vec<bool>) -> Vec<bool> {
-    tokens
-        .iter()
-        .fold(from, |reached, token| advance(token, name, &reached))
+    tokens.iter().fold(from, |reached, token| advance(token, name, &reached))
 }
 
 fn advance(token: &Token, name: &[char], from: &[bool]) -> Vec<bool> {
     match token {
         Token::Char(wanted) => pass_one(name, from, |c| c == *wanted),
         Token::One => pass_one(name, from, |c| c != ':'),
-        Token::Class { negated, ranges } => pass_one(name, from, |c| {
-            ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
-        }),
+        Token::Class { negated, ranges } => {
+            pass_one(name, from, |c| ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated)
+        }
         Token::Segment => pass_many(name, from, |c| c != ':'),
         Token::Any => pass_many(name, from, |_| true),
         Token::Either(branches) => {
@@ -104,9 +89,7 @@ fn advance(token: &Token, name: &[char], from: &[bool]) -> Vec<bool> {
 }
 
 fn pass_one(name: &[char], from: &[bool], accepts: impl Fn(char) -> bool) -> Vec<bool> {
-    once(false)
-        .chain(from.iter().zip(name).map(|(here, c)| *here && accepts(*c)))
-        .collect()
+    once(false).chain(from.iter().zip(name).map(|(here, c)| *here && accepts(*c))).collect()
 }
 
 fn pass_many(name: &[char], from: &[bool], accepts: impl Fn(char) -> bool) -> Vec<bool> {
@@ -207,10 +190,7 @@ fn push_separator(tokens: &mut Vec<Token>) {
     }
     tokens.truncate(tokens.len().saturating_sub(2));
     let separator = Token::Char(':');
-    tokens.push(Token::Either(vec![
-        vec![separator.clone()],
-        vec![separator.clone(), Token::Any, separator],
-    ]));
+    tokens.push(Token::Either(vec![vec![separator.clone()], vec![separator.clone(), Token::Any, separator]]));
 }
 
 #[cfg(test)]
@@ -226,11 +206,7 @@ mod tests {
             ("s:**", &["s:", "s:a", "s:a:b"], &["s", "t:a"]),
             ("t**u", &["tu", "t:u", "txu", "ta:bu"], &["t", "tux"]),
             ("**", &["", "x", "x:y:z"], &[]),
-            (
-                "a:**:b",
-                &["a:b", "a::b", "a:x:b", "a:x:y:b"],
-                &["b", "ab", "a:xb", "ax:b", "a"],
-            ),
+            ("a:**:b", &["a:b", "a::b", "a:x:b", "a:x:y:b"], &["b", "ab", "a:xb", "ax:b", "a"]),
             ("**:b", &[":b", "a:b", "a:x:b"], &["b", "ab"]),
             ("a:*:b", &["a::b", "a:x:b"], &["a:b", "a:x:y:b"]),
             ("a?c*", &["abc", "a?c", "abcd"], &["a:c", "ac", "abcd:e"]),
@@ -250,8 +226,7 @@ mod tests {
         ];
         for (pattern, fits, others) in cases {
             let glob = Glob::parse(pattern).unwrap();
-            fits.iter()
-                .for_each(|name| assert!(glob.matches(name), "`{pattern}` should match `{name}`"));
+            fits.iter().for_each(|name| assert!(glob.matches(name), "`{pattern}` should match `{name}`"));
             others
                 .iter()
                 .for_each(|name| assert!(!glob.matches(name), "`{pattern}` should not match `{name}`"));

@@ -10,9 +10,7 @@ pub(super) fn similar<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
     }
     let allowed = (name.chars().count() / 3).max(1);
     let near = known.into_iter().filter(|candidate| candidate.len() <= LONGEST);
-    let best = near
-        .map(|candidate| (distance(name, candidate), candidate))
-        .min()?;
+    let best = near.map(|candidate| (distance(name, candidate), candidate)).min()?;
     (best.0 <= allowed).then(|| format!("did you mean `{}`?", best.1))
 }
 

@@ -68,18 +68,10 @@ type Identity<'p> = (&'static str, &'p str, &'p str, &'p str);
 
 fn identity<'p>(body: &'p Body<'_>) -> Identity<'p> {
     match body {
-        Body::Resource(body) => (
-            "resource",
-            &body.resource.value,
-            &body.version.value,
-            scope(&body.scope),
-        ),
-        Body::Principal(body) => (
-            "principal",
-            &body.principal.value,
-            &body.version.value,
-            scope(&body.scope),
-        ),
+        Body::Resource(body) => ("resource", &body.resource.value, &body.version.value, scope(&body.scope)),
+        Body::Principal(body) => {
+            ("principal", &body.principal.value, &body.version.value, scope(&body.scope))
+        }
         Body::Role(body) => {
             let version = body.version.as_ref().map_or("", |version| &version.value);
             (
@@ -96,22 +88,11 @@ fn identity<'p>(body: &'p Body<'_>) -> Identity<'p> {
 }
 
 fn scope<'p>(scope: &'p Scope<'_>) -> &'p str {
-    scope
-        .scope
-        .as_ref()
-        .map_or("", |text| text.value.strip_prefix('.').unwrap_or(&text.value))
+    scope.scope.as_ref().map_or("", |text| text.value.strip_prefix('.').unwrap_or(&text.value))
 }
 
 fn name((kind, name, version, scope): &Identity<'_>) -> String {
-    let version = if version.is_empty() {
-        String::new()
-    } else {
-        format!(".v{version}")
-    };
-    let scope = if scope.is_empty() {
-        String::new()
-    } else {
-        format!("/{scope}")
-    };
+    let version = if version.is_empty() { String::new() } else { format!(".v{version}") };
+    let scope = if scope.is_empty() { String::new() } else { format!("/{scope}") };
     format!("{kind}.{name}{version}{scope}")
 }

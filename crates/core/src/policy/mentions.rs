@@ -62,11 +62,7 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
 /// The string literal at the beginning of `source`, and what follows it.
 fn literal(source: &str, quote: char, is_raw: bool) -> (&str, &str) {
     let triple = quote.to_string().repeat(3);
-    let delimiter = if source.starts_with(&triple) {
-        triple.as_str()
-    } else {
-        source.split_at(1).0
-    };
+    let delimiter = if source.starts_with(&triple) { triple.as_str() } else { source.split_at(1).0 };
     let body = source.split_at(delimiter.len()).1;
     let mut escaped = false;
     for (at, c) in body.char_indices() {

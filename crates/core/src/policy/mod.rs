@@ -60,10 +60,8 @@ pub struct Compiled {
 /// path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let mut sources: Vec<&SourceFile> = files
-        .iter()
-        .filter(|file| classify(&file.path) == FileKind::Policy)
-        .collect();
+    let mut sources: Vec<&SourceFile> =
+        files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
     let mut policies = Vec::new();
@@ -76,16 +74,9 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     policies.retain(|policy| !policy.disabled);
     let index = index::build(&policies, &mut findings);
     let resource_policies = compile::policies(&policies, &index, &mut findings);
-    let snapshot = Snapshot {
-        revision: Revision::of(files),
-        resource_policies,
-        files: sources.len(),
-    };
+    let snapshot = Snapshot { revision: Revision::of(files), resource_policies, files: sources.len() };
     let snapshot = (!findings.any_error()).then_some(snapshot);
-    Compiled {
-        snapshot,
-        diagnostics: findings.into_diagnostics(),
-    }
+    Compiled { snapshot, diagnostics: findings.into_diagnostics() }
 }
 
 /// The policies of one file that can be read.
@@ -117,11 +108,7 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }
-    parsed
-        .documents
-        .into_iter()
-        .filter_map(|document| decode::policy(document, findings))
-        .collect()
+    parsed.documents.into_iter().filter_map(|document| decode::policy(document, findings)).collect()
 }
 
 /// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as

@@ -28,10 +28,7 @@ pub(super) struct Names<'p> {
 impl Names<'_> {
     /// As the expression compiler takes them.
     pub(super) fn view(&self) -> expr::Names<'_> {
-        expr::Names {
-            variables: &self.variables,
-            constants: Some(&self.constants),
-        }
+        expr::Names { variables: &self.variables, constants: Some(&self.constants) }
     }
 }
 
@@ -48,10 +45,7 @@ pub(super) fn collect<'p>(
         .map(|(name, definition)| (Cow::Owned(name.to_owned()), definition.value.clone()));
     // The keys come from a map and are unique.
     let constants = Constants::new(&Map::from_entries(constants.collect()).unwrap_or_default());
-    let mut names = Names {
-        variables: Vec::new(),
-        constants,
-    };
+    let mut names = Names { variables: Vec::new(), constants };
     let mut frame = Frame::default();
     let order = order(&variables, findings);
     if order.cyclic {
@@ -82,10 +76,7 @@ fn gather<'p, 't, T>(
     exports: &BTreeMap<&'p str, &'p Export<'t, T>>,
     findings: &mut Findings<'_>,
 ) -> Gathered<'p, 't, T> {
-    let imported = block
-        .import
-        .iter()
-        .filter_map(|import| index::import(import, what, exports, findings));
+    let imported = block.import.iter().filter_map(|import| index::import(import, what, exports, findings));
     let imported: Vec<_> = imported.flat_map(|export| &export.definitions).collect();
     let mut gathered: Gathered<'p, 't, T> = BTreeMap::new();
     for definition in imported.into_iter().chain(&block.local) {
@@ -126,10 +117,7 @@ enum Mark {
 
 /// Depth-first search without recursion; each cycle is reported once.
 fn order<'p>(variables: &Gathered<'p, '_, Text<'_>>, findings: &mut Findings<'_>) -> Order<'p> {
-    let mut order = Order {
-        names: Vec::with_capacity(variables.len()),
-        cyclic: false,
-    };
+    let mut order = Order { names: Vec::with_capacity(variables.len()), cyclic: false };
     let mut marks: BTreeMap<&str, Mark> = BTreeMap::new();
     for name in variables.keys() {
         let mut path = Vec::new();
@@ -166,15 +154,9 @@ fn visit<'p>(
         return;
     }
     let mentioned = mentions::variables(&definition.value.value);
-    let uses: Vec<_> = mentioned
-        .iter()
-        .filter_map(|used| Some(*variables.get_key_value(used)?.0))
-        .collect();
+    let uses: Vec<_> = mentioned.iter().filter_map(|used| Some(*variables.get_key_value(used)?.0)).collect();
     marks.insert(name, Mark::Open(path.len()));
-    path.push(Step {
-        name,
-        uses: uses.into_iter(),
-    });
+    path.push(Step { name, uses: uses.into_iter() });
 }
 
 fn report_cycle(cycle: &[&str], variables: &Gathered<'_, '_, Text<'_>>, findings: &mut Findings<'_>) {
@@ -188,9 +170,5 @@ fn report_cycle(cycle: &[&str], variables: &Gathered<'_, '_, Text<'_>>, findings
         [name] => format!("variable `{name}` uses itself"),
         _ => format!("variables use one another in a cycle: `{named}`"),
     };
-    findings.add(Finding::new(
-        Code::CyclicVariables,
-        definition.name.place,
-        message,
-    ));
+    findings.add(Finding::new(Code::CyclicVariables, definition.name.place, message));
 }

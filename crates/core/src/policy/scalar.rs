@@ -19,22 +19,13 @@ pub(super) struct Stretch {
 
 /// The stretches of the scalar at `place` of `source`, in order; never empty.
 pub(super) fn align(source: &str, place: Place, decoded: &str) -> Box<[Stretch]> {
-    let raw = source
-        .get(place.start as usize..place.end as usize)
-        .unwrap_or_default();
-    let mut cursor = Cursor {
-        rest: raw.chars().peekable(),
-        line: place.line,
-        column: place.column,
-    };
+    let raw = source.get(place.start as usize..place.end as usize).unwrap_or_default();
+    let mut cursor = Cursor { rest: raw.chars().peekable(), line: place.line, column: place.column };
     let quote = quote_of(raw, decoded);
     if quote.is_some() {
         cursor.advance();
     }
-    let mut stretches = Stretches {
-        list: Vec::new(),
-        next: None,
-    };
+    let mut stretches = Stretches { list: Vec::new(), next: None };
     let mut wanted = decoded.char_indices().peekable();
     while let (Some(&(at, want)), Some(&have)) = (wanted.peek(), cursor.rest.peek()) {
         match cursor.escape(quote) {
@@ -66,21 +57,12 @@ pub(super) fn align(source: &str, place: Place, decoded: &str) -> Box<[Stretch]>
 
 /// Line and column of byte `offset` of `decoded`.
 pub(super) fn locate(stretches: &[Stretch], decoded: &str, offset: usize) -> (u32, u32) {
-    let index = stretches
-        .partition_point(|stretch| stretch.at as usize <= offset)
-        .saturating_sub(1);
+    let index = stretches.partition_point(|stretch| stretch.at as usize <= offset).saturating_sub(1);
     let Some(stretch) = stretches.get(index) else {
         return (1, 1);
     };
-    let within = decoded
-        .get(stretch.at as usize..offset)
-        .map_or(0, |text| text.chars().count());
-    (
-        stretch.line,
-        stretch
-            .column
-            .saturating_add(u32::try_from(within).unwrap_or(u32::MAX)),
-    )
+    let within = decoded.get(stretch.at as usize..offset).map_or(0, |text| text.chars().count());
+    (stretch.line, stretch.column.saturating_add(u32::try_from(within).unwrap_or(u32::MAX)))
 }
 
 /// The quote around `raw`, if it is a quoted scalar; a block scalar may begin and end with a quote, too, but
@@ -155,22 +137,14 @@ impl Stretches {
         let here = (cursor.line, cursor.column);
         if self.next != Some(here) {
             let at = u32::try_from(at).unwrap_or(u32::MAX);
-            self.list.push(Stretch {
-                at,
-                line: here.0,
-                column: here.1,
-            });
+            self.list.push(Stretch { at, line: here.0, column: here.1 });
         }
         self.next = Some((here.0, here.1.saturating_add(1)));
     }
 
     fn note_if_empty(&mut self, place: Place) {
         if self.list.is_empty() {
-            self.list.push(Stretch {
-                at: 0,
-                line: place.line,
-                column: place.column,
-            });
+            self.list.push(Stretch { at: 0, line: place.line, column: place.column });
         }
     }
 }
@@ -185,22 +159,15 @@ mod tests {
     /// Checks that every character of the value of key `k` that is not blank is found where it is written.
     fn check(text: &str) -> Result<(), TestCaseError> {
         let parsed = parse(text, 0).map_err(|fault| TestCaseError::fail(format!("{text:?}: {fault:?}")))?;
-        let Content::Map(entries) = &parsed.documents[0].content else {
-            panic!("a map")
-        };
-        let Content::String(decoded) = &entries[0].value.content else {
-            panic!("text")
-        };
+        let Content::Map(entries) = &parsed.documents[0].content else { panic!("a map") };
+        let Content::String(decoded) = &entries[0].value.content else { panic!("text") };
         let stretches = align(text, entries[0].value.place, decoded);
         let lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
         for (offset, c) in decoded.char_indices().filter(|(_, c)| !c.is_whitespace()) {
             let (line, column) = locate(&stretches, decoded, offset);
             let found = lines[line as usize - 1].get(column as usize - 1).copied();
             let escaped = found == Some('\\') || (found == Some('\'') && c == '\'');
-            prop_assert!(
-                found == Some(c) || escaped,
-                "{text:?}: {c:?} at {offset} found at {line}:{column}"
-            );
+            prop_assert!(found == Some(c) || escaped, "{text:?}: {c:?} at {offset} found at {line}:{column}");
         }
         Ok(())
     }

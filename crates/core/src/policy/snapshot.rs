@@ -154,11 +154,7 @@ pub struct Spanned<T> {
 impl<T> Spanned<T> {
     /// `node`, the decoded text of which lies in `stretches` of the file of `position`.
     pub(super) fn new(node: T, position: Position, stretches: Box<[Stretch]>) -> Self {
-        Self {
-            node,
-            position,
-            stretches,
-        }
+        Self { node, position, stretches }
     }
 }
 
@@ -168,10 +164,6 @@ impl Spanned<Program> {
     #[must_use]
     pub fn locate(&self, offset: usize) -> Position {
         let (line, column) = scalar::locate(&self.stretches, self.node.source(), offset);
-        Position {
-            file: Arc::clone(&self.position.file),
-            line,
-            column,
-        }
+        Position { file: Arc::clone(&self.position.file), line, column }
     }
 }

@@ -39,10 +39,8 @@ impl Revision {
     /// The revision of `files`, whatever their order: SHA-256 over the sorted paths, each with the hash of its text.
     #[must_use]
     pub fn of(files: &[SourceFile]) -> Self {
-        let mut entries: Vec<_> = files
-            .iter()
-            .map(|f| (f.path.as_bytes(), Sha256::digest(f.text.as_bytes())))
-            .collect();
+        let mut entries: Vec<_> =
+            files.iter().map(|f| (f.path.as_bytes(), Sha256::digest(f.text.as_bytes()))).collect();
         entries.sort();
         let mut hash = Sha256::new();
         for (path, text) in entries {
@@ -50,13 +48,7 @@ impl Revision {
             hash.update(path);
             hash.update(text);
         }
-        Self(
-            hash.finalize()
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect::<String>()
-                .into(),
-        )
+        Self(hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>().into())
     }
 
     /// The hash as 64 hexadecimal digits.

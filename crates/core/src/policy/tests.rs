@@ -7,17 +7,11 @@ use crate::limits::{CONDITION_DEPTH, POLICY_DIAGNOSTICS};
 use crate::model::Effect;
 
 fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile {
-        path: path.into(),
-        text: text.into(),
-    }
+    SourceFile { path: path.into(), text: text.into() }
 }
 
 fn live(files: &[SourceFile]) -> Snapshot {
-    let Compiled {
-        snapshot,
-        diagnostics,
-    } = compile(files);
+    let Compiled { snapshot, diagnostics } = compile(files);
     snapshot.unwrap_or_else(|| panic!("{}", diagnostics.iter().map(render).collect::<String>()))
 }
 
@@ -62,11 +56,8 @@ resourcePolicy: {resource: off, version: default, rules: [{actions: [a], roles: 
 
 #[test]
 fn a_policy_compiles_to_what_it_says() {
-    let snapshot = live(&[
-        file("album.yaml", ALBUM),
-        file("shared.yml", SHARED),
-        file("x_test.yaml", ": wat"),
-    ]);
+    let snapshot =
+        live(&[file("album.yaml", ALBUM), file("shared.yml", SHARED), file("x_test.yaml", ": wat")]);
     assert_eq!(snapshot.files, 2);
     assert_eq!(snapshot.resource_policies.len(), 1);
     let policy = &snapshot.resource_policies["album:private/x"]["default"];
@@ -79,15 +70,10 @@ fn a_policy_compiles_to_what_it_says() {
     assert_eq!(policy.derived_roles[1].frame.variables.len(), 1);
     let names: Vec<_> = policy.rules.iter().map(|rule| &*rule.name).collect();
     assert_eq!(names, ["rule-001", "named", "rule-003"]);
-    let [deny, named, last] = policy.rules.as_slice() else {
-        panic!("three rules")
-    };
+    let [deny, named, last] = policy.rules.as_slice() else { panic!("three rules") };
     assert_eq!((deny.effect, &deny.roles), (Effect::Deny, &Some(Roles::Any)));
     assert_eq!(deny.actions, [ActionPattern::Any]);
-    assert_eq!(
-        named.roles,
-        Some(Roles::Named(vec!["admin".into(), "user".into()]))
-    );
+    assert_eq!(named.roles, Some(Roles::Named(vec!["admin".into(), "user".into()])));
     assert_eq!(named.position.to_string(), "album.yaml:11:7");
     assert!(matches!(&named.condition, Some(Condition::None(items)) if items.len() == 2));
     assert!(named.output.rule_activated.is_some() && named.output.condition_not_met.is_some());
@@ -100,10 +86,7 @@ fn names_print_as_the_peer_prints_them() {
         ("album", "album"),
         ("kind:sub/x", "kind_sub_x"),
         ("a@b.c--d", "a_b.c_d"),
-        (
-            "arn:aws:sns:us-east-1:123:topic-a",
-            "arn:aws:sns:us-east-1:123:topic-a",
-        ),
+        ("arn:aws:sns:us-east-1:123:topic-a", "arn:aws:sns:us-east-1:123:topic-a"),
         ("1st/kind", "1st/kind"),
         ("two words", "two words"),
     ];
@@ -121,15 +104,8 @@ fn policies_that_print_alike_stay_apart() {
     let text = |kind: &str| {
         format!("{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: '{kind}', version: v}}}}")
     };
-    let snapshot = live(&[
-        file("a.yaml", &text("album:a/b")),
-        file("b.yaml", &text("album:a-b")),
-    ]);
-    let names: Vec<_> = snapshot
-        .resource_policies
-        .values()
-        .map(|by| &*by["v"].name)
-        .collect();
+    let snapshot = live(&[file("a.yaml", &text("album:a/b")), file("b.yaml", &text("album:a-b"))]);
+    let names: Vec<_> = snapshot.resource_policies.values().map(|by| &*by["v"].name).collect();
     assert_eq!(names, ["resource.album_a_b.vv"; 2]);
 }
 
@@ -144,11 +120,7 @@ resourcePolicy:
     - &base {actions: [view], roles: [user], effect: EFFECT_ALLOW}
     - {<<: *base, actions: [edit]}
 ";
-    for text in [
-        text.to_owned(),
-        text.replace('\n', "\r\n"),
-        format!("\u{feff}{}", text.trim_start()),
-    ] {
+    for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{}", text.trim_start())] {
         let snapshot = live(&[file("a.yaml", &text)]);
         let rules = &snapshot.resource_policies["album"]["default"].rules;
         assert_eq!(rules[1].actions, [ActionPattern::Exact("edit".into())]);
@@ -160,29 +132,17 @@ resourcePolicy:
 fn a_file_with_countless_problems_is_reported_in_brief() {
     let fields: String = (0..5_000).map(|n| format!("field{n}: 1\n")).collect();
     let compiled = compile(&[file("a.yaml", &fields), file("b.yaml", "wat")]);
-    let first = compiled
-        .diagnostics
-        .iter()
-        .filter(|found| &*found.position.file == "a.yaml")
-        .count();
+    let first = compiled.diagnostics.iter().filter(|found| &*found.position.file == "a.yaml").count();
     assert_eq!(first, POLICY_DIAGNOSTICS + 1);
-    assert!(
-        compiled
-            .diagnostics
-            .iter()
-            .any(|found| &*found.position.file == "b.yaml")
-    );
+    assert!(compiled.diagnostics.iter().any(|found| &*found.position.file == "b.yaml"));
 }
 
 #[test]
 fn hostile_files_are_refused_at_once() {
-    let bomb: String = (1..12)
-        .map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 20].join(", ")))
-        .collect();
+    let bomb: String =
+        (1..12).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 20].join(", "))).collect();
     let head = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: a\n  version: v\n";
-    let chain: String = (0..20_000)
-        .map(|n| format!("      v{n}: V.v{}\n", (n + 1) % 20_000))
-        .collect();
+    let chain: String = (0..20_000).map(|n| format!("      v{n}: V.v{}\n", (n + 1) % 20_000)).collect();
     let texts = [
         "[".repeat(500_000),
         "{a: ".repeat(200_000),
@@ -212,16 +172,10 @@ fn hostile_files_are_refused_at_once() {
             .join()
             .unwrap();
         let refused = compiled.snapshot.is_none();
-        assert!(
-            refused || begin.starts_with("---") || begin.starts_with('\u{feff}'),
-            "{begin:?}"
-        );
+        assert!(refused || begin.starts_with("---") || begin.starts_with('\u{feff}'), "{begin:?}");
         for found in &compiled.diagnostics {
             assert!(render(found).len() < 4_000, "{begin:?}: a long diagnostic");
-            assert!(
-                !render(found).contains('\u{1b}'),
-                "{begin:?}: a control character"
-            );
+            assert!(!render(found).contains('\u{1b}'), "{begin:?}: a control character");
         }
     }
 }
@@ -229,11 +183,7 @@ fn hostile_files_are_refused_at_once() {
 #[test]
 fn deep_conditions_fit_the_stack() {
     let nest = |depth: usize| {
-        let condition = format!(
-            "{}{{expr: 'true'}}{}",
-            "{all: {of: [".repeat(depth),
-            "]}}".repeat(depth)
-        );
+        let condition = format!("{}{{expr: 'true'}}{}", "{all: {of: [".repeat(depth), "]}}".repeat(depth));
         file(
             "a.yaml",
             &format!(
@@ -244,11 +194,7 @@ fn deep_conditions_fit_the_stack() {
     };
     assert!(compile(&[nest(CONDITION_DEPTH - 1)]).snapshot.is_some());
     for depth in [CONDITION_DEPTH, 13, 14, 40] {
-        let codes: Vec<_> = compile(&[nest(depth)])
-            .diagnostics
-            .iter()
-            .map(|found| found.code)
-            .collect();
+        let codes: Vec<_> = compile(&[nest(depth)]).diagnostics.iter().map(|found| found.code).collect();
         assert_eq!(codes, [Code::TooLarge], "{depth}");
     }
 }

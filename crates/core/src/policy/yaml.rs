@@ -29,13 +29,7 @@ pub(super) struct Place {
 impl Place {
     /// The beginning of a file.
     pub(super) fn start_of(file: u32) -> Self {
-        Self {
-            file,
-            line: 1,
-            column: 1,
-            start: 0,
-            end: 0,
-        }
+        Self { file, line: 1, column: 1, start: 0, end: 0 }
     }
 }
 
@@ -85,11 +79,7 @@ pub(super) fn parse(text: &str, file: u32) -> Result<Parsed<'_>, Fault> {
     let documents: Vec<Spanned<Raw<'_>>> =
         serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| fault(&error, file))?;
     let mut parsed = Parsed::default();
-    let mut builder = Builder {
-        text,
-        file,
-        repeated: Vec::new(),
-    };
+    let mut builder = Builder { text, file, repeated: Vec::new() };
     for document in documents {
         parsed.documents.push(builder.node(document)?);
     }
@@ -117,25 +107,15 @@ fn options() -> Options {
 }
 
 fn fault(error: &Error, file: u32) -> Fault {
-    let place = error
-        .location()
-        .map_or(Place::start_of(file), |location| place(location, file));
+    let place = error.location().map_or(Place::start_of(file), |location| place(location, file));
     let (code, message) = match error.without_snippet() {
-        Error::Budget {
-            breach: BudgetBreach::Depth { .. },
-            ..
-        } => (
-            Code::TooLarge,
-            format!("the document is nested deeper than {POLICY_DEPTH} levels"),
-        ),
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => (
-            Code::TooLarge,
-            format!("the file holds more than {POLICY_NODES} values, aliases expanded"),
-        ),
-        error => (
-            Code::Syntax,
-            UserMessageFormatter.format_message(error).into_owned(),
-        ),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            (Code::TooLarge, format!("the document is nested deeper than {POLICY_DEPTH} levels"))
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
+            (Code::TooLarge, format!("the file holds more than {POLICY_NODES} values, aliases expanded"))
+        }
+        error => (Code::Syntax, UserMessageFormatter.format_message(error).into_owned()),
     };
     Fault { code, message, place }
 }
@@ -166,18 +146,12 @@ impl<'t> Builder<'t> {
             Raw::Bool(b) => Content::Bool(b),
             Raw::Number(n) => Content::Number(n),
             Raw::String(s) => Content::String(s),
-            Raw::List(items) => Content::List(
-                items
-                    .into_iter()
-                    .map(|item| self.node(item))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Raw::List(items) => {
+                Content::List(items.into_iter().map(|item| self.node(item)).collect::<Result<_, _>>()?)
+            }
             Raw::Map(entries) => Content::Map(self.entries(entries)?),
         };
-        Ok(Node {
-            place: place(raw.defined, self.file),
-            content,
-        })
+        Ok(Node { place: place(raw.defined, self.file), content })
     }
 
     fn entries(&mut self, raw: Vec<(Spanned<Raw<'t>>, Spanned<Raw<'t>>)>) -> Result<Vec<Entry<'t>>, Fault> {
@@ -199,16 +173,12 @@ impl<'t> Builder<'t> {
     fn key(&self, raw: Raw<'t>, place: Place) -> Result<Cow<'t, str>, Fault> {
         match raw {
             Raw::String(text) => Ok(text),
-            Raw::Null | Raw::Bool(_) | Raw::Number(_) => Ok(Cow::Borrowed(
-                self.text
-                    .get(place.start as usize..place.end as usize)
-                    .unwrap_or_default(),
-            )),
-            Raw::List(_) | Raw::Map(_) => Err(Fault {
-                code: Code::Syntax,
-                message: "a key must be plain text".to_owned(),
-                place,
-            }),
+            Raw::Null | Raw::Bool(_) | Raw::Number(_) => {
+                Ok(Cow::Borrowed(self.text.get(place.start as usize..place.end as usize).unwrap_or_default()))
+            }
+            Raw::List(_) | Raw::Map(_) => {
+                Err(Fault { code: Code::Syntax, message: "a key must be plain text".to_owned(), place })
+            }
         }
     }
 }

@@ -67,10 +67,7 @@ mod tests {
     #[test]
     fn the_first_step_has_a_known_value() {
         let hash = ChainHash::GENESIS.next(1, 1_700_000_000_000_000, b"{}");
-        assert_eq!(
-            hash.to_string(),
-            "932f169bf8fdf5696bc48684897df9fec7343fb5b569b5bb84974287aa1ecdb4"
-        );
+        assert_eq!(hash.to_string(), "932f169bf8fdf5696bc48684897df9fec7343fb5b569b5bb84974287aa1ecdb4");
     }
 
     #[test]

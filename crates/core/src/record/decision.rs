@@ -165,12 +165,7 @@ pub struct OutputRecord<'a> {
     /// The rule: `<policy>#<rule name>`.
     pub rule: Cow<'a, str>,
     /// The value; absent if there is an error.
-    #[serde(
-        borrow,
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "wire::present"
-    )]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "wire::present")]
     pub value: Option<Cow<'a, Value<'a>>>,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,11 +212,7 @@ impl<'a> DecisionRecord<'a> {
                 scope: borrowed(&principal.scope),
             },
             context: request.context.as_ref().map(Cow::Borrowed),
-            resources: request
-                .items
-                .iter()
-                .map(|item| ResourceInput::of(&item.resource))
-                .collect(),
+            resources: request.items.iter().map(|item| ResourceInput::of(&item.resource)).collect(),
         }
     }
 
@@ -253,10 +244,7 @@ fn entries<'a>(
     for (resource, (item, result)) in request.items.iter().zip(&evaluation.resources).enumerate() {
         for (action, decision) in item.actions.iter().zip(&result.actions) {
             let number = u32::try_from(entries.len() + 1).unwrap_or(u32::MAX);
-            let id = DecisionId {
-                call: Cow::Owned(call_id.to_owned()),
-                number,
-            };
+            let id = DecisionId { call: Cow::Owned(call_id.to_owned()), number };
             entries.push(entry(id, resource, action, decision, result));
         }
     }
@@ -280,11 +268,7 @@ fn entry<'a>(
         policy: borrowed(&decision.matched_policy),
         scope: borrowed(&decision.matched_scope),
         rule: decision.rule.as_deref().map(borrowed),
-        derived_roles: result
-            .effective_derived_roles
-            .iter()
-            .map(|role| borrowed(role))
-            .collect(),
+        derived_roles: result.effective_derived_roles.iter().map(|role| borrowed(role)).collect(),
         outputs: outputs.map(OutputRecord::of).collect(),
         problems: decision.problems.iter().map(ProblemRecord::of).collect(),
     }
@@ -296,11 +280,7 @@ impl<'a> OutputRecord<'a> {
             OutputValue::Value(value) => (Some(Cow::Borrowed(value)), None),
             OutputValue::Error(error) => (None, Some(borrowed(error))),
         };
-        Self {
-            rule: borrowed(&output.src),
-            value,
-            error,
-        }
+        Self { rule: borrowed(&output.src), value, error }
     }
 }
 

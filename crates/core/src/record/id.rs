@@ -24,10 +24,7 @@ impl<'a> DecisionId<'a> {
         if call.is_empty() || !plain {
             return None;
         }
-        Some(Self {
-            call: Cow::Borrowed(call),
-            number: number.parse().ok()?,
-        })
+        Some(Self { call: Cow::Borrowed(call), number: number.parse().ok()? })
     }
 }
 
@@ -47,10 +44,7 @@ impl<'de> Deserialize<'de> for DecisionId<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let id = DecisionId::parse(&text).ok_or_else(|| D::Error::custom("expected `<call id>/<n>`"))?;
-        Ok(Self {
-            call: Cow::Owned(id.call.into_owned()),
-            number: id.number,
-        })
+        Ok(Self { call: Cow::Owned(id.call.into_owned()), number: id.number })
     }
 }
 
@@ -62,19 +56,7 @@ mod tests {
     fn only_a_call_id_and_a_number_from_one_parse() {
         let id = DecisionId::parse("0193a/12").unwrap();
         assert_eq!((id.call.as_ref(), id.number), ("0193a", 12));
-        for text in [
-            "",
-            "/",
-            "a/",
-            "/1",
-            "a",
-            "a/0",
-            "a/01",
-            "a/-1",
-            "a/+1",
-            "a/1/x",
-            "a/99999999999",
-        ] {
+        for text in ["", "/", "a/", "/1", "a", "a/0", "a/01", "a/-1", "a/+1", "a/1/x", "a/99999999999"] {
             assert!(DecisionId::parse(text).is_none(), "{text}");
         }
     }

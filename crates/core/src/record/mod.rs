@@ -80,10 +80,7 @@ impl<'a> Record<'a> {
             (VERSION, KIND_DECISION) => DecisionRecord::parse(payload).map(|r| Record::Decision(Box::new(r))),
             (VERSION, KIND_POLICY_CHANGE) => parse(payload).map(Record::PolicyChange),
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
-            (version, _) => Err(RecordError::Unknown {
-                version,
-                kind: head.kind,
-            }),
+            (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
 }
@@ -134,21 +131,8 @@ fn encode<T: Serialize>(kind: &'static str, body: &T) -> Result<Vec<u8>, RecordE
         body: &'b T,
     }
     let mut out = Bounded(Vec::with_capacity(1024));
-    serde_json::to_writer(
-        &mut out,
-        &Envelope {
-            v: VERSION,
-            kind,
-            body,
-        },
-    )
-    .map_err(|error| {
-        if error.is_io() {
-            RecordError::TooLarge
-        } else {
-            RecordError::Malformed(error)
-        }
-    })?;
+    serde_json::to_writer(&mut out, &Envelope { v: VERSION, kind, body })
+        .map_err(|error| if error.is_io() { RecordError::TooLarge } else { RecordError::Malformed(error) })?;
     Ok(out.0)
 }
 

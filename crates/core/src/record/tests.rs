@@ -37,11 +37,8 @@ fn a_record_has_this_text() {
 fn sentences_say_who_what_and_why() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let record = record(&request, &evaluation);
-    let sentences: Vec<String> = record
-        .decisions
-        .iter()
-        .map(|decision| sentence(&record, decision))
-        .collect();
+    let sentences: Vec<String> =
+        record.decisions.iter().map(|decision| sentence(&record, decision)).collect();
     let expected = [
         "principal `alice` attempted `view` on `album:a1` and was allowed because of policy \
          `resource.album.vdefault` rule `viewers`",
@@ -62,18 +59,9 @@ fn names_cannot_forge_lines_in_sentences() {
 #[test]
 fn other_kinds_round_trip() {
     let at: Timestamp = "2026-11-22T01:02:03Z".parse().unwrap();
-    let set = |n: u64| PolicySet {
-        revision: Cow::Borrowed("abc"),
-        generation: n,
-    };
-    let change = PolicyChange {
-        at,
-        cause: "poll".into(),
-        caller: None,
-        from: Some(set(1)),
-        to: set(2),
-        files: 7,
-    };
+    let set = |n: u64| PolicySet { revision: Cow::Borrowed("abc"), generation: n };
+    let change =
+        PolicyChange { at, cause: "poll".into(), caller: None, from: Some(set(1)), to: set(2), files: 7 };
     let repair = LogRepair {
         at,
         cause: "torn_tail".into(),
@@ -96,13 +84,7 @@ fn unknown_members_are_ignored_and_unknown_kinds_named() {
     assert!(
         matches!(Record::decode(later), Err(RecordError::Unknown { kind, .. }) if kind == "mandate_transition")
     );
-    for bad in [
-        &b""[..],
-        b"{}",
-        b"[]",
-        b"\xff",
-        b"{\"v\":1,\"kind\":\"decision\"}",
-    ] {
+    for bad in [&b""[..], b"{}", b"[]", b"\xff", b"{\"v\":1,\"kind\":\"decision\"}"] {
         assert!(matches!(Record::decode(bad), Err(RecordError::Malformed(_))));
     }
 }
@@ -112,10 +94,7 @@ fn a_record_over_the_limit_is_refused() {
     let half = Value::String(Cow::Owned("x".repeat(RECORD_BYTES / 2)));
     let attr = Map::from_entries(vec![("a".into(), half.clone()), ("b".into(), half)]).unwrap();
     let (request, evaluation) = (request(attr), evaluation());
-    assert!(matches!(
-        record(&request, &evaluation).encode(),
-        Err(RecordError::TooLarge)
-    ));
+    assert!(matches!(record(&request, &evaluation).encode(), Err(RecordError::TooLarge)));
 }
 
 proptest! {
@@ -136,9 +115,7 @@ fn any_map() -> impl Strategy<Value = Map<'static>> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
-        any::<f64>()
-            .prop_filter("finite", |n| n.is_finite())
-            .prop_map(Value::Number),
+        any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(Value::Number),
         any::<i64>().prop_map(|n| Value::Number(n as f64)),
         any::<String>().prop_map(|s| Value::String(Cow::Owned(s))),
     ];
@@ -156,16 +133,8 @@ fn map_of(entries: std::collections::BTreeMap<String, Value<'static>>) -> Map<'s
 }
 
 fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionRecord<'a> {
-    let caller = Caller {
-        name: None,
-        address: Some("127.0.0.1:5000".into()),
-    };
-    let call = Call {
-        id: "c1".into(),
-        request_id: Some("r1".into()),
-        api: "check".into(),
-        caller,
-    };
+    let caller = Caller { name: None, address: Some("127.0.0.1:5000".into()) };
+    let call = Call { id: "c1".into(), request_id: Some("r1".into()), api: "check".into(), caller };
     let basis = Basis {
         engine: "0.1.0".into(),
         policy_revision: "abc".into(),
@@ -193,15 +162,8 @@ fn request(attr: Map<'static>) -> Request<'static> {
         policy_version: "".into(),
         scope: "acme".into(),
     };
-    let item = Item {
-        resource,
-        actions: vec!["view".into(), "delete".into()],
-    };
-    Request {
-        principal,
-        items: vec![item],
-        context: None,
-    }
+    let item = Item { resource, actions: vec!["view".into(), "delete".into()] };
+    Request { principal, items: vec![item], context: None }
 }
 
 fn evaluation() -> Evaluation {
@@ -243,7 +205,5 @@ fn evaluation() -> Evaluation {
         effective_derived_roles: vec!["owner".into()],
         outputs,
     };
-    Evaluation {
-        resources: vec![result],
-    }
+    Evaluation { resources: vec![result] }
 }

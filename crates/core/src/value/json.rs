@@ -75,9 +75,7 @@ impl AnyValue {
         if self.depth >= VALUE_DEPTH {
             return Err(E::custom(format_args!("nested deeper than {VALUE_DEPTH} levels")));
         }
-        Ok(Self {
-            depth: self.depth + 1,
-        })
+        Ok(Self { depth: self.depth + 1 })
     }
 }
 
@@ -115,11 +113,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_f64<E: Error>(self, v: f64) -> Result<Value<'de>, E> {
-        if v.is_finite() {
-            Ok(Value::Number(v))
-        } else {
-            Err(E::custom("number out of range"))
-        }
+        if v.is_finite() { Ok(Value::Number(v)) } else { Err(E::custom("number out of range")) }
     }
 
     fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Value<'de>, E> {
@@ -182,24 +176,14 @@ mod tests {
     #[test]
     fn strings_without_escapes_are_borrowed() {
         let text = r#"{"b":"plain","a":[1,true,null,-2.5]}"#;
-        let Value::Map(map) = serde_json::from_str::<Value<'_>>(text).unwrap() else {
-            panic!("a map")
-        };
-        assert!(matches!(
-            map.get("b"),
-            Some(Value::String(Cow::Borrowed("plain")))
-        ));
-        assert_eq!(
-            serde_json::to_string(&map).unwrap(),
-            r#"{"a":[1,true,null,-2.5],"b":"plain"}"#
-        );
+        let Value::Map(map) = serde_json::from_str::<Value<'_>>(text).unwrap() else { panic!("a map") };
+        assert!(matches!(map.get("b"), Some(Value::String(Cow::Borrowed("plain")))));
+        assert_eq!(serde_json::to_string(&map).unwrap(), r#"{"a":[1,true,null,-2.5],"b":"plain"}"#);
     }
 
     #[test]
     fn duplicate_keys_are_refused() {
-        let error = serde_json::from_str::<Value<'_>>(r#"{"a":1,"a":2}"#)
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<Value<'_>>(r#"{"a":1,"a":2}"#).unwrap_err().to_string();
         assert!(error.contains("duplicate key `a`"), "{error}");
     }
 
@@ -207,9 +191,7 @@ mod tests {
     fn nesting_is_bounded() {
         let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
         assert!(serde_json::from_str::<Value<'_>>(&deep(VALUE_DEPTH)).is_ok());
-        let error = serde_json::from_str::<Value<'_>>(&deep(VALUE_DEPTH + 2))
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<Value<'_>>(&deep(VALUE_DEPTH + 2)).unwrap_err().to_string();
         assert!(error.contains("nested deeper than"), "{error}");
     }
 }

@@ -51,11 +51,7 @@ impl<'a> Map<'a> {
     /// A map of `entries`; `Err` holds the first key that occurs twice.
     pub fn from_entries(mut entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Self, String> {
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        match entries
-            .iter()
-            .zip(entries.iter().skip(1))
-            .find(|(a, b)| a.0 == b.0)
-        {
+        match entries.iter().zip(entries.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
             Some((twice, _)) => Err(twice.0.clone().into_owned()),
             None => Ok(Self { entries }),
         }
@@ -100,12 +96,7 @@ impl<'a> Map<'a> {
     /// The same map, owning all its strings.
     #[must_use]
     pub fn into_owned(self) -> Map<'static> {
-        let owned = self
-            .entries
-            .into_iter()
-            .map(|(k, v)| (Cow::Owned(k.into_owned()), v.into_owned()));
-        Map {
-            entries: owned.collect(),
-        }
+        let owned = self.entries.into_iter().map(|(k, v)| (Cow::Owned(k.into_owned()), v.into_owned()));
+        Map { entries: owned.collect() }
     }
 }

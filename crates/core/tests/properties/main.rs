@@ -84,14 +84,9 @@ fn compiled(spec: &Spec) -> Snapshot {
 
 fn snapshot_of(files: &[procura_core::policy::SourceFile]) -> Snapshot {
     let compiled = compile(files);
-    let messages: Vec<_> = compiled
-        .diagnostics
-        .iter()
-        .map(|d| format!("{}: {}", d.position, d.message))
-        .collect();
-    compiled
-        .snapshot
-        .unwrap_or_else(|| panic!("{messages:#?} in {files:#?}"))
+    let messages: Vec<_> =
+        compiled.diagnostics.iter().map(|d| format!("{}: {}", d.position, d.message)).collect();
+    compiled.snapshot.unwrap_or_else(|| panic!("{messages:#?} in {files:#?}"))
 }
 
 fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluation {
@@ -111,26 +106,11 @@ fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluat
         policy_version: "".into(),
         scope: "".into(),
     };
-    let resource = Resource {
-        kind: "doc".into(),
-        id: "1".into(),
-        attr,
-        policy_version: "".into(),
-        scope: "".into(),
-    };
-    let item = Item {
-        resource,
-        actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect(),
-    };
-    let request = Request {
-        principal,
-        items: vec![item],
-        context: None,
-    };
-    let settings = Settings {
-        default_policy_version: "default".to_owned(),
-        on_error,
-    };
+    let resource =
+        Resource { kind: "doc".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
+    let item = Item { resource, actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect() };
+    let request = Request { principal, items: vec![item], context: None };
+    let settings = Settings { default_policy_version: "default".to_owned(), on_error };
     let Evaluation { mut resources } = decide(snapshot, &request, &settings, Timestamp::UNIX_EPOCH);
     resources.remove(0)
 }
@@ -148,9 +128,7 @@ fn observed(evaluation: &ResourceEvaluation, action: &str) -> Expected {
     Expected {
         allowed: decision.effect == Effect::Allow,
         reason: decision.reason.code(),
-        outputs: outputs
-            .map(|o| (o.src.rsplit('#').next().unwrap().to_owned(), value(&o.value)))
-            .collect(),
+        outputs: outputs.map(|o| (o.src.rsplit('#').next().unwrap().to_owned(), value(&o.value))).collect(),
     }
 }
 
@@ -180,27 +158,15 @@ fn shuffle<'k, T>(items: &mut [T], keys: &mut impl Iterator<Item = &'k Index>) {
 
 /// The positions, among all leaves, of those that err for this request.
 fn erring_leaves(spec: &Spec, ask: &Ask) -> Vec<usize> {
-    let oracle = Oracle {
-        spec,
-        ask,
-        closed: true,
-    };
+    let oracle = Oracle { spec, ask, closed: true };
     let mut copy = spec.clone();
     let leaves = copy.trees_mut().flat_map(|tree| tree.leaves_mut());
-    leaves
-        .enumerate()
-        .filter(|(_, leaf)| oracle.errs(**leaf))
-        .map(|(index, _)| index)
-        .collect()
+    leaves.enumerate().filter(|(_, leaf)| oracle.errs(**leaf)).map(|(index, _)| index).collect()
 }
 
 fn resolve(spec: &Spec, erring: &[usize], resolution: u32) -> Spec {
     let mut resolved = spec.clone();
-    for (index, leaf) in resolved
-        .trees_mut()
-        .flat_map(|tree| tree.leaves_mut())
-        .enumerate()
-    {
+    for (index, leaf) in resolved.trees_mut().flat_map(|tree| tree.leaves_mut()).enumerate() {
         if let Some(bit) = erring.iter().position(|erring| *erring == index) {
             *leaf = Leaf::Constant(resolution >> bit & 1 == 1);
         }

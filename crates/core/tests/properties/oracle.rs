@@ -37,12 +37,7 @@ struct Row<'s> {
 
 impl<'s> Oracle<'s> {
     pub(crate) fn action(&self, action: &str) -> Expected {
-        let rows: Vec<_> = self
-            .spec
-            .rules
-            .iter()
-            .flat_map(|rule| self.rows(rule, action))
-            .collect();
+        let rows: Vec<_> = self.spec.rules.iter().flat_map(|rule| self.rows(rule, action)).collect();
         let mut outputs = Vec::new();
         let mut reasons = Vec::new();
         for role in &self.ask.roles {
@@ -52,21 +47,9 @@ impl<'s> Oracle<'s> {
                 break;
             }
         }
-        let strongest_first = [
-            "allow_rule",
-            "deny_rule",
-            "deny_rule_undecided",
-            "no_rule_matched",
-        ];
-        let reason = strongest_first
-            .into_iter()
-            .find(|reason| reasons.contains(reason))
-            .unwrap();
-        Expected {
-            allowed: reason == "allow_rule",
-            reason,
-            outputs,
-        }
+        let strongest_first = ["allow_rule", "deny_rule", "deny_rule_undecided", "no_rule_matched"];
+        let reason = strongest_first.into_iter().find(|reason| reasons.contains(reason)).unwrap();
+        Expected { allowed: reason == "allow_rule", reason, outputs }
     }
 
     /// The derived roles that hold for certain, by name.
@@ -84,17 +67,9 @@ impl<'s> Oracle<'s> {
     fn rows(&self, rule: &'s Rule, action: &str) -> Vec<Row<'s>> {
         let mut rows = Vec::new();
         for _ in rule.patterns.iter().filter(|(_, about)| about.contains(&action)) {
-            rows.extend(rule.roles.iter().map(|role| Row {
-                rule,
-                role,
-                derived: None,
-            }));
+            rows.extend(rule.roles.iter().map(|role| Row { rule, role, derived: None }));
             for derived in rule.derived.iter().map(|name| self.derived(name)) {
-                rows.extend(derived.parents.iter().map(|role| Row {
-                    rule,
-                    role,
-                    derived: Some(derived),
-                }));
+                rows.extend(derived.parents.iter().map(|role| Row { rule, role, derived: Some(derived) }));
             }
         }
         rows
@@ -106,9 +81,8 @@ impl<'s> Oracle<'s> {
         for rule in &self.spec.rules {
             let counts = |possible: Possible| if rule.deny { possible.yes } else { !possible.no };
             let met = rule.condition.as_ref().map_or(certain, |tree| self.tree(tree));
-            let rows = rows
-                .iter()
-                .filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role));
+            let rows =
+                rows.iter().filter(|row| row.rule.name == rule.name && (row.role == "*" || row.role == role));
             let linked = rows.map(|row| row.derived.map_or(certain, |derived| self.holds(derived)));
             let linked: Vec<_> = linked.filter(|linked| counts(*linked)).collect();
             if rule.deny && met == certain && linked.contains(&certain) {
@@ -118,11 +92,7 @@ impl<'s> Oracle<'s> {
             let applies = counts(met) && !linked.is_empty();
             allowed |= !rule.deny && applies;
             denied |= rule.deny && applies;
-            outputs.extend(
-                linked
-                    .iter()
-                    .map(|_| (rule.name.clone(), if applies { "on" } else { "off" })),
-            );
+            outputs.extend(linked.iter().map(|_| (rule.name.clone(), if applies { "on" } else { "off" })));
         }
         match (denied, allowed) {
             (true, _) => "deny_rule_undecided",
@@ -132,11 +102,7 @@ impl<'s> Oracle<'s> {
     }
 
     fn derived(&self, name: &str) -> &'s Derived {
-        self.spec
-            .derived
-            .iter()
-            .find(|derived| derived.name == name)
-            .unwrap()
+        self.spec.derived.iter().find(|derived| derived.name == name).unwrap()
     }
 
     fn holds(&self, derived: &Derived) -> Possible {
@@ -144,45 +110,27 @@ impl<'s> Oracle<'s> {
         if !self.ask.roles.iter().any(parent) {
             return Possible { yes: false, no: true };
         }
-        derived
-            .condition
-            .as_ref()
-            .map_or(Possible { yes: true, no: false }, |tree| self.tree(tree))
+        derived.condition.as_ref().map_or(Possible { yes: true, no: false }, |tree| self.tree(tree))
     }
 
     fn tree(&self, tree: &Tree) -> Possible {
         let outcomes = |items: &[Tree]| items.iter().map(|item| self.tree(item)).collect::<Vec<_>>();
         match tree {
             Tree::Leaf(leaf) => match self.value(*leaf) {
-                Some(value) => Possible {
-                    yes: value,
-                    no: !value,
-                },
-                None => Possible {
-                    yes: self.closed,
-                    no: true,
-                },
+                Some(value) => Possible { yes: value, no: !value },
+                None => Possible { yes: self.closed, no: true },
             },
             Tree::All(items) => {
                 let items = outcomes(items);
-                Possible {
-                    yes: items.iter().all(|i| i.yes),
-                    no: items.iter().any(|i| i.no),
-                }
+                Possible { yes: items.iter().all(|i| i.yes), no: items.iter().any(|i| i.no) }
             }
             Tree::Any(items) => {
                 let items = outcomes(items);
-                Possible {
-                    yes: items.iter().any(|i| i.yes),
-                    no: items.iter().all(|i| i.no),
-                }
+                Possible { yes: items.iter().any(|i| i.yes), no: items.iter().all(|i| i.no) }
             }
             Tree::None(items) => {
                 let items = outcomes(items);
-                Possible {
-                    yes: items.iter().all(|i| i.no),
-                    no: items.iter().any(|i| i.yes),
-                }
+                Possible { yes: items.iter().all(|i| i.no), no: items.iter().any(|i| i.yes) }
             }
         }
     }
@@ -212,12 +160,8 @@ impl<'s> Oracle<'s> {
 
     /// Whether the list of effective derived roles has `role`; nobody knows while one of the list is open.
     fn listed(&self, role: &str) -> Option<bool> {
-        let named = |derived: &&Derived| {
-            self.spec
-                .rules
-                .iter()
-                .any(|rule| rule.derived.contains(&derived.name))
-        };
+        let named =
+            |derived: &&Derived| self.spec.rules.iter().any(|rule| rule.derived.contains(&derived.name));
         let open = |derived: &Derived| self.holds(derived) == Possible { yes: true, no: true };
         if self.spec.derived.iter().filter(named).any(open) {
             return None;

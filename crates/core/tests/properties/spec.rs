@@ -95,19 +95,14 @@ impl Spec {
     pub(crate) fn files(&self) -> Vec<SourceFile> {
         let mut files = vec![file("policy.yaml", self.policy())];
         files.extend(
-            self.derived
-                .iter()
-                .map(|derived| file(&format!("{}.yaml", derived.name), derived_file(derived))),
+            self.derived.iter().map(|derived| file(&format!("{}.yaml", derived.name), derived_file(derived))),
         );
         files
     }
 
     /// All condition trees, for changing leaves in place.
     pub(crate) fn trees_mut(&mut self) -> impl Iterator<Item = &mut Tree> {
-        let derived = self
-            .derived
-            .iter_mut()
-            .filter_map(|derived| derived.condition.as_mut());
+        let derived = self.derived.iter_mut().filter_map(|derived| derived.condition.as_mut());
         derived.chain(self.rules.iter_mut().filter_map(|rule| rule.condition.as_mut()))
     }
 
@@ -115,31 +110,17 @@ impl Spec {
         let mut text = String::from(
             "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: doc\n  version: default\n",
         );
-        let imports: Vec<_> = self
-            .derived
-            .iter()
-            .map(|derived| format!("from_{}", derived.name))
-            .collect();
-        writeln!(
-            text,
-            "  importDerivedRoles: [{}]\n  variables:\n    local:",
-            imports.join(", ")
-        )
-        .unwrap();
-        self.variables
-            .iter()
-            .for_each(|n| writeln!(text, "      v{n}: R.attr.x{n}").unwrap());
+        let imports: Vec<_> = self.derived.iter().map(|derived| format!("from_{}", derived.name)).collect();
+        writeln!(text, "  importDerivedRoles: [{}]\n  variables:\n    local:", imports.join(", ")).unwrap();
+        self.variables.iter().for_each(|n| writeln!(text, "      v{n}: R.attr.x{n}").unwrap());
         text.push_str("  rules:\n");
         for rule in &self.rules {
             let effect = if rule.deny { "EFFECT_DENY" } else { "EFFECT_ALLOW" };
             let patterns: Vec<_> = rule.patterns.iter().map(|(pattern, _)| *pattern).collect();
             writeln!(text, "    - name: {}\n      effect: {effect}", rule.name).unwrap();
             writeln!(text, "      actions: {}", list(&patterns)).unwrap();
-            writeln!(
-                text,
-                "      output: {{when: {{ruleActivated: \"'on'\", conditionNotMet: \"'off'\"}}}}"
-            )
-            .unwrap();
+            writeln!(text, "      output: {{when: {{ruleActivated: \"'on'\", conditionNotMet: \"'off'\"}}}}")
+                .unwrap();
             for (key, names) in [("roles", &rule.roles), ("derivedRoles", &rule.derived)] {
                 if !names.is_empty() {
                     writeln!(text, "      {key}: {}", list(names)).unwrap();
@@ -154,14 +135,8 @@ impl Spec {
 }
 
 fn derived_file(derived: &Derived) -> String {
-    let Derived {
-        name,
-        parents,
-        condition,
-    } = derived;
-    let condition = condition
-        .as_ref()
-        .map(|tree| format!(", condition: {{match: {}}}", tree.flow()));
+    let Derived { name, parents, condition } = derived;
+    let condition = condition.as_ref().map(|tree| format!(", condition: {{match: {}}}", tree.flow()));
     let variables: Vec<_> = (0..ATTRIBUTES).map(|n| format!("v{n}: R.attr.x{n}")).collect();
     format!(
         "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: from_{name}\n  variables: {{local: {{{}}}}}\n  \
@@ -173,10 +148,7 @@ fn derived_file(derived: &Derived) -> String {
 }
 
 fn file(path: &str, text: String) -> SourceFile {
-    SourceFile {
-        path: path.into(),
-        text: text.into(),
-    }
+    SourceFile { path: path.into(), text: text.into() }
 }
 
 fn list(names: &[&str]) -> String {
@@ -222,19 +194,11 @@ impl Leaf {
 pub(crate) fn specs() -> impl Strategy<Value = Spec> {
     let derived = DERIVED.map(|name| {
         let parents = prop_oneof![4 => names(&ROLES, 1..=2), 1 => Just(vec!["*"])];
-        (parents, proptest::option::weighted(0.8, trees(false))).prop_map(move |(parents, condition)| {
-            Derived {
-                name,
-                parents,
-                condition,
-            }
-        })
+        (parents, proptest::option::weighted(0.8, trees(false)))
+            .prop_map(move |(parents, condition)| Derived { name, parents, condition })
     });
     let rules = proptest::collection::vec(rules(), 1..8).prop_map(|mut rules| {
-        rules
-            .iter_mut()
-            .enumerate()
-            .for_each(|(n, rule)| rule.name = format!("r{n}"));
+        rules.iter_mut().enumerate().for_each(|(n, rule)| rule.name = format!("r{n}"));
         rules
     });
     (derived, rules).prop_map(|(derived, rules)| Spec {

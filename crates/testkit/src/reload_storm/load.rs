@@ -61,10 +61,7 @@ impl Load {
             let connection = server.connect().await?;
             running.spawn(keep_asking(connection, Arc::clone(&shared), Rng::new(rng.next())));
         }
-        Ok(Self {
-            shared,
-            connections: running,
-        })
+        Ok(Self { shared, connections: running })
     }
 
     /// Begins the next round; returns its number.
@@ -74,11 +71,7 @@ impl Load {
 
     /// The faults so far.
     pub(super) fn faults(&self) -> Vec<Fault> {
-        self.shared
-            .faults
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops all requests; returns how many were answered, and the faults.
@@ -92,11 +85,7 @@ impl Load {
 async fn keep_asking(mut connection: Connection, shared: Arc<Shared>, mut rng: Rng) {
     while !shared.stop.load(Ordering::SeqCst) {
         let round = shared.round.load(Ordering::SeqCst);
-        let fault = |is_unknown_set, what| Fault {
-            round,
-            is_unknown_set,
-            what,
-        };
+        let fault = |is_unknown_set, what| Fault { round, is_unknown_set, what };
         let fault = match ask(&mut connection, shared.sets.files(), &mut rng).await {
             Ok(response) => match judge(&response, &shared.sets.whole) {
                 Ok(_) => None,
@@ -110,11 +99,7 @@ async fn keep_asking(mut connection: Connection, shared: Arc<Shared>, mut rng: R
         shared.answers.fetch_add(1, Ordering::SeqCst);
         if let Some(fault) = fault {
             let is_error = !fault.is_unknown_set;
-            shared
-                .faults
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(fault);
+            shared.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
             if is_error {
                 return;
             }
@@ -139,9 +124,7 @@ pub(super) async fn ask(
         .collect();
     let principal = json!({"id": "sam", "roles": ["employee"]});
     let body = json!({"requestId": "storm", "principal": principal, "resources": resources});
-    connection
-        .post_json("/api/check/resources", &serde_json::to_vec(&body)?)
-        .await
+    connection.post_json("/api/check/resources", &serde_json::to_vec(&body)?).await
 }
 
 /// Why an answer must not be.
@@ -163,13 +146,9 @@ pub(super) fn judge(response: &Response, whole: &[(String, Effect); 2]) -> Resul
     let Some((_, effect)) = whole.iter().find(|(known, _)| known == revision) else {
         return Err(Wrong::UnknownSet(revision.to_owned()));
     };
-    let body = response
-        .json()
-        .map_err(|error| Wrong::Answer(error.to_string()))?;
+    let body = response.json().map_err(|error| Wrong::Answer(error.to_string()))?;
     let results = body["results"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let all_agree = results
-        .iter()
-        .all(|result| result["actions"]["view"] == effect.wire_name());
+    let all_agree = results.iter().all(|result| result["actions"]["view"] == effect.wire_name());
     if results.is_empty() || !all_agree {
         return Err(Wrong::Answer(format!(
             "revision {revision} is {}, but answers {}",

@@ -55,12 +55,8 @@ pub async fn run(storm: &Storm) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut rng = Rng::new(storm.seed);
     let sets = Arc::new(Sets::write(storm.files)?);
-    link_swaps(storm, &sets, &mut rng, &mut report)
-        .await
-        .context("swaps of a link")?;
-    separate_writes(storm, &sets, &mut rng, &mut report)
-        .await
-        .context("separate writes")?;
+    link_swaps(storm, &sets, &mut rng, &mut report).await.context("swaps of a link")?;
+    separate_writes(storm, &sets, &mut rng, &mut report).await.context("separate writes")?;
     Ok(report)
 }
 
@@ -71,15 +67,10 @@ async fn link_swaps(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     sets.swap(Effect::Allow)?;
-    let mut server = ServerSpec::new(&storm.binary, sets.linked(), sets.data())
-        .start()
-        .await?;
+    let mut server = ServerSpec::new(&storm.binary, sets.linked(), sets.data()).start().await?;
     let load = Load::start(&server, sets, storm.connections, rng).await?;
-    let mut probe = Probe {
-        connection: server.connect().await?,
-        sets: Arc::clone(sets),
-        rng: Rng::new(rng.next()),
-    };
+    let mut probe =
+        Probe { connection: server.connect().await?, sets: Arc::clone(sets), rng: Rng::new(rng.next()) };
     let mut live = Effect::Allow;
     for _ in 0..storm.swaps {
         live = other(live);
@@ -87,18 +78,11 @@ async fn link_swaps(
         report.slowest = report.slowest.max(probe.wait_for(live, storm.within).await?);
         tokio::time::sleep(Duration::from_millis(rng.next() % 20)).await;
     }
-    bad_set(&server, sets, live, storm.within)
-        .await
-        .context("a set with an error")?;
+    bad_set(&server, sets, live, storm.within).await.context("a set with an error")?;
     let (answers, faults) = load.stop().await;
     server.kill().await?;
     report.answers += answers;
-    ensure!(
-        faults.is_empty(),
-        "{} of {answers} answers are wrong, the first: {:?}",
-        faults.len(),
-        faults[0]
-    );
+    ensure!(faults.is_empty(), "{} of {answers} answers are wrong, the first: {:?}", faults.len(), faults[0]);
     Ok(())
 }
 
@@ -109,15 +93,10 @@ async fn separate_writes(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     sets.write_one_by_one(Effect::Allow, rng)?;
-    let mut server = ServerSpec::new(&storm.binary, sets.written(), sets.data())
-        .start()
-        .await?;
+    let mut server = ServerSpec::new(&storm.binary, sets.written(), sets.data()).start().await?;
     let load = Load::start(&server, sets, storm.connections, rng).await?;
-    let mut probe = Probe {
-        connection: server.connect().await?,
-        sets: Arc::clone(sets),
-        rng: Rng::new(rng.next()),
-    };
+    let mut probe =
+        Probe { connection: server.connect().await?, sets: Arc::clone(sets), rng: Rng::new(rng.next()) };
     let mut live = Effect::Allow;
     let mut whole = 0;
     while whole < storm.swaps {
@@ -144,12 +123,7 @@ async fn separate_writes(
     server.kill().await?;
     report.answers += answers;
     let errors: Vec<_> = faults.iter().filter(|fault| !fault.is_unknown_set).collect();
-    ensure!(
-        errors.is_empty(),
-        "{} of {answers} answers are wrong, the first: {:?}",
-        errors.len(),
-        errors[0]
-    );
+    ensure!(errors.is_empty(), "{} of {answers} answers are wrong, the first: {:?}", errors.len(), errors[0]);
     Ok(())
 }
 
@@ -166,42 +140,23 @@ async fn bad_set(server: &Server, sets: &Arc<Sets>, live: Effect, within: Durati
                 "the live set is another one: {status}"
             );
             let found = &status["lastAttempt"]["diagnostics"][0];
-            ensure!(
-                found["file"] == BAD_FILE,
-                "no diagnostic names the file: {status}"
-            );
+            ensure!(found["file"] == BAD_FILE, "no diagnostic names the file: {status}");
             break;
         }
-        ensure!(
-            swapped.elapsed() < within,
-            "not noticed within {within:?}: {status}"
-        );
+        ensure!(swapped.elapsed() < within, "not noticed within {within:?}: {status}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let ready = connection.get("/readyz").await?;
-    ensure!(
-        ready.status == 200,
-        "/readyz answers {} though the old set is good",
-        ready.status
-    );
+    ensure!(ready.status == 200, "/readyz answers {} though the old set is good", ready.status);
     ensure!(
         ready.json()?.to_string().contains("older set answers"),
         "/readyz does not tell: {}",
         ready.json()?
     );
     let metrics = String::from_utf8(connection.get("/metrics").await?.body)?;
-    for name in [
-        "procura_policy_reloads_total{outcome=\"rejected\"}",
-        "procura_policy_errors",
-    ] {
-        let value = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .map(str::trim);
-        ensure!(
-            value.is_some_and(|value| value != "0"),
-            "/metrics says nothing of it: {name} {value:?}"
-        );
+    for name in ["procura_policy_reloads_total{outcome=\"rejected\"}", "procura_policy_errors"] {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        ensure!(value.is_some_and(|value| value != "0"), "/metrics says nothing of it: {name} {value:?}");
     }
     let answer = ask(&mut connection, sets.files(), &mut Rng::new(0)).await?;
     let effect = judge(&answer, &sets.whole).map_err(|wrong| anyhow::anyhow!("{wrong:?}"))?;
@@ -227,10 +182,7 @@ impl Probe {
                 Ok(_) | Err(Wrong::UnknownSet(_)) => {}
                 Err(Wrong::Answer(what)) => bail!(what),
             }
-            ensure!(
-                began.elapsed() < within,
-                "the new set does not answer within {within:?}"
-            );
+            ensure!(began.elapsed() < within, "the new set does not answer within {within:?}");
         }
     }
 }

@@ -29,18 +29,13 @@ impl Sets {
         let mut whole = Vec::new();
         for effect in [Effect::Allow, Effect::Deny] {
             for number in 0..files {
-                dir.write(
-                    &format!("{}/{}", name(effect), path(number)),
-                    policy(number, effect),
-                );
+                dir.write(&format!("{}/{}", name(effect), path(number)), policy(number, effect));
             }
             let read = Disk::new(dir.path().join(name(effect))).read()?;
             whole.push((Revision::of(&read).to_string(), effect));
             fs::create_dir_all(dir.path().join("bad"))?;
         }
-        let whole = whole
-            .try_into()
-            .map_err(|_| anyhow::anyhow!("two sets were written"))?;
+        let whole = whole.try_into().map_err(|_| anyhow::anyhow!("two sets were written"))?;
         Ok(Self { dir, files, whole })
     }
 
@@ -67,11 +62,7 @@ impl Sets {
     /// The content hash of the set with this effect.
     pub(super) fn revision(&self, effect: Effect) -> &str {
         let [allow, deny] = &self.whole;
-        if effect == Effect::Allow {
-            &allow.0
-        } else {
-            &deny.0
-        }
+        if effect == Effect::Allow { &allow.0 } else { &deny.0 }
     }
 
     /// Points the link at the set with this effect, in one step.
@@ -82,8 +73,7 @@ impl Sets {
     /// Points the link at a copy of the set with this effect in which one file has an error.
     pub(super) fn swap_to_bad(&self, effect: Effect) -> std::io::Result<()> {
         for number in 0..self.files {
-            self.dir
-                .write(&format!("bad/{}", path(number)), policy(number, effect));
+            self.dir.write(&format!("bad/{}", path(number)), policy(number, effect));
         }
         self.dir.write(
             &format!("bad/{BAD_FILE}"),
@@ -130,10 +120,7 @@ pub(super) fn kind(number: usize) -> String {
 }
 
 fn path(number: usize) -> String {
-    Path::new(&kind(number))
-        .with_extension("yaml")
-        .display()
-        .to_string()
+    Path::new(&kind(number)).with_extension("yaml").display().to_string()
 }
 
 fn name(effect: Effect) -> &'static str {

@@ -27,11 +27,8 @@ impl Compiler<'_> {
         let Some(function) = function else {
             return self.unknown_function(call, span);
         };
-        let (nodes, types): (Vec<_>, Vec<_>) = receiver
-            .into_iter()
-            .chain(&call.args)
-            .map(|arg| self.value(arg))
-            .unzip();
+        let (nodes, types): (Vec<_>, Vec<_>) =
+            receiver.into_iter().chain(&call.args).map(|arg| self.value(arg)).unzip();
         let ty = self.overload_of(function.name, function.overloads, member, &types, span);
         let unchecked = self.env.typing() == Typing::Dynamic;
         let shape = function.overloads.iter().any(|o| o.member == member);
@@ -52,14 +49,10 @@ impl Compiler<'_> {
     }
 
     fn unknown_function(&mut self, call: &Call, span: Span) -> Typed {
-        let known = LIBRARIES
-            .iter()
-            .flat_map(|library| library.iter())
-            .map(|function| function.name);
+        let known = LIBRARIES.iter().flat_map(|library| library.iter()).map(|function| function.name);
         let namespace = call.receiver.as_deref().and_then(Expr::dotted_name);
-        let in_namespace = namespace
-            .as_ref()
-            .filter(|name| known.clone().any(|k| k.starts_with(&format!("{name}."))));
+        let in_namespace =
+            namespace.as_ref().filter(|name| known.clone().any(|k| k.starts_with(&format!("{name}."))));
         let name = match in_namespace {
             Some(namespace) => format!("{namespace}.{}", call.function),
             None => call.function.to_string(),
@@ -83,10 +76,7 @@ impl Compiler<'_> {
             return node;
         }
         let constants = nodes.iter().all(is_constant);
-        let node = Node {
-            op: Op::Call(function, nodes.into()),
-            span,
-        };
+        let node = Node { op: Op::Call(function, nodes.into()), span };
         if !constants || IMPURE.contains(&function.name) {
             return node;
         }
@@ -102,10 +92,7 @@ impl Compiler<'_> {
 
     /// A call that takes a regular expression as a constant: the expression is checked, and built for `matches`.
     fn pattern(&mut self, function: &Function, nodes: &mut Vec<Node>, span: Span) -> Option<Node> {
-        if !matches!(
-            function.name,
-            "matches" | "regex.extract" | "regex.extractAll" | "regex.replace"
-        ) {
+        if !matches!(function.name, "matches" | "regex.extract" | "regex.extractAll" | "regex.replace") {
             return None;
         }
         let pattern = nodes.get(1)?;
@@ -115,10 +102,7 @@ impl Compiler<'_> {
         match functions::regex::compile(text.as_str()) {
             Ok(regex) if function.name == "matches" && nodes.len() == 2 => {
                 nodes.truncate(1);
-                Some(Node {
-                    op: Op::Matches(nodes.pop()?.into(), regex.into()),
-                    span,
-                })
+                Some(Node { op: Op::Matches(nodes.pop()?.into(), regex.into()), span })
             }
             Ok(_) => None,
             Err(message) => {

@@ -11,17 +11,14 @@ impl Compiler<'_> {
     /// The node, or the constant that it always yields. What fails stays and fails when it is evaluated.
     pub(super) fn fold(&mut self, node: Node) -> Node {
         let foldable = match &node.op {
-            Op::Unary(_, operand)
-            | Op::Select {
-                operand,
-                access: Access::Required,
-                ..
-            } => is_constant(operand),
+            Op::Unary(_, operand) | Op::Select { operand, access: Access::Required, .. } => {
+                is_constant(operand)
+            }
             Op::Binary(_, operands) | Op::Index { operands, .. } => operands.iter().all(is_constant),
             Op::List(elements) => elements.iter().all(|e| !e.optional && is_constant(&e.value)),
-            Op::Map(entries) => entries
-                .iter()
-                .all(|e| !e.optional && is_constant(&e.key) && is_constant(&e.value)),
+            Op::Map(entries) => {
+                entries.iter().all(|e| !e.optional && is_constant(&e.key) && is_constant(&e.value))
+            }
             _ => false,
         };
         if !foldable {

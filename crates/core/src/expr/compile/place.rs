@@ -44,22 +44,14 @@ impl Compiler<'_> {
                 let (node, ty) = self.unknown_name(name, expr.span);
                 Place::Value(node, ty)
             }
-            ExprKind::Select {
-                operand,
-                field,
-                access,
-            } => {
+            ExprKind::Select { operand, field, access } => {
                 let place = self.place(operand);
                 match access {
                     Access::Required => self.select(place, field, operand.span, expr.span),
                     Access::Optional => self.select_optional(place, field, operand.span, expr.span),
                 }
             }
-            ExprKind::Index {
-                operand,
-                index,
-                access,
-            } => self.index(operand, index, *access, expr.span),
+            ExprKind::Index { operand, index, access } => self.index(operand, index, *access, expr.span),
             _ => {
                 let (node, ty) = self.value(expr);
                 Place::Value(node, ty)
@@ -70,41 +62,22 @@ impl Compiler<'_> {
     /// What a name or a dotted name stands for as a whole; a macro's variable hides all others.
     fn qualified(&self, expr: &Expr) -> Option<Place> {
         let (first, absolute) = expr.first_name()?;
-        let local = self
-            .locals
-            .iter()
-            .rposition(|(name, _)| name == first)
-            .filter(|_| !absolute);
+        let local = self.locals.iter().rposition(|(name, _)| name == first).filter(|_| !absolute);
         if let Some((slot, (_, ty))) = local.and_then(|slot| Some((slot, self.locals.get(slot)?))) {
             let is_name = matches!(expr.kind, ExprKind::Ident { .. });
-            let node = Node {
-                op: Op::Local(slot),
-                span: expr.span,
-            };
+            let node = Node { op: Op::Local(slot), span: expr.span };
             return is_name.then(|| Place::Value(node, ty.clone()));
         }
         let name = expr.dotted_name()?;
         let found = match &self.env {
             Env::Policy(_) => root(&name),
-            Env::Declared(declarations) => declarations.find(&name, absolute).map(|(slot, ty)| {
-                Place::Value(
-                    Node {
-                        op: Op::Declared(slot),
-                        span: expr.span,
-                    },
-                    ty.clone(),
-                )
-            }),
+            Env::Declared(declarations) => declarations
+                .find(&name, absolute)
+                .map(|(slot, ty)| Place::Value(Node { op: Op::Declared(slot), span: expr.span }, ty.clone())),
         };
         found.or_else(|| {
             let value = type_value(&name)?;
-            Some(Place::Value(
-                Node {
-                    op: Op::Constant(value),
-                    span: expr.span,
-                },
-                Type::Type,
-            ))
+            Some(Place::Value(Node { op: Op::Constant(value), span: expr.span }, Type::Type))
         })
     }
 
@@ -168,13 +141,7 @@ impl Compiler<'_> {
             place => {
                 let selected = self.select(place, field, from, span);
                 let (node, ty) = self.read(selected, span);
-                (
-                    Node {
-                        op: Op::Attempt(node.into()),
-                        span,
-                    },
-                    ty,
-                )
+                (Node { op: Op::Attempt(node.into()), span }, ty)
             }
         };
         let ty = match ty {
@@ -187,10 +154,7 @@ impl Compiler<'_> {
     fn index(&mut self, operand: &Expr, index: &Expr, access: Access, span: Span) -> Place {
         let place = self.place(operand);
         if let (ExprKind::Literal(Val::String(key)), Access::Required) = (&index.kind, access)
-            && matches!(
-                place,
-                Place::Attribute(..) | Place::Variables | Place::Constants | Place::Globals
-            )
+            && matches!(place, Place::Attribute(..) | Place::Variables | Place::Constants | Place::Globals)
         {
             return self.select(place, &key.as_str().into(), operand.span, span);
         }
@@ -201,13 +165,7 @@ impl Compiler<'_> {
             Access::Optional => ("[?]", operators::OPTIONAL_INDEX),
         };
         let ty = self.overload(name, overloads, &[operand_type, index_type], span);
-        let node = Node {
-            op: Op::Index {
-                operands: Box::new([operand, index]),
-                access,
-            },
-            span,
-        };
+        let node = Node { op: Op::Index { operands: Box::new([operand, index]), access }, span };
         Place::Value(self.fold(node), ty)
     }
 
@@ -218,15 +176,8 @@ impl Compiler<'_> {
             Env::Declared(_) => Names::default(),
         };
         let found = match place {
-            Place::Variables => names
-                .variables
-                .iter()
-                .position(|known| *known == name)
-                .map(Op::Variable),
-            _ => names
-                .constants
-                .and_then(|constants| constants.get(name))
-                .map(Op::Constant),
+            Place::Variables => names.variables.iter().position(|known| *known == name).map(Op::Variable),
+            _ => names.constants.and_then(|constants| constants.get(name)).map(Op::Constant),
         };
         if let Some(op) = found {
             if let Op::Variable(slot) = op {
@@ -236,10 +187,7 @@ impl Compiler<'_> {
         }
         let (what, known): (_, Vec<&str>) = match place {
             Place::Variables => ("variable", names.variables.to_vec()),
-            _ => (
-                "constant",
-                names.constants.into_iter().flat_map(Constants::names).collect(),
-            ),
+            _ => ("constant", names.constants.into_iter().flat_map(Constants::names).collect()),
         };
         let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
         let (node, ty) = self.unresolved(span, format!("unknown {what} `{name}`"), hint);
@@ -264,34 +212,13 @@ impl Compiler<'_> {
         let place = self.place(operand);
         if let Place::Value(node, ty) = place {
             self.selected_type(&ty, field, span);
-            return (
-                Op::Has {
-                    operand: node.into(),
-                    field: (&**field).into(),
-                },
-                Type::Bool,
-            );
+            return (Op::Has { operand: node.into(), field: (&**field).into() }, Type::Bool);
         }
         let op = match self.select(place, field, operand.span, span) {
-            Place::Attribute(root, path) => Op::HasAttribute(Attribute {
-                root,
-                path: path.into(),
-            }),
+            Place::Attribute(root, path) => Op::HasAttribute(Attribute { root, path: path.into() }),
             Place::Field(field, _) => Op::HasField(field),
-            Place::Value(
-                Node {
-                    op: Op::Variable(slot),
-                    ..
-                },
-                _,
-            ) => Op::HasVariable(slot),
-            Place::Value(
-                Node {
-                    op: Op::Unresolved(name),
-                    ..
-                },
-                _,
-            ) => Op::Unresolved(name),
+            Place::Value(Node { op: Op::Variable(slot), .. }, _) => Op::HasVariable(slot),
+            Place::Value(Node { op: Op::Unresolved(name), .. }, _) => Op::Unresolved(name),
             Place::Value(..) => Op::Constant(Val::Bool(true)),
             _ => Op::Constant(Val::Bool(false)),
         };
@@ -304,18 +231,8 @@ impl Compiler<'_> {
             Place::Value(node, ty) => return (node, ty),
             Place::Field(field, ty) => (Op::Field(field), ty),
             Place::Attribute(root, path) => {
-                let ty = if path.is_empty() {
-                    Type::attributes()
-                } else {
-                    Type::Dyn
-                };
-                (
-                    Op::Attribute(Attribute {
-                        root,
-                        path: path.into(),
-                    }),
-                    ty,
-                )
+                let ty = if path.is_empty() { Type::attributes() } else { Type::Dyn };
+                (Op::Attribute(Attribute { root, path: path.into() }), ty)
             }
             Place::Absent(name) => (Op::Absent(name.into()), Type::Dyn),
             Place::AuxData => (Op::Absent("request.auxData".into()), Type::Dyn),
@@ -325,10 +242,7 @@ impl Compiler<'_> {
                     Env::Policy(names) => names.constants.map(Constants::as_map),
                     Env::Declared(_) => None,
                 };
-                (
-                    Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())),
-                    Type::attributes(),
-                )
+                (Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())), Type::attributes())
             }
             Place::Variables => {
                 return self.unresolved(

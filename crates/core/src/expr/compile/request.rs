@@ -5,18 +5,8 @@ use crate::expr::ir::{AttributeRoot, Field};
 use crate::expr::types::Type;
 
 /// The names that expressions of a policy begin with.
-pub(super) const ROOTS: &[&str] = &[
-    "request",
-    "P",
-    "R",
-    "V",
-    "variables",
-    "C",
-    "constants",
-    "G",
-    "globals",
-    "runtime",
-];
+pub(super) const ROOTS: &[&str] =
+    &["request", "P", "R", "V", "variables", "C", "constants", "G", "globals", "runtime"];
 
 /// What one of [`ROOTS`] stands for.
 pub(super) fn root(name: &str) -> Option<Place> {
@@ -39,39 +29,23 @@ pub(super) type Members = &'static [(&'static [&'static str], fn() -> Place)];
 pub(super) fn members(place: &Place) -> Option<Members> {
     Some(match place {
         Place::Field(Field::Request, _) => &[
-            (&["principal"], || {
-                Place::Field(Field::Principal, Type::attributes())
-            }),
-            (&["resource"], || {
-                Place::Field(Field::Resource, Type::attributes())
-            }),
+            (&["principal"], || Place::Field(Field::Principal, Type::attributes())),
+            (&["resource"], || Place::Field(Field::Resource, Type::attributes())),
             (&["auxData", "aux_data"], || Place::AuxData),
-            (&["context"], || {
-                Place::Attribute(AttributeRoot::Context, Vec::new())
-            }),
+            (&["context"], || Place::Attribute(AttributeRoot::Context, Vec::new())),
         ],
         Place::Field(Field::Principal, _) => &[
             (&["id"], || text(Field::PrincipalId)),
-            (&["roles"], || {
-                Place::Field(Field::PrincipalRoles, Type::List(Type::String.into()))
-            }),
-            (&["attr"], || {
-                Place::Attribute(AttributeRoot::Principal, Vec::new())
-            }),
-            (&["policyVersion", "policy_version"], || {
-                text(Field::PrincipalVersion)
-            }),
+            (&["roles"], || Place::Field(Field::PrincipalRoles, Type::List(Type::String.into()))),
+            (&["attr"], || Place::Attribute(AttributeRoot::Principal, Vec::new())),
+            (&["policyVersion", "policy_version"], || text(Field::PrincipalVersion)),
             (&["scope"], || text(Field::PrincipalScope)),
         ],
         Place::Field(Field::Resource, _) => &[
             (&["kind"], || text(Field::ResourceKind)),
             (&["id"], || text(Field::ResourceId)),
-            (&["attr"], || {
-                Place::Attribute(AttributeRoot::Resource, Vec::new())
-            }),
-            (&["policyVersion", "policy_version"], || {
-                text(Field::ResourceVersion)
-            }),
+            (&["attr"], || Place::Attribute(AttributeRoot::Resource, Vec::new())),
+            (&["policyVersion", "policy_version"], || text(Field::ResourceVersion)),
             (&["scope"], || text(Field::ResourceScope)),
         ],
         Place::Runtime => &[(&["effectiveDerivedRoles", "effective_derived_roles"], || {

@@ -62,9 +62,7 @@ impl<'r> Machine<'_, 'r> {
 
     pub(super) fn has_attribute(&self, attribute: &'r Attribute, span: Span) -> Evaluated<'r> {
         let Some((last, parents)) = attribute.path.split_last() else {
-            let present = self
-                .attributes(attribute.root, span)
-                .is_ok_and(|map| !map.is_empty());
+            let present = self.attributes(attribute.root, span).is_ok_and(|map| !map.is_empty());
             return Ok(Val::Bool(present));
         };
         let map = self.attributes(attribute.root, span)?;
@@ -95,10 +93,8 @@ impl<'r> Machine<'_, 'r> {
                 Some(Value::Map(inner)) => inner,
                 Some(other) => {
                     let path = path_text(attribute, depth + 1);
-                    let message = format!(
-                        "`{path}` is {}, which has no fields",
-                        Val::from(other).type_name()
-                    );
+                    let message =
+                        format!("`{path}` is {}, which has no fields", Val::from(other).type_name());
                     return Err(error(EvalErrorKind::NoSuchOverload, message, span));
                 }
                 None => return Err(missing(attribute, depth + 1, span)),
@@ -108,9 +104,7 @@ impl<'r> Machine<'_, 'r> {
     }
 
     pub(super) fn variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
-        self.scope
-            .variable(slot)
-            .map_err(|error| in_variable(error, span))
+        self.scope.variable(slot).map_err(|error| in_variable(error, span))
     }
 
     /// `has(V.x)`: whether the variable could be evaluated.
@@ -127,10 +121,7 @@ impl<'r> Machine<'_, 'r> {
 
     /// INVARIANT(local-slots): the compiler counts locals as the evaluation pushes them.
     pub(super) fn local(&self, slot: usize, span: Span) -> Evaluated<'r> {
-        self.locals
-            .get(slot)
-            .cloned()
-            .ok_or_else(|| absent("local", span))
+        self.locals.get(slot).cloned().ok_or_else(|| absent("local", span))
     }
 
     pub(super) fn attempt(&mut self, operand: &'r Node) -> Evaluated<'r> {
@@ -153,11 +144,7 @@ impl<'r> Machine<'_, 'r> {
             (Val::Optional(Some(inner)), _) => self.selected(&inner, field, span).map(optional),
             (value, Access::Optional) => self.selected(&value, field, span).map(optional),
             (value, Access::Required) => self.selected(&value, field, span)?.ok_or_else(|| {
-                error(
-                    EvalErrorKind::NoSuchKey,
-                    format!("the map has no key `{field}`"),
-                    span,
-                )
+                error(EvalErrorKind::NoSuchKey, format!("the map has no key `{field}`"), span)
             }),
         }
     }
@@ -175,8 +162,7 @@ impl<'r> Machine<'_, 'r> {
             let message = format!("a value of type {} has no field `{field}`", value.type_name());
             return Err(error(EvalErrorKind::NoSuchOverload, message, span));
         };
-        map.field(field, self.budget)
-            .map_err(|error| located(error, span))
+        map.field(field, self.budget).map_err(|error| located(error, span))
     }
 
     pub(super) fn index(
@@ -226,15 +212,8 @@ fn record<'r>(members: Vec<(&'static str, Val<'r>)>) -> Val<'r> {
 }
 
 fn request<'r>(inputs: &Inputs<'r>) -> Val<'r> {
-    let mut entries = vec![
-        ("principal", principal_map(inputs)),
-        ("resource", resource_map(inputs)),
-    ];
-    entries.extend(
-        inputs
-            .context
-            .map(|context| ("context", Val::Map(MapVal::Values(context)))),
-    );
+    let mut entries = vec![("principal", principal_map(inputs)), ("resource", resource_map(inputs))];
+    entries.extend(inputs.context.map(|context| ("context", Val::Map(MapVal::Values(context)))));
     record(entries)
 }
 

@@ -41,10 +41,7 @@ impl<'r> Machine<'_, 'r> {
             Val::List(items) => Range::List(items),
             Val::Map(map) => Range::Map(map),
             other => {
-                let message = format!(
-                    "expected a list or map to walk over but found {}",
-                    other.type_name()
-                );
+                let message = format!("expected a list or map to walk over but found {}", other.type_name());
                 return Err(error(EvalErrorKind::NoSuchOverload, message, c.range.span));
             }
         };
@@ -171,11 +168,7 @@ impl<'r> Machine<'_, 'r> {
             self.locals.push(value);
             return Ok(Val::Null);
         }
-        let element = if matches!(range, Range::Map(_)) {
-            key
-        } else {
-            value
-        };
+        let element = if matches!(range, Range::Map(_)) { key } else { value };
         self.locals.push(element.clone());
         Ok(element)
     }

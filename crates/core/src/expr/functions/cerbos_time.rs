@@ -7,11 +7,7 @@ use crate::expr::instant::Instant;
 use crate::expr::val::Val;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "now",
-        overloads: &[Overload::function(&[], Ty::Timestamp)],
-        call: now,
-    },
+    Function { name: "now", overloads: &[Overload::function(&[], Ty::Timestamp)], call: now },
     Function {
         name: "timeSince",
         overloads: &[
@@ -52,16 +48,8 @@ mod tests {
     #[test]
     fn time_is_measured_from_the_instant_of_the_call() {
         check("now", &[], &at("2026-01-01T00:00:00Z"));
-        check(
-            "timeSince",
-            &[at("2025-12-31T23:00:00Z")],
-            &Val::Duration(SignedDuration::from_hours(1)),
-        );
-        check(
-            "timeSince",
-            &[at("2026-01-01T01:00:00Z")],
-            &Val::Duration(SignedDuration::from_hours(-1)),
-        );
+        check("timeSince", &[at("2025-12-31T23:00:00Z")], &Val::Duration(SignedDuration::from_hours(1)));
+        check("timeSince", &[at("2026-01-01T01:00:00Z")], &Val::Duration(SignedDuration::from_hours(-1)));
         refuses("timeSince", &[s("2025-12-31T23:00:00Z")]);
     }
 }

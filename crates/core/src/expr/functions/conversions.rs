@@ -68,10 +68,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "bool",
-        overloads: &[
-            Overload::function(&[Ty::Bool], Ty::Bool),
-            Overload::function(&[Ty::String], Ty::Bool),
-        ],
+        overloads: &[Overload::function(&[Ty::Bool], Ty::Bool), Overload::function(&[Ty::String], Ty::Bool)],
         call: bool,
     },
     Function {
@@ -107,15 +104,9 @@ fn int<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::Uint(n)] => i64::try_from(*n).map(Val::Int).map_err(|_| out_of_range()),
         [Val::Double(n)] if n.abs() < TWO_TO_63 => Ok(Val::Int(*n as i64)),
         [Val::Double(_)] => Err(out_of_range()),
-        [Val::String(text)] => text
-            .as_str()
-            .parse()
-            .map(Val::Int)
-            .map_err(|_| not_a("an integer")),
+        [Val::String(text)] => text.as_str().parse().map(Val::Int).map_err(|_| not_a("an integer")),
         [Val::Timestamp(t)] => Ok(Val::Int(t.second())),
-        [Val::Duration(d)] => i64::try_from(d.as_nanos())
-            .map(Val::Int)
-            .map_err(|_| out_of_range()),
+        [Val::Duration(d)] => i64::try_from(d.as_nanos()).map(Val::Int).map_err(|_| out_of_range()),
         _ => Err(CallError::no_overload()),
     }
 }
@@ -127,11 +118,7 @@ fn uint<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::Double(n)] if (0.0..TWO_TO_64).contains(n) => Ok(Val::Uint(*n as u64)),
         [Val::Double(_)] => Err(out_of_range()),
         [Val::String(text)] if text.as_str().starts_with('+') => Err(not_a("an unsigned integer")),
-        [Val::String(text)] => text
-            .as_str()
-            .parse()
-            .map(Val::Uint)
-            .map_err(|_| not_a("an unsigned integer")),
+        [Val::String(text)] => text.as_str().parse().map(Val::Uint).map_err(|_| not_a("an unsigned integer")),
         _ => Err(CallError::no_overload()),
     }
 }
@@ -144,11 +131,7 @@ fn double<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::String(text)] => {
             let n: f64 = text.as_str().parse().map_err(|_| not_a("a number"))?;
             let overflow = n.is_infinite() && text.as_str().bytes().any(|b| b.is_ascii_digit());
-            if overflow {
-                Err(out_of_range())
-            } else {
-                Ok(Val::Double(n))
-            }
+            if overflow { Err(out_of_range()) } else { Ok(Val::Double(n)) }
         }
         _ => Err(CallError::no_overload()),
     }
@@ -226,11 +209,7 @@ pub(crate) fn double_text(n: f64) -> String {
         return "NaN".to_owned();
     }
     if n.is_infinite() {
-        return if n > 0.0 {
-            "+Inf".to_owned()
-        } else {
-            "-Inf".to_owned()
-        };
+        return if n > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
     }
     let scientific = format!("{n:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else {

@@ -49,9 +49,7 @@ fn base64_decode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     cx.charge_bytes(text.as_str().len())?;
     match LENIENT.decode(text.as_str().replace(['\n', '\r'], "")) {
         Ok(bytes) => Ok(Val::Bytes(bytes.into())),
-        Err(_) => Err(CallError::invalid(
-            "`base64.decode` takes text in the standard base64 alphabet",
-        )),
+        Err(_) => Err(CallError::invalid("`base64.decode` takes text in the standard base64 alphabet")),
     }
 }
 
@@ -60,10 +58,7 @@ fn json_encode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [value] = args else {
         return Err(CallError::no_overload());
     };
-    let mut writer = JsonWriter {
-        cx,
-        text: String::new(),
-    };
+    let mut writer = JsonWriter { cx, text: String::new() };
     writer.value(value, 0)?;
     Ok(Val::string(&writer.text))
 }
@@ -76,10 +71,7 @@ struct JsonWriter<'a, 'c> {
 impl JsonWriter<'_, '_> {
     fn value(&mut self, value: &Val<'_>, depth: usize) -> Result<(), CallError> {
         if depth == limits::COMPUTED_DEPTH {
-            return Err(CallError::invalid(format!(
-                "values nest deeper than {}",
-                limits::COMPUTED_DEPTH
-            )));
+            return Err(CallError::invalid(format!("values nest deeper than {}", limits::COMPUTED_DEPTH)));
         }
         self.cx.charge(1)?;
         match value {
@@ -121,16 +113,8 @@ impl JsonWriter<'_, '_> {
             return Err(no_json_form());
         }
         let plain = number == 0.0 || (1e-6..1e21).contains(&number.abs());
-        let text = if plain {
-            number.to_string()
-        } else {
-            format!("{number:e}")
-        };
-        let text = if text.contains("e-") {
-            text
-        } else {
-            text.replace('e', "e+")
-        };
+        let text = if plain { number.to_string() } else { format!("{number:e}") };
+        let text = if text.contains("e-") { text } else { text.replace('e', "e+") };
         self.text.push_str(&text);
         Ok(())
     }
@@ -226,42 +210,20 @@ mod tests {
         let map = crate::value::Map::from_entries(vec![
             ("id".into(), Value::String("1\"25".into())),
             ("department".into(), Value::Number(1.5)),
-            (
-                "tags".into(),
-                Value::List(vec![Value::Null, Value::Bool(true), Value::Number(5.0)]),
-            ),
+            ("tags".into(), Value::List(vec![Value::Null, Value::Bool(true), Value::Number(5.0)])),
         ]);
         let value = Value::Map(map.unwrap());
         let expected = r#"{"department":1.5,"id":"1\"25","tags":[null,true,5]}"#;
         check("json.encode", &[Val::from(&value)], &s(expected));
-        check(
-            "json.encode",
-            &[Val::Int(i64::MAX)],
-            &s("\"9223372036854775807\""),
-        );
-        check(
-            "json.encode",
-            &[Val::Bytes(b"hi".as_slice().into())],
-            &s("\"aGk=\""),
-        );
+        check("json.encode", &[Val::Int(i64::MAX)], &s("\"9223372036854775807\""));
+        check("json.encode", &[Val::Bytes(b"hi".as_slice().into())], &s("\"aGk=\""));
         let owned = |a, b| Val::Map(MapVal::Owned([(b, s("b")), (a, s("a"))].into()));
-        check(
-            "json.encode",
-            &[owned(s("1"), s("2"))],
-            &s(r#"{"1":"a","2":"b"}"#),
-        );
+        check("json.encode", &[owned(s("1"), s("2"))], &s(r#"{"1":"a","2":"b"}"#));
         refuses("json.encode", &[owned(Val::Int(1), Val::Int(2))]);
-        check(
-            "json.encode",
-            &[s("<a&b>\u{2028}\u{1}")],
-            &s(r#""\u003ca\u0026b\u003e\u2028\u0001""#),
-        );
-        for (number, expected) in [
-            (1e21, "1e+21"),
-            (1e20, "100000000000000000000"),
-            (-1.5e-7, "-1.5e-7"),
-            (0.0, "0"),
-        ] {
+        check("json.encode", &[s("<a&b>\u{2028}\u{1}")], &s(r#""\u003ca\u0026b\u003e\u2028\u0001""#));
+        for (number, expected) in
+            [(1e21, "1e+21"), (1e20, "100000000000000000000"), (-1.5e-7, "-1.5e-7"), (0.0, "0")]
+        {
             check("json.encode", &[Val::Double(number)], &s(expected));
         }
         refuses("json.encode", &[Val::Double(f64::NAN)]);

@@ -9,21 +9,13 @@ use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::{Opaque, Val};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "ancestorOf",
-        overloads: RELATION,
-        call: ancestor_of,
-    },
+    Function { name: "ancestorOf", overloads: RELATION, call: ancestor_of },
     Function {
         name: "commonAncestors",
         overloads: &[Overload::method(&[HIERARCHY, HIERARCHY], HIERARCHY)],
         call: common_ancestors,
     },
-    Function {
-        name: "descendentOf",
-        overloads: RELATION,
-        call: descendent_of,
-    },
+    Function { name: "descendentOf", overloads: RELATION, call: descendent_of },
     Function {
         name: "hierarchy",
         overloads: &[
@@ -33,26 +25,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ],
         call: hierarchy,
     },
-    Function {
-        name: "immediateChildOf",
-        overloads: RELATION,
-        call: immediate_child_of,
-    },
-    Function {
-        name: "immediateParentOf",
-        overloads: RELATION,
-        call: immediate_parent_of,
-    },
-    Function {
-        name: "overlaps",
-        overloads: RELATION,
-        call: overlaps,
-    },
-    Function {
-        name: "siblingOf",
-        overloads: RELATION,
-        call: sibling_of,
-    },
+    Function { name: "immediateChildOf", overloads: RELATION, call: immediate_child_of },
+    Function { name: "immediateParentOf", overloads: RELATION, call: immediate_parent_of },
+    Function { name: "overlaps", overloads: RELATION, call: overlaps },
+    Function { name: "siblingOf", overloads: RELATION, call: sibling_of },
 ];
 
 const RELATION: &[Overload] = &[Overload::method(&[HIERARCHY, HIERARCHY], Ty::Bool)];
@@ -103,16 +79,12 @@ fn descendent_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 
 fn immediate_parent_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (this, other) = pair(cx, args)?;
-    Ok(Val::Bool(
-        other.len() == this.len() + 1 && other.starts_with(this),
-    ))
+    Ok(Val::Bool(other.len() == this.len() + 1 && other.starts_with(this)))
 }
 
 fn immediate_child_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (this, other) = pair(cx, args)?;
-    Ok(Val::Bool(
-        this.len() == other.len() + 1 && this.starts_with(other),
-    ))
+    Ok(Val::Bool(this.len() == other.len() + 1 && this.starts_with(other)))
 }
 
 /// One is a prefix of the other, or both are the same.
@@ -124,19 +96,13 @@ fn overlaps<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 /// Same parent; a hierarchy is its own sibling.
 fn sibling_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (this, other) = pair(cx, args)?;
-    Ok(Val::Bool(
-        this.len() == other.len() && parent(this) == parent(other),
-    ))
+    Ok(Val::Bool(this.len() == other.len() && parent(this) == parent(other)))
 }
 
 /// The longest common prefix that is an ancestor of both; of two hierarchies of one length, at most their parent.
 fn common_ancestors<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (this, other) = pair(cx, args)?;
-    let (this, other) = if this.len() == other.len() {
-        (parent(this), parent(other))
-    } else {
-        (this, other)
-    };
+    let (this, other) = if this.len() == other.len() { (parent(this), parent(other)) } else { (this, other) };
     let common = this.iter().zip(other).take_while(|(a, b)| a == b);
     Ok(value(common.map(|(segment, _)| segment.clone()).collect()))
 }

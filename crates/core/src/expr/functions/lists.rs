@@ -15,21 +15,9 @@ const LIST_OF_T: Ty = Ty::List(&T);
 const LIST_OF_DYN: Ty = Ty::List(&Ty::Dyn);
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "@sortByAssociatedKeys",
-        overloads: SORT_BY_KEYS,
-        call: sort_by_keys,
-    },
-    Function {
-        name: "distinct",
-        overloads: &[Overload::method(&[LIST_OF_T], LIST_OF_T)],
-        call: distinct,
-    },
-    Function {
-        name: "first",
-        overloads: &[Overload::method(&[LIST_OF_T], Ty::Optional(&T))],
-        call: first,
-    },
+    Function { name: "@sortByAssociatedKeys", overloads: SORT_BY_KEYS, call: sort_by_keys },
+    Function { name: "distinct", overloads: &[Overload::method(&[LIST_OF_T], LIST_OF_T)], call: distinct },
+    Function { name: "first", overloads: &[Overload::method(&[LIST_OF_T], Ty::Optional(&T))], call: first },
     Function {
         name: "flatten",
         overloads: &[
@@ -38,11 +26,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ],
         call: flatten,
     },
-    Function {
-        name: "last",
-        overloads: &[Overload::method(&[LIST_OF_T], Ty::Optional(&T))],
-        call: last,
-    },
+    Function { name: "last", overloads: &[Overload::method(&[LIST_OF_T], Ty::Optional(&T))], call: last },
     Function {
         name: "lists.range",
         overloads: &[Overload::function(&[Ty::Int], Ty::List(&Ty::Int))],
@@ -50,10 +34,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "reverse",
-        overloads: &[
-            Overload::method(&[LIST_OF_T], LIST_OF_T),
-            Overload::method(&[Ty::String], Ty::String),
-        ],
+        overloads: &[Overload::method(&[LIST_OF_T], LIST_OF_T), Overload::method(&[Ty::String], Ty::String)],
         call: reverse,
     },
     Function {
@@ -61,11 +42,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         overloads: &[Overload::method(&[LIST_OF_T, Ty::Int, Ty::Int], LIST_OF_T)],
         call: slice,
     },
-    Function {
-        name: "sort",
-        overloads: SORT,
-        call: sort,
-    },
+    Function { name: "sort", overloads: SORT, call: sort },
 ];
 
 /// Of the types that have an order.
@@ -120,12 +97,7 @@ fn first<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 
 fn last<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let list = only_list(args)?;
-    Ok(Val::Optional(
-        list.len()
-            .checked_sub(1)
-            .and_then(|at| list.get(at))
-            .map(Arc::new),
-    ))
+    Ok(Val::Optional(list.len().checked_sub(1).and_then(|at| list.get(at)).map(Arc::new)))
 }
 
 fn flatten<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -135,9 +107,7 @@ fn flatten<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         _ => return Err(CallError::no_overload()),
     };
     let Ok(levels) = usize::try_from(levels) else {
-        return Err(CallError::invalid(format!(
-            "`flatten` takes a level of 0 or more, not {levels}"
-        )));
+        return Err(CallError::invalid(format!("`flatten` takes a level of 0 or more, not {levels}")));
     };
     let mut flat = Vec::new();
     flatten_into(cx, &mut flat, list, levels.min(limits::COMPUTED_DEPTH))?;
@@ -165,9 +135,7 @@ fn range<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         return Err(CallError::no_overload());
     };
     let Ok(length) = usize::try_from(*end) else {
-        return Err(CallError::invalid(format!(
-            "`lists.range` takes a length of 0 or more, not {end}"
-        )));
+        return Err(CallError::invalid(format!("`lists.range` takes a length of 0 or more, not {end}")));
     };
     cx.charge(length)?;
     Ok(Val::list((0..*end).map(Val::Int).collect()))
@@ -305,11 +273,7 @@ mod tests {
     #[test]
     fn flatten_opens_as_many_levels_as_asked() {
         let nested = || Val::list(vec![Int(1), Val::list(vec![Int(2), ints(&[3])])]);
-        check(
-            "flatten",
-            &[nested()],
-            &Val::list(vec![Int(1), Int(2), ints(&[3])]),
-        );
+        check("flatten", &[nested()], &Val::list(vec![Int(1), Int(2), ints(&[3])]));
         check("flatten", &[nested(), Int(2)], &ints(&[1, 2, 3]));
         check("flatten", &[nested(), Int(i64::MAX)], &ints(&[1, 2, 3]));
         check("flatten", &[nested(), Int(0)], &nested());

@@ -8,96 +8,24 @@ use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::Val;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "math.abs",
-        overloads: SAME_NUMBER,
-        call: abs,
-    },
-    Function {
-        name: "math.bitAnd",
-        overloads: TWO_INTEGERS,
-        call: bit_and,
-    },
-    Function {
-        name: "math.bitNot",
-        overloads: ONE_INTEGER,
-        call: bit_not,
-    },
-    Function {
-        name: "math.bitOr",
-        overloads: TWO_INTEGERS,
-        call: bit_or,
-    },
-    Function {
-        name: "math.bitShiftLeft",
-        overloads: SHIFT,
-        call: bit_shift_left,
-    },
-    Function {
-        name: "math.bitShiftRight",
-        overloads: SHIFT,
-        call: bit_shift_right,
-    },
-    Function {
-        name: "math.bitXor",
-        overloads: TWO_INTEGERS,
-        call: bit_xor,
-    },
-    Function {
-        name: "math.ceil",
-        overloads: ROUNDING,
-        call: ceil,
-    },
-    Function {
-        name: "math.floor",
-        overloads: ROUNDING,
-        call: floor,
-    },
-    Function {
-        name: "math.greatest",
-        overloads: EXTREME,
-        call: greatest,
-    },
-    Function {
-        name: "math.isFinite",
-        overloads: DOUBLE_CLASS,
-        call: is_finite,
-    },
-    Function {
-        name: "math.isInf",
-        overloads: DOUBLE_CLASS,
-        call: is_inf,
-    },
-    Function {
-        name: "math.isNaN",
-        overloads: DOUBLE_CLASS,
-        call: is_nan,
-    },
-    Function {
-        name: "math.least",
-        overloads: EXTREME,
-        call: least,
-    },
-    Function {
-        name: "math.round",
-        overloads: ROUNDING,
-        call: round,
-    },
-    Function {
-        name: "math.sign",
-        overloads: SAME_NUMBER,
-        call: sign,
-    },
-    Function {
-        name: "math.sqrt",
-        overloads: SQUARE_ROOT,
-        call: sqrt,
-    },
-    Function {
-        name: "math.trunc",
-        overloads: ROUNDING,
-        call: trunc,
-    },
+    Function { name: "math.abs", overloads: SAME_NUMBER, call: abs },
+    Function { name: "math.bitAnd", overloads: TWO_INTEGERS, call: bit_and },
+    Function { name: "math.bitNot", overloads: ONE_INTEGER, call: bit_not },
+    Function { name: "math.bitOr", overloads: TWO_INTEGERS, call: bit_or },
+    Function { name: "math.bitShiftLeft", overloads: SHIFT, call: bit_shift_left },
+    Function { name: "math.bitShiftRight", overloads: SHIFT, call: bit_shift_right },
+    Function { name: "math.bitXor", overloads: TWO_INTEGERS, call: bit_xor },
+    Function { name: "math.ceil", overloads: ROUNDING, call: ceil },
+    Function { name: "math.floor", overloads: ROUNDING, call: floor },
+    Function { name: "math.greatest", overloads: EXTREME, call: greatest },
+    Function { name: "math.isFinite", overloads: DOUBLE_CLASS, call: is_finite },
+    Function { name: "math.isInf", overloads: DOUBLE_CLASS, call: is_inf },
+    Function { name: "math.isNaN", overloads: DOUBLE_CLASS, call: is_nan },
+    Function { name: "math.least", overloads: EXTREME, call: least },
+    Function { name: "math.round", overloads: ROUNDING, call: round },
+    Function { name: "math.sign", overloads: SAME_NUMBER, call: sign },
+    Function { name: "math.sqrt", overloads: SQUARE_ROOT, call: sqrt },
+    Function { name: "math.trunc", overloads: ROUNDING, call: trunc },
 ];
 
 const SAME_NUMBER: &[Overload] = &[
@@ -106,20 +34,14 @@ const SAME_NUMBER: &[Overload] = &[
     Overload::function(&[Ty::Uint], Ty::Uint),
 ];
 
-const ONE_INTEGER: &[Overload] = &[
-    Overload::function(&[Ty::Int], Ty::Int),
-    Overload::function(&[Ty::Uint], Ty::Uint),
-];
+const ONE_INTEGER: &[Overload] =
+    &[Overload::function(&[Ty::Int], Ty::Int), Overload::function(&[Ty::Uint], Ty::Uint)];
 
-const TWO_INTEGERS: &[Overload] = &[
-    Overload::function(&[Ty::Int, Ty::Int], Ty::Int),
-    Overload::function(&[Ty::Uint, Ty::Uint], Ty::Uint),
-];
+const TWO_INTEGERS: &[Overload] =
+    &[Overload::function(&[Ty::Int, Ty::Int], Ty::Int), Overload::function(&[Ty::Uint, Ty::Uint], Ty::Uint)];
 
-const SHIFT: &[Overload] = &[
-    Overload::function(&[Ty::Int, Ty::Int], Ty::Int),
-    Overload::function(&[Ty::Uint, Ty::Int], Ty::Uint),
-];
+const SHIFT: &[Overload] =
+    &[Overload::function(&[Ty::Int, Ty::Int], Ty::Int), Overload::function(&[Ty::Uint, Ty::Int], Ty::Uint)];
 
 const ROUNDING: &[Overload] = &[Overload::function(&[Ty::Double], Ty::Double)];
 
@@ -163,18 +85,14 @@ fn extreme<'r>(cx: &CallCx<'_>, args: &[Val<'r>], wanted: Ordering) -> Outcome<'
         numbers => numbers,
     };
     if numbers.is_empty() {
-        return Err(CallError::invalid(
-            "the list is empty: it has no greatest or least number",
-        ));
+        return Err(CallError::invalid("the list is empty: it has no greatest or least number"));
     }
     let mut best: Option<&Val<'r>> = None;
     for number in numbers {
         if !matches!(number, Val::Int(_) | Val::Uint(_) | Val::Double(_)) {
             return Err(CallError::no_overload());
         }
-        let order = best
-            .map(|best| number.compare(best).ok_or_else(nan))
-            .transpose()?;
+        let order = best.map(|best| number.compare(best).ok_or_else(nan)).transpose()?;
         if order.is_none_or(|order| order == wanted) {
             best = Some(number);
         }
@@ -292,12 +210,9 @@ fn bit_shift_left<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 /// `2305843009213693824`.
 fn bit_shift_right<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
-        [Val::Int(n), Val::Int(by)] => Ok(Val::Int(
-            n.cast_unsigned()
-                .checked_shr(distance(*by)?)
-                .unwrap_or(0)
-                .cast_signed(),
-        )),
+        [Val::Int(n), Val::Int(by)] => {
+            Ok(Val::Int(n.cast_unsigned().checked_shr(distance(*by)?).unwrap_or(0).cast_signed()))
+        }
         [Val::Uint(n), Val::Int(by)] => Ok(Val::Uint(n.checked_shr(distance(*by)?).unwrap_or(0))),
         _ => Err(CallError::no_overload()),
     }
@@ -305,9 +220,7 @@ fn bit_shift_right<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 
 fn distance(by: i64) -> Result<u32, CallError> {
     if by < 0 {
-        return Err(CallError::invalid(format!(
-            "negative offset: a shift by {by} is not possible"
-        )));
+        return Err(CallError::invalid(format!("negative offset: a shift by {by} is not possible")));
     }
     Ok(u32::try_from(by).unwrap_or(u32::MAX))
 }
@@ -329,22 +242,11 @@ mod tests {
     #[test]
     fn extremes_compare_across_types_and_keep_the_first_of_equals() {
         check("math.greatest", &[Double(5.4), Int(10), Uint(3)], &Int(10));
-        check(
-            "math.least",
-            &[Double(5.4), Int(10), Double(-5.0), Int(i64::MAX)],
-            &Double(-5.0),
-        );
+        check("math.least", &[Double(5.4), Int(10), Double(-5.0), Int(i64::MAX)], &Double(-5.0));
         check("math.greatest", &[ints(&[1, 3, 2])], &Int(3));
         check("math.least", &[Uint(u64::MAX), Int(-1)], &Int(-1));
-        check(
-            "math.greatest",
-            &[Int(i64::MAX), Double(9_223_372_036_854_775_808.0)],
-            &Double(2f64.powi(63)),
-        );
-        assert!(matches!(
-            super::super::testing::call("math.greatest", &[Uint(1), Int(1)]),
-            Ok(Uint(1))
-        ));
+        check("math.greatest", &[Int(i64::MAX), Double(9_223_372_036_854_775_808.0)], &Double(2f64.powi(63)));
+        assert!(matches!(super::super::testing::call("math.greatest", &[Uint(1), Int(1)]), Ok(Uint(1))));
         refuses("math.greatest", &[Val::list(vec![])]);
         refuses("math.least", &[Int(1), s("2")]);
         refuses("math.least", &[]);
@@ -393,11 +295,7 @@ mod tests {
         check("math.bitNot", &[Uint(0)], &Uint(u64::MAX));
         check("math.bitShiftLeft", &[Int(-1), Int(2)], &Int(-4));
         check("math.bitShiftLeft", &[Int(-1), Int(200)], &Int(0));
-        check(
-            "math.bitShiftRight",
-            &[Int(-1024), Int(3)],
-            &Int(2_305_843_009_213_693_824),
-        );
+        check("math.bitShiftRight", &[Int(-1024), Int(3)], &Int(2_305_843_009_213_693_824));
         check("math.bitShiftRight", &[Int(-1024), Int(64)], &Int(0));
         check("math.bitShiftRight", &[Uint(1024), Int(i64::MAX)], &Uint(0));
         refuses("math.bitShiftRight", &[Uint(1), Int(-1)]);

@@ -105,32 +105,17 @@ pub(crate) struct CallCx<'c> {
 impl Overload {
     /// Called as `name(args)`.
     pub(crate) const fn function(params: &'static [Ty], result: Ty) -> Self {
-        Self {
-            member: false,
-            params,
-            result,
-            variadic: false,
-        }
+        Self { member: false, params, result, variadic: false }
     }
 
     /// Called as `receiver.name(args)`.
     pub(crate) const fn method(params: &'static [Ty], result: Ty) -> Self {
-        Self {
-            member: true,
-            params,
-            result,
-            variadic: false,
-        }
+        Self { member: true, params, result, variadic: false }
     }
 
     /// Called as `name(args)`, the last parameter once or more often.
     pub(crate) const fn variadic(params: &'static [Ty], result: Ty) -> Self {
-        Self {
-            member: false,
-            params,
-            result,
-            variadic: true,
-        }
+        Self { member: false, params, result, variadic: true }
     }
 }
 
@@ -148,10 +133,7 @@ impl CallCx<'_> {
 
 /// The function called `name`.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    LIBRARIES
-        .iter()
-        .flat_map(|library| library.iter())
-        .find(|function| function.name == name)
+    LIBRARIES.iter().flat_map(|library| library.iter()).find(|function| function.name == name)
 }
 
 /// Why a native failed; the evaluator adds the position.
@@ -164,42 +146,27 @@ pub(crate) struct CallError {
 impl CallError {
     /// The arguments have types that no overload takes. The evaluator words the message.
     pub(crate) fn no_overload() -> Self {
-        Self {
-            kind: EvalErrorKind::NoSuchOverload,
-            message: String::new(),
-        }
+        Self { kind: EvalErrorKind::NoSuchOverload, message: String::new() }
     }
 
     /// An argument has a value that the function does not take.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self {
-            kind: EvalErrorKind::InvalidArgument,
-            message: message.into(),
-        }
+        Self { kind: EvalErrorKind::InvalidArgument, message: message.into() }
     }
 
     /// Something is not there.
     pub(crate) fn absent(message: impl Into<String>) -> Self {
-        Self {
-            kind: EvalErrorKind::NoSuchKey,
-            message: message.into(),
-        }
+        Self { kind: EvalErrorKind::NoSuchKey, message: message.into() }
     }
 
     /// The budget does not cover the work.
     pub(crate) fn cost() -> Self {
-        Self {
-            kind: EvalErrorKind::CostExceeded,
-            message: "the cost limit is reached".into(),
-        }
+        Self { kind: EvalErrorKind::CostExceeded, message: "the cost limit is reached".into() }
     }
 
     /// Overflow or an index out of range.
     pub(crate) fn range(message: impl Into<String>) -> Self {
-        Self {
-            kind: EvalErrorKind::Range,
-            message: message.into(),
-        }
+        Self { kind: EvalErrorKind::Range, message: message.into() }
     }
 }
 
@@ -209,11 +176,7 @@ mod tests {
 
     #[test]
     fn every_function_name_has_one_entry() {
-        let mut names: Vec<_> = LIBRARIES
-            .iter()
-            .flat_map(|library| library.iter())
-            .map(|f| f.name)
-            .collect();
+        let mut names: Vec<_> = LIBRARIES.iter().flat_map(|library| library.iter()).map(|f| f.name).collect();
         names.sort_unstable();
         let total = names.len();
         names.dedup();

@@ -12,11 +12,7 @@ use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::{Opaque, Val};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "cidr",
-        overloads: &[Overload::function(&[Ty::String], CIDR)],
-        call: cidr,
-    },
+    Function { name: "cidr", overloads: &[Overload::function(&[Ty::String], CIDR)], call: cidr },
     Function {
         name: "containsCIDR",
         overloads: &[
@@ -33,11 +29,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ],
         call: contains_ip,
     },
-    Function {
-        name: "family",
-        overloads: &[Overload::method(&[IP], Ty::Int)],
-        call: family,
-    },
+    Function { name: "family", overloads: &[Overload::method(&[IP], Ty::Int)], call: family },
     Function {
         name: "inIPAddrRange",
         overloads: &[Overload::method(&[Ty::String, Ty::String], Ty::Bool)],
@@ -45,10 +37,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ip",
-        overloads: &[
-            Overload::function(&[Ty::String], IP),
-            Overload::method(&[CIDR], IP),
-        ],
+        overloads: &[Overload::function(&[Ty::String], IP), Overload::method(&[CIDR], IP)],
         call: ip,
     },
     Function {
@@ -56,56 +45,16 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         overloads: &[Overload::function(&[Ty::String], Ty::Bool)],
         call: is_canonical,
     },
-    Function {
-        name: "isCIDR",
-        overloads: &[Overload::function(&[Ty::String], Ty::Bool)],
-        call: is_cidr,
-    },
-    Function {
-        name: "isGlobalUnicast",
-        overloads: IP_CLASS,
-        call: is_global_unicast,
-    },
-    Function {
-        name: "isIP",
-        overloads: &[Overload::function(&[Ty::String], Ty::Bool)],
-        call: is_ip,
-    },
-    Function {
-        name: "isLinkLocalMulticast",
-        overloads: IP_CLASS,
-        call: is_link_local_multicast,
-    },
-    Function {
-        name: "isLinkLocalUnicast",
-        overloads: IP_CLASS,
-        call: is_link_local_unicast,
-    },
-    Function {
-        name: "isLoopback",
-        overloads: IP_CLASS,
-        call: is_loopback,
-    },
-    Function {
-        name: "isMask",
-        overloads: &[Overload::method(&[CIDR], Ty::Bool)],
-        call: is_mask,
-    },
-    Function {
-        name: "isUnspecified",
-        overloads: IP_CLASS,
-        call: is_unspecified,
-    },
-    Function {
-        name: "masked",
-        overloads: &[Overload::method(&[CIDR], CIDR)],
-        call: masked,
-    },
-    Function {
-        name: "prefixLength",
-        overloads: &[Overload::method(&[CIDR], Ty::Int)],
-        call: prefix_length,
-    },
+    Function { name: "isCIDR", overloads: &[Overload::function(&[Ty::String], Ty::Bool)], call: is_cidr },
+    Function { name: "isGlobalUnicast", overloads: IP_CLASS, call: is_global_unicast },
+    Function { name: "isIP", overloads: &[Overload::function(&[Ty::String], Ty::Bool)], call: is_ip },
+    Function { name: "isLinkLocalMulticast", overloads: IP_CLASS, call: is_link_local_multicast },
+    Function { name: "isLinkLocalUnicast", overloads: IP_CLASS, call: is_link_local_unicast },
+    Function { name: "isLoopback", overloads: IP_CLASS, call: is_loopback },
+    Function { name: "isMask", overloads: &[Overload::method(&[CIDR], Ty::Bool)], call: is_mask },
+    Function { name: "isUnspecified", overloads: IP_CLASS, call: is_unspecified },
+    Function { name: "masked", overloads: &[Overload::method(&[CIDR], CIDR)], call: masked },
+    Function { name: "prefixLength", overloads: &[Overload::method(&[CIDR], Ty::Int)], call: prefix_length },
 ];
 
 const IP_CLASS: &[Overload] = &[Overload::method(&[IP], Ty::Bool)];
@@ -127,9 +76,7 @@ fn cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 fn is_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    Ok(Val::Bool(
-        parse_ip(only_text(args)?).and_then(refuse_mapped).is_ok(),
-    ))
+    Ok(Val::Bool(parse_ip(only_text(args)?).and_then(refuse_mapped).is_ok()))
 }
 
 fn is_cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -225,10 +172,7 @@ fn in_ip_addr_range<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(ip), Val::String(range)] = args else {
         return Err(CallError::no_overload());
     };
-    let address = ip
-        .as_str()
-        .parse::<IpAddr>()
-        .map_err(|_| not_an_ip(ip.as_str()))?;
+    let address = ip.as_str().parse::<IpAddr>().map_err(|_| not_an_ip(ip.as_str()))?;
     let (network, prefix) = split_cidr(range.as_str()).ok_or_else(|| not_a_cidr(range.as_str()))?;
     let (network, prefix) = match unmapped(network) {
         v4 @ IpAddr::V4(_) if network.is_ipv6() && prefix >= 96 => (v4, prefix - 96),
@@ -247,20 +191,13 @@ fn unmapped(ip: IpAddr) -> IpAddr {
 /// An IPv4 address mapped into IPv6 may be written in hexadecimal; it is then good for `==` and `string` only.
 fn parse_ip(text: &str) -> Result<IpAddr, CallError> {
     let ip = text.parse::<IpAddr>().map_err(|_| not_an_ip(text))?;
-    if ip.is_ipv6() && text.contains('.') {
-        refuse_mapped(ip)
-    } else {
-        Ok(ip)
-    }
+    if ip.is_ipv6() && text.contains('.') { refuse_mapped(ip) } else { Ok(ip) }
 }
 
 fn parse_cidr(text: &str) -> Result<(IpAddr, u8), CallError> {
-    let leading_zero = text
-        .rsplit_once('/')
-        .is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
-    let (ip, prefix) = split_cidr(text)
-        .filter(|_| !leading_zero)
-        .ok_or_else(|| not_a_cidr(text))?;
+    let leading_zero =
+        text.rsplit_once('/').is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
+    let (ip, prefix) = split_cidr(text).filter(|_| !leading_zero).ok_or_else(|| not_a_cidr(text))?;
     Ok((refuse_mapped(ip)?, prefix))
 }
 
@@ -269,10 +206,7 @@ fn split_cidr(text: &str) -> Option<(IpAddr, u8)> {
     let (ip, length) = text.split_once('/')?;
     let ip: IpAddr = ip.parse().ok()?;
     let digits_only = length.bytes().all(|b| b.is_ascii_digit());
-    let prefix = length
-        .parse()
-        .ok()
-        .filter(|prefix| digits_only && *prefix <= width(ip))?;
+    let prefix = length.parse().ok().filter(|prefix| digits_only && *prefix <= width(ip))?;
     Some((ip, prefix))
 }
 
@@ -294,9 +228,9 @@ fn mask(ip: IpAddr, prefix: u8) -> IpAddr {
     let cleared = u32::from(width(ip).saturating_sub(prefix));
     match ip {
         IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & u32::MAX.checked_shl(cleared).unwrap_or(0)).into()),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(
-            v6.to_bits() & u128::MAX.checked_shl(cleared).unwrap_or(0),
-        )),
+        IpAddr::V6(v6) => {
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & u128::MAX.checked_shl(cleared).unwrap_or(0)))
+        }
     }
 }
 
@@ -344,10 +278,7 @@ fn not_an_ip(text: &str) -> CallError {
 }
 
 fn not_a_cidr(text: &str) -> CallError {
-    CallError::invalid(format!(
-        "`{}` is not a CIDR range such as `10.0.0.0/8`",
-        shortened(text)
-    ))
+    CallError::invalid(format!("`{}` is not a CIDR range such as `10.0.0.0/8`", shortened(text)))
 }
 
 /// Hostile text stays out of messages beyond a readable length.
@@ -374,15 +305,9 @@ mod tests {
         for good in ["192.168.0.1", "::1", "2001:DB8::68", "0.0.0.0"] {
             check("isIP", &[s(good)], &Bool(true));
         }
-        for bad in [
-            "",
-            "1.2.3",
-            "1.2.3.04",
-            "192.168.0.1.0",
-            "2001:db8:::68",
-            "fe80::1%en0",
-            "::ffff:1.2.3.4",
-        ] {
+        for bad in
+            ["", "1.2.3", "1.2.3.04", "192.168.0.1.0", "2001:db8:::68", "fe80::1%en0", "::ffff:1.2.3.4"]
+        {
             check("isIP", &[s(bad)], &Bool(false));
             refuses("ip", &[s(bad)]);
             refuses("ip.isCanonical", &[s(bad)]);
@@ -449,16 +374,8 @@ mod tests {
         contains("10.0.0.0/8", "10.0.0.0/8", true);
         contains("0.0.0.0/0", "1.2.3.4/32", true);
         contains("::/0", "1.2.3.4/32", false);
-        check(
-            "containsIP",
-            &[range("2001:db8::/32"), ip_of("2001:db8::1")],
-            &Bool(true),
-        );
-        check(
-            "containsIP",
-            &[range("2001:db8::/32"), s("192.168.1.1")],
-            &Bool(false),
-        );
+        check("containsIP", &[range("2001:db8::/32"), ip_of("2001:db8::1")], &Bool(true));
+        check("containsIP", &[range("2001:db8::/32"), s("192.168.1.1")], &Bool(false));
         refuses("containsIP", &[range("10.0.0.0/8"), s("nonsense")]);
     }
 

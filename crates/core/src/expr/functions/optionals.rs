@@ -9,41 +9,17 @@ const A: Ty = Ty::Param('A');
 const OPTIONAL_A: Ty = Ty::Optional(&A);
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "optional.of",
-        overloads: &[Overload::function(&[A], OPTIONAL_A)],
-        call: of,
-    },
+    Function { name: "optional.of", overloads: &[Overload::function(&[A], OPTIONAL_A)], call: of },
     Function {
         name: "optional.ofNonZeroValue",
         overloads: &[Overload::function(&[A], OPTIONAL_A)],
         call: of_non_zero_value,
     },
-    Function {
-        name: "optional.none",
-        overloads: &[Overload::function(&[], OPTIONAL_A)],
-        call: none,
-    },
-    Function {
-        name: "hasValue",
-        overloads: &[Overload::method(&[OPTIONAL_A], Ty::Bool)],
-        call: has_value,
-    },
-    Function {
-        name: "value",
-        overloads: &[Overload::method(&[OPTIONAL_A], A)],
-        call: value,
-    },
-    Function {
-        name: "or",
-        overloads: &[Overload::method(&[OPTIONAL_A, OPTIONAL_A], OPTIONAL_A)],
-        call: or,
-    },
-    Function {
-        name: "orValue",
-        overloads: &[Overload::method(&[OPTIONAL_A, A], A)],
-        call: or_value,
-    },
+    Function { name: "optional.none", overloads: &[Overload::function(&[], OPTIONAL_A)], call: none },
+    Function { name: "hasValue", overloads: &[Overload::method(&[OPTIONAL_A], Ty::Bool)], call: has_value },
+    Function { name: "value", overloads: &[Overload::method(&[OPTIONAL_A], A)], call: value },
+    Function { name: "or", overloads: &[Overload::method(&[OPTIONAL_A, OPTIONAL_A], OPTIONAL_A)], call: or },
+    Function { name: "orValue", overloads: &[Overload::method(&[OPTIONAL_A, A], A)], call: or_value },
 ];
 
 fn of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -57,19 +33,11 @@ fn of_non_zero_value<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [value] = args else {
         return Err(CallError::no_overload());
     };
-    if is_zero(value) {
-        Ok(Val::Optional(None))
-    } else {
-        some(value.clone(), cx.budget)
-    }
+    if is_zero(value) { Ok(Val::Optional(None)) } else { some(value.clone(), cx.budget) }
 }
 
 fn none<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    if args.is_empty() {
-        Ok(Val::Optional(None))
-    } else {
-        Err(CallError::no_overload())
-    }
+    if args.is_empty() { Ok(Val::Optional(None)) } else { Err(CallError::no_overload()) }
 }
 
 fn has_value<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -93,11 +61,7 @@ fn or<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [first @ Val::Optional(inner), second @ Val::Optional(_)] = args else {
         return Err(CallError::no_overload());
     };
-    Ok(if inner.is_some() {
-        first.clone()
-    } else {
-        second.clone()
-    })
+    Ok(if inner.is_some() { first.clone() } else { second.clone() })
 }
 
 fn or_value<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {

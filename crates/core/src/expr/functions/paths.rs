@@ -11,36 +11,16 @@ use crate::expr::val::Val;
 use form::Path;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "basePath",
-        overloads: TEXT_TO_TEXT,
-        call: base_path,
-    },
-    Function {
-        name: "dirPath",
-        overloads: TEXT_TO_TEXT,
-        call: dir_path,
-    },
-    Function {
-        name: "extPath",
-        overloads: TEXT_TO_TEXT,
-        call: ext_path,
-    },
+    Function { name: "basePath", overloads: TEXT_TO_TEXT, call: base_path },
+    Function { name: "dirPath", overloads: TEXT_TO_TEXT, call: dir_path },
+    Function { name: "extPath", overloads: TEXT_TO_TEXT, call: ext_path },
     Function {
         name: "joinPath",
         overloads: &[Overload::function(&[Ty::List(&Ty::String)], Ty::String)],
         call: join_path,
     },
-    Function {
-        name: "pathHasPrefix",
-        overloads: TWO_TEXTS_TO_BOOL,
-        call: path_has_prefix,
-    },
-    Function {
-        name: "pathMatch",
-        overloads: TWO_TEXTS_TO_BOOL,
-        call: path_match,
-    },
+    Function { name: "pathHasPrefix", overloads: TWO_TEXTS_TO_BOOL, call: path_has_prefix },
+    Function { name: "pathMatch", overloads: TWO_TEXTS_TO_BOOL, call: path_match },
     Function {
         name: "pathMatchAnyOf",
         overloads: &[
@@ -54,11 +34,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         overloads: &[Overload::function(&[Ty::String, Ty::String], Ty::String)],
         call: rel_path,
     },
-    Function {
-        name: "volumeName",
-        overloads: TEXT_TO_TEXT,
-        call: volume_name,
-    },
+    Function { name: "volumeName", overloads: TEXT_TO_TEXT, call: volume_name },
 ];
 
 const TEXT_TO_TEXT: &[Overload] = &[Overload::function(&[Ty::String], Ty::String)];
@@ -84,11 +60,7 @@ fn dir_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 fn ext_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let path = parse(cx, only_text(args)?)?;
     let base = path.value.rsplit('/').next().unwrap_or_default();
-    Ok(Val::string(
-        base.rfind('.')
-            .and_then(|dot| base.get(dot..))
-            .unwrap_or_default(),
-    ))
+    Ok(Val::string(base.rfind('.').and_then(|dot| base.get(dot..)).unwrap_or_default()))
 }
 
 /// The drive or share of a Windows path, or nothing.
@@ -321,11 +293,7 @@ mod tests {
         for malformed in ["/a/[", "/a/[]", "/a/[a-", "/a/[-a]", "/[^"] {
             refuses("pathMatch", &[s("/x"), s(malformed)]);
         }
-        check(
-            "pathMatchAnyOf",
-            &[s("/a/b"), texts(&["/x/*", "/a/*"])],
-            &Bool(true),
-        );
+        check("pathMatchAnyOf", &[s("/a/b"), texts(&["/x/*", "/a/*"])], &Bool(true));
         check("pathMatchAnyOf", &[s("/a/b"), texts(&[])], &Bool(false));
     }
 

@@ -15,18 +15,12 @@ use crate::limits;
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "regex.extract",
-        overloads: &[Overload::function(
-            &[Ty::String, Ty::String],
-            Ty::Optional(&Ty::String),
-        )],
+        overloads: &[Overload::function(&[Ty::String, Ty::String], Ty::Optional(&Ty::String))],
         call: extract,
     },
     Function {
         name: "regex.extractAll",
-        overloads: &[Overload::function(
-            &[Ty::String, Ty::String],
-            Ty::List(&Ty::String),
-        )],
+        overloads: &[Overload::function(&[Ty::String, Ty::String], Ty::List(&Ty::String))],
         call: extract_all,
     },
     Function {
@@ -42,10 +36,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// The program of a pattern; `Err` says why there is none. Size of pattern and program are bounded.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     if pattern.len() > limits::REGEX_BYTES {
-        return Err(format!(
-            "a regular expression has at most {} bytes",
-            limits::REGEX_BYTES
-        ));
+        return Err(format!("a regular expression has at most {} bytes", limits::REGEX_BYTES));
     }
     RegexBuilder::new(&dialect::from_re2(pattern))
         .size_limit(limits::REGEX_PROGRAM_BYTES)
@@ -66,9 +57,7 @@ fn extract<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let regex = extractor(cx, pattern.as_str())?;
     cx.charge_bytes(text.as_str().len().saturating_mul(2))?;
-    let found = regex
-        .captures(text.as_str())
-        .and_then(|captures| extracted(&captures));
+    let found = regex.captures(text.as_str()).and_then(|captures| extracted(&captures));
     Ok(Val::Optional(found.map(|part| Arc::new(Val::string(part)))))
 }
 
@@ -91,10 +80,7 @@ fn extracted<'t>(captures: &Captures<'t>) -> Option<&'t str> {
     if captures.len() == 1 {
         return captures.get(0).map(|whole| whole.as_str());
     }
-    captures
-        .get(1)
-        .map(|group| group.as_str())
-        .filter(|part| !part.is_empty())
+    captures.get(1).map(|group| group.as_str()).filter(|part| !part.is_empty())
 }
 
 fn extractor(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
@@ -112,12 +98,9 @@ fn extractor(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
 fn replace<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (text, pattern, replacement, count) = match args {
         [Val::String(text), Val::String(pattern), Val::String(with)] => (text, pattern, with, -1),
-        [
-            Val::String(text),
-            Val::String(pattern),
-            Val::String(with),
-            Val::Int(count),
-        ] => (text, pattern, with, *count),
+        [Val::String(text), Val::String(pattern), Val::String(with), Val::Int(count)] => {
+            (text, pattern, with, *count)
+        }
         _ => return Err(CallError::no_overload()),
     };
     if count == 0 {
@@ -129,10 +112,7 @@ fn replace<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     cx.charge_bytes(text.len().saturating_mul(3))?;
     let mut replaced = String::new();
     let mut copied = 0;
-    for captures in regex
-        .captures_iter(text)
-        .take(usize::try_from(count).unwrap_or(usize::MAX))
-    {
+    for captures in regex.captures_iter(text).take(usize::try_from(count).unwrap_or(usize::MAX)) {
         cx.charge(replacement.len() + 1)?;
         let Some(whole) = captures.get(0) else { continue };
         replaced.push_str(text.get(copied..whole.start()).unwrap_or_default());
@@ -179,9 +159,7 @@ fn parse_replacement(text: &str, groups: usize) -> Result<Vec<Piece>, CallError>
             None => None,
         };
         let Some(group) = group.map(|digit| digit as usize) else {
-            return Err(CallError::invalid(
-                "a `\\` in a replacement is followed by a digit or another `\\`",
-            ));
+            return Err(CallError::invalid("a `\\` in a replacement is followed by a digit or another `\\`"));
         };
         if group >= groups {
             return Err(CallError::invalid(format!(
@@ -210,11 +188,7 @@ mod tests {
     #[test]
     fn the_first_match_or_its_group_is_extracted() {
         let some = |text| Val::Optional(Some(Arc::new(s(text))));
-        check(
-            "regex.extract",
-            &[s("hello world"), s("hello(.*)")],
-            &some(" world"),
-        );
+        check("regex.extract", &[s("hello world"), s("hello(.*)")], &some(" world"));
         check("regex.extract", &[s("k=42"), s("[0-9]+")], &some("42"));
         check("regex.extract", &[s("HELLO"), s("hello")], &Val::Optional(None));
         check("regex.extract", &[s("b"), s("(a)?b")], &Val::Optional(None));
@@ -225,11 +199,7 @@ mod tests {
     #[test]
     fn all_matches_are_extracted() {
         check("regex.extractAll", &[s("a bb a cc"), s("a")], &texts(&["a", "a"]));
-        check(
-            "regex.extractAll",
-            &[s("id:1, id:2"), s(r"id:(\d+)")],
-            &texts(&["1", "2"]),
-        );
+        check("regex.extractAll", &[s("id:1, id:2"), s(r"id:(\d+)")], &texts(&["1", "2"]));
         check("regex.extractAll", &[s("a bb"), s("x")], &texts(&[]));
     }
 
@@ -252,11 +222,7 @@ mod tests {
     #[test]
     fn replacements_are_counted() {
         for (count, expected) in [(0, "banana"), (1, "bxnana"), (2, "bxnxna"), (-12, "bxnxnx")] {
-            check(
-                "regex.replace",
-                &[s("banana"), s("a"), s("x"), Val::Int(count)],
-                &s(expected),
-            );
+            check("regex.replace", &[s("banana"), s("a"), s("x"), Val::Int(count)], &s(expected));
         }
     }
 

@@ -7,51 +7,15 @@ use crate::expr::val::{List, Val};
 const LIST_OF_T: Ty = Ty::List(&Ty::Param('T'));
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "except",
-        overloads: TO_LIST,
-        call: except,
-    },
-    Function {
-        name: "hasIntersection",
-        overloads: TO_BOOL,
-        call: has_intersection,
-    },
-    Function {
-        name: "has_intersection",
-        overloads: TO_BOOL,
-        call: has_intersection,
-    },
-    Function {
-        name: "intersect",
-        overloads: TO_LIST,
-        call: intersect,
-    },
-    Function {
-        name: "isSubset",
-        overloads: TO_BOOL,
-        call: is_subset,
-    },
-    Function {
-        name: "is_subset",
-        overloads: TO_BOOL,
-        call: is_subset,
-    },
-    Function {
-        name: "sets.contains",
-        overloads: SETS,
-        call: sets_contains,
-    },
-    Function {
-        name: "sets.equivalent",
-        overloads: SETS,
-        call: sets_equivalent,
-    },
-    Function {
-        name: "sets.intersects",
-        overloads: SETS,
-        call: has_intersection,
-    },
+    Function { name: "except", overloads: TO_LIST, call: except },
+    Function { name: "hasIntersection", overloads: TO_BOOL, call: has_intersection },
+    Function { name: "has_intersection", overloads: TO_BOOL, call: has_intersection },
+    Function { name: "intersect", overloads: TO_LIST, call: intersect },
+    Function { name: "isSubset", overloads: TO_BOOL, call: is_subset },
+    Function { name: "is_subset", overloads: TO_BOOL, call: is_subset },
+    Function { name: "sets.contains", overloads: SETS, call: sets_contains },
+    Function { name: "sets.equivalent", overloads: SETS, call: sets_equivalent },
+    Function { name: "sets.intersects", overloads: SETS, call: has_intersection },
 ];
 
 const TO_LIST: &[Overload] = &[
@@ -75,11 +39,7 @@ fn except<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 /// The items of the shorter list that are in the other one; of two lists of one length, the items of the first.
 fn intersect<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (a, b) = two_lists(args)?;
-    if a.len() > b.len() {
-        select(cx, b, a, true)
-    } else {
-        select(cx, a, b, true)
-    }
+    if a.len() > b.len() { select(cx, b, a, true) } else { select(cx, a, b, true) }
 }
 
 fn has_intersection<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -159,11 +119,7 @@ mod tests {
         check("sets.intersects", &[ints(&[3, 2]), doubles()], &Bool(true));
         check("isSubset", &[doubles(), ints(&[1, 2, 3])], &Bool(true));
         check("is_subset", &[ints(&[4]), doubles()], &Bool(false));
-        check(
-            "hasIntersection",
-            &[texts(&["a"]), texts(&["b", "a"])],
-            &Bool(true),
-        );
+        check("hasIntersection", &[texts(&["a"]), texts(&["b", "a"])], &Bool(true));
         check("has_intersection", &[texts(&["a"]), texts(&[])], &Bool(false));
     }
 
@@ -176,21 +132,9 @@ mod tests {
 
     #[test]
     fn selections_keep_their_order() {
-        check(
-            "except",
-            &[texts(&["c", "a", "b"]), texts(&["a"])],
-            &texts(&["c", "b"]),
-        );
-        check(
-            "intersect",
-            &[texts(&["x", "b", "a"]), texts(&["a", "b"])],
-            &texts(&["a", "b"]),
-        );
-        check(
-            "intersect",
-            &[texts(&["b", "a"]), texts(&["a", "b"])],
-            &texts(&["b", "a"]),
-        );
+        check("except", &[texts(&["c", "a", "b"]), texts(&["a"])], &texts(&["c", "b"]));
+        check("intersect", &[texts(&["x", "b", "a"]), texts(&["a", "b"])], &texts(&["a", "b"]));
+        check("intersect", &[texts(&["b", "a"]), texts(&["a", "b"])], &texts(&["b", "a"]));
         refuses("except", &[s("a"), texts(&["a"])]);
     }
 

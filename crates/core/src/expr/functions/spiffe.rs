@@ -30,16 +30,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ],
         call: matches_id,
     },
-    Function {
-        name: "name",
-        overloads: &[Overload::method(&[SPIFFE_TRUST_DOMAIN], Ty::String)],
-        call: name,
-    },
-    Function {
-        name: "path",
-        overloads: &[Overload::method(&[SPIFFE_ID], Ty::String)],
-        call: path,
-    },
+    Function { name: "name", overloads: &[Overload::method(&[SPIFFE_TRUST_DOMAIN], Ty::String)], call: name },
+    Function { name: "path", overloads: &[Overload::method(&[SPIFFE_ID], Ty::String)], call: path },
     Function {
         name: "spiffeID",
         overloads: &[Overload::function(&[Ty::String], SPIFFE_ID)],
@@ -97,9 +89,8 @@ const TRUST_DOMAIN_BYTES: usize = 255;
 pub(crate) fn is_spelled(opaque: &Opaque, text: &str) -> bool {
     match opaque {
         Opaque::SpiffeId { trust_domain, path } => {
-            let rest = text
-                .strip_prefix("spiffe://")
-                .and_then(|rest| rest.strip_prefix(trust_domain.as_str()));
+            let rest =
+                text.strip_prefix("spiffe://").and_then(|rest| rest.strip_prefix(trust_domain.as_str()));
             rest == Some(path)
         }
         Opaque::SpiffeTrustDomain(name) => spelled_domain(text).is_ok_and(|spelled| spelled == *name),
@@ -240,10 +231,9 @@ fn id_of(value: &Val<'_>) -> Result<Id, CallError> {
     match value {
         Val::String(text) => parse_id(text.as_str()),
         Val::Opaque(opaque) => match &**opaque {
-            Opaque::SpiffeId { trust_domain, path } => Ok(Id {
-                trust_domain: trust_domain.clone(),
-                path: path.clone(),
-            }),
+            Opaque::SpiffeId { trust_domain, path } => {
+                Ok(Id { trust_domain: trust_domain.clone(), path: path.clone() })
+            }
             _ => Err(CallError::no_overload()),
         },
         _ => Err(CallError::no_overload()),
@@ -272,22 +262,15 @@ fn spelled_domain(text: &str) -> Result<String, CallError> {
 
 fn parse_id(text: &str) -> Result<Id, CallError> {
     if text.len() > ID_BYTES {
-        return Err(CallError::invalid(format!(
-            "a SPIFFE id has at most {ID_BYTES} bytes"
-        )));
+        return Err(CallError::invalid(format!("a SPIFFE id has at most {ID_BYTES} bytes")));
     }
     let rest = text
         .strip_prefix("spiffe://")
         .ok_or_else(|| CallError::invalid("a SPIFFE id begins with `spiffe://`"))?;
-    let (domain, path) = rest
-        .split_at_checked(rest.find('/').unwrap_or(rest.len()))
-        .unwrap_or((rest, ""));
+    let (domain, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
     let trust_domain = parse_trust_domain(domain)?;
     check_path(path)?;
-    Ok(Id {
-        trust_domain,
-        path: path.to_owned(),
-    })
+    Ok(Id { trust_domain, path: path.to_owned() })
 }
 
 /// A trust domain has lower-case letters, digits, dots, dashes and underscores only.
@@ -388,14 +371,8 @@ mod tests {
         accepts(call("spiffeMatchAny", &[]), true);
         accepts(call("spiffeMatchExact", &[s("spiffe://d/x")]), true);
         accepts(call("spiffeMatchExact", &[spiffe("spiffe://d/x/y")]), false);
-        accepts(
-            call("spiffeMatchOneOf", &[texts(&["spiffe://d/y", "spiffe://d/x"])]),
-            true,
-        );
-        accepts(
-            call("spiffeMatchOneOf", &[Val::list(vec![spiffe("spiffe://d/y")])]),
-            false,
-        );
+        accepts(call("spiffeMatchOneOf", &[texts(&["spiffe://d/y", "spiffe://d/x"])]), true);
+        accepts(call("spiffeMatchOneOf", &[Val::list(vec![spiffe("spiffe://d/y")])]), false);
         accepts(call("spiffeMatchOneOf", &[texts(&[])]), false);
         accepts(call("spiffeMatchTrustDomain", &[domain("d")]), true);
         accepts(call("spiffeMatchTrustDomain", &[s("e")]), false);

@@ -53,16 +53,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ],
         call: matches,
     },
-    Function {
-        name: "dyn",
-        overloads: &[Overload::function(&[A], Ty::Dyn)],
-        call: dynamic,
-    },
-    Function {
-        name: "type",
-        overloads: &[Overload::function(&[A], Ty::Type)],
-        call: type_of,
-    },
+    Function { name: "dyn", overloads: &[Overload::function(&[A], Ty::Dyn)], call: dynamic },
+    Function { name: "type", overloads: &[Overload::function(&[A], Ty::Type)], call: type_of },
 ];
 
 /// Characters, bytes, items or entries.
@@ -81,9 +73,7 @@ fn size<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         },
         _ => return Err(CallError::no_overload()),
     };
-    i64::try_from(count)
-        .map(Val::Int)
-        .map_err(|_| CallError::range("the size is out of range"))
+    i64::try_from(count).map(Val::Int).map_err(|_| CallError::range("the size is out of range"))
 }
 
 fn contains<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -155,10 +145,7 @@ pub(crate) fn type_value(name: &str) -> Option<Val<'static>> {
         "net.IP",
         "net.CIDR",
     ];
-    NAMES
-        .iter()
-        .find(|known| **known == name)
-        .map(|known| Val::Type(known))
+    NAMES.iter().find(|known| **known == name).map(|known| Val::Type(known))
 }
 
 /// An optional that holds `value`, unless values would nest too deep.
@@ -172,8 +159,5 @@ pub(crate) fn bounded<'r>(value: Val<'r>, budget: &Budget) -> Outcome<'r> {
     if value.nests_within(limits::COMPUTED_DEPTH, budget)? {
         return Ok(value);
     }
-    Err(CallError::invalid(format!(
-        "values nest deeper than {}",
-        limits::COMPUTED_DEPTH
-    )))
+    Err(CallError::invalid(format!("values nest deeper than {}", limits::COMPUTED_DEPTH)))
 }

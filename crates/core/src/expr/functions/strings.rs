@@ -79,11 +79,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ],
         call: substring,
     },
-    Function {
-        name: "trim",
-        overloads: &[Overload::method(&[Ty::String], Ty::String)],
-        call: trim,
-    },
+    Function { name: "trim", overloads: &[Overload::method(&[Ty::String], Ty::String)], call: trim },
     Function {
         name: "upperAscii",
         overloads: &[Overload::method(&[Ty::String], Ty::String)],
@@ -103,11 +99,7 @@ fn char_at<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     cx.charge_bytes(text.as_str().len())?;
     let start = byte_offset(text.as_str(), *index)?;
-    let width = text
-        .as_str()
-        .get(start..)
-        .and_then(|rest| rest.chars().next())
-        .map_or(0, char::len_utf8);
+    let width = text.as_str().get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     Ok(part(text, start..start + width))
 }
 
@@ -126,10 +118,7 @@ fn index_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     cx.charge_bytes(text.len())?;
     let start = search_offset(text, sought, from)?;
-    let found = text
-        .get(start..)
-        .and_then(|rest| rest.find(sought))
-        .map(|at| start + at);
+    let found = text.get(start..).and_then(|rest| rest.find(sought)).map(|at| start + at);
     Ok(code_point_index(text, found))
 }
 
@@ -202,12 +191,7 @@ fn trim<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 fn replace<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let (text, old, new, count) = match args {
         [Val::String(text), Val::String(old), Val::String(new)] => (text, old, new, -1),
-        [
-            Val::String(text),
-            Val::String(old),
-            Val::String(new),
-            Val::Int(count),
-        ] => (text, old, new, *count),
+        [Val::String(text), Val::String(old), Val::String(new), Val::Int(count)] => (text, old, new, *count),
         _ => return Err(CallError::no_overload()),
     };
     let (text, old, new) = (text.as_str(), old.as_str(), new.as_str());
@@ -234,31 +218,14 @@ fn split<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     }
     let cuts: Vec<Range<usize>> = if separator.is_empty() {
         cx.charge(source.len())?;
-        source
-            .char_indices()
-            .skip(1)
-            .map(|(at, _)| at..at)
-            .take(limit - 1)
-            .collect()
+        source.char_indices().skip(1).map(|(at, _)| at..at).take(limit - 1).collect()
     } else {
         cx.charge(source.matches(separator).take(limit - 1).count())?;
-        source
-            .match_indices(separator)
-            .map(|(at, cut)| at..at + cut.len())
-            .take(limit - 1)
-            .collect()
+        source.match_indices(separator).map(|(at, cut)| at..at + cut.len()).take(limit - 1).collect()
     };
     let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut.end));
-    let ends = cuts
-        .iter()
-        .map(|cut| cut.start)
-        .chain(std::iter::once(source.len()));
-    Ok(Val::list(
-        starts
-            .zip(ends)
-            .map(|(start, end)| part(text, start..end))
-            .collect(),
-    ))
+    let ends = cuts.iter().map(|cut| cut.start).chain(std::iter::once(source.len()));
+    Ok(Val::list(starts.zip(ends).map(|(start, end)| part(text, start..end)).collect()))
 }
 
 fn substring<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -318,18 +285,13 @@ fn search_offset(text: &str, sought: &str, from: i64) -> Result<usize, CallError
 fn byte_offset(text: &str, index: i64) -> Result<usize, CallError> {
     let out_of_range = || CallError::range(format!("index out of range: {index}"));
     let wanted = usize::try_from(index).map_err(|_| out_of_range())?;
-    let mut offsets = text
-        .char_indices()
-        .map(|(at, _)| at)
-        .chain(std::iter::once(text.len()));
+    let mut offsets = text.char_indices().map(|(at, _)| at).chain(std::iter::once(text.len()));
     offsets.nth(wanted).ok_or_else(out_of_range)
 }
 
 /// The index of the code point at byte `found`, or -1.
 fn code_point_index<'r>(text: &str, found: Option<usize>) -> Val<'r> {
-    let before = found
-        .and_then(|at| text.get(..at))
-        .map(|head| head.chars().count());
+    let before = found.and_then(|at| text.get(..at)).map(|head| head.chars().count());
     Val::Int(before.and_then(|count| i64::try_from(count).ok()).unwrap_or(-1))
 }
 
@@ -449,9 +411,6 @@ mod tests {
             assert_eq!(error.kind, EvalErrorKind::CostExceeded);
         }
         let parts = Val::list(vec![s(&long); 100]);
-        assert_eq!(
-            call_within(1000, "join", &[parts]).unwrap_err().kind,
-            EvalErrorKind::CostExceeded
-        );
+        assert_eq!(call_within(1000, "join", &[parts]).unwrap_err().kind, EvalErrorKind::CostExceeded);
     }
 }

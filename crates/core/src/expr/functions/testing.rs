@@ -45,6 +45,5 @@ pub(crate) fn ints<'r>(items: &[i64]) -> Val<'r> {
 
 fn function(name: &str) -> &'static Function {
     let mut all = LIBRARIES.iter().flat_map(|library| library.iter());
-    all.find(|function| function.name == name)
-        .unwrap_or_else(|| panic!("no function {name}"))
+    all.find(|function| function.name == name).unwrap_or_else(|| panic!("no function {name}"))
 }

@@ -11,10 +11,8 @@ use super::{CallCx, CallError, Function, Native, Outcome, Overload, Ty};
 use crate::expr::val::Val;
 use crate::limits;
 
-const OF_DATE: &[Overload] = &[
-    Overload::method(&[Ty::Timestamp], Ty::Int),
-    Overload::method(&[Ty::Timestamp, Ty::String], Ty::Int),
-];
+const OF_DATE: &[Overload] =
+    &[Overload::method(&[Ty::Timestamp], Ty::Int), Overload::method(&[Ty::Timestamp, Ty::String], Ty::Int)];
 
 const OF_BOTH: &[Overload] = &[
     Overload::method(&[Ty::Timestamp], Ty::Int),
@@ -23,42 +21,20 @@ const OF_BOTH: &[Overload] = &[
 ];
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    part("getFullYear", OF_DATE, |cx, args| {
-        date(cx, args, |t| t.year().into())
-    }),
-    part("getMonth", OF_DATE, |cx, args| {
-        date(cx, args, |t| i64::from(t.month()) - 1)
-    }),
+    part("getFullYear", OF_DATE, |cx, args| date(cx, args, |t| t.year().into())),
+    part("getMonth", OF_DATE, |cx, args| date(cx, args, |t| i64::from(t.month()) - 1)),
     part("getDate", OF_DATE, |cx, args| date(cx, args, |t| t.day().into())),
-    part("getDayOfMonth", OF_DATE, |cx, args| {
-        date(cx, args, |t| i64::from(t.day()) - 1)
-    }),
-    part("getDayOfWeek", OF_DATE, |cx, args| {
-        date(cx, args, |t| t.weekday().to_sunday_zero_offset().into())
-    }),
-    part("getDayOfYear", OF_DATE, |cx, args| {
-        date(cx, args, |t| i64::from(t.day_of_year()) - 1)
-    }),
-    part("getHours", OF_BOTH, |cx, args| {
-        both(cx, args, |t| t.hour().into(), 3_600_000)
-    }),
-    part("getMinutes", OF_BOTH, |cx, args| {
-        both(cx, args, |t| t.minute().into(), 60_000)
-    }),
-    part("getSeconds", OF_BOTH, |cx, args| {
-        both(cx, args, |t| t.second().into(), 1_000)
-    }),
-    part("getMilliseconds", OF_BOTH, |cx, args| {
-        both(cx, args, |t| t.millisecond().into(), 1)
-    }),
+    part("getDayOfMonth", OF_DATE, |cx, args| date(cx, args, |t| i64::from(t.day()) - 1)),
+    part("getDayOfWeek", OF_DATE, |cx, args| date(cx, args, |t| t.weekday().to_sunday_zero_offset().into())),
+    part("getDayOfYear", OF_DATE, |cx, args| date(cx, args, |t| i64::from(t.day_of_year()) - 1)),
+    part("getHours", OF_BOTH, |cx, args| both(cx, args, |t| t.hour().into(), 3_600_000)),
+    part("getMinutes", OF_BOTH, |cx, args| both(cx, args, |t| t.minute().into(), 60_000)),
+    part("getSeconds", OF_BOTH, |cx, args| both(cx, args, |t| t.second().into(), 1_000)),
+    part("getMilliseconds", OF_BOTH, |cx, args| both(cx, args, |t| t.millisecond().into(), 1)),
 ];
 
 const fn part(name: &'static str, overloads: &'static [Overload], call: Native) -> Function {
-    Function {
-        name,
-        overloads,
-        call,
-    }
+    Function { name, overloads, call }
 }
 
 fn date<'r>(cx: &CallCx<'_>, args: &[Val<'r>], part: fn(&DateTime) -> i64) -> Outcome<'r> {
@@ -86,7 +62,5 @@ fn both<'r>(
         return date(cx, args, part);
     };
     let count = i64::try_from(d.as_millis() / unit_in_milliseconds);
-    count
-        .map(Val::Int)
-        .map_err(|_| CallError::range("the duration is out of range"))
+    count.map(Val::Int).map_err(|_| CallError::range("the duration is out of range"))
 }

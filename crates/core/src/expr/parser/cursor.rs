@@ -21,17 +21,12 @@ impl<'s> Parser<'s> {
     }
 
     pub(super) fn peek(&self) -> &TokenKind<'s> {
-        self.tokens
-            .get(self.at)
-            .map_or(&TokenKind::End, |token| &token.kind)
+        self.tokens.get(self.at).map_or(&TokenKind::End, |token| &token.kind)
     }
 
     /// Takes the next token; past the end there is only more end.
     pub(super) fn next(&mut self) -> Token<'s> {
-        let token = Token {
-            kind: self.peek().clone(),
-            span: self.span(),
-        };
+        let token = Token { kind: self.peek().clone(), span: self.span() };
         self.at += 1;
         token
     }
@@ -54,11 +49,7 @@ impl<'s> Parser<'s> {
 
     pub(super) fn expect(&mut self, symbol: &'static str) -> Result<Span, ExprDiagnostic> {
         let span = self.span();
-        if self.eat(symbol) {
-            Ok(span)
-        } else {
-            Err(self.unexpected(&format!("`{symbol}`")))
-        }
+        if self.eat(symbol) { Ok(span) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
     }
 
     pub(super) fn unexpected(&self, wanted: &str) -> ExprDiagnostic {

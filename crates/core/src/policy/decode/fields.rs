@@ -21,11 +21,7 @@ impl<'t> Fields<'t> {
     /// The fields of `node`, which must be a map; `what` names it in messages.
     pub(super) fn of(node: Node<'t>, what: &str, findings: &mut Findings<'_>) -> Option<Self> {
         match node.content {
-            Content::Map(entries) => Some(Self {
-                place: node.place,
-                entries,
-                known: Vec::new(),
-            }),
+            Content::Map(entries) => Some(Self { place: node.place, entries, known: Vec::new() }),
             other => {
                 wrong_type(what, "a map", &other, node.place, findings);
                 None
@@ -59,11 +55,7 @@ impl<'t> Fields<'t> {
         };
         let text = text(node, name, findings)?;
         if text.value.is_empty() {
-            findings.add(Finding::new(
-                Code::MissingField,
-                text.place,
-                format!("`{name}` is empty"),
-            ));
+            findings.add(Finding::new(Code::MissingField, text.place, format!("`{name}` is empty")));
             return None;
         }
         Some(text)
@@ -73,10 +65,7 @@ impl<'t> Fields<'t> {
     pub(super) fn flag(&mut self, name: &'static str, findings: &mut Findings<'_>) -> bool {
         match self.take(name) {
             None => false,
-            Some(Node {
-                content: Content::Bool(flag),
-                ..
-            }) => flag,
+            Some(Node { content: Content::Bool(flag), .. }) => flag,
             Some(node) => {
                 wrong_type(name, "`true` or `false`", &node.content, node.place, findings);
                 false
@@ -88,10 +77,7 @@ impl<'t> Fields<'t> {
     pub(super) fn list(&mut self, name: &'static str, findings: &mut Findings<'_>) -> Vec<Node<'t>> {
         match self.take(name) {
             None => Vec::new(),
-            Some(Node {
-                content: Content::List(items),
-                ..
-            }) => items,
+            Some(Node { content: Content::List(items), .. }) => items,
             Some(node) => {
                 wrong_type(name, "a list", &node.content, node.place, findings);
                 Vec::new()
@@ -102,10 +88,7 @@ impl<'t> Fields<'t> {
     /// Field `name` as a list of texts, none of them empty.
     pub(super) fn texts(&mut self, name: &'static str, findings: &mut Findings<'_>) -> Vec<Text<'t>> {
         let items = self.list(name, findings);
-        let texts = items
-            .into_iter()
-            .filter_map(|item| text(item, name, findings))
-            .collect::<Vec<_>>();
+        let texts = items.into_iter().filter_map(|item| text(item, name, findings)).collect::<Vec<_>>();
         for empty in texts.iter().filter(|text| text.value.is_empty()) {
             let message = format!("an item of `{name}` is empty");
             findings.add(Finding::new(Code::InvalidValue, empty.place, message));
@@ -115,26 +98,10 @@ impl<'t> Fields<'t> {
 
     /// Field `name` as a list of texts with at least one item.
     pub(super) fn some_texts(&mut self, name: &'static str, findings: &mut Findings<'_>) -> Vec<Text<'t>> {
-        match self
-            .entries
-            .iter()
-            .find(|entry| entry.key == name)
-            .map(|entry| &entry.value)
-        {
-            None
-            | Some(Node {
-                content: Content::Null,
-                ..
-            }) => self.missing(name, findings),
-            Some(Node {
-                content: Content::List(items),
-                place,
-            }) if items.is_empty() => {
-                findings.add(Finding::new(
-                    Code::MissingField,
-                    *place,
-                    format!("`{name}` is empty"),
-                ));
+        match self.entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value) {
+            None | Some(Node { content: Content::Null, .. }) => self.missing(name, findings),
+            Some(Node { content: Content::List(items), place }) if items.is_empty() => {
+                findings.add(Finding::new(Code::MissingField, *place, format!("`{name}` is empty")));
             }
             Some(_) => {}
         }
@@ -143,25 +110,15 @@ impl<'t> Fields<'t> {
 
     /// Reports that `name` is not there.
     pub(super) fn missing(&self, name: &str, findings: &mut Findings<'_>) {
-        let place = Place {
-            end: self.place.start,
-            ..self.place
-        };
-        findings.add(Finding::new(
-            Code::MissingField,
-            place,
-            format!("`{name}` is missing"),
-        ));
+        let place = Place { end: self.place.start, ..self.place };
+        findings.add(Finding::new(Code::MissingField, place, format!("`{name}` is missing")));
     }
 
     /// Ends the reading: what was not asked for is unknown.
     pub(super) fn finish(self, findings: &mut Findings<'_>) {
         for entry in &self.entries {
-            let finding = Finding::new(
-                Code::UnknownField,
-                entry.place,
-                format!("unknown field `{}`", entry.key),
-            );
+            let finding =
+                Finding::new(Code::UnknownField, entry.place, format!("unknown field `{}`", entry.key));
             findings.add(finding.hint(hint::fields(&entry.key, &self.known)));
         }
     }
@@ -170,10 +127,7 @@ impl<'t> Fields<'t> {
 /// `node` as text. Unquoted numbers and booleans are refused: what is meant must be visible.
 pub(super) fn text<'t>(node: Node<'t>, what: &str, findings: &mut Findings<'_>) -> Option<Text<'t>> {
     match node.content {
-        Content::String(value) => Some(At {
-            value,
-            place: node.place,
-        }),
+        Content::String(value) => Some(At { value, place: node.place }),
         other => {
             wrong_type(what, "text", &other, node.place, findings);
             None
@@ -194,10 +148,7 @@ pub(super) fn definitions<'t, T>(
     let mut list = Vec::with_capacity(fields.entries.len());
     for Entry { key, place, value } in fields.entries {
         if let Some(value) = read(value, findings) {
-            list.push(Definition {
-                name: At { value: key, place },
-                value,
-            });
+            list.push(Definition { name: At { value: key, place }, value });
         }
     }
     list
@@ -221,18 +172,12 @@ fn json(content: Content<'_>, depth: usize) -> Option<Value<'static>> {
         Content::Bool(b) => Value::Bool(b),
         Content::Number(n) => Value::Number(n),
         Content::String(s) => Value::String(Cow::Owned(s.into_owned())),
-        Content::List(items) => Value::List(
-            items
-                .into_iter()
-                .map(|item| json(item.content, inner))
-                .collect::<Option<_>>()?,
-        ),
+        Content::List(items) => {
+            Value::List(items.into_iter().map(|item| json(item.content, inner)).collect::<Option<_>>()?)
+        }
         Content::Map(entries) => {
             let pair = |entry: Entry<'_>| {
-                Some((
-                    Cow::Owned(entry.key.into_owned()),
-                    json(entry.value.content, inner)?,
-                ))
+                Some((Cow::Owned(entry.key.into_owned()), json(entry.value.content, inner)?))
             };
             // Keys are unique: the YAML tree keeps the first of each.
             Value::Map(Map::from_entries(entries.into_iter().map(pair).collect::<Option<_>>()?).ok()?)
@@ -256,15 +201,7 @@ pub(super) fn wrong_type(
         Content::List(_) => "a list",
         Content::Map(_) => "a map",
     };
-    let finding = Finding::new(
-        Code::WrongType,
-        place,
-        format!("`{what}` must be {wanted}, found {found}"),
-    );
+    let finding = Finding::new(Code::WrongType, place, format!("`{what}` must be {wanted}, found {found}"));
     let quotable = wanted == "text" && matches!(found, "a number" | "a boolean");
-    findings.add(if quotable {
-        finding.hint("put the value in quotes")
-    } else {
-        finding
-    });
+    findings.add(if quotable { finding.hint("put the value in quotes") } else { finding });
 }

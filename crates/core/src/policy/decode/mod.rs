@@ -29,11 +29,7 @@ pub(super) fn policy<'t>(document: Node<'t>, findings: &mut Findings<'_>) -> Opt
     let body = body(&mut fields, variables, findings);
     fields.finish(findings);
     let (place, body) = body?;
-    Some(Policy {
-        place,
-        disabled,
-        body,
-    })
+    Some(Policy { place, disabled, body })
 }
 
 fn api_version(fields: &mut Fields<'_>, findings: &mut Findings<'_>) {
@@ -56,9 +52,7 @@ fn metadata(fields: &mut Fields<'_>, findings: &mut Findings<'_>) {
         return;
     };
     if let Some(node) = metadata.take("annotations") {
-        definitions(node, "annotations", findings, |node, findings| {
-            text(node, "annotations", findings)
-        });
+        definitions(node, "annotations", findings, |node, findings| text(node, "annotations", findings));
     }
     metadata.text("sourceFile", findings);
     metadata.text("storeIdentifier", findings);
@@ -81,15 +75,10 @@ fn body<'t>(
         "exportVariables",
         "exportConstants",
     ];
-    let mut found: Vec<_> = BODIES
-        .iter()
-        .filter_map(|name| Some((*name, fields.take_entry(name)?)))
-        .collect();
+    let mut found: Vec<_> =
+        BODIES.iter().filter_map(|name| Some((*name, fields.take_entry(name)?))).collect();
     let Some((kind, entry)) = found.pop() else {
-        let place = Place {
-            end: fields.place.start,
-            ..fields.place
-        };
+        let place = Place { end: fields.place.start, ..fields.place };
         let message = "the document holds no policy";
         let hint = format!("add one of `{}`", BODIES.join("`, `"));
         findings.add(Finding::new(Code::NotOnePolicy, place, message).hint(hint));
@@ -109,9 +98,7 @@ fn body<'t>(
         "derivedRoles" => Body::DerivedRoles(derived_roles(body, variables, findings)?),
         "exportVariables" => {
             refuse_variables(variables.as_ref(), findings);
-            Body::ExportVariables(export(body, findings, |node, findings| {
-                text(node, "variable", findings)
-            })?)
+            Body::ExportVariables(export(body, findings, |node, findings| text(node, "variable", findings))?)
         }
         _ => {
             refuse_variables(variables.as_ref(), findings);
@@ -140,21 +127,10 @@ fn resource_policy<'t>(
     let import_derived_roles = fields.texts("importDerivedRoles", findings);
     let names = name_sources(&mut fields, variables, findings);
     let nodes = fields.list("rules", findings);
-    let rules = nodes
-        .into_iter()
-        .filter_map(|node| rules::resource_rule(node, findings))
-        .collect();
+    let rules = nodes.into_iter().filter_map(|node| rules::resource_rule(node, findings)).collect();
     fields.finish(findings);
     let (resource, version) = (resource?, version?);
-    Some(ResourcePolicy {
-        resource,
-        version,
-        scope,
-        schemas,
-        import_derived_roles,
-        names,
-        rules,
-    })
+    Some(ResourcePolicy { resource, version, scope, schemas, import_derived_roles, names, rules })
 }
 
 fn principal_policy<'t>(
@@ -167,18 +143,9 @@ fn principal_policy<'t>(
     let scope = scope(&mut fields, findings);
     let names = name_sources(&mut fields, variables, findings);
     let nodes = fields.list("rules", findings);
-    let rules = nodes
-        .into_iter()
-        .map(|node| rules::principal_rule(node, findings))
-        .collect();
+    let rules = nodes.into_iter().map(|node| rules::principal_rule(node, findings)).collect();
     fields.finish(findings);
-    Some(PrincipalPolicy {
-        principal: principal?,
-        version: version?,
-        scope,
-        names,
-        rules,
-    })
+    Some(PrincipalPolicy { principal: principal?, version: version?, scope, names, rules })
 }
 
 fn role_policy<'t>(
@@ -192,18 +159,9 @@ fn role_policy<'t>(
     fields.texts("parentRoles", findings);
     let names = name_sources(&mut fields, variables, findings);
     let nodes = fields.list("rules", findings);
-    let rules = nodes
-        .into_iter()
-        .filter_map(|node| rules::role_rule(node, findings))
-        .collect();
+    let rules = nodes.into_iter().filter_map(|node| rules::role_rule(node, findings)).collect();
     fields.finish(findings);
-    Some(RolePolicy {
-        role: role?,
-        version,
-        scope,
-        names,
-        rules,
-    })
+    Some(RolePolicy { role: role?, version, scope, names, rules })
 }
 
 fn derived_roles<'t>(
@@ -217,16 +175,9 @@ fn derived_roles<'t>(
     if nodes.is_empty() {
         fields.missing("definitions", findings);
     }
-    let definitions = nodes
-        .into_iter()
-        .filter_map(|node| derived_role(node, findings))
-        .collect();
+    let definitions = nodes.into_iter().filter_map(|node| derived_role(node, findings)).collect();
     fields.finish(findings);
-    Some(DerivedRoles {
-        name: name?,
-        names,
-        definitions,
-    })
+    Some(DerivedRoles { name: name?, names, definitions })
 }
 
 fn derived_role<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<DerivedRole<'t>> {
@@ -235,11 +186,7 @@ fn derived_role<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<Deriv
     let parent_roles = fields.some_texts("parentRoles", findings);
     let condition = rules::condition(&mut fields, findings);
     fields.finish(findings);
-    Some(DerivedRole {
-        name: name?,
-        parent_roles,
-        condition,
-    })
+    Some(DerivedRole { name: name?, parent_roles, condition })
 }
 
 fn export<'t, T>(
@@ -249,14 +196,9 @@ fn export<'t, T>(
 ) -> Option<Export<'t, T>> {
     let name = fields.required("name", findings);
     let node = fields.take("definitions");
-    let definitions = node
-        .map(|node| definitions(node, "definitions", findings, read))
-        .unwrap_or_default();
+    let definitions = node.map(|node| definitions(node, "definitions", findings, read)).unwrap_or_default();
     fields.finish(findings);
-    Some(Export {
-        name: name?,
-        definitions,
-    })
+    Some(Export { name: name?, definitions })
 }
 
 fn scope<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> Scope<'t> {
@@ -274,10 +216,7 @@ fn scope<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> Scope<'t> 
         let hint = super::hint::fields(&text.value, &PERMISSIONS);
         findings.add(Finding::new(Code::InvalidValue, text.place, message).hint(hint));
     }
-    Scope {
-        scope,
-        permissions: permissions.map(|text| text.place),
-    }
+    Scope { scope, permissions: permissions.map(|text| text.place) }
 }
 
 fn schemas(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Place> {
@@ -311,15 +250,10 @@ fn name_sources<'t>(
     let mut variables = block(fields, "variables", findings, variable);
     let constants = block(fields, "constants", findings, constant);
     if let Some(entry) = top_level {
-        let finding = Finding::new(
-            Code::Deprecated,
-            entry.place,
-            "`variables` beside the body is deprecated",
-        );
+        let finding =
+            Finding::new(Code::Deprecated, entry.place, "`variables` beside the body is deprecated");
         findings.add(finding.hint("move the entries to `variables.local` within the body"));
-        variables
-            .local
-            .extend(definitions(entry.value, "variables", findings, variable));
+        variables.local.extend(definitions(entry.value, "variables", findings, variable));
     }
     NameSources { variables, constants }
 }
@@ -337,10 +271,8 @@ fn block<'t, T>(
         return Definitions::default();
     };
     let import = block.texts("import", findings);
-    let local = block
-        .take("local")
-        .map(|node| definitions(node, "local", findings, read))
-        .unwrap_or_default();
+    let local =
+        block.take("local").map(|node| definitions(node, "local", findings, read)).unwrap_or_default();
     block.finish(findings);
     Definitions { import, local }
 }

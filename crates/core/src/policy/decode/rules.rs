@@ -20,15 +20,7 @@ pub(super) fn resource_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> 
     let effect = effect(&mut fields, findings);
     let when = when(&mut fields, findings);
     fields.finish(findings);
-    Some(ResourceRule {
-        place,
-        name,
-        actions,
-        roles,
-        derived_roles,
-        effect,
-        when,
-    })
+    Some(ResourceRule { place, name, actions, roles, derived_roles, effect, when })
 }
 
 /// The action rules of one rule of a principal policy.
@@ -41,10 +33,7 @@ pub(super) fn principal_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) ->
     if nodes.is_empty() {
         fields.missing("actions", findings);
     }
-    let rules = nodes
-        .into_iter()
-        .filter_map(|node| action_rule(node, findings))
-        .collect();
+    let rules = nodes.into_iter().filter_map(|node| action_rule(node, findings)).collect();
     fields.finish(findings);
     rules
 }
@@ -86,11 +75,7 @@ fn effect(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Effect
 fn when<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> When<'t> {
     let condition = condition(fields, findings);
     let (rule_activated, condition_not_met) = output(fields, findings);
-    When {
-        condition,
-        rule_activated,
-        condition_not_met,
-    }
+    When { condition, rule_activated, condition_not_met }
 }
 
 fn output<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> (Option<Text<'t>>, Option<Text<'t>>) {
@@ -170,10 +155,7 @@ fn items<'t>(node: Node<'t>, depth: usize, findings: &mut Findings<'_>) -> Optio
     let mut fields = Fields::of(node, "match", findings)?;
     let place = fields.place;
     let nodes = match fields.take("of") {
-        Some(Node {
-            content: Content::List(items),
-            ..
-        }) => items,
+        Some(Node { content: Content::List(items), .. }) => items,
         Some(node) => {
             wrong_type("of", "a list", &node.content, node.place, findings);
             return None;
@@ -182,17 +164,8 @@ fn items<'t>(node: Node<'t>, depth: usize, findings: &mut Findings<'_>) -> Optio
     };
     fields.finish(findings);
     if nodes.is_empty() {
-        findings.add(Finding::new(
-            Code::MissingField,
-            place,
-            "`of` needs at least one condition",
-        ));
+        findings.add(Finding::new(Code::MissingField, place, "`of` needs at least one condition"));
         return None;
     }
-    Some(
-        nodes
-            .into_iter()
-            .filter_map(|node| matching(node, depth, findings))
-            .collect(),
-    )
+    Some(nodes.into_iter().filter_map(|node| matching(node, depth, findings)).collect())
 }

@@ -32,11 +32,7 @@ impl Path {
             Kind::Drive => text.len() <= 3,
             Kind::Unix | Kind::Windows => false,
         };
-        Path {
-            value: clean(&slashed),
-            kind,
-            is_volume,
-        }
+        Path { value: clean(&slashed), kind, is_volume }
     }
 
     /// The path as it is written in its own system.
@@ -85,23 +81,13 @@ impl Path {
         if climbs.contains(&"..") {
             return None;
         }
-        Some(
-            climbs
-                .iter()
-                .map(|_| "..")
-                .chain(descents.iter().copied())
-                .collect(),
-        )
+        Some(climbs.iter().map(|_| "..").chain(descents.iter().copied()).collect())
     }
 
     /// A way as this path would be written.
     pub(super) fn write_way(&self, way: &[&str]) -> String {
         let separator = if self.kind == Kind::Unix { "/" } else { "\\" };
-        if way.is_empty() {
-            ".".to_owned()
-        } else {
-            way.join(separator)
-        }
+        if way.is_empty() { ".".to_owned() } else { way.join(separator) }
     }
 
     fn write(&self, value: &str) -> String {
@@ -158,8 +144,5 @@ fn clean(slashed: &str) -> String {
 }
 
 fn elements(value: &str) -> Vec<&str> {
-    value
-        .split('/')
-        .filter(|element| !matches!(*element, "" | "."))
-        .collect()
+    value.split('/').filter(|element| !matches!(*element, "" | ".")).collect()
 }

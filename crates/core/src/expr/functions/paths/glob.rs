@@ -11,10 +11,7 @@ enum Part {
     Star,
     AnyOne,
     One(char),
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
 /// Where to go on when a try fails: the star takes one character more.

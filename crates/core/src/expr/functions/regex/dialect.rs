@@ -105,10 +105,7 @@ fn push_quoted(out: &mut String, chars: &mut std::str::Chars<'_>) {
 /// A `[` inside a class: the start of a named class such as `[:alpha:]`, or itself.
 fn push_bracket(out: &mut String, chars: &mut std::str::Chars<'_>) {
     let rest = chars.as_str();
-    let named = rest
-        .strip_prefix(':')
-        .and_then(|name| name.find(":]"))
-        .and_then(|end| rest.get(..end + 3));
+    let named = rest.strip_prefix(':').and_then(|name| name.find(":]")).and_then(|end| rest.get(..end + 3));
     match named {
         Some(name) => {
             out.push('[');
@@ -150,12 +147,7 @@ mod tests {
         ];
         for (pattern, text, expected) in cases {
             let regex = compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-            assert_eq!(
-                regex.is_match(text),
-                expected,
-                "{pattern} on {text}, as {}",
-                from_re2(pattern)
-            );
+            assert_eq!(regex.is_match(text), expected, "{pattern} on {text}, as {}", from_re2(pattern));
         }
     }
 
