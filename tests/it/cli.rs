@@ -1,6 +1,8 @@
 //! The command line, through the real binary: what it prints and the code it ends with.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -234,6 +236,25 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
     expect(&procura(&["health", &listen]), 1, &["no server answers at 127.0.0.1:"]);
     says(&server, "server_stopped").await;
     assert!(!server.output().contains("open_to_network"), "{}", server.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_keeps_is_for_its_owner_alone() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path().join("a/b")).start().await.unwrap();
+    let mut pending = vec![data.path().join("a")];
+    let mut seen = 0;
+    while let Some(path) = pending.pop() {
+        let found = fs::metadata(&path).unwrap();
+        let mode = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.permissions().mode() & 0o777, mode, "{}", path.display());
+        if found.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 7, "directories a, b, log and policies; files LOCK, a segment and a policy set");
+    server.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
