@@ -102,7 +102,7 @@ pub trait DecisionLog: Send + Sync + 'static {
     fn health(&self) -> Result<(), LogError>;
 }
 
-/// Why a record was not written. The call it belongs to must not be answered.
+/// Why a record was not written, so that the call it belongs to must not be answered, or why the log was not read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogError {
     /// The queue of the writer is full.
@@ -122,6 +122,9 @@ pub enum LogError {
     /// The writer has failed or stopped.
     #[error("the decision log cannot be written: {0}")]
     Unavailable(String),
+    /// Stored records cannot be read.
+    #[error("the decision log cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// The read side of the decision log. Blocking: call it on a blocking thread.
