@@ -127,6 +127,9 @@ fn config_shows_each_value_with_its_origin() {
 fn check_accepts_good_policies() {
     let dir = policies(GOOD);
     expect(&procura(&["check", text(dir.path())]), 0, &["ok: 1 file, 1 resource policy, revision "]);
+    let two = policies(GOOD);
+    two.write("day.yaml", GOOD.replace("album", "day"));
+    expect(&procura(&["check", text(two.path())]), 0, &["ok: 2 files, 2 resource policies, revision "]);
     let output = procura(&["check", text(dir.path()), "--format=json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], true);
@@ -147,10 +150,10 @@ fn check_names_the_place_of_every_problem() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);
     let found = report["diagnostics"].as_array().unwrap();
-    assert!(
-        found.iter().any(|d| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3),
-        "{report}"
-    );
+    let at_its_place =
+        |d: &&serde_json::Value| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3;
+    let finding = found.iter().find(at_its_place).unwrap_or_else(|| panic!("{report}"));
+    assert!(finding["frame"].as_str().unwrap().contains("rulez: []"), "the frame is missing: {finding}");
 }
 
 #[test]
