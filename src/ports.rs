@@ -197,16 +197,6 @@ impl DecisionFilter {
             && is(self.action.as_deref(), &decision.action)
             && self.effect.is_none_or(|effect| effect == decision.effect)
     }
-
-    /// Whether `record` is what is asked for.
-    #[must_use]
-    pub fn matches(&self, record: &DecisionRecord<'_>) -> bool {
-        is(self.principal.as_deref(), &record.principal.id)
-            && is(self.call_id.as_deref(), &record.call.id)
-            && self.since.is_none_or(|since| record.at >= since)
-            && self.until.is_none_or(|until| record.at < until)
-            && record.decisions.iter().any(|decision| self.decision_matches(record, decision))
-    }
 }
 
 fn is(wanted: Option<&str>, found: &str) -> bool {
