@@ -1,4 +1,5 @@
-//! The decision corpus, played against the core, over HTTP and through `procura decide`: one answer everywhere.
+//! The decision corpus, played against the core, over HTTP and through `procura decide`: one answer everywhere, and
+//! the same in the decision log.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,7 +9,7 @@ use std::process::{Command, Stdio};
 use procura_core::engine::decide;
 use procura_core::model::Timestamp;
 use procura_core::policy::{Snapshot, compile};
-use procura_testkit::corpus::{self, Answer, Behaviour, Case};
+use procura_testkit::corpus::{self, Answer, Behaviour, Case, Decision};
 use procura_testkit::http::Connection;
 use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
@@ -46,9 +47,13 @@ async fn server_and_command_line_decide_as_the_core_does() {
             let mut connection = server.connect().await.unwrap();
             for case in cases {
                 let about = format!("{}: {}", behaviour.name, case.name);
-                let expected = results_of(case, &answers_of_the_core(&snapshot, case));
+                let answers = answers_of_the_core(&snapshot, case);
+                let expected = results_of(case, &answers);
                 let body = with_meta(case);
-                assert_eq!(over_http(&mut connection, &body).await, expected, "over HTTP: {about}");
+                let response = over_http(&mut connection, &body).await;
+                assert_eq!(told(&response), expected, "over HTTP: {about}");
+                let decisions: Vec<_> = answers.into_iter().map(|answer| answer.actions).collect();
+                assert_eq!(recorded(&mut connection, &response).await, decisions, "recorded: {about}");
                 assert_eq!(
                     on_command_line(&policies, &settings, &body),
                     expected,
@@ -144,8 +149,31 @@ fn told(response: &Value) -> Value {
 }
 
 async fn over_http(connection: &mut Connection, body: &str) -> Value {
-    let response = connection.post_json("/api/check/resources", body.as_bytes()).await.unwrap();
-    told(&response.json().unwrap())
+    connection.post_json("/api/check/resources", body.as_bytes()).await.unwrap().json().unwrap()
+}
+
+/// What the decision log holds about the call that was answered with `response`: the decisions of each resource.
+async fn recorded(connection: &mut Connection, response: &Value) -> Vec<BTreeMap<String, Decision>> {
+    let path = format!("/api/decisions/{}", response["cerbosCallId"].as_str().unwrap());
+    let found = connection.get(&path).await.unwrap().json().unwrap();
+    let record = &found["record"];
+    let mut resources = vec![BTreeMap::new(); record["resources"].as_array().unwrap().len()];
+    for entry in record["decisions"].as_array().unwrap() {
+        let text = |member: &Value| member.as_str().map(str::to_owned);
+        let problems = entry["problems"].as_array().into_iter().flatten();
+        let decision = Decision {
+            effect: text(&entry["effect"]).unwrap().replace("EFFECT_", ""),
+            reason: text(&entry["reason"]).unwrap(),
+            rule: text(&entry["rule"]),
+            policy: text(&entry["policy"]),
+            problems: problems
+                .map(|p| ["code", "source", "position"].map(|member| text(&p[member]).unwrap()).join(" "))
+                .collect(),
+        };
+        let resource = usize::try_from(entry["resource"].as_u64().unwrap()).unwrap();
+        resources[resource].insert(text(&entry["action"]).unwrap(), decision);
+    }
+    resources
 }
 
 fn on_command_line(policies: &Path, settings: &[String], body: &str) -> Value {

@@ -202,11 +202,11 @@ fn imported_modules(text: &str, place: &[&str]) -> BTreeSet<String> {
     let code = code_lines(text).collect::<Vec<_>>().join("\n");
     let mut found = BTreeSet::new();
     for (start, word) in code.match_indices("crate::").chain(code.match_indices("super::")) {
-        let continues = |c: char| c.is_alphanumeric() || "_:$".contains(c);
-        if code[..start].ends_with(continues) {
+        let (before, path) = code.split_at(start);
+        if before.ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c)) {
             continue;
         }
-        let mut after = &code[start + word.len()..];
+        let mut after = path.strip_prefix(word).unwrap();
         let mut depth = if word == "crate::" { 0 } else { place.len().saturating_sub(1) };
         while let Some(rest) = after.strip_prefix("super::") {
             after = rest;
@@ -223,20 +223,19 @@ fn imported_modules(text: &str, place: &[&str]) -> BTreeSet<String> {
 fn first_names(text: &str) -> BTreeSet<String> {
     let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let Some(group) = text.strip_prefix('{') else { return BTreeSet::from([name(text)]) };
-    let mut names = BTreeSet::new();
-    let (mut depth, mut begin) = (1, 0);
-    for (at, c) in group.char_indices() {
-        depth += i32::from(c == '{') - i32::from(c == '}');
-        if depth == 0 || (depth == 1 && c == ',') {
-            names.insert(name(group[begin..at].trim_start()));
-            begin = at + 1;
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    names.remove("");
-    names
+    let mut depth = 1;
+    let inside = group.chars().take_while(|c| {
+        depth += i32::from(*c == '{') - i32::from(*c == '}');
+        depth > 0
+    });
+    let mut level = 0;
+    let outermost: String = inside
+        .filter(|c| {
+            level += i32::from(*c == '{') - i32::from(*c == '}');
+            level == 0 && *c != '}'
+        })
+        .collect();
+    outermost.split(',').map(|path| name(path.trim_start())).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
