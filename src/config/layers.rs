@@ -98,7 +98,7 @@ impl Layers {
             match argument.split_once('=') {
                 Some((key, value)) => layers.assign(key.trim(), Some(value.to_owned()), Origin::Set),
                 None => {
-                    layers.problems.push(format!("--set: `{argument}` has no `=`; write `--set key=value`"))
+                    layers.problems.push(format!("--set: `{argument}` has no `=`; write `--set key=value`"));
                 }
             }
         }

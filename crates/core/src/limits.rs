@@ -43,6 +43,9 @@ pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 /// Cost units for compiling a regular expression during an evaluation.
 pub const REGEX_COST: usize = 1_000;
 
+/// Cost units for looking up a time zone by name, which may mean reading its rules.
+pub const TIME_ZONE_COST: usize = 20;
+
 /// Most digits after the point in a `%f` or `%e` clause of `format`.
 pub const FORMAT_PRECISION: usize = 100;
 

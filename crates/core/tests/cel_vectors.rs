@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use procura_core::expr::{
-    Bindings, Budget, Declarations, MapVal, Program, Scope, Str, Type, Typing, Val, compile_with,
+    Bindings, Budget, Declarations, Instant, MapVal, Program, Scope, Str, Type, Typing, Val, compile_with,
 };
 use procura_core::limits;
 use procura_core::model::Timestamp;
@@ -179,7 +179,7 @@ fn parse_value(json: &serde_json::Value) -> Val<'static> {
         }
         "timestamp" => {
             let (seconds, nanos) = seconds_and_nanos(value);
-            Val::Timestamp(Timestamp::new(seconds, nanos).unwrap())
+            Val::Timestamp(Instant::new(seconds, nanos).unwrap())
         }
         "duration" => {
             let (seconds, nanos) = seconds_and_nanos(value);

@@ -212,9 +212,12 @@ impl<'s, 'r> Machine<'s, 'r> {
         value: Val<'r>,
         span: Span,
     ) -> Result<(), Box<EvalError>> {
-        // Numbers of attributes are doubles, so a key taken from them is one, too.
-        let is_key =
-            matches!(key, Val::Bool(_) | Val::Int(_) | Val::Uint(_) | Val::Double(_) | Val::String(_));
+        // Numbers of attributes are doubles, so a key taken from them is one, too; only whole ones are exact.
+        let is_key = match &key {
+            Val::Bool(_) | Val::Int(_) | Val::Uint(_) | Val::String(_) => true,
+            Val::Double(n) => n.fract() == 0.0,
+            _ => false,
+        };
         if !is_key {
             let message = format!("a map key cannot be {}", key.type_name());
             return Err(error(EvalErrorKind::InvalidArgument, message, span));

@@ -9,9 +9,11 @@
 //! | `lexer`, `literal` | text to tokens |
 //! | `parser`, `macros`, `ast` | tokens to tree, macros expanded |
 //! | `compile`, `types`, `operators`, `env` | names resolved, types checked, constants folded: tree to `ir` |
-//! | `eval`, `ops`, `equality`, `time` | `ir` and a [`Scope`] to a value |
-//! | `functions` | the libraries |
+//! | `scope`, `budget` | what an evaluation reads, and what it may cost |
+//! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
+//! | `functions`, `format` | the libraries |
 //! | `output` | values to JSON |
+//! | `uses` | which variables an expression uses, for those who put them in order |
 
 mod ast;
 mod budget;
@@ -23,6 +25,7 @@ mod eval;
 mod format;
 mod functions;
 mod hint;
+mod instant;
 mod ir;
 mod lexer;
 mod literal;
@@ -40,6 +43,7 @@ mod val;
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
+pub use instant::{Instant, NotAnInstant};
 pub use scope::{Bindings, Frame, Inputs, Scope};
 pub use types::Type;
 pub use uses::variables_used;

@@ -205,7 +205,7 @@ fn subtract<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
         (Val::Int(a), Val::Int(b)) => a.checked_sub(*b).map(Val::Int).ok_or_else(overflow),
         (Val::Uint(a), Val::Uint(b)) => a.checked_sub(*b).map(Val::Uint).ok_or_else(overflow),
         (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a - b)),
-        (Val::Timestamp(a), Val::Timestamp(b)) => time::duration(Some(a.duration_since(*b))),
+        (Val::Timestamp(a), Val::Timestamp(b)) => time::duration(Some(a.since(*b))),
         (Val::Timestamp(t), Val::Duration(d)) => match d.checked_neg() {
             Some(back) => time::later(*t, back),
             None => Err(overflow()),

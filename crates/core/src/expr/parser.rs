@@ -346,3 +346,70 @@ fn int_literal(magnitude: u64, negative: bool, span: Span) -> Parsed {
 fn diagnostic(span: Span, message: String, hint: Option<&str>) -> ExprDiagnostic {
     ExprDiagnostic { range: span.range(), message, hint: hint.map(str::to_owned) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tree in prefix form.
+    fn shape(expr: &Expr) -> String {
+        let mut parts = Vec::new();
+        expr.kind.for_each_child(&mut |child| parts.push(shape(child)));
+        let head = match &expr.kind {
+            ExprKind::Literal(Val::Int(n)) => n.to_string(),
+            ExprKind::Ident { name, .. } => name.to_string(),
+            ExprKind::Select { field, .. } => format!(".{field}"),
+            ExprKind::Call(call) => call.function.to_string(),
+            ExprKind::Unary { op, .. } => op.symbol().to_owned(),
+            ExprKind::Binary { op, .. } => op.symbol().to_owned(),
+            ExprKind::Logic { op, .. } => op.symbol().to_owned(),
+            ExprKind::Conditional { .. } => "?:".to_owned(),
+            ExprKind::Index { .. } => "[]".to_owned(),
+            other => format!("{other:?}"),
+        };
+        if parts.is_empty() { head } else { format!("({head} {})", parts.join(" ")) }
+    }
+
+    #[test]
+    fn operators_bind_as_in_the_grammar() {
+        let cases = [
+            ("1 + 2 * 3 - 4", "(- (+ 1 (* 2 3)) 4)"),
+            ("a || b && c || d", "(|| a (&& b c) d)"),
+            ("a && (b && c)", "(&& a (&& b c))"),
+            ("a == b < c in d", "(in (< (== a b) c) d)"),
+            ("a ? b : c ? d : e", "(?: a b (?: c d e))"),
+            ("!a.b(c)[d]", "(! ([] (b a c) d))"),
+            ("-a * -2", "(* (- a) -2)"),
+            ("a - -2 - 3", "(- (- a -2) 3)"),
+            ("!!a && ---b == 1", "(&& a (== (- b) 1))"),
+            ("a.in_b.`c`.d", "(.d (.c (.in_b a)))"),
+            ("f(a, g())", "(f a g)"),
+            ("a // comment\n + b", "(+ a b)"),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(shape(&parse(source).unwrap()), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn syntax_errors_point_at_the_token() {
+        let cases = [
+            ("a b", 2..3),
+            ("(a", 2..2),
+            ("a.1", 1..3),
+            ("f(a,)", 4..5),
+            ("a ? b", 5..5),
+            ("x.all(1, true)", 6..7),
+            ("x.all(a, a, true)", 12..16),
+            ("let + 1", 0..3),
+            ("'a' + 'b", 6..8),
+            ("'a\\q'", 2..4),
+            ("1 + 9223372036854775808", 4..23),
+            ("a ? b ? c : d : e", 6..7),
+            ("has(a.?b)", 4..8),
+        ];
+        for (source, range) in cases {
+            assert_eq!(parse(source).unwrap_err().range, range, "{source}");
+        }
+    }
+}

@@ -1,18 +1,13 @@
-//! Timestamps and durations: their ranges, their text forms, and the parts of a date.
+//! Timestamps and durations as values: their ranges and text forms.
 //!
 //! A timestamp lies in the years 1 to 9999; a duration has 64 bits of nanoseconds, about 292 years, as the peer
 //! has it. Source: CEL language definition, "Timestamps and Durations"; the text of a duration is that of Go.
 
-use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
-use jiff::{SignedDuration, Zoned};
+use jiff::SignedDuration;
 
 use super::functions::{CallError, Outcome};
+use super::instant::{Instant, NotAnInstant};
 use super::val::Val;
-use crate::model::Timestamp;
-
-const FIRST_SECOND: i64 = -62_135_596_800;
-const LAST_SECOND: i64 = 253_402_300_799;
 
 /// A duration within range.
 pub(crate) fn duration<'r>(d: Option<SignedDuration>) -> Outcome<'r> {
@@ -22,92 +17,30 @@ pub(crate) fn duration<'r>(d: Option<SignedDuration>) -> Outcome<'r> {
 
 /// A timestamp within range, `seconds` after 1970.
 pub(crate) fn timestamp<'r>(seconds: i64) -> Outcome<'r> {
-    in_range(Timestamp::from_second(seconds).ok())
+    in_range(Instant::new(seconds, 0))
 }
 
 /// `t` moved by `d`.
-pub(crate) fn later<'r>(t: Timestamp, d: SignedDuration) -> Outcome<'r> {
-    in_range(t.checked_add(d).ok())
+pub(crate) fn later<'r>(t: Instant, d: SignedDuration) -> Outcome<'r> {
+    in_range(t.plus(d))
 }
 
-fn in_range<'r>(t: Option<Timestamp>) -> Outcome<'r> {
-    let in_range = t.filter(|t| {
-        let after_first =
-            t.as_second() > FIRST_SECOND || (t.as_second() == FIRST_SECOND && t.subsec_nanosecond() >= 0);
-        after_first && t.as_second() <= LAST_SECOND
-    });
-    in_range.map(Val::Timestamp).ok_or_else(|| CallError::range("the timestamp is out of range"))
+fn in_range<'r>(t: Option<Instant>) -> Outcome<'r> {
+    t.map(Val::Timestamp).ok_or_else(out_of_range)
+}
+
+fn out_of_range() -> CallError {
+    CallError::range("the timestamp is out of range")
 }
 
 /// Reads `2026-11-22T09:30:00.5+01:00` (RFC 3339).
 pub(crate) fn parse_timestamp<'r>(text: &str) -> Outcome<'r> {
-    let invalid =
-        || CallError::invalid("the text is not an RFC 3339 timestamp such as `2026-01-31T09:30:00Z`");
-    let (date_time, zone) = rfc3339(text).ok_or_else(invalid)?;
-    in_range(Some(zone.to_timestamp(date_time).map_err(|_| invalid())?))
-}
-
-fn rfc3339(text: &str) -> Option<(DateTime, Offset)> {
-    let mut rest = text;
-    let year = digits(&mut rest, 4)?;
-    let month = after(&mut rest, '-', 2)?;
-    let day = after(&mut rest, '-', 2)?;
-    let hour = after(&mut rest, 'T', 2)?;
-    let minute = after(&mut rest, ':', 2)?;
-    let second = after(&mut rest, ':', 2)?;
-    let nanos = fraction(&mut rest)?;
-    let small = |n: i32| i8::try_from(n).ok();
-    let date_time = DateTime::new(
-        i16::try_from(year).ok()?,
-        small(month)?,
-        small(day)?,
-        small(hour)?,
-        small(minute)?,
-        small(second)?,
-        nanos,
-    );
-    Some((date_time.ok()?, offset(rest)?))
-}
-
-/// `Z`, `+01:00` or `-01:00`.
-fn offset(text: &str) -> Option<Offset> {
-    if text == "Z" {
-        return Some(Offset::UTC);
-    }
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+')?),
-    };
-    let hours = digits(&mut rest, 2)?;
-    let minutes = after(&mut rest, ':', 2)?;
-    let valid = rest.is_empty() && hours < 24 && minutes < 60;
-    if valid { Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok() } else { None }
-}
-
-/// Takes exactly `count` digits off `rest`.
-fn digits(rest: &mut &str, count: usize) -> Option<i32> {
-    let text = rest.get(..count).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    *rest = rest.get(count..)?;
-    text.parse().ok()
-}
-
-fn after(rest: &mut &str, mark: char, count: usize) -> Option<i32> {
-    *rest = rest.strip_prefix(mark)?;
-    digits(rest, count)
-}
-
-/// An optional fraction of a second, in nanoseconds; digits beyond the ninth are dropped.
-fn fraction(rest: &mut &str) -> Option<i32> {
-    let Some(text) = rest.strip_prefix('.') else {
-        return Some(0);
-    };
-    let length = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    if length == 0 {
-        return None;
-    }
-    *rest = text.get(length..)?;
-    let nine = format!("{:0<9}", text.get(..length.min(9))?);
-    nine.parse().ok()
+    text.parse().map(Val::Timestamp).map_err(|error| match error {
+        NotAnInstant::Malformed => {
+            CallError::invalid("the text is not an RFC 3339 timestamp such as `2026-01-31T09:30:00Z`")
+        }
+        NotAnInstant::OutOfRange => out_of_range(),
+    })
 }
 
 /// Reads `1h30m`, `-1.5s`, `250ms`: numbers with units.
@@ -173,20 +106,43 @@ pub(crate) fn duration_text(d: SignedDuration) -> String {
     format!("{sign}{seconds}.{}s", decimals.trim_end_matches('0'))
 }
 
-/// `t` as seen in a time zone: an IANA name, or an offset such as `+02:00` or `-09:30`.
-pub(crate) fn in_zone(t: Timestamp, zone: &str) -> Result<Zoned, CallError> {
-    let zone = time_zone(zone).ok_or_else(|| CallError::invalid("there is no such time zone"))?;
-    Ok(t.to_zoned(zone))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn time_zone(name: &str) -> Option<TimeZone> {
-    if name.is_empty() || name == "UTC" {
-        return Some(TimeZone::UTC);
+    #[test]
+    fn durations_read_and_print_as_go_does() {
+        let cases = [
+            ("1h30m", "5400s"),
+            ("-1.5s", "-1.5s"),
+            ("250ms", "0.25s"),
+            ("1us", "0.000001s"),
+            ("+2h", "7200s"),
+            ("0", "0s"),
+            (".5s", "0.5s"),
+            ("1.s", "1s"),
+            ("1h1m1s1ms1us1ns", "3661.001001001s"),
+            ("0.000000001s", "0.000000001s"),
+        ];
+        for (text, expected) in cases {
+            let Ok(Val::Duration(d)) = parse_duration(text) else { panic!("{text}") };
+            assert_eq!(duration_text(d), expected, "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "1",
+            "s",
+            "1x",
+            "1 s",
+            "1.2.3s",
+            ".s",
+            "--1s",
+            "1s-",
+            "9223372037s",
+            "99999999999999999999h",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
     }
-    let signed = if name.starts_with(['+', '-']) { name.to_owned() } else { format!("+{name}") };
-    if let Some(offset) = offset(&signed) {
-        return Some(TimeZone::fixed(offset));
-    }
-    // The zones that come with the program: the core reads no file.
-    TimeZoneDatabase::bundled().get(name).ok()
 }

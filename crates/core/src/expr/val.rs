@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 
 use super::Budget;
 use super::functions::CallError;
+use super::instant::Instant;
 use crate::limits;
-use crate::model::Timestamp;
 use crate::value::{Map, Value};
 
 /// A CEL value.
@@ -36,7 +36,7 @@ pub enum Val<'r> {
     /// `map`.
     Map(MapVal<'r>),
     /// `google.protobuf.Timestamp`.
-    Timestamp(Timestamp),
+    Timestamp(Instant),
     /// `google.protobuf.Duration`.
     Duration(SignedDuration),
     /// `type`: the name of a type.

@@ -1,6 +1,9 @@
 //! The instant of the call: `now()` and `timeSince`, as the peer has them.
 
+use jiff::SignedDuration;
+
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::instant::Instant;
 use crate::expr::val::Val;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -20,22 +23,23 @@ fn now<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [] = args else {
         return Err(CallError::no_overload());
     };
-    Ok(Val::Timestamp(cx.now))
+    Ok(Val::Timestamp(cx.now.into()))
 }
 
-/// Negative for an instant to come.
+/// Negative for an instant to come. Beyond 292 years it stays at the longest duration, as in the peer.
 fn time_since<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::Timestamp(then)] = args else {
         return Err(CallError::no_overload());
     };
-    Ok(Val::Duration(cx.now.duration_since(*then)))
+    let since = Instant::from(cx.now).since(*then);
+    let longest = SignedDuration::from_nanos(i64::MAX);
+    Ok(Val::Duration(since.clamp(-longest, longest)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{check, refuses, s};
     use super::*;
-    use jiff::SignedDuration;
 
     fn at(text: &str) -> Val<'static> {
         Val::Timestamp(text.parse().unwrap())

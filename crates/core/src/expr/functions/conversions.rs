@@ -105,7 +105,7 @@ fn int<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::Double(n)] if n.abs() < TWO_TO_63 => Ok(Val::Int(*n as i64)),
         [Val::Double(_)] => Err(out_of_range()),
         [Val::String(text)] => text.as_str().parse().map(Val::Int).map_err(|_| not_a("an integer")),
-        [Val::Timestamp(t)] => Ok(Val::Int(t.as_second() - i64::from(t.subsec_nanosecond() < 0))),
+        [Val::Timestamp(t)] => Ok(Val::Int(t.second())),
         [Val::Duration(d)] => i64::try_from(d.as_nanos()).map(Val::Int).map_err(|_| out_of_range()),
         _ => Err(CallError::no_overload()),
     }
