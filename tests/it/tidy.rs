@@ -70,7 +70,7 @@ const UNSPOKEN_IN_CORE: &[&str] = &[
     "TcpStream",
     "ToSocketAddrs",
     "UdpSocket",
-    "Instant",
+    "std::time::Instant",
     "SystemTime",
     "::now(",
 ];
@@ -223,18 +223,18 @@ fn imported_modules(text: &str, place: &[&str]) -> BTreeSet<String> {
 fn first_names(text: &str) -> BTreeSet<String> {
     let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let Some(group) = text.strip_prefix('{') else { return BTreeSet::from([name(text)]) };
-    let mut depth = 1;
-    let inside = group.chars().take_while(|c| {
-        depth += i32::from(*c == '{') - i32::from(*c == '}');
-        depth > 0
-    });
-    let mut level = 0;
-    let outermost: String = inside
-        .filter(|c| {
-            level += i32::from(*c == '{') - i32::from(*c == '}');
-            level == 0 && *c != '}'
-        })
-        .collect();
+    let (mut outermost, mut depth) = (String::new(), 1);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            c if depth == 1 => outermost.push(c),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
     outermost.split(',').map(|path| name(path.trim_start())).filter(|name| !name.is_empty()).collect()
 }
 
