@@ -22,6 +22,8 @@ pub const EXPR_HEIGHT: usize = 256;
 pub const EXPR_COST: u64 = 1_000_000;
 
 /// Cost units that all expressions of one call may spend together.
+/// It is the one exception to the rule that order changes no decision: a call that spends its whole budget is denied
+/// from there on, and what was decided before that depends on the order of its resources and of the rules.
 pub const CALL_COST: u64 = 20_000_000;
 
 /// Bytes of text that one cost unit pays for: reading or copying 16 bytes costs about as much as visiting one

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test compiles on a small stack of its own")]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
