@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use procura_core::limits::POLICY_FILE_BYTES;
@@ -57,8 +58,15 @@ impl PolicySource for Disk {
 /// both with the file's name, together with every other problem of the set.
 pub(super) fn read_whole(found: &Found) -> Result<String, SourceError> {
     let unreadable = |source| gone_or_unreadable(&found.real, source);
-    let mut file = File::open(&found.real).map_err(unreadable)?;
-    let before = Stamp::of(&file.metadata().map_err(unreadable)?);
+    // Opening a pipe waits for a writer, who may never come; it must be open to be told from a file.
+    let mut file =
+        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&found.real).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        let path = found.real.display().to_string();
+        return Err(SourceError::Refused { path, reason: "is not a regular file".to_owned() });
+    }
+    let before = Stamp::of(&meta);
 
     let mut bytes = Vec::new();
     let most = POLICY_FILE_BYTES as u64 + 1;
