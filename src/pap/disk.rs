@@ -1,7 +1,8 @@
 //! Policies in a directory.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use procura_core::limits::POLICY_FILE_BYTES;
@@ -61,9 +62,9 @@ pub(super) fn read_whole(found: &Found) -> Result<String, SourceError> {
         true => Ok(()),
         false => Err(SourceError::Torn { path: found.real.display().to_string() }),
     };
-    // Looked at before it is opened: to open a pipe in the place of the file would block.
-    unchanged(fs::metadata(&found.real))?;
-    let mut file = File::open(&found.real).map_err(unreadable)?;
+    // Opening a pipe waits for a writer, who may never come; it must be open to be told from a file.
+    let mut file =
+        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&found.real).map_err(unreadable)?;
     unchanged(file.metadata())?;
 
     let mut bytes = Vec::new();

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use procura_core::limits::POLICY_FILE_BYTES;
@@ -154,6 +155,21 @@ fn file_that_changes_between_scan_and_reading_is_torn() {
     assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
     fs::remove_file(dir.path().join("a.yaml")).unwrap();
     assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
+}
+
+#[test]
+fn pipe_in_the_place_of_a_file_is_refused_and_nobody_waits_for_its_writer() {
+    let dir = TempDir::new("disk");
+    dir.write("a.yaml", "one");
+    let found = Scan::of(dir.path()).unwrap().files.remove(0);
+    fs::remove_file(&found.real).unwrap();
+    assert!(Command::new("mkfifo").arg(&found.real).status().unwrap().success());
+
+    let (read, result) = channel();
+    thread::spawn(move || read.send(super::disk::read_whole(&found)));
+    let result =
+        result.recv_timeout(Duration::from_secs(10)).expect("reading waits for the writer of a pipe");
+    assert!(matches!(result, Err(SourceError::Refused { .. })), "{result:?}");
 }
 
 #[test]

@@ -275,14 +275,14 @@ fn chained_variables_of_any_number_fit_the_stack() {
         let mut frame = Frame::default();
         for slot in 0..count {
             let source = if slot == 0 { "[1]".to_owned() } else { format!("[V.v{}]", slot - 1) };
-            let program = compile(&source, Names { variables: &names[..slot], constants: None }).unwrap();
+            let program = compile(&source, Names { variables: &names[..slot], ..Names::default() }).unwrap();
             frame.variables.push((names[slot].into(), program));
         }
         let last =
-            compile(&format!("V.v{}", count - 1), Names { variables: &names, constants: None }).unwrap();
+            compile(&format!("V.v{}", count - 1), Names { variables: &names, ..Names::default() }).unwrap();
         let error = run(&last, &frame).unwrap_err();
         assert_eq!(error, EvalErrorKind::InvalidArgument, "values nest too deep");
-        let shallow = compile("V.v100 == V.v100", Names { variables: &names, constants: None }).unwrap();
+        let shallow = compile("V.v100 == V.v100", Names { variables: &names, ..Names::default() }).unwrap();
         assert_eq!(run(&shallow, &frame), Ok(()));
     });
 }
