@@ -76,7 +76,7 @@ pub struct WatchError {
 
 /// Keeps policy sets for as long as records name them. Called by the reload task on a blocking thread.
 pub trait PolicyArchive: Send + Sync + 'static {
-    /// Keeps `files` under their `revision`, durably; does nothing if they are kept already.
+    /// Keeps `files` under their `revision`, durably; does nothing if they are kept already, undamaged.
     fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()>;
 }
 
