@@ -40,6 +40,10 @@ pub const REGEX_BYTES: usize = 4 * 1024;
 /// Largest compiled regular expression, in bytes.
 pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 
+/// Most bytes that matching one regular expression may keep between uses, for each direction and thread.
+/// A small expression can fill any cache; this one is enough for ordinary ones, the others are matched more slowly.
+pub const REGEX_CACHE_BYTES: usize = 64 * 1024;
+
 /// Most bytes that the compiled regular expressions of one policy set take together, equal ones counted once.
 /// Thousands of ordinary ones, while two sets fit a small machine during a reload, with what matching adds to each.
 pub const REGEX_SET_BYTES: usize = 64 * 1024 * 1024;

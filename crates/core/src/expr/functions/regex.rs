@@ -67,7 +67,7 @@ fn check_length(pattern: &str) -> Result<(), String> {
 }
 
 fn build(pattern: &str, most_bytes: usize) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(most_bytes).dfa_size_limit(limits::REGEX_PROGRAM_BYTES).build()
+    RegexBuilder::new(pattern).size_limit(most_bytes).dfa_size_limit(limits::REGEX_CACHE_BYTES).build()
 }
 
 fn told(error: &regex::Error) -> String {
