@@ -101,8 +101,7 @@ fn matches<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(text), Val::String(pattern)] = args else {
         return Err(CallError::no_overload());
     };
-    cx.charge(limits::REGEX_COST + pattern.as_str().len())?;
-    let regex = regex::compile(pattern.as_str()).map_err(CallError::invalid)?;
+    let regex = regex::compile_paid(cx, pattern.as_str(), text.as_str())?;
     is_match(cx, &regex, text)
 }
 
