@@ -3,6 +3,7 @@
 mod bad_input;
 mod connections;
 mod hostile;
+mod large_calls;
 mod surfaces;
 
 use std::net::SocketAddr;
