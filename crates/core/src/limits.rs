@@ -22,6 +22,8 @@ pub const EXPR_HEIGHT: usize = 256;
 pub const EXPR_COST: u64 = 1_000_000;
 
 /// Cost units that all expressions of one call may spend together.
+/// It is the one exception to the rule that order changes no decision: a call that spends its whole budget is denied
+/// from there on, and what was decided before that depends on the order of its resources and of the rules.
 pub const CALL_COST: u64 = 20_000_000;
 
 /// Bytes of text that one cost unit pays for: reading or copying 16 bytes costs about as much as visiting one
@@ -37,6 +39,10 @@ pub const REGEX_BYTES: usize = 4 * 1024;
 
 /// Largest compiled regular expression, in bytes.
 pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
+
+/// Most bytes that the compiled regular expressions of one policy set take together, equal ones counted once.
+/// Thousands of ordinary ones, while two sets fit a small machine during a reload, with what matching adds to each.
+pub const REGEX_SET_BYTES: usize = 64 * 1024 * 1024;
 
 /// Cost units for compiling a regular expression during an evaluation.
 pub const REGEX_COST: usize = 1_000;
@@ -56,6 +62,9 @@ pub const CONDITION_DEPTH: usize = 12;
 /// Most YAML nodes (maps, lists, scalars) in one policy file, aliases expanded.
 /// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
 pub const POLICY_NODES: usize = 100_000;
+
+/// Most bytes of text in one policy file, aliases expanded: room for a few copies of a file of the largest size.
+pub const POLICY_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.

@@ -5,7 +5,6 @@ mod connections;
 mod hostile;
 mod surfaces;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -63,7 +62,7 @@ struct TestServer {
     directory: TempDir,
     log: Arc<Log>,
     stop: Option<oneshot::Sender<()>>,
-    served: JoinHandle<io::Result<()>>,
+    served: JoinHandle<()>,
 }
 
 /// How a server begins.

@@ -35,19 +35,50 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 /// The program of a pattern; `Err` says why there is none. Size of pattern and program are bounded.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    check_length(pattern)?;
+    build(&dialect::from_re2(pattern), limits::REGEX_PROGRAM_BYTES).map_err(|error| told(&error))
+}
+
+/// Bytes that a program takes, rounded up.
+pub(crate) struct Size(pub(crate) usize);
+
+/// As [`compile`], and how large the program is: the library does not tell, but takes a limit.
+pub(crate) fn compile_sized(pattern: &str) -> Result<(Regex, Size), String> {
+    check_length(pattern)?;
+    let pattern = dialect::from_re2(pattern);
+    let mut size = SMALLEST;
+    loop {
+        match build(&pattern, size) {
+            Ok(regex) => return Ok((regex, Size(size))),
+            Err(regex::Error::CompiledTooBig(_)) if size < limits::REGEX_PROGRAM_BYTES => size *= 4,
+            Err(error) => return Err(told(&error)),
+        }
+    }
+}
+
+/// The size that [`compile_sized`] tries first.
+const SMALLEST: usize = 8 * 1024;
+
+fn check_length(pattern: &str) -> Result<(), String> {
     if pattern.len() > limits::REGEX_BYTES {
         return Err(format!("a regular expression has at most {} bytes", limits::REGEX_BYTES));
     }
-    RegexBuilder::new(&dialect::from_re2(pattern))
-        .size_limit(limits::REGEX_PROGRAM_BYTES)
-        .dfa_size_limit(limits::REGEX_PROGRAM_BYTES)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => {
-                format!("the regular expression needs more than {limit} bytes when compiled: use smaller repetitions")
-            }
-            _ => "the regular expression is not valid".to_owned(),
-        })
+    Ok(())
+}
+
+fn build(pattern: &str, most_bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(most_bytes).dfa_size_limit(limits::REGEX_PROGRAM_BYTES).build()
+}
+
+fn told(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(limit) => {
+            format!(
+                "the regular expression needs more than {limit} bytes when compiled: use smaller repetitions"
+            )
+        }
+        _ => "the regular expression is not valid".to_owned(),
+    }
 }
 
 /// The first match, or its group where the pattern has one; none where that is empty.
