@@ -14,7 +14,7 @@ use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFil
 const PAGE_SCAN: u64 = 256 * 1024 * 1024;
 
 /// Bytes of records that one page may hold, unless a single record is larger.
-const PAGE_BYTES: usize = 16 * 1024 * 1024;
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Microseconds by which a call id may differ from the instant of its record, on top of its own resolution.
 const ID_SLACK: i64 = 1_000_000;

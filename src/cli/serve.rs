@@ -21,7 +21,7 @@ use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error};
 use crate::audit::{DirFiles, Log, LogSettings};
 use crate::config::{self, Config, ConfigError};
-use crate::http::{self, RequestLimits, Services};
+use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
 use crate::ports::{DecisionLog, DecisionQuery};
@@ -148,6 +148,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         metrics,
         admin: config.server.admin_api,
         limits: request_limits(&config.server),
+        budget: Budget::new(&Capacity::default()),
         public_url: config.server.public_url.clone(),
     };
     let listen = &config.server.listen;
@@ -213,7 +214,7 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
 /// Serves until a signal asks to stop; then finishes what is in flight, at most until `deadline`.
 async fn until_stopped(listener: TcpListener, services: Services, mut stop: StopSignals, deadline: Duration) {
     let (drain, draining) = oneshot::channel::<()>();
-    let serving = http::serve(listener, http::router(services), async {
+    let serving = http::serve(listener, http::router(services), Capacity::default(), async {
         // An error means that the sender is gone, which asks to stop as well.
         let _ = draining.await;
     });

@@ -43,8 +43,12 @@ pub(super) async fn decide(
 }
 
 /// The response with `body` as JSON, and in its headers which set decided and how to find the record.
-pub(super) fn respond(answer: &Answer, body: &impl Serialize) -> Result<Response, Refusal> {
-    let mut response = json(body)?;
+pub(super) async fn respond(
+    services: &Services,
+    answer: &Answer,
+    body: &(impl Serialize + Sync),
+) -> Result<Response, Refusal> {
+    let mut response = json(services, body).await?;
     let headers = [(POLICY_REVISION, answer.active.snapshot.revision.as_str()), (CALL_ID, &answer.call_id)];
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).map_err(|_| Refusal::Internal)?;
@@ -54,8 +58,9 @@ pub(super) fn respond(answer: &Answer, body: &impl Serialize) -> Result<Response
 }
 
 /// A response with `body` as JSON.
-pub(super) fn json(body: &impl Serialize) -> Result<Response, Refusal> {
+pub(super) async fn json(services: &Services, body: &(impl Serialize + Sync)) -> Result<Response, Refusal> {
     let bytes = serde_json::to_vec(body).map_err(|_| Refusal::Internal)?;
+    let bytes = services.budget.answer(bytes).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
 }
 

@@ -1,4 +1,4 @@
-//! Request bodies: bounded in size and in the time they may take to arrive.
+//! Request bodies: bounded in size, in the time they may take to arrive, and in what all of them occupy.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,8 +8,9 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 
+use super::budget::{Budget, Room};
 use super::error::Refusal;
-use super::{Invalid, RequestLimits, Services};
+use super::{Invalid, RequestLimits, Services, json};
 
 /// How many times the limit an oversized body is read and dropped, so that the connection stays usable and the caller
 /// is there to read why. Beyond that the connection is closed.
@@ -18,8 +19,13 @@ const DRAIN_FACTOR: u64 = 4;
 /// First allocation for a body in several frames: what a caller announces is not what it sends.
 const FIRST_ALLOCATION: usize = 16 * 1024;
 
-/// A whole body within the limits.
-pub(super) struct Bounded(pub(super) Bytes);
+/// A whole body within the limits. It occupies its share of the budget until it is dropped.
+pub(super) struct Bounded {
+    /// The body.
+    pub(super) bytes: Bytes,
+    _in_flight: Room,
+    _work: Room,
+}
 
 impl FromRequest<Arc<Services>> for Bounded {
     type Rejection = Refusal;
@@ -29,10 +35,14 @@ impl FromRequest<Arc<Services>> for Bounded {
         let (head, body) = request.into_parts();
         refuse_hopeless(&head.headers, limits)?;
         let deadline = limits.body_timeout;
-        match tokio::time::timeout(deadline, read(body, limits)).await {
-            Ok(read) => read.map(Self),
-            Err(_) => Err(Refusal::TooSlow { seconds: deadline.as_secs_f64() }),
-        }
+        let read = tokio::time::timeout(deadline, Arriving::new(services).read(body));
+        let Ok(read) = read.await else {
+            return Err(Refusal::TooSlow { seconds: deadline.as_secs_f64() });
+        };
+        let (bytes, in_flight) = read?;
+        let structure = json::structure(&bytes, limits)?;
+        let work = services.budget.work(bytes.len(), structure).await?;
+        Ok(Self { bytes, _in_flight: in_flight, _work: work })
     }
 }
 
@@ -54,28 +64,65 @@ fn drain_limit(limit: usize) -> u64 {
     (limit as u64).saturating_mul(DRAIN_FACTOR)
 }
 
-async fn read(mut body: Body, limits: &RequestLimits) -> Result<Bytes, Refusal> {
-    let limit = limits.max_body_bytes;
-    let mut whole = Vec::new();
-    let mut seen: u64 = 0;
-    while let Some(data) = next_data(&mut body).await? {
-        seen = seen.saturating_add(data.len() as u64);
-        if seen > drain_limit(limit) {
-            return Err(Refusal::TooLarge { limit });
-        }
-        if seen > limit as u64 {
-            whole = Vec::new();
-            continue;
-        }
-        if whole.is_empty() && body.is_end_stream() {
-            return Ok(data);
-        }
-        if whole.is_empty() {
-            whole.reserve(FIRST_ALLOCATION);
-        }
-        whole.extend_from_slice(&data);
+/// A body on its way. Once it is refused it is read to its end, within bounds, and dropped.
+struct Arriving<'s> {
+    limits: &'s RequestLimits,
+    budget: &'s Budget,
+    whole: Vec<u8>,
+    room: Room,
+    seen: u64,
+    refused: Option<Refusal>,
+}
+
+impl<'s> Arriving<'s> {
+    fn new(services: &'s Services) -> Self {
+        let Services { limits, budget, .. } = services;
+        Self { limits, budget, whole: Vec::new(), room: Room::default(), seen: 0, refused: None }
     }
-    if seen > limit as u64 { Err(Refusal::TooLarge { limit }) } else { Ok(whole.into()) }
+
+    async fn read(mut self, mut body: Body) -> Result<(Bytes, Room), Refusal> {
+        let limit = self.limits.max_body_bytes;
+        while let Some(data) = next_data(&mut body).await? {
+            self.seen = self.seen.saturating_add(data.len() as u64);
+            if self.seen > drain_limit(limit) {
+                return Err(Refusal::TooLarge { limit });
+            }
+            if self.seen > limit as u64 {
+                self.refuse(Refusal::TooLarge { limit });
+            }
+            if self.refused.is_some() {
+                continue;
+            }
+            if self.whole.is_empty() && body.is_end_stream() {
+                return Ok((data, self.room));
+            }
+            match self.make_room(data.len()).await {
+                Ok(()) => self.whole.extend_from_slice(&data),
+                Err(refusal) => self.refuse(refusal),
+            }
+        }
+        self.refused.map_or(Ok((self.whole.into(), self.room)), Err)
+    }
+
+    /// Room for `more` bytes, doubled as often as it takes, so that a body in many pieces is not copied for each.
+    async fn make_room(&mut self, more: usize) -> Result<(), Refusal> {
+        let (length, capacity) = (self.whole.len(), self.whole.capacity());
+        let needed = length.saturating_add(more);
+        if needed <= capacity {
+            return Ok(());
+        }
+        let capacity = capacity.saturating_mul(2).min(self.limits.max_body_bytes);
+        let capacity = capacity.max(FIRST_ALLOCATION).max(needed);
+        self.budget.grow(&mut self.room, capacity).await?;
+        self.whole.reserve_exact(capacity - length);
+        Ok(())
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refused = Some(refusal);
+        self.whole = Vec::new();
+        self.room = Room::default();
+    }
 }
 
 /// The next piece of data; trailers are dropped.

@@ -43,6 +43,9 @@ pub(super) enum Refusal {
     /// The path exists, but not with this method.
     #[error("the method is not allowed here")]
     MethodNotAllowed,
+    /// There was no room for the request or its answer beside the others.
+    #[error("the server is handling too many large requests; try again later")]
+    Overloaded,
     /// No policy set is live.
     #[error("no policy set has been loaded yet")]
     NoPolicySet,
@@ -80,6 +83,7 @@ impl Refusal {
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
+            Self::Overloaded => Outcome::Overloaded,
             Self::NoPolicySet => Outcome::NoPolicySet,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
@@ -120,6 +124,7 @@ impl Refusal {
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),

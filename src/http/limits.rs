@@ -1,4 +1,4 @@
-//! What a request may be, with the reason for each size.
+//! What one request may be, and what all of them together may occupy, with the reason for each size.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub struct RequestLimits {
     pub max_string_bytes: usize,
     /// Largest body, in bytes; the size of the peer's largest message.
     pub max_body_bytes: usize,
+    /// Most `{`, `[`, `:` and `,` of a body outside its strings: each stands for a value or a name, which take some
+    /// hundred bytes of memory however short their text.
+    pub max_structural_chars: usize,
     /// Longest time a body may take to arrive.
     pub body_timeout: Duration,
 }
@@ -27,7 +30,38 @@ impl Default for RequestLimits {
             max_roles: 500,
             max_string_bytes: 4096,
             max_body_bytes: 4 * 1024 * 1024,
+            max_structural_chars: 200_000,
             body_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Bounds on all requests together. What finds no room within them for a while is refused as overload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Connections at a time; more wait to be accepted. Each may hold about 128 KiB that nothing else counts.
+    pub connections: usize,
+    /// Bytes of large bodies that are arriving and large answers that are leaving: 16 bodies of the largest size.
+    pub in_flight_bytes: u32,
+    /// Bytes of memory, roughly, of large calls that are being decided: two of the heaviest at a time.
+    pub work_bytes: u32,
+    /// Readers of the decision log at a time, each with a page or a large record in memory.
+    pub log_readers: u32,
+    /// Longest wait for room: long enough for a burst to pass, short enough for callers that try again.
+    pub patience: Duration,
+    /// Longest time a caller may take to read an answer.
+    pub answer_timeout: Duration,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            in_flight_bytes: 64 * 1024 * 1024,
+            work_bytes: 128 * 1024 * 1024,
+            log_readers: 4,
+            patience: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(60),
         }
     }
 }

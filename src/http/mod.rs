@@ -15,6 +15,7 @@ mod admin;
 mod answer;
 mod authzen;
 mod body;
+mod budget;
 mod caller;
 pub mod cerbos;
 mod decisions;
@@ -22,14 +23,16 @@ mod edge;
 mod error;
 mod finding;
 mod health;
+mod impatient;
 mod json;
 mod limits;
 mod serve;
 mod validate;
 
+pub use budget::Budget;
 pub use finding::Finding;
 pub use json::Invalid;
-pub use limits::RequestLimits;
+pub use limits::{Capacity, RequestLimits};
 pub use serve::serve;
 
 use std::sync::Arc;
@@ -57,6 +60,8 @@ pub struct Services {
     pub admin: bool,
     /// What a request may be.
     pub limits: RequestLimits,
+    /// The room there is for all requests together.
+    pub budget: Budget,
     /// The URL under which callers reach the server, `https://host[/path]`; `None` takes it from each request.
     pub public_url: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! Connections: accepted until told to stop, then finished.
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,9 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::{BoxError, Service};
 
+use super::Capacity;
+use super::impatient::Impatient;
 use crate::telemetry::events::AcceptFailed;
 
 /// Longest time from the end of one request, or from the connect, to the end of the next request's head. It bounds slow
@@ -28,20 +32,31 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// enough not to be felt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` until `shutdown` resolves; then accepts nothing more, finishes the requests in flight
-/// and returns. Whoever calls it bounds how long that may take.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+/// Serves `router` on `listener` within `capacity` until `shutdown` resolves; then accepts nothing more, finishes the
+/// requests in flight and returns. Whoever calls it bounds how long that may take.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    capacity: Capacity,
+    shutdown: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(capacity.connections));
     let (stop, stopped) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &slots) => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let router = router.clone();
-                tokio::spawn(connection(stream, WithPeer { router, peer }, stopped.clone()));
+            Ok((stream, peer, slot)) => {
+                let service = WithPeer { router: router.clone(), peer };
+                let stream = Impatient::new(stream, capacity.answer_timeout);
+                let connection = connection(stream, service, stopped.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(slot);
+                });
             }
             Err(error) => {
                 AcceptFailed { error: &error }.emit();
@@ -54,11 +69,21 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     stop.closed().await;
 }
 
-/// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
-/// connection that breaks or is not HTTP concerns nobody else.
-async fn connection(stream: TcpStream, service: WithPeer, mut stop: watch::Receiver<()>) {
+/// The next connection, once there may be one more.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
     // Without it small answers wait for the acknowledgement of the one before; a failure only costs that time.
     let _ = stream.set_nodelay(true);
+    Ok((stream, peer, slot))
+}
+
+/// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
+/// connection that breaks or is not HTTP concerns nobody else.
+async fn connection(stream: Impatient<TcpStream>, service: WithPeer, mut stop: watch::Receiver<()>) {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));

@@ -41,6 +41,8 @@ label! {
         Answered => "answered",
         /// Refused because the request is not valid.
         Invalid => "invalid_request",
+        /// Refused because there was no room for it beside the others.
+        Overloaded => "overloaded",
         /// Refused because no policy set is live.
         NoPolicySet => "no_policy_set",
         /// Refused because its record could not be written.

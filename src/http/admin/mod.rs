@@ -22,12 +22,12 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 }
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
-    answer::json(&Status::from(&*services.reload.status()))
+    answer::json(&services, &Status::from(&*services.reload.status())).await
 }
 
 async fn reload(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let outcome = services.reload.reload(Cause::Admin).await;
-    let mut response = answer::json(&Outcome::from(&outcome))?;
+    let mut response = answer::json(&services, &Outcome::from(&outcome)).await?;
     *response.status_mut() = reload_status(&outcome);
     Ok(response)
 }

@@ -36,14 +36,15 @@ async fn evaluation(
     State(services): State<Arc<Services>>,
     caller: Caller,
     headers: HeaderMap,
-    Bounded(body): Bounded,
+    body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     demand_json(&headers)?;
     let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let evaluation = EvaluationCall::parse(&body, request_id, &services.limits)?;
+    let evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
     let answer = answer::decide(&services, &caller, &evaluation.check.call, received).await?;
-    answer::respond(&answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
+    answer::respond(&services, &answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
+        .await
 }
 
 async fn configuration(
@@ -56,7 +57,7 @@ async fn configuration(
         None => format!("https://{}", host(&headers, &uri)?),
     };
     let access_evaluation_endpoint = format!("{base}{EVALUATION}");
-    answer::json(&Configuration { policy_decision_point: base, access_evaluation_endpoint })
+    answer::json(&services, &Configuration { policy_decision_point: base, access_evaluation_endpoint }).await
 }
 
 /// An absent `content-type` passes: there is nothing wrong in it.

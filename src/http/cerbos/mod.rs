@@ -29,16 +29,18 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 async fn check_resources(
     State(services): State<Arc<Services>>,
     caller: Caller,
-    Bounded(body): Bounded,
+    body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
-    let check = CheckCall::parse(&body, &services.limits)?;
+    let check = CheckCall::parse(&body.bytes, &services.limits)?;
     let answer = answer::decide(&services, &caller, &check.call, received).await?;
-    answer::respond(&answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
+    answer::respond(&services, &answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
+        .await
 }
 
-async fn server_info() -> Result<Response, Refusal> {
-    answer::json(&ServerInfo { version: env!("CARGO_PKG_VERSION"), name: env!("CARGO_PKG_NAME") })
+async fn server_info(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+    let info = ServerInfo { version: env!("CARGO_PKG_VERSION"), name: env!("CARGO_PKG_NAME") };
+    answer::json(&services, &info).await
 }
 
 /// Body of `GET /api/server_info`.

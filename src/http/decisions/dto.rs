@@ -35,6 +35,9 @@ pub(super) struct Params {
 
 impl Params {
     pub(super) fn of(uri: &Uri) -> Result<Self, Invalid> {
+        if let Some(name) = uri.query().and_then(not_text) {
+            return Err(Invalid::at(name, "the value is not UTF-8"));
+        }
         match Query::try_from_uri(uri) {
             Ok(Query(params)) => Ok(params),
             Err(refused) => Err(Invalid::at("query", refused.body_text())),
@@ -48,13 +51,41 @@ impl Params {
             until: self.until.as_deref().map(|text| instant("until", text)).transpose()?,
             limit: self.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), limit)?,
             before_seq: self.cursor.as_deref().map(cursor).transpose()?,
-            principal: self.principal,
-            resource_kind: self.resource_kind,
-            resource_id: self.resource_id,
-            action: self.action,
-            call_id: self.call_id,
+            principal: name("principal", self.principal)?,
+            resource_kind: name("resourceKind", self.resource_kind)?,
+            resource_id: name("resourceId", self.resource_id)?,
+            action: name("action", self.action)?,
+            call_id: name("callId", self.call_id)?,
         })
     }
+}
+
+/// The first parameter of `query` whose bytes are no text: as text with replacements it would match nothing.
+fn not_text(query: &str) -> Option<&str> {
+    let mut pairs = query.split('&');
+    let pair = pairs.find(|pair| String::from_utf8(percent_decoded(pair)).is_err())?;
+    pair.split('=').next()
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let escape = piece.split_at_checked(2);
+        match escape.and_then(|(hex, rest)| Some((u8::from_str_radix(hex, 16).ok()?, rest))) {
+            Some((byte, rest)) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(rest.as_bytes());
+            }
+            None => bytes.extend_from_slice(piece.as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// A name to look for. No record has an empty one, so that asking for it is a mistake of the caller.
+fn name(parameter: &str, text: Option<String>) -> Result<Option<String>, Invalid> {
+    if text.as_deref() == Some("") { Err(Invalid::at(parameter, "a value is required")) } else { Ok(text) }
 }
 
 fn effect(text: &str) -> Result<Effect, Invalid> {

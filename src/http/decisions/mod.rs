@@ -7,6 +7,7 @@ mod dto;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
@@ -16,7 +17,7 @@ use procura_core::record::DecisionId;
 use self::dto::{Found, Page, Params};
 use super::caller::Operator;
 use super::error::Refusal;
-use super::{Services, answer};
+use super::{Invalid, Services, answer};
 use crate::ports::{DecisionQuery, LogError};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
@@ -28,35 +29,43 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 
 async fn find(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
     let filter = Params::of(&uri)?.into_filter()?;
+    let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
-    answer::json(&Page::new(&page)?)
+    answer::json(&services, &Page::new(&page)?).await
 }
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
 async fn call(
     _: Operator,
     services: State<Arc<Services>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    let Path(id) = id.map_err(not_text)?;
     by_id(&services, id).await
 }
 
 async fn decision(
     _: Operator,
     services: State<Arc<Services>>,
-    Path((call, number)): Path<(String, String)>,
+    id: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    let Path((call, number)) = id.map_err(not_text)?;
     by_id(&services, format!("{call}/{number}")).await
+}
+
+fn not_text(_: PathRejection) -> Invalid {
+    Invalid::at("id", "the text between the slashes is not UTF-8")
 }
 
 async fn by_id(services: &Services, id: String) -> Result<Response, Refusal> {
     let decision = DecisionId::parse(&id);
     let call_id = decision.as_ref().map_or(id.clone(), |decision| decision.call.to_string());
+    let _room = services.budget.log_reader().await?;
     let stored = query(services, move |log| log.get(&call_id)).await?.ok_or(Refusal::NotFound)?;
     let found = Found::new(&stored)?;
     match decision {
-        None => answer::json(&found),
-        Some(decision) => answer::json(&found.with_decision(decision.number)?),
+        None => answer::json(services, &found).await,
+        Some(decision) => answer::json(services, &found.with_decision(decision.number)?).await,
     }
 }
 

@@ -67,7 +67,7 @@ async fn bad_check_request_is_told_where_and_why() {
         (bad("/resources", json!([])), &["`resources`", "at least one"]),
         (bad("/resources", json!([1])), &["`resources[0]`", "expected an object"]),
         (bad("/resources", resources(51)), &["`resources`", "51", "50"]),
-        (bad("/resources", vec![json!({}); 100_000].into()), &["`resources`", "more than 1000"]),
+        (bad("/resources", vec![json!({}); 50_000].into()), &["`resources`", "more than 1000"]),
         (bad("/resources/0/resource", Value::Null), &["`resources[0].resource`", "required"]),
         (bad("/resources/0/resource/kind", json!("")), &["`resources[0].resource.kind`", "required"]),
         (bad("/resources/0/resource/id", json!(true)), &["`resources[0].resource.id`", "expected a string"]),
@@ -163,4 +163,49 @@ async fn configured_limits_hold() {
     assert!(
         String::from_utf8_lossy(&response.body).contains("`resources[0].actions`: 2 entries, the limit is 1")
     );
+}
+
+#[tokio::test]
+async fn body_of_very_many_tiny_values_is_refused() {
+    let server = TestServer::start().await;
+    let mut connection = server.connect().await;
+    let many = format!("[{}0]", "[0],".repeat(100_000));
+    for (path, good, member) in [
+        (CHECK, good_check(), "/resources/0/resource/attr"),
+        (EVALUATION, good_evaluation(), "/resource/properties"),
+    ] {
+        let body = with(good.clone(), &format!("{member}/many"), json!("@")).to_string();
+        let response = connection.post_json(path, body.replace("\"@\"", &many).as_bytes()).await.unwrap();
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        assert_eq!(response.status, 400, "{path}: {text}");
+        assert!(text.contains("more than 200000 of `{`, `[`, `:` and `,`"), "{path}: {text}");
+
+        let long_text = with(good, &format!("{member}/many"), json!(",[:{\"\\".repeat(100_000)));
+        let response = connection.post_json(path, long_text.to_string().as_bytes()).await.unwrap();
+        assert_eq!(response.status, 200, "{path}: {}", String::from_utf8_lossy(&response.body));
+    }
+}
+
+#[tokio::test]
+async fn query_that_can_match_nothing_is_refused_by_its_parameter() {
+    let server = TestServer::start().await;
+    let mut connection = server.connect().await;
+    for (path, parameter) in [
+        ("/api/decisions?principal=%ff", "principal"),
+        ("/api/decisions?action=view&resourceId=a%C3", "resourceId"),
+        ("/api/decisions?principal=", "principal"),
+        ("/api/decisions?resourceKind=", "resourceKind"),
+        ("/api/decisions?resourceId=", "resourceId"),
+        ("/api/decisions?action=", "action"),
+        ("/api/decisions?callId", "callId"),
+        ("/api/decisions/%ff", "id"),
+        ("/api/decisions/%ff/1", "id"),
+    ] {
+        let response = connection.get(path).await.unwrap();
+        assert_eq!(response.status, 400, "{path}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"), "{path}");
+        let detail = response.json().unwrap()["detail"].to_string();
+        assert!(detail.contains(&format!("`{parameter}`: ")), "{path}: {detail}");
+    }
+    assert_eq!(connection.get("/api/decisions?principal=%c3%a4%25").await.unwrap().status, 200);
 }

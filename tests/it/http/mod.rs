@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod connections;
+mod crowd;
 mod hostile;
 mod large_calls;
 mod surfaces;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use procura::audit::{DirFiles, Log, LogSettings};
-use procura::http::{self, RequestLimits, Services};
+use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
 use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
 use procura::ports::{Clock, DecisionLog};
@@ -69,13 +70,14 @@ struct TestServer {
 /// How a server begins.
 struct Setup {
     limits: RequestLimits,
+    capacity: Capacity,
     /// Whether the policies are loaded before the first request.
     loaded: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: RequestLimits::default(), loaded: true }
+        Self { limits: RequestLimits::default(), capacity: Capacity::default(), loaded: true }
     }
 }
 
@@ -98,7 +100,7 @@ impl TestServer {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(http::serve(listener, http::router(services), shutdown));
+        let served = tokio::spawn(http::serve(listener, http::router(services), setup.capacity, shutdown));
         Self { address, directory, log, stop: Some(stop), served }
     }
 
@@ -136,6 +138,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         reload,
         metrics,
         limits: setup.limits,
+        budget: Budget::new(&setup.capacity),
         admin: true,
         public_url: None,
     };
