@@ -35,7 +35,7 @@ fn costly_check() -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_answers_while_calls_as_large_as_they_may_be_run() {
     let directory = TempDir::new("large-calls");
-    directory.write("policies/doc.yaml", &costly_policy());
+    directory.write("policies/doc.yaml", costly_policy());
     let policies = directory.path().join("policies");
     let spec = ServerSpec::new(env!("CARGO_BIN_EXE_procura"), &policies, directory.path().join("data"));
     let server = spec.start().await.unwrap();
