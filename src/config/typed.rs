@@ -9,7 +9,8 @@ use jiff::SignedDuration;
 use procura_core::engine::{OnError, Settings};
 
 use super::layers::{Layers, Setting};
-use super::{Audit, Config, Durability, Log, Server, Storage};
+use super::{Audit, Config, Log, Server, Storage};
+use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 
 const KIB: u64 = 1024;
@@ -60,17 +61,11 @@ fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
     let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
-    let strict = reader.switch("engine.strictEvaluation");
-    if strict && on_error == OnError::Cerbos {
-        let advice =
-            "cannot be `true` while `engine.onError` is `cerbos`; use `closed`, which is at least as strict";
-        reader.reject("engine.strictEvaluation", advice);
-    }
     Settings { default_policy_version, on_error }
 }
 
 fn audit(reader: &mut Reader) -> Audit {
-    let modes = [("durable", Durability::Durable), ("os", Durability::Os), ("async", Durability::Async)];
+    let modes = [Durability::Durable, Durability::Os, Durability::Async].map(|mode| (mode.as_str(), mode));
     Audit {
         enabled: reader.switch("audit.enabled"),
         durability: reader.choice("audit.durability", &modes).unwrap_or_default(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use procura::audit::{AuditError, DirFiles, Durability, Log, LogReader, LogSettings, RecoveryReport, verify};
-use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, LogError, LogFiles};
+use procura::audit::{AuditError, DirFiles, Log, LogReader, LogSettings, RecoveryReport, verify};
+use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, Durability, LogError, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::{Effect, Timestamp};
 use procura_testkit::calls::MadeUpCall;
@@ -363,7 +363,8 @@ async fn async_records_are_acknowledged_before_the_disk_and_written_on_close() {
 
 #[tokio::test]
 async fn records_that_wait_together_share_one_sync() {
-    let bench = Bench::new();
+    // Segments of the usual size: what is counted must not be a change of segment.
+    let bench = Bench { settings: LogSettings::default(), ..Bench::new() };
     let (log, _) = bench.open().unwrap();
     bench.disk.stall(true);
     let before = bench.disk.operations();

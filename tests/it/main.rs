@@ -6,6 +6,7 @@ mod audit_cli;
 mod audit_power_cut;
 mod cli;
 mod decisions;
+mod documents;
 mod examples;
 mod http;
 mod image;

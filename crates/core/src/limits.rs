@@ -22,6 +22,8 @@ pub const EXPR_HEIGHT: usize = 256;
 pub const EXPR_COST: u64 = 1_000_000;
 
 /// Cost units that one call may spend: its expressions, and one for each rule looked at for an action or a role.
+/// It is the one exception to the rule that order changes no decision: a call that spends its whole budget is denied
+/// from there on, and what was decided before that depends on the order of its resources and of the rules.
 pub const CALL_COST: u64 = 20_000_000;
 
 /// Most output entries of one call: several for each of the 2500 decisions of the largest call that the server accepts by default.
@@ -44,10 +46,18 @@ pub const REGEX_BYTES: usize = 4 * 1024;
 /// Largest compiled regular expression, in bytes.
 pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 
+/// Most bytes that matching one regular expression may keep between uses, for each direction and thread.
+/// A small expression can fill any cache; this one is enough for ordinary ones, the others are matched more slowly.
+pub const REGEX_CACHE_BYTES: usize = 64 * 1024;
+
+/// Most bytes that the compiled regular expressions of one policy set take together, equal ones counted once.
+/// Thousands of ordinary ones, while two sets fit a small machine during a reload, with what matching adds to each.
+pub const REGEX_SET_BYTES: usize = 64 * 1024 * 1024;
+
 /// Cost units for compiling a regular expression during an evaluation, whatever its size.
 pub const REGEX_COST: usize = 2_000;
 
-/// Sizes in KiB that a regular expression compiled during an evaluation is given one after the other, up to
+/// Sizes in KiB that a regular expression is given one after the other when its size matters, up to
 /// [`REGEX_PROGRAM_BYTES`]: only the attempt tells how large it becomes, so each one is paid for before.
 pub const REGEX_PROGRAM_STEPS: [usize; 4] = [4, 32, 128, 512];
 
@@ -74,9 +84,15 @@ pub const CONDITION_DEPTH: usize = 12;
 /// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
 pub const POLICY_NODES: usize = 100_000;
 
+/// Most bytes of text in one policy file, aliases expanded: room for a few copies of a file of the largest size.
+pub const POLICY_TEXT_BYTES: usize = 16 * 1024 * 1024;
+
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
 pub const POLICY_DEPTH: usize = 48;
+
+/// Stack of a thread that compiles policies, in bytes: nesting is bounded, and this is well above what it needs.
+pub const COMPILE_STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// Most diagnostics reported for one file; a file with more is broken as a whole.
 pub const POLICY_DIAGNOSTICS: usize = 100;

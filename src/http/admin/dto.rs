@@ -1,9 +1,10 @@
 //! The JSON shapes of policy administration.
 
 use procura_core::model::Timestamp;
-use procura_core::policy::{Diagnostic, Revision, Severity};
+use procura_core::policy::Revision;
 use serde::{Serialize, Serializer};
 
+use crate::http::Finding;
 use crate::pdp::{Attempt, LiveSet, ReloadOutcome, ReloadStatus};
 
 /// Body of `GET /admin/policies/status`.
@@ -14,12 +15,15 @@ pub(super) struct Status<'s> {
     source: &'s str,
     /// The set that answers now; `null` before the first.
     live: Option<Live<'s>>,
-    /// Whether the newest attempt failed.
+    /// Whether the newest attempt failed or does not end.
     stale: bool,
     /// Why changes are found by polling only.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch_down: Option<&'s str>,
-    /// The newest attempt, whatever came of it.
+    /// The attempt that has not ended yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<UnderWay>,
+    /// The newest attempt that has ended, whatever came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_attempt: Option<HistoryEntry<'s>>,
     /// Attempts that said something new, newest first.
@@ -33,6 +37,13 @@ struct Live<'s> {
     #[serde(serialize_with = "display")]
     since: Timestamp,
     files: usize,
+}
+
+#[derive(Serialize)]
+struct UnderWay {
+    #[serde(serialize_with = "display")]
+    at: Timestamp,
+    cause: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,20 +71,6 @@ pub(super) struct Outcome<'s> {
     diagnostics: Vec<Finding<'s>>,
 }
 
-/// One finding about policy text.
-#[derive(Serialize)]
-struct Finding<'s> {
-    code: &'static str,
-    severity: &'static str,
-    file: &'s str,
-    line: u32,
-    column: u32,
-    message: &'s str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'s str>,
-    frame: &'s str,
-}
-
 impl<'s> From<&'s ReloadStatus> for Status<'s> {
     fn from(status: &'s ReloadStatus) -> Self {
         Self {
@@ -81,6 +78,7 @@ impl<'s> From<&'s ReloadStatus> for Status<'s> {
             live: status.live.as_ref().map(Live::from),
             stale: status.is_stale(),
             watch_down: status.watch_down.as_deref(),
+            running: status.running.map(|running| UnderWay { at: running.at, cause: running.cause.as_str() }),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),
             history: status.history.iter().map(|attempt| HistoryEntry::from(&**attempt)).collect(),
         }
@@ -122,25 +120,6 @@ impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
         };
         let diagnostics = diagnostics.iter().map(Finding::from).collect();
         Self { outcome: outcome.as_str(), generation, reason, diagnostics }
-    }
-}
-
-impl<'s> From<&'s Diagnostic> for Finding<'s> {
-    fn from(diagnostic: &'s Diagnostic) -> Self {
-        let position = &diagnostic.position;
-        Self {
-            code: diagnostic.code.as_str(),
-            severity: match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            file: &position.file,
-            line: position.line,
-            column: position.column,
-            message: &diagnostic.message,
-            hint: diagnostic.hint.as_deref(),
-            frame: &diagnostic.frame,
-        }
     }
 }
 

@@ -10,8 +10,8 @@ use procura_testkit::temp_dir::TempDir;
 
 use super::*;
 use crate::pap::Archive;
-use crate::pdp::{CheckState, Health};
-use crate::ports::{LogError, NewRecord, Receipt, SourceError, WatchError};
+use crate::pdp::{CheckState, Health, Running};
+use crate::ports::{Durability, LogError, NewRecord, Receipt, SourceError, WatchError};
 
 #[tokio::test]
 async fn set_goes_live_only_when_two_readings_agree() {
@@ -156,6 +156,36 @@ async fn watch_that_is_down_is_told_and_is_no_reason_to_stop_answering() {
 }
 
 #[tokio::test]
+async fn attempt_that_does_not_end_is_seen_while_it_goes_on_and_makes_the_status_stale() {
+    let server = Server::start(vec![set("a")], None);
+    server.reload().await;
+    let readings = server.source.0.lock().unwrap();
+    server.handle.notice(Notice::Changed);
+    let asked = Instant::now();
+    let running = loop {
+        if let Some(running) = server.handle.status().running {
+            break running;
+        }
+        assert!(asked.elapsed() < Duration::from_secs(10), "the attempt does not show");
+        thread::yield_now();
+    };
+    assert_eq!(running.cause, Cause::Watch);
+    assert!(!server.handle.status().is_stale());
+
+    let mut status = ReloadStatus::clone(&server.handle.status());
+    status.running =
+        running.began.checked_sub(Duration::from_secs(31)).map(|began| Running { began, ..running });
+    server.handle.status.store(Arc::new(status));
+    let check = &server.health().readiness().checks[1];
+    assert_eq!(check.state, CheckState::Degraded);
+    assert!(check.detail.contains("has not ended"), "{}", check.detail);
+
+    drop(readings);
+    assert_eq!(server.reload().await, "unchanged");
+    assert!(server.handle.status().running.is_none() && !server.handle.status().is_stale());
+}
+
+#[tokio::test]
 async fn notices_of_changes_never_crowd_out_who_asks_for_a_reload() {
     let server = Server::start(vec![set("a"), set("b"), set("c"), set("d"), set("d")], None);
     for _ in 0..10 * MESSAGES {
@@ -295,8 +325,8 @@ struct Log {
 }
 
 impl DecisionLog for Log {
-    fn durability(&self) -> &'static str {
-        "durable"
+    fn durability(&self) -> Durability {
+        Durability::Durable
     }
 
     fn append(&self, record: NewRecord) -> Receipt {

@@ -6,7 +6,6 @@ mod hostile;
 mod large_calls;
 mod surfaces;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -64,7 +63,7 @@ struct TestServer {
     directory: TempDir,
     log: Arc<Log>,
     stop: Option<oneshot::Sender<()>>,
-    served: JoinHandle<io::Result<()>>,
+    served: JoinHandle<()>,
 }
 
 /// How a server begins.

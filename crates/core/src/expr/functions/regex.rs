@@ -39,6 +39,19 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     build(pattern, limits::REGEX_PROGRAM_BYTES)?.ok_or_else(too_big)
 }
 
+/// Bytes that a program takes, rounded up.
+pub(crate) struct Size(pub(crate) usize);
+
+/// As [`compile`], and how large the program is: the library does not tell, but takes a limit.
+pub(crate) fn compile_sized(pattern: &str) -> Result<(Regex, Size), String> {
+    for kib in limits::REGEX_PROGRAM_STEPS {
+        if let Some(regex) = build(pattern, kib * 1024)? {
+            return Ok((regex, Size(kib * 1024)));
+        }
+    }
+    Err(too_big())
+}
+
 /// The program of a pattern that is known only now, paid for together with one search of `text`.
 pub(crate) fn compile_paid(cx: &CallCx<'_>, pattern: &str, text: &str) -> Result<Regex, CallError> {
     cx.charge(limits::REGEX_COST + pattern.len())?;
@@ -59,7 +72,7 @@ fn build(pattern: &str, bytes: usize) -> Result<Option<Regex>, String> {
     }
     let built = RegexBuilder::new(&dialect::from_re2(pattern))
         .size_limit(bytes)
-        .dfa_size_limit(limits::REGEX_PROGRAM_BYTES)
+        .dfa_size_limit(limits::REGEX_CACHE_BYTES)
         .build();
     match built {
         Ok(regex) => Ok(Some(regex)),
