@@ -65,6 +65,9 @@ pub const REGEX_PROGRAM_STEPS: [usize; 4] = [4, 32, 128, 512];
 /// each byte of the text, as the search may have to build a state at every byte.
 pub const REGEX_KIB_COST: usize = 150;
 
+/// Cost units for printing a number, an instant or a duration as text.
+pub const PRINT_COST: usize = 4;
+
 /// Cost units for looking up a time zone by name, which may mean reading its rules.
 pub const TIME_ZONE_COST: usize = 20;
 

@@ -187,7 +187,8 @@ fn add<'r>(a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
         (Val::Uint(a), Val::Uint(b)) => a.checked_add(*b).map(Val::Uint).ok_or_else(overflow),
         (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a + b)),
         (Val::String(a), Val::String(b)) => {
-            budget.charge((a.as_str().len() + b.as_str().len()) / limits::BYTES_PER_COST_UNIT)?;
+            // Besides the bytes there is memory to be found for them.
+            budget.charge(2 + (a.as_str().len() + b.as_str().len()) / limits::BYTES_PER_COST_UNIT)?;
             Ok(Val::String(Str::Owned([a.as_str(), b.as_str()].concat().into())))
         }
         (Val::Bytes(a), Val::Bytes(b)) => {

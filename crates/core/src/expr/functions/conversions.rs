@@ -6,6 +6,7 @@ use super::opaque::{CIDR, IP, SPIFFE_ID, SPIFFE_TRUST_DOMAIN};
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::time;
 use crate::expr::val::Val;
+use crate::limits;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
@@ -138,6 +139,9 @@ fn double<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 fn string<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
+    if let [Val::Int(_) | Val::Uint(_) | Val::Double(_) | Val::Timestamp(_) | Val::Duration(_)] = args {
+        cx.charge(limits::PRINT_COST)?;
+    }
     Ok(match args {
         [Val::String(text)] => Val::String(text.clone()),
         [Val::Bool(b)] => Val::string(if *b { "true" } else { "false" }),
