@@ -2,11 +2,12 @@
 //!
 //! The pure decision core is the crate `procura-core`; this crate is the server around it.
 //! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; adapters (`pap`, `audit`, `telemetry`) implement
-//! `ports` and know neither each other nor the edges.
+//! `ports` and know neither each other nor the edges; `durable` is how those that keep something keep it.
 
 pub mod audit;
 pub mod cli;
 pub mod config;
+mod durable;
 pub mod http;
 pub mod pap;
 pub mod pdp;

@@ -92,17 +92,41 @@ pub struct NewRecord {
 /// Resolves when the record is as durable as the log's mode promises.
 pub type Receipt = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
 
+/// What a receipt waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The record is on disk.
+    #[default]
+    Durable,
+    /// The operating system has the record: it survives the process, not the machine.
+    Os,
+    /// Nothing: the record is in the queue.
+    Async,
+}
+
+impl Durability {
+    /// The name in configuration and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Durability::Durable => "durable",
+            Durability::Os => "os",
+            Durability::Async => "async",
+        }
+    }
+}
+
 /// The write side of the decision log. Called by every decision; enqueues without blocking.
 pub trait DecisionLog: Send + Sync + 'static {
     /// Enqueues `record`; the answer to the caller waits for the receipt.
     fn append(&self, record: NewRecord) -> Receipt;
-    /// What a receipt promises: `durable`, `os` or `async`. It is in every record.
-    fn durability(&self) -> &'static str;
+    /// What a receipt waits for. It is in every record.
+    fn durability(&self) -> Durability;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
 }
 
-/// Why a record was not written. The call it belongs to must not be answered.
+/// Why a record was not written, so that the call it belongs to must not be answered, or why the log was not read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogError {
     /// The queue of the writer is full.
@@ -122,6 +146,9 @@ pub enum LogError {
     /// The writer has failed or stopped.
     #[error("the decision log cannot be written: {0}")]
     Unavailable(String),
+    /// Stored records cannot be read.
+    #[error("the decision log cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// The read side of the decision log. Blocking: call it on a blocking thread.

@@ -1,10 +1,11 @@
 //! The files of the log on a real directory.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::AuditError;
+use crate::durable::{self, private_file};
 use crate::ports::{LogFile, LogFiles};
 
 /// The file whose lock makes a process the one writer.
@@ -19,15 +20,12 @@ pub struct DirFiles {
 }
 
 impl DirFiles {
-    /// Opens `dir` for the one writer, creating it if absent; fails while another process has it open like this.
+    /// Opens `dir` for the one writer, creating it durably if absent; fails while another process has it open like this.
     pub fn open(dir: &Path) -> Result<Self, AuditError> {
         let shown = dir.display().to_string();
-        fs::create_dir_all(dir).map_err(AuditError::io("create", &shown))?;
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_dir(parent).map_err(AuditError::io("sync the directory of", &shown))?;
-        }
+        durable::create_dir(dir).map_err(AuditError::io("create", &shown))?;
         let path = dir.join(LOCK);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let lock = private_file().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(AuditError::io("open", &path.display().to_string()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Some(lock) }),
@@ -67,12 +65,12 @@ impl LogFiles for DirFiles {
     }
 
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        let file = OpenOptions::new().create(true).append(true).open(self.dir.join(name))?;
+        let file = private_file().create(true).append(true).open(self.dir.join(name))?;
         Ok(Box::new(DirFile(file)))
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        sync_dir(&self.dir)
+        durable::sync_dir(&self.dir)
     }
 }
 
@@ -91,8 +89,4 @@ impl LogFile for DirFile {
         self.0.set_len(len)?;
         self.0.sync_all()
     }
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

@@ -39,35 +39,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::ports::{
-    Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, LogError, LogFiles, NewRecord, Receipt,
-    StoredRecord,
+    Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, LogError, LogFiles,
+    NewRecord, Receipt, StoredRecord,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogTailRepaired;
-
-/// What a receipt waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// The record is on disk.
-    #[default]
-    Durable,
-    /// The operating system has the record: it survives the process, not the machine.
-    Os,
-    /// Nothing: the record is in the queue.
-    Async,
-}
-
-impl Durability {
-    /// The name in configuration and in records.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Durability::Durable => "durable",
-            Durability::Os => "os",
-            Durability::Async => "async",
-        }
-    }
-}
 
 /// How the log works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,8 +188,8 @@ impl DecisionLog for Log {
         })
     }
 
-    fn durability(&self) -> &'static str {
-        self.durability.as_str()
+    fn durability(&self) -> Durability {
+        self.durability
     }
 
     fn health(&self) -> Result<(), LogError> {

@@ -109,7 +109,7 @@ impl DecisionQuery for LogReader {
 }
 
 fn unreadable(error: &AuditError) -> LogError {
-    LogError::Unavailable(error.with_causes())
+    LogError::Unreadable(error.with_causes())
 }
 
 /// A page that is being filled.

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use procura_core::record::{LogRepair, Record};
 
-use super::Durability;
 use super::appender::Appender;
 use super::error::AuditError;
 use super::queue::{Entry, Queue};
-use crate::ports::{Clock, LogError, NewRecord};
+use crate::ports::{Clock, Durability, LogError, NewRecord};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{LogBatchWritten, LogWriteFailed};
 

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use procura_core::policy::{Compiled, Diagnostic, Severity, Snapshot};
+use procura_core::policy::{Compiled, Snapshot};
 use serde::Serialize;
 
 use super::compare::{Affected, affected_by_on_error};
 use super::exit::Exit;
 use super::{policies, print, print_error};
+use crate::http::Finding;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +62,10 @@ fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]
     let files = policies::counted(files, "file");
     match &compiled.snapshot {
         Some(snapshot) => {
-            let policies = policies::counted(policy_count(snapshot), "resource policy").replace("ys", "ies");
+            let policies = match policy_count(snapshot) {
+                1 => "1 resource policy".to_owned(),
+                count => format!("{count} resource policies"),
+            };
             print(&format!("ok: {files}, {policies}, revision {}\n", snapshot.revision))?;
         }
         None => print(&format!("refused: {files}\n"))?,
@@ -92,18 +96,6 @@ struct Report<'a> {
 }
 
 #[derive(Serialize)]
-struct Finding<'a> {
-    code: &'static str,
-    severity: &'static str,
-    file: &'a str,
-    line: u32,
-    column: u32,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-}
-
-#[derive(Serialize)]
 struct AffectedRule<'a> {
     policy: &'a str,
     rule: &'a str,
@@ -112,23 +104,6 @@ struct AffectedRule<'a> {
     column: u32,
     effect: &'static str,
     why: &'static str,
-}
-
-impl<'a> From<&'a Diagnostic> for Finding<'a> {
-    fn from(found: &'a Diagnostic) -> Self {
-        Self {
-            code: found.code.as_str(),
-            severity: match found.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            file: &found.position.file,
-            line: found.position.line,
-            column: found.position.column,
-            message: &found.message,
-            hint: found.hint.as_deref(),
-        }
-    }
 }
 
 impl<'a> From<&'a Affected<'_>> for AffectedRule<'a> {

@@ -4,13 +4,11 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context, anyhow, bail};
+use procura_core::limits::COMPILE_STACK_BYTES;
 use procura_core::policy::{self, Compiled, Diagnostic, Severity, SourceFile};
 
 use crate::pap::Disk;
 use crate::ports::PolicySource;
-
-/// Stack of the compiling thread: expressions are bounded in depth, this is the margin above that bound.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// The policies of `directory`, compiled, and how many files they are.
 ///
@@ -53,7 +51,7 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
 }
 
 fn on_large_stack(files: Vec<SourceFile>) -> anyhow::Result<Compiled> {
-    let builder = thread::Builder::new().name("policy-compile".into()).stack_size(STACK_BYTES);
+    let builder = thread::Builder::new().name("policy-compile".into()).stack_size(COMPILE_STACK_BYTES);
     let compiling = builder.spawn(move || policy::compile(&files)).context("cannot start a thread")?;
     compiling.join().map_err(|_| anyhow!("compiling the policies failed: this is a defect, please report it"))
 }

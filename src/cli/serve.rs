@@ -19,8 +19,8 @@ use super::exit::Exit;
 use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error};
-use crate::audit::{self, DirFiles, Log, LogSettings};
-use crate::config::{self, Config, ConfigError, Durability};
+use crate::audit::{DirFiles, Log, LogSettings};
+use crate::config::{self, Config, ConfigError};
 use crate::http::{self, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
@@ -93,11 +93,7 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Ar
         return Ok(None);
     }
     let settings = LogSettings {
-        durability: match config.audit.durability {
-            Durability::Durable => audit::Durability::Durable,
-            Durability::Os => audit::Durability::Os,
-            Durability::Async => audit::Durability::Async,
-        },
+        durability: config.audit.durability,
         deadline: config.audit.deadline,
         queue_records: config.audit.queue_length,
         segment_bytes: config.audit.segment_bytes,

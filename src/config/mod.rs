@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use procura_core::engine::Settings;
 
+use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 use layers::Layers;
 
@@ -81,7 +82,7 @@ pub struct Storage {
 pub struct Audit {
     /// Whether they are recorded at all.
     pub enabled: bool,
-    /// When a call is answered.
+    /// What must have happened to a record before its call is answered.
     pub durability: Durability,
     /// How long a call waits for its record.
     pub deadline: Duration,
@@ -89,18 +90,6 @@ pub struct Audit {
     pub queue_length: usize,
     /// Size in bytes at which the log begins a new file.
     pub segment_bytes: u64,
-}
-
-/// What must have happened to a record before its call is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// It is on the disk.
-    #[default]
-    Durable,
-    /// It is handed to the operating system.
-    Os,
-    /// It is queued.
-    Async,
 }
 
 /// What is logged, and how.

@@ -9,7 +9,8 @@ use jiff::SignedDuration;
 use procura_core::engine::{OnError, Settings};
 
 use super::layers::{Layers, Setting};
-use super::{Audit, Config, Durability, Log, Server, Storage};
+use super::{Audit, Config, Log, Server, Storage};
+use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 
 const KIB: u64 = 1024;
@@ -70,7 +71,7 @@ fn engine(reader: &mut Reader) -> Settings {
 }
 
 fn audit(reader: &mut Reader) -> Audit {
-    let modes = [("durable", Durability::Durable), ("os", Durability::Os), ("async", Durability::Async)];
+    let modes = [Durability::Durable, Durability::Os, Durability::Async].map(|mode| (mode.as_str(), mode));
     Audit {
         enabled: reader.switch("audit.enabled"),
         durability: reader.choice("audit.durability", &modes).unwrap_or_default(),

@@ -6,13 +6,16 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 
 use super::error::Refusal;
 use crate::pdp::Caller;
 
 /// Headers by which a proxy says that it speaks for someone else.
 const PROXY_HEADERS: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+
+/// Header by which a browser says whose page sends the request (W3C Fetch Metadata).
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
@@ -27,7 +30,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 }
 
 /// A caller that may use administration and the decision log: until callers authenticate, whoever is on this
-/// machine. For everyone else these paths do not exist.
+/// machine, but not the pages that a browser here shows. For everyone else these paths do not exist.
 pub(super) struct Operator;
 
 impl<S: Sync> FromRequestParts<S> for Operator {
@@ -35,7 +38,8 @@ impl<S: Sync> FromRequestParts<S> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let Ok(caller) = Caller::from_request_parts(parts, state).await;
-        if caller.loopback { Ok(Self) } else { Err(Refusal::NotFound) }
+        let may = caller.loopback && !sent_by_foreign_page(&parts.headers);
+        if may { Ok(Self) } else { Err(Refusal::NotFound) }
     }
 }
 
@@ -43,9 +47,25 @@ impl<S: Sync> FromRequestParts<S> for Operator {
 /// a name that was pointed at this machine, does not.
 fn addressed_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host.or_else(|| uri.authority().map(Authority::as_str)) else {
-        return false;
-    };
+    host.or_else(|| uri.authority().map(Authority::as_str)).is_some_and(is_loopback_host)
+}
+
+/// Whether a browser says that the page which sends the request is not of this machine, or of another server on it.
+/// Programs other than browsers say nothing of the kind.
+fn sent_by_foreign_page(headers: &HeaderMap) -> bool {
+    let of_loopback = |origin: &HeaderValue| origin.to_str().is_ok_and(is_loopback_origin);
+    let of_own_page = |site: &HeaderValue| site == "none" || site == "same-origin";
+    !headers.get_all(header::ORIGIN).iter().all(of_loopback)
+        || !headers.get_all(SEC_FETCH_SITE).iter().all(of_own_page)
+}
+
+fn is_loopback_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    host.is_some_and(is_loopback_host)
+}
+
+/// Whether `host`, with or without a port, is a name or an address of loopback.
+fn is_loopback_host(host: &str) -> bool {
     let name = host
         .rsplit_once(':')
         .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
@@ -57,7 +77,7 @@ fn addressed_to_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue, Request};
+    use axum::http::{HeaderName, Request};
 
     use super::*;
 
@@ -91,6 +111,31 @@ mod tests {
         }
         for proxy in PROXY_HEADERS {
             assert!(!is_operator(Some("127.0.0.1:9"), &[here[0], (proxy, "127.0.0.1")]).await, "{proxy}");
+        }
+    }
+
+    #[tokio::test]
+    async fn page_in_a_browser_of_this_machine_is_no_operator() {
+        for (name, value, expected) in [
+            ("origin", "http://localhost:3592", true),
+            ("origin", "https://127.0.0.1", true),
+            ("origin", "http://[::1]:3592", true),
+            ("origin", "https://example.org", false),
+            ("origin", "http://localhost.example.org", false),
+            ("origin", "http://localhost@example.org", false),
+            ("origin", "http://10.0.0.1:3592", false),
+            ("origin", "localhost", false),
+            ("origin", "file://", false),
+            ("origin", "null", false),
+            ("origin", "", false),
+            ("sec-fetch-site", "none", true),
+            ("sec-fetch-site", "same-origin", true),
+            ("sec-fetch-site", "same-site", false),
+            ("sec-fetch-site", "cross-site", false),
+            ("sec-fetch-site", "something-new", false),
+        ] {
+            let headers = [("host", "localhost:3592"), (name, value)];
+            assert_eq!(is_operator(Some("127.0.0.1:9"), &headers).await, expected, "{name}: {value}");
         }
     }
 }

@@ -49,6 +49,9 @@ pub(super) enum Refusal {
     /// The decision log cannot be written or read.
     #[error("{0}")]
     LogUnavailable(LogError),
+    /// The decision was made but can never be recorded, however often it is asked for.
+    #[error("the decision cannot be recorded and is not told: {0}")]
+    Unrecordable(String),
     /// An error of ours, reported where it happened.
     #[error("an internal error has been reported; nothing was decided")]
     Internal,
@@ -79,6 +82,7 @@ impl Refusal {
         match self {
             Self::NoPolicySet => Outcome::NoPolicySet,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
+            Self::Unrecordable(_) => Outcome::Unrecordable,
             Self::Internal => Outcome::Internal,
             Self::Invalid(_)
             | Self::NotJson
@@ -118,6 +122,7 @@ impl Refusal {
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
         }
     }
@@ -161,10 +166,11 @@ impl From<DecideError> for Refusal {
     fn from(error: DecideError) -> Self {
         match error {
             DecideError::NoPolicySet => Self::NoPolicySet,
-            DecideError::Unrecorded(error) => Self::LogUnavailable(error),
-            DecideError::Unrecordable(error) => {
-                Self::LogUnavailable(LogError::Unavailable(error.to_string()))
+            DecideError::Unrecorded(error @ LogError::TooLarge { .. }) => {
+                Self::Unrecordable(error.to_string())
             }
+            DecideError::Unrecorded(error) => Self::LogUnavailable(error),
+            DecideError::Unrecordable(error) => Self::Unrecordable(error.to_string()),
         }
     }
 }

@@ -20,12 +20,14 @@ pub mod cerbos;
 mod decisions;
 mod edge;
 mod error;
+mod finding;
 mod health;
 mod json;
 mod limits;
 mod serve;
 mod validate;
 
+pub use finding::Finding;
 pub use json::Invalid;
 pub use limits::RequestLimits;
 pub use serve::serve;

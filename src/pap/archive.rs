@@ -1,12 +1,13 @@
 //! Keeps the text of every set that went live, so that a decision can be explained and replayed on the text of its day.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use procura_core::policy::{Revision, SourceFile};
 use serde::Serialize;
 
+use crate::durable::{self, private_file};
 use crate::ports::PolicyArchive;
 
 /// A directory with one file for each set, `<revision>.json`:
@@ -32,32 +33,16 @@ impl PolicyArchive for Archive {
         if kept.try_exists()? {
             return Ok(());
         }
-        self.create_directory()?;
+        durable::create_dir(&self.directory)?;
         let unfinished = kept.with_extension("tmp");
         write_durably(&unfinished, &encode(revision, files)?)?;
         fs::rename(&unfinished, &kept)?;
-        sync_directory(&self.directory)
+        durable::sync_dir(&self.directory)
     }
-}
-
-impl Archive {
-    fn create_directory(&self) -> io::Result<()> {
-        if self.directory.try_exists()? {
-            return Ok(());
-        }
-        fs::create_dir_all(&self.directory)?;
-        let parent = self.directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-        sync_directory(parent.unwrap_or(Path::new(".")))
-    }
-}
-
-/// Makes the names in a directory durable.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = private_file().write(true).create(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

@@ -10,7 +10,7 @@ use procura_core::record::{self, Basis, DecisionRecord, RecordError};
 use uuid::{NoContext, Uuid};
 
 use super::{Active, Caller, Pdp};
-use crate::ports::{LogError, NewRecord};
+use crate::ports::{Durability, LogError, NewRecord};
 use crate::telemetry::Api;
 
 /// A valid request together with how it came in.
@@ -82,14 +82,14 @@ impl Pdp {
     }
 
     /// What the decisions rest on besides the request.
-    fn basis<'r>(&'r self, active: &'r Active, durability: &'static str) -> Basis<'r> {
+    fn basis<'r>(&'r self, active: &'r Active, durability: Durability) -> Basis<'r> {
         Basis {
             engine: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             policy_revision: Cow::Borrowed(active.snapshot.revision.as_str()),
             policy_generation: active.generation,
             on_error: Cow::Borrowed(self.settings.on_error.as_str()),
             default_policy_version: Cow::Borrowed(&self.settings.default_policy_version),
-            durability: Cow::Borrowed(durability),
+            durability: Cow::Borrowed(durability.as_str()),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use procura_core::limits::COMPILE_STACK_BYTES;
 use procura_core::policy::{self, Compiled, SourceFile};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -21,9 +22,6 @@ use self::reloader::Reloader;
 use super::{Active, Cause, ReloadOutcome, ReloadStatus};
 use crate::ports::{Clock, DecisionLog, Notice, PolicyArchive, PolicySource};
 use crate::telemetry::Metrics;
-
-/// Stack of the reload thread: expressions are bounded in depth, this is the margin above that bound.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// Messages that may wait for the reload thread.
 const MESSAGES: usize = 64;
@@ -101,7 +99,7 @@ impl ReloadHandle {
             compile,
             refused: None,
         };
-        let thread = thread::Builder::new().name("policy-reload".into()).stack_size(STACK_BYTES);
+        let thread = thread::Builder::new().name("policy-reload".into()).stack_size(COMPILE_STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;
         Ok(Self { messages, change_waits, status })
     }

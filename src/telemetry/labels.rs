@@ -45,6 +45,8 @@ label! {
         NoPolicySet => "no_policy_set",
         /// Refused because its record could not be written.
         LogUnavailable => "decision_log_unavailable",
+        /// Refused because there can be no record of it.
+        Unrecordable => "decision_unrecordable",
         /// Refused because of an error of ours.
         Internal => "internal_error",
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use procura::audit::{AuditError, DirFiles, Durability, Log, LogReader, LogSettings, RecoveryReport, verify};
-use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, LogError, LogFiles};
+use procura::audit::{AuditError, DirFiles, Log, LogReader, LogSettings, RecoveryReport, verify};
+use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, Durability, LogError, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::{Effect, Timestamp};
 use procura_testkit::calls::MadeUpCall;

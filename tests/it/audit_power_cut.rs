@@ -1,6 +1,6 @@
 //! The decision log at power cuts, short form; `cargo run -p procura-testkit -- power-cut` is the long one.
 
-use procura::audit::Durability;
+use procura::ports::Durability;
 use procura_testkit::power_cut::run;
 
 const SEED: u64 = 20_261_122;

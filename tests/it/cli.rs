@@ -1,6 +1,8 @@
 //! The command line, through the real binary: what it prints and the code it ends with.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -125,6 +127,9 @@ fn config_shows_each_value_with_its_origin() {
 fn check_accepts_good_policies() {
     let dir = policies(GOOD);
     expect(&procura(&["check", text(dir.path())]), 0, &["ok: 1 file, 1 resource policy, revision "]);
+    let two = policies(GOOD);
+    two.write("day.yaml", GOOD.replace("album", "day"));
+    expect(&procura(&["check", text(two.path())]), 0, &["ok: 2 files, 2 resource policies, revision "]);
     let output = procura(&["check", text(dir.path()), "--format=json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], true);
@@ -145,10 +150,10 @@ fn check_names_the_place_of_every_problem() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);
     let found = report["diagnostics"].as_array().unwrap();
-    assert!(
-        found.iter().any(|d| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3),
-        "{report}"
-    );
+    let at_its_place =
+        |d: &&serde_json::Value| d["file"] == "album.yaml" && d["line"] == 5 && d["column"] == 3;
+    let finding = found.iter().find(at_its_place).unwrap_or_else(|| panic!("{report}"));
+    assert!(finding["frame"].as_str().unwrap().contains("rulez: []"), "the frame is missing: {finding}");
 }
 
 #[test]
@@ -234,6 +239,25 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
     expect(&procura(&["health", &listen]), 1, &["no server answers at 127.0.0.1:"]);
     says(&server, "server_stopped").await;
     assert!(!server.output().contains("open_to_network"), "{}", server.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_keeps_is_for_its_owner_alone() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path().join("a/b")).start().await.unwrap();
+    let mut pending = vec![data.path().join("a")];
+    let mut seen = 0;
+    while let Some(path) = pending.pop() {
+        let found = fs::metadata(&path).unwrap();
+        let mode = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.permissions().mode() & 0o777, mode, "{}", path.display());
+        if found.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 7, "directories a, b, log and policies; files LOCK, a segment and a policy set");
+    server.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

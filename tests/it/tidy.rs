@@ -12,9 +12,10 @@ const MAX_CODE_LINES: usize = 400;
 const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("ports", &[]),
     ("telemetry", &[]),
-    ("config", &["telemetry"]),
-    ("pap", &["ports", "telemetry"]),
-    ("audit", &["ports", "telemetry"]),
+    ("durable", &[]),
+    ("config", &["ports", "telemetry"]),
+    ("pap", &["durable", "ports", "telemetry"]),
+    ("audit", &["durable", "ports", "telemetry"]),
     ("pdp", &["ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     ("cli", &["audit", "config", "http", "pap", "pdp", "ports", "telemetry"]),

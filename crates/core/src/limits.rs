@@ -61,6 +61,9 @@ pub const POLICY_NODES: usize = 100_000;
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
 pub const POLICY_DEPTH: usize = 48;
 
+/// Stack of a thread that compiles policies, in bytes: nesting is bounded, and this is well above what it needs.
+pub const COMPILE_STACK_BYTES: usize = 32 * 1024 * 1024;
+
 /// Most diagnostics reported for one file; a file with more is broken as a whole.
 pub const POLICY_DIAGNOSTICS: usize = 100;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
-use procura::audit::Durability;
+use procura::ports::Durability;
 use procura_testkit::reload_storm::{self, Storm};
 use procura_testkit::{kill, power_cut};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use procura::audit::{Durability, Log, LogReader, LogSettings, verify};
-use procura::ports::{Clock, DecisionLog, DecisionQuery};
+use procura::audit::{Log, LogReader, LogSettings, verify};
+use procura::ports::{Clock, DecisionLog, DecisionQuery, Durability};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
 

@@ -1,9 +1,10 @@
 //! The JSON shapes of policy administration.
 
 use procura_core::model::Timestamp;
-use procura_core::policy::{Diagnostic, Revision, Severity};
+use procura_core::policy::Revision;
 use serde::{Serialize, Serializer};
 
+use crate::http::Finding;
 use crate::pdp::{Attempt, LiveSet, ReloadOutcome, ReloadStatus};
 
 /// Body of `GET /admin/policies/status`.
@@ -60,20 +61,6 @@ pub(super) struct Outcome<'s> {
     diagnostics: Vec<Finding<'s>>,
 }
 
-/// One finding about policy text.
-#[derive(Serialize)]
-struct Finding<'s> {
-    code: &'static str,
-    severity: &'static str,
-    file: &'s str,
-    line: u32,
-    column: u32,
-    message: &'s str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'s str>,
-    frame: &'s str,
-}
-
 impl<'s> From<&'s ReloadStatus> for Status<'s> {
     fn from(status: &'s ReloadStatus) -> Self {
         Self {
@@ -122,25 +109,6 @@ impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
         };
         let diagnostics = diagnostics.iter().map(Finding::from).collect();
         Self { outcome: outcome.as_str(), generation, reason, diagnostics }
-    }
-}
-
-impl<'s> From<&'s Diagnostic> for Finding<'s> {
-    fn from(diagnostic: &'s Diagnostic) -> Self {
-        let position = &diagnostic.position;
-        Self {
-            code: diagnostic.code.as_str(),
-            severity: match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            file: &position.file,
-            line: position.line,
-            column: position.column,
-            message: &diagnostic.message,
-            hint: diagnostic.hint.as_deref(),
-            frame: &diagnostic.frame,
-        }
     }
 }
 

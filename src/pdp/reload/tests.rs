@@ -11,7 +11,7 @@ use procura_testkit::temp_dir::TempDir;
 use super::*;
 use crate::pap::Archive;
 use crate::pdp::{CheckState, Health};
-use crate::ports::{LogError, NewRecord, Receipt, SourceError, WatchError};
+use crate::ports::{Durability, LogError, NewRecord, Receipt, SourceError, WatchError};
 
 #[tokio::test]
 async fn set_goes_live_only_when_two_readings_agree() {
@@ -295,8 +295,8 @@ struct Log {
 }
 
 impl DecisionLog for Log {
-    fn durability(&self) -> &'static str {
-        "durable"
+    fn durability(&self) -> Durability {
+        Durability::Durable
     }
 
     fn append(&self, record: NewRecord) -> Receipt {

@@ -1,5 +1,9 @@
 //! The shape of each answer.
 
+use std::fs;
+
+use procura::http::RequestLimits;
+use procura_core::limits::RECORD_BYTES;
 use procura_testkit::http::{Connection, Response};
 use serde_json::{Value, json};
 
@@ -328,6 +332,44 @@ async fn decision_that_cannot_be_recorded_is_not_told() {
     }
     assert_eq!(connection.get("/readyz").await.unwrap().status, 503);
     assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn decision_that_can_never_be_recorded_asks_nobody_to_try_again() {
+    let limits = RequestLimits { max_body_bytes: 2 * RECORD_BYTES, ..RequestLimits::default() };
+    let server = TestServer::with_limits(limits).await;
+    let mut connection = server.connect().await;
+    let large = json!("a".repeat(RECORD_BYTES));
+    let check = with(good_check(), "/resources/0/resource/attr/large", large.clone());
+    let evaluation = with(good_evaluation(), "/resource/properties/large", large);
+    for (path, body, good) in [(CHECK, check, good_check()), (EVALUATION, evaluation, good_evaluation())] {
+        let response = post(&mut connection, path, &body).await;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        assert_eq!(response.status, 500, "{path}: {text}");
+        assert!(text.contains("decision_unrecordable: "), "{path}: {text}");
+        assert!(!text.contains("EFFECT_") && !text.contains("\"decision\""), "{path}: {text}");
+        assert_eq!(response.header("retry-after"), None, "{path}");
+        assert_eq!(post(&mut connection, path, &good).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn log_that_cannot_be_read_is_not_said_to_be_unwritable() {
+    let server = TestServer::start().await;
+    let mut connection = server.connect().await;
+    let answered = post(&mut connection, CHECK, &good_check()).await;
+    let call_id = answered.header("procura-call-id").unwrap();
+    fs::remove_file(server.directory.path().join("log/log-00000000000000000001.seg")).unwrap();
+    for path in ["/api/decisions".to_owned(), format!("/api/decisions/{call_id}")] {
+        let response = connection.get(&path).await.unwrap();
+        assert_eq!(response.status, 503, "{path}");
+        let problem = response.json().unwrap();
+        assert_eq!(problem["code"], "decision_log_unavailable", "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().starts_with("the decision log cannot be read: "),
+            "{problem}"
+        );
+    }
 }
 
 #[tokio::test]
