@@ -3,6 +3,7 @@
 //! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, policies, log; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,11 +98,22 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Ar
         deadline: config.audit.deadline,
         queue_records: config.audit.queue_length,
         segment_bytes: config.audit.segment_bytes,
+        has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()
     };
     let files = Arc::new(DirFiles::open(&log_directory(&config.server.data_dir))?);
     let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), Arc::clone(metrics))?;
     Ok(Some(log))
+}
+
+/// Where the policy sets that went live are kept within the data directory.
+fn archive_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("policies")
+}
+
+/// Whether some policy set went live already: a log would have recorded it.
+fn has_archive(data_dir: &Path) -> bool {
+    fs::read_dir(archive_directory(data_dir)).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Where the decision log is within the data directory.
@@ -154,7 +166,7 @@ fn start_reload(
 ) -> anyhow::Result<ReloadHandle> {
     let parts = ReloadParts {
         source: Arc::new(Disk::new(&config.storage.directory)),
-        archive: Arc::new(Archive::new(config.server.data_dir.join("policies"))),
+        archive: Arc::new(Archive::new(archive_directory(&config.server.data_dir))),
         log,
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(metrics),
