@@ -100,24 +100,27 @@ fn parse(bytes: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use procura_testkit::sim_disk::SimDisk;
+    use std::fs;
+
+    use procura_testkit::temp_dir::TempDir;
 
     use super::*;
+    use crate::audit::DirFiles;
 
     #[test]
     fn mark_that_was_not_finished_leaves_the_one_before_it() {
-        let disk = SimDisk::new(1);
-        assert_eq!(Mark::read(&disk).unwrap().seq, 0);
-        let mut marker = Marker::new(Arc::new(disk.clone()), Mark::default());
+        let dir = TempDir::new("mark");
+        let files = Arc::new(DirFiles::open(dir.path()).unwrap());
+        assert_eq!(Mark::read(&*files).unwrap(), Mark::default());
+        let mut marker = Marker::new(files.clone(), Mark::default());
         marker.set(7).unwrap();
         marker.set(3).unwrap();
         for torn in [&b"MARK"[..], &[0; 16], &entry(9)[..15], b"MARK4567abcdefgh"] {
-            disk.tamper(NAME, |bytes| bytes.extend_from_slice(torn));
-            let found = Mark::read(&disk).unwrap();
-            assert_eq!((found.seq, found.len), (7, 16), "{torn:?}");
-            Marker::new(Arc::new(disk.clone()), found).set(8).unwrap();
-            assert_eq!(Mark::read(&disk).unwrap().seq, 8);
-            disk.tamper(NAME, |bytes| bytes.truncate(16));
+            fs::write(dir.path().join(NAME), [&entry(7), torn].concat()).unwrap();
+            let found = Mark::read(&*files).unwrap();
+            assert_eq!(found, Mark { seq: 7, len: 16 }, "{torn:?}");
+            Marker::new(files.clone(), found).set(8).unwrap();
+            assert_eq!(Mark::read(&*files).unwrap(), Mark { seq: 8, len: 32 });
         }
     }
 }

@@ -222,7 +222,7 @@ impl DecisionQuery for Log {
 fn needed_repair(found: &find::Found, has_past: bool) -> Option<Repair> {
     let Some(tail) = &found.tail else {
         let segment = segment::file_name(1);
-        return has_past.then(|| Repair { cause: "log_missing", segment, offset: 0, dropped_bytes: 0 });
+        return has_past.then_some(Repair { cause: "log_missing", segment, offset: 0, dropped_bytes: 0 });
     };
     let cause = match (tail.info.len, tail.torn) {
         (0, _) => "empty_segment",
