@@ -363,8 +363,11 @@ async fn async_records_are_acknowledged_before_the_disk_and_written_on_close() {
 
 #[tokio::test]
 async fn records_that_wait_together_share_one_sync() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.settings = LogSettings::default();
     let (log, _) = bench.open().unwrap();
+    // The mark of the segment is set with the second write.
+    bench.write(&log, 2).await;
     bench.disk.stall(true);
     let before = bench.disk.operations();
     let receipts: Vec<_> = (0..20).map(|number| log.append(bench.call(number).record())).collect();

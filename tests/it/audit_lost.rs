@@ -30,13 +30,18 @@ impl Place {
 
     /// A log of `count` records that has been closed.
     async fn written(count: u64) -> Self {
+        Self::written_with_ids(count).await.0
+    }
+
+    async fn written_with_ids(count: u64) -> (Self, Vec<String>) {
         let place = Self::new();
         let (log, _) = place.open().unwrap();
+        let mut ids = Vec::new();
         for _ in 0..count {
-            place.write(&log).await.unwrap();
+            ids.push(place.write(&log).await.unwrap());
         }
         log.close();
-        place
+        (place, ids)
     }
 
     fn log_dir(&self) -> PathBuf {
@@ -247,4 +252,18 @@ async fn log_that_begins_anew_though_there_was_one_says_so() {
         log.close();
         assert_eq!(place.verify().unwrap().repairs["log_missing"], repairs);
     }
+}
+
+#[tokio::test]
+async fn records_on_both_sides_of_damage_in_a_closed_segment_are_found_by_id() {
+    let (place, ids) = Place::written_with_ids(60).await;
+    let first = &place.segments()[0];
+    let mut content = fs::read(first).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(first, content).unwrap();
+    let (log, _) = place.open().unwrap();
+    let damaged: Vec<_> = ids.iter().filter(|id| log.get(id).is_err()).collect();
+    assert_eq!(damaged.len(), 1, "the damaged record is not said to be absent");
+    assert!(ids.iter().filter(|id| !damaged.contains(id)).all(|id| log.get(id).unwrap().is_some()));
 }
