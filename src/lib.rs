@@ -1,8 +1,9 @@
 //! Procura: a policy decision point for people, workloads and AI agents.
 //!
 //! The pure decision core is the crate `procura-core`; this crate is the server around it.
-//! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; adapters (`pap`, `audit`, `telemetry`) implement
-//! `ports` and know neither each other nor the edges; `durable` is how those that keep something keep it.
+//! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; the adapters `pap` and `audit` implement `ports` and
+//! know neither each other nor the edges. `durable` is how those that keep something keep it; `telemetry` knows none
+//! of them and may be used by all.
 
 pub mod audit;
 pub mod cli;

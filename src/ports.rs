@@ -76,7 +76,7 @@ pub struct WatchError {
 
 /// Keeps policy sets for as long as records name them. Called by the reload task on a blocking thread.
 pub trait PolicyArchive: Send + Sync + 'static {
-    /// Keeps `files` under their `revision`, durably; does nothing if they are kept already.
+    /// Keeps `files` under their `revision`, durably; does nothing if they are kept already, undamaged.
     fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()>;
 }
 
@@ -196,16 +196,6 @@ impl DecisionFilter {
             && is(self.resource_id.as_deref(), &resource.id)
             && is(self.action.as_deref(), &decision.action)
             && self.effect.is_none_or(|effect| effect == decision.effect)
-    }
-
-    /// Whether `record` is what is asked for.
-    #[must_use]
-    pub fn matches(&self, record: &DecisionRecord<'_>) -> bool {
-        is(self.principal.as_deref(), &record.principal.id)
-            && is(self.call_id.as_deref(), &record.call.id)
-            && self.since.is_none_or(|since| record.at >= since)
-            && self.until.is_none_or(|until| record.at < until)
-            && record.decisions.iter().any(|decision| self.decision_matches(record, decision))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether a record matches a query: first on its bytes, cheaply, then on what it says.
 
 use memchr::memmem::Finder;
-use procura_core::record::Record;
+use procura_core::record::{DecisionRecord, Record};
 
 use crate::ports::DecisionFilter;
 
@@ -33,6 +33,15 @@ impl<'f> Matcher<'f> {
     pub(super) fn matches(&self, payload: &[u8]) -> bool {
         let may_match = self.needles.iter().all(|needle| needle.find(payload).is_some());
         may_match
-            && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.filter.matches(&record))
+            && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.is_asked_for(&record))
+    }
+
+    fn is_asked_for(&self, record: &DecisionRecord<'_>) -> bool {
+        let filter = self.filter;
+        filter.principal.as_ref().is_none_or(|id| *id == record.principal.id)
+            && filter.call_id.as_ref().is_none_or(|id| *id == record.call.id)
+            && filter.since.is_none_or(|since| record.at >= since)
+            && filter.until.is_none_or(|until| record.at < until)
+            && record.decisions.iter().any(|decision| filter.decision_matches(record, decision))
     }
 }

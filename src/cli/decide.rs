@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let active = Arc::new(ArcSwapOption::from_pointee(active));
     let pdp = Pdp::new(active, None, clock, config.engine);
     let caller = Caller { name: None, address: None, loopback: true };
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
     let answer = runtime.block_on(pdp.decide(&caller, &check.call))?;
 
     let decisions = answer.evaluation.resources.iter().flat_map(|resource| &resource.actions);

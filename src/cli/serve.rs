@@ -1,6 +1,6 @@
 //! `procura serve`: puts the parts together, runs the server, and takes it down in order.
 //!
-//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, policies, log; so no request is
+//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
 use std::fs;
@@ -70,12 +70,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let metrics = Arc::new(Metrics::new()?);
     let log = open_log(&config, &metrics)?;
     let ended = runtime.block_on(serve(&config, metrics, log.clone()));
-    // Whatever still runs after the deadline must not keep the log from being closed.
-    runtime.shutdown_timeout(Duration::ZERO);
+    take_down(runtime, log.as_deref());
+    ended
+}
+
+/// Ends what still runs. The log goes first: closing it resolves every receipt, and a thread that waits for one on a
+/// runtime that is gone would panic. After that nothing is worth waiting for.
+fn take_down(runtime: Runtime, log: Option<&Log>) {
     if let Some(log) = log {
         log.close();
     }
-    ended
+    runtime.shutdown_timeout(Duration::ZERO);
 }
 
 /// Bounds on requests as configured.
@@ -122,13 +127,21 @@ pub(super) fn log_directory(data_dir: &Path) -> PathBuf {
 }
 
 async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
-    let stop = StopSignals::listen().context("cannot listen for signals")?;
+    let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
     let active = Arc::new(ArcSwapOption::empty());
     let writer = log.clone().map(|log| log as Arc<dyn DecisionLog>);
 
     let reload = start_reload(config, &active, writer.clone(), &metrics)?;
-    match reload.reload(Cause::Start).await {
+    let loaded = tokio::select! {
+        loaded = reload.reload(Cause::Start) => loaded,
+        signal = stop.next() => {
+            ServerStopping { signal }.emit();
+            ServerStopped { drained: true }.emit();
+            return Ok(Exit::Ok);
+        }
+    };
+    match loaded {
         ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => {}
         ReloadOutcome::Rejected { diagnostics } => {
             print_error(&policies::report(&diagnostics));
@@ -154,7 +167,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         format!("cannot listen on `{listen}`: choose another address with `--listen HOST:PORT`")
     })?;
     announce(config, listener.local_addr()?, active.load().as_deref());
-    until_stopped(listener, services, stop, config.server.shutdown_deadline).await?;
+    until_stopped(listener, services, stop, config.server.shutdown_deadline).await;
     Ok(Exit::Ok)
 }
 
@@ -210,12 +223,7 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
 }
 
 /// Serves until a signal asks to stop; then finishes what is in flight, at most until `deadline`.
-async fn until_stopped(
-    listener: TcpListener,
-    services: Services,
-    mut stop: StopSignals,
-    deadline: Duration,
-) -> anyhow::Result<()> {
+async fn until_stopped(listener: TcpListener, services: Services, mut stop: StopSignals, deadline: Duration) {
     let (drain, draining) = oneshot::channel::<()>();
     let serving = http::serve(listener, http::router(services), async {
         // An error means that the sender is gone, which asks to stop as well.
@@ -223,15 +231,103 @@ async fn until_stopped(
     });
     let mut serving = std::pin::pin!(serving);
     let signal = tokio::select! {
-        ended = &mut serving => return ended.context("the HTTP server failed"),
+        () = &mut serving => return,
         signal = stop.next() => signal,
     };
     ServerStopping { signal }.emit();
     drop(drain);
     let drained = tokio::select! {
-        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok_and(|served| served.is_ok()),
+        ended = tokio::time::timeout(deadline, &mut serving) => ended.is_ok(),
         _ = stop.next() => false,
     };
     ServerStopped { drained }.emit();
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use procura_testkit::temp_dir::TempDir;
+
+    use super::*;
+    use crate::ports::{Clock, LogFile, LogFiles, NewRecord};
+
+    /// The reload thread waits like this for the record of a policy change.
+    #[test]
+    fn thread_that_waits_for_a_receipt_gets_it_while_the_server_goes_down() {
+        let (directory, hangs) = (TempDir::new("down"), Arc::new(AtomicBool::new(false)));
+        let files = DirFiles::open(&directory.path().join("log")).unwrap();
+        let files = Arc::new(HangingFiles { files, hangs: Arc::clone(&hangs) });
+        let settings = LogSettings { deadline: Duration::from_secs(60), ..LogSettings::default() };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), metrics).unwrap();
+        let runtime = Runtime::new().unwrap();
+
+        hangs.store(true, Ordering::Release);
+        let receipt = log.append(NewRecord { at: SystemClock.now(), payload: b"{}".to_vec() });
+        let handle = runtime.handle().clone();
+        let waiting = thread::spawn(move || handle.block_on(receipt));
+        let closing = Arc::clone(&log);
+        let disk = thread::spawn(move || {
+            while closing.health().is_ok() {
+                thread::yield_now();
+            }
+            hangs.store(false, Ordering::Release);
+        });
+        take_down(runtime, Some(&log));
+        disk.join().unwrap();
+        assert!(matches!(waiting.join(), Ok(Ok(()))), "the thread must not panic");
+    }
+
+    /// Files whose syncs wait while `hangs`.
+    struct HangingFiles {
+        files: DirFiles,
+        hangs: Arc<AtomicBool>,
+    }
+
+    impl LogFiles for HangingFiles {
+        fn list(&self) -> io::Result<Vec<String>> {
+            self.files.list()
+        }
+
+        fn len(&self, name: &str) -> io::Result<u64> {
+            self.files.len(name)
+        }
+
+        fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+            self.files.read_at(name, offset, len)
+        }
+
+        fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+            Ok(Box::new(HangingFile { file: self.files.open_append(name)?, hangs: Arc::clone(&self.hangs) }))
+        }
+
+        fn sync_dir(&self) -> io::Result<()> {
+            self.files.sync_dir()
+        }
+    }
+
+    struct HangingFile {
+        file: Box<dyn LogFile>,
+        hangs: Arc<AtomicBool>,
+    }
+
+    impl LogFile for HangingFile {
+        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.file.append(bytes)
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            while self.hangs.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            self.file.sync()
+        }
+
+        fn truncate(&mut self, len: u64) -> io::Result<()> {
+            self.file.truncate(len)
+        }
+    }
 }

@@ -87,12 +87,6 @@ pub const KEYS: &[Key] = &[
                   false, also in deny rules.",
     },
     Key {
-        name: "engine.strictEvaluation",
-        default: "false",
-        meaning: "The peer's switch. `true` is refused together with `engine.onError: cerbos`; `closed` is at least as \
-                  strict.",
-    },
-    Key {
         name: "audit.enabled",
         default: "true",
         meaning: "Whether decisions are recorded. If `false`, nothing is remembered.",
@@ -184,24 +178,50 @@ pub(super) const INERT: &[Inert] = &[
     Inert { prefix: "telemetry", why: "has no meaning here: nothing is sent to anyone" },
 ];
 
-/// Keys of the peer that cannot be left without effect, because that would permit more than was asked for.
-pub(super) const REFUSED: &[Inert] = &[
-    Inert {
+/// A key of the peer that is refused, with everything below it, because to leave it without effect would permit more
+/// than was asked for.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Dotted name; keys below it are meant as well.
+    pub(super) prefix: &'static str,
+    /// The value that asks for nothing and is accepted; no value at all always is.
+    pub(super) harmless: &'static str,
+    /// Why it is refused and what to do.
+    pub(super) why: &'static str,
+}
+
+/// Keys of the peer that are refused.
+pub(super) const REFUSED: &[Refused] = &[
+    Refused {
         prefix: "server.tls",
+        harmless: "",
         why: "is not supported yet: end TLS in a proxy before the server and remove the key",
     },
-    Inert {
+    Refused {
         prefix: "engine.defaultScope",
+        harmless: "",
         why: "is not evaluated yet, and to ignore it could allow more: remove the key",
+    },
+    Refused {
+        prefix: "engine.strictEvaluation",
+        harmless: "false",
+        why: "is not evaluated yet, and denies more than `engine.onError: closed` does: remove the key or set it to \
+              `false`",
     },
 ];
 
-/// The entry of `table` that `name` is, or is below.
-pub(super) fn entry_for(table: &'static [Inert], name: &str) -> Option<&'static Inert> {
-    table.iter().find(|entry| {
-        let below = name.strip_prefix(entry.prefix);
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    })
+/// The entry of [`INERT`] that `name` is, or is below.
+pub(super) fn inert(name: &str) -> Option<&'static Inert> {
+    INERT.iter().find(|entry| covers(entry.prefix, name))
+}
+
+/// The entry of [`REFUSED`] that `name` is, or is below.
+pub(super) fn refused(name: &str) -> Option<&'static Refused> {
+    REFUSED.iter().find(|entry| covers(entry.prefix, name))
+}
+
+fn covers(prefix: &str, name: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Whether the value of `name` must not be shown.
@@ -262,9 +282,14 @@ mod tests {
         for Inert { prefix, why } in INERT {
             writeln!(page, "| `{prefix}` | {why} |").unwrap();
         }
-        page.push_str("\n## Refused\n\n| key | why |\n|---|---|\n");
-        for Inert { prefix, why } in REFUSED {
-            writeln!(page, "| `{prefix}` | {why} |").unwrap();
+        page.push_str(
+            "\n## Refused\n\n\
+             With these keys of a Cerbos configuration the server does not start, unless they have no value or the one \
+             that asks for nothing.\n\n| key | asks for nothing | why |\n|---|---|---|\n",
+        );
+        for Refused { prefix, harmless, why } in REFUSED {
+            let harmless = if harmless.is_empty() { String::new() } else { format!("`{harmless}`") };
+            writeln!(page, "| `{prefix}` | {harmless} | {why} |").unwrap();
         }
         page
     }
@@ -292,9 +317,9 @@ mod tests {
 
     #[test]
     fn inert_prefix_covers_whole_segments_only() {
-        assert!(entry_for(INERT, "audit.local.storagePath").is_some());
-        assert!(entry_for(INERT, "audit.local").is_some());
-        assert!(entry_for(INERT, "audit.locality").is_none());
-        assert!(KEYS.iter().all(|key| entry_for(INERT, key.name).is_none()));
+        assert!(inert("audit.local.storagePath").is_some());
+        assert!(inert("audit.local").is_some());
+        assert!(inert("audit.locality").is_none());
+        assert!(KEYS.iter().all(|key| inert(key.name).is_none()));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::file;
 use super::interpolate::interpolate;
-use super::keys::{INERT, KEYS, REFUSED, entry_for, environment_name, is_secret};
+use super::keys::{KEYS, environment_name, inert, is_secret, refused};
 use super::suggest::nearest;
 
 /// Where a value comes from.
@@ -161,11 +161,11 @@ impl Layers {
                 }
                 None => self.problems.push(format!("{origin}: `{key}` must be a single value, not a list")),
             }
-        } else if let Some(entry) = entry_for(REFUSED, key) {
-            if value.is_none_or(|value| !value.is_empty()) {
+        } else if let Some(entry) = refused(key) {
+            if value.is_none_or(|value| !value.is_empty() && value != entry.harmless) {
                 self.problems.push(format!("{origin}: `{key}` {}", entry.why));
             }
-        } else if let Some(entry) = entry_for(INERT, key) {
+        } else if let Some(entry) = inert(key) {
             if self.noticed.insert(entry.prefix) {
                 self.notices.push(format!("{origin}: `{}` {}", entry.prefix, entry.why));
             }

@@ -110,11 +110,16 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
-fn strict_evaluation_is_refused_only_where_it_would_be_weakened() {
+fn strict_evaluation_is_refused_whatever_an_error_means() {
     let strict = "engine.strictEvaluation=true";
-    assert!(Config::from_sources(&sources("", &[], &[strict])).is_ok());
-    let text = problems(&sources("", &[], &[strict, "engine.onError=cerbos"]));
-    assert!(text.contains("`engine.strictEvaluation` cannot be `true`"), "{text}");
+    for mode in ["engine.onError=closed", "engine.onError=cerbos"] {
+        let text = problems(&sources("", &[], &[strict, mode]));
+        assert!(text.starts_with("--set: `engine.strictEvaluation` is not evaluated yet"), "{mode}: {text}");
+        let text = problems(&sources("engine: {strictEvaluation: true}", &[], &[mode]));
+        assert!(text.starts_with("c.yaml:1:10: `engine.strictEvaluation`"), "{mode}: {text}");
+    }
+    let off = Config::from_sources(&sources("engine: {strictEvaluation: false}", &[], &[])).unwrap();
+    assert!(off.notices.is_empty(), "{:?}", off.notices);
 }
 
 #[test]

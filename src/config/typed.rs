@@ -61,12 +61,6 @@ fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
     let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
-    let strict = reader.switch("engine.strictEvaluation");
-    if strict && on_error == OnError::Cerbos {
-        let advice =
-            "cannot be `true` while `engine.onError` is `cerbos`; use `closed`, which is at least as strict";
-        reader.reject("engine.strictEvaluation", advice);
-    }
     Settings { default_policy_version, on_error }
 }
 

@@ -96,7 +96,6 @@ impl Refusal {
     /// The response in the shape of `surface`.
     pub(super) fn render(&self, surface: Surface) -> Response {
         let (_, status, grpc) = self.kind();
-        // AuthZEN knows no 415: its certification asks for 400 there.
         let mut response = match surface {
             Surface::Cerbos => {
                 (status, Json(CerbosBody { code: grpc, message: self.message(), details: [] }))
@@ -115,6 +114,7 @@ impl Refusal {
     const fn kind(&self) -> (&'static str, StatusCode, u8) {
         match self {
             Self::Invalid(_) => ("invalid_request", StatusCode::BAD_REQUEST, 3),
+            // AuthZEN knows no 415: its certification asks for 400 there.
             Self::NotJson => ("not_json", StatusCode::BAD_REQUEST, 3),
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),

@@ -1,6 +1,5 @@
 //! Connections: accepted until told to stop, then finished.
 
-use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower::{BoxError, Service};
 
+use crate::telemetry::events::AcceptFailed;
+
 /// Longest time from the end of one request, or from the connect, to the end of the next request's head. It bounds slow
 /// heads and idle connections alike.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -23,17 +24,13 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest head of a request, and most bytes of it buffered.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// Pause after a failure to accept, such as too many open files: long enough not to spin, short enough not to be felt.
+/// Pause after a failure to accept, such as too many open files: long enough not to spin or to flood the log, short
+/// enough not to be felt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `router` on `listener` until `shutdown` resolves; then accepts nothing more, finishes the requests in flight
 /// and returns. Whoever calls it bounds how long that may take.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    listener.local_addr()?;
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
     let (stop, stopped) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -46,13 +43,15 @@ pub async fn serve(
                 let router = router.clone();
                 tokio::spawn(connection(stream, WithPeer { router, peer }, stopped.clone()));
             }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            Err(error) => {
+                AcceptFailed { error: &error }.emit();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
     drop((listener, stopped));
     stop.send_replace(());
     stop.closed().await;
-    Ok(())
 }
 
 /// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a

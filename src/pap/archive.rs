@@ -28,16 +28,25 @@ impl Archive {
 impl PolicyArchive for Archive {
     fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()> {
         let kept = self.directory.join(format!("{revision}.json"));
-        // INVARIANT(archive_whole): a file gets its final name only when it is complete and on disk, so one that
-        // exists needs no second look.
-        if kept.try_exists()? {
+        let bytes = encode(revision, files)?;
+        if holds(&kept, &bytes)? {
             return Ok(());
         }
         durable::create_dir(&self.directory)?;
+        // INVARIANT(archive_whole): a file gets its final name only when it is complete and on disk.
         let unfinished = kept.with_extension("tmp");
-        write_durably(&unfinished, &encode(revision, files)?)?;
+        write_durably(&unfinished, &bytes)?;
         fs::rename(&unfinished, &kept)?;
         durable::sync_dir(&self.directory)
+    }
+}
+
+/// Whether the file at `path` is there and undamaged.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(meta) => Ok(meta.len() == bytes.len() as u64 && fs::read(path)? == bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -91,6 +100,25 @@ mod tests {
         archive.keep(&revision, &files).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
         assert_eq!(fs::read_dir(directory.path().join("policies")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn set_that_was_damaged_in_the_archive_is_written_again() {
+        let directory = TempDir::new("archive");
+        let archive = Archive::new(directory.path());
+        let files = [file("a.yaml", "one")];
+        let revision = Revision::of(&files);
+        archive.keep(&revision, &files).unwrap();
+        let path = directory.path().join(format!("{revision}.json"));
+        let whole = fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        flipped[5] ^= 1;
+
+        for damaged in [flipped, whole[..whole.len() / 2].to_vec(), Vec::new()] {
+            fs::write(&path, damaged).unwrap();
+            archive.keep(&revision, &files).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole);
+        }
     }
 
     fn file(path: &str, text: &str) -> SourceFile {

@@ -1,7 +1,8 @@
 //! Policies in a directory.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use procura_core::limits::POLICY_FILE_BYTES;
@@ -57,17 +58,20 @@ impl PolicySource for Disk {
 /// both with the file's name, together with every other problem of the set.
 pub(super) fn read_whole(found: &Found) -> Result<String, SourceError> {
     let unreadable = |source| gone_or_unreadable(&found.real, source);
-    let mut file = File::open(&found.real).map_err(unreadable)?;
-    let before = Stamp::of(&file.metadata().map_err(unreadable)?);
+    let unchanged = |meta: io::Result<Metadata>| match Stamp::of(&meta.map_err(unreadable)?) == found.stamp {
+        true => Ok(()),
+        false => Err(SourceError::Torn { path: found.real.display().to_string() }),
+    };
+    // Opening a pipe waits for a writer, who may never come; it must be open to be told from a file.
+    let mut file =
+        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&found.real).map_err(unreadable)?;
+    unchanged(file.metadata())?;
 
     let mut bytes = Vec::new();
     let most = POLICY_FILE_BYTES as u64 + 1;
     file.by_ref().take(most).read_to_end(&mut bytes).map_err(unreadable)?;
 
-    let after = Stamp::of(&file.metadata().map_err(unreadable)?);
-    if before != found.stamp || after != found.stamp {
-        return Err(SourceError::Torn { path: found.real.display().to_string() });
-    }
+    unchanged(file.metadata())?;
     Ok(String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }

@@ -129,35 +129,66 @@ impl Walk<'_> {
             return Ok(());
         }
         let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
-        let meta = self.resolve(entry, &real)?;
+        let is_policy = classify(&path) == FileKind::Policy;
+        let meta = match self.resolve(entry, &real)? {
+            Target::Here(meta) => meta,
+            Target::Astray { is_directory, reason } if is_policy || is_directory => {
+                return Err(refused(&real, reason));
+            }
+            Target::Astray { .. } => return Ok(()),
+        };
         if meta.is_dir() {
             return self.directory(&real, &path);
         }
-        if classify(&path) != FileKind::Policy {
+        if !is_policy {
             return Ok(());
         }
+        // To open a pipe would block, to open a device could do anything.
         if !meta.is_file() {
-            return Err(refused(&real, "is not a regular file"));
+            return Err(refused(
+                &real,
+                "is not a regular file: a pipe, a socket or a device holds no policy",
+            ));
         }
         self.scan.files.push(Found { path: path.into(), real, stamp: Stamp::of(&meta) });
         Ok(())
     }
 
-    /// The metadata of what `entry` leads to, which must be inside the root.
-    fn resolve(&self, entry: &DirEntry, real: &Path) -> Result<Metadata, SourceError> {
-        let kind = entry.file_type().map_err(|source| gone_or_unreadable(real, source))?;
+    /// What `entry` leads to.
+    fn resolve(&self, entry: &DirEntry, real: &Path) -> Result<Target, SourceError> {
+        let lost = |source| gone_or_unreadable(real, source);
+        let kind = entry.file_type().map_err(lost)?;
         if !kind.is_symlink() {
-            return fs::metadata(real).map_err(|source| gone_or_unreadable(real, source));
+            return fs::metadata(real).map(Target::Here).map_err(lost);
         }
-        let target = fs::canonicalize(real).map_err(|source| unreadable(real, source))?;
-        if !target.starts_with(self.root) {
-            return Err(refused(
-                real,
-                "is a link that leads out of the policy directory: put a copy in its place",
-            ));
+        let target = match fs::canonicalize(real) {
+            Ok(target) => target,
+            Err(error) if leads_nowhere(&error) => {
+                // What is gone is the target, or else the link itself.
+                fs::symlink_metadata(real).map_err(lost)?;
+                return Ok(Target::Astray { is_directory: false, reason: "is a link to nothing" });
+            }
+            Err(error) => return Err(unreadable(real, error)),
+        };
+        let meta = fs::metadata(&target).map_err(lost)?;
+        if target.starts_with(self.root) {
+            return Ok(Target::Here(meta));
         }
-        fs::metadata(&target).map_err(|source| gone_or_unreadable(real, source))
+        let reason = "is a link that leads out of the policy directory: put a copy in its place";
+        Ok(Target::Astray { is_directory: meta.is_dir(), reason })
     }
+}
+
+/// What an entry leads to.
+enum Target {
+    /// Something inside the root.
+    Here(Metadata),
+    /// A link to nothing, or out of the root.
+    Astray { is_directory: bool, reason: &'static str },
+}
+
+fn leads_nowhere(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// An entry that was listed and is gone a moment later was changed while we looked.

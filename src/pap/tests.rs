@@ -1,7 +1,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use procura_core::limits::POLICY_FILE_BYTES;
@@ -50,7 +53,11 @@ fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
         ("loop", |dir| symlink(dir.path(), dir.path().join("again")).unwrap(), "directory that contains it"),
         ("escape", |dir| symlink("/etc/hostname", dir.path().join("host.yaml")).unwrap(), "leads out of"),
         ("escape up", |dir| symlink("..", dir.path().join("up")).unwrap(), "leads out of"),
-        ("dangling", |dir| symlink("missing", dir.path().join("later.yaml")).unwrap(), "cannot read"),
+        (
+            "dangling",
+            |dir| symlink("missing", dir.path().join("later.yaml")).unwrap(),
+            "is a link to nothing",
+        ),
         ("deep", |dir| dir.write(&format!("{}a.yaml", "d/".repeat(DEPTH + 1)), "x"), "directories deep"),
     ];
     for (name, prepare, expected) in cases {
@@ -62,6 +69,46 @@ fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
         prepare(&dir);
         let error = Disk::new(dir.path()).read().unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn links_that_can_be_no_policy_may_lead_anywhere_but_to_a_directory() {
+    let dir = TempDir::new("disk");
+    dir.write("a.yaml", "x");
+    for (name, target) in [
+        ("notes.txt", "missing"),
+        ("below", "a.yaml/b"),
+        ("a_test.yaml", "missing"),
+        ("hostname", "/etc/hostname"),
+        ("null", "/dev/null"),
+    ] {
+        symlink(target, dir.path().join(name)).unwrap();
+        assert_eq!(paths(dir.path()), ["a.yaml"], "{name}");
+    }
+    symlink("/etc", dir.path().join("etc.txt")).unwrap();
+    let error = Disk::new(dir.path()).read().unwrap_err().to_string();
+    assert!(error.contains("leads out of"), "{error}");
+}
+
+#[test]
+fn pipes_and_sockets_are_never_opened() {
+    let makes: [(&str, Change); 3] = [
+        ("pipe", |dir| pipe(&dir.path().join("b.yaml"))),
+        ("socket", |dir| drop(UnixListener::bind(dir.path().join("b.yaml")).unwrap())),
+        ("link to a pipe", |dir| {
+            pipe(&dir.path().join("pipe"));
+            symlink("pipe", dir.path().join("b.yaml")).unwrap();
+        }),
+    ];
+    for (name, make) in makes {
+        let dir = TempDir::new("disk");
+        dir.write("a.yaml", "x");
+        make(&dir);
+        let error = Disk::new(dir.path()).read().unwrap_err().to_string();
+        assert!(error.contains("b.yaml") && error.contains("is not a regular file"), "{name}: {error}");
+        fs::rename(dir.path().join("b.yaml"), dir.path().join("b.txt")).unwrap();
+        assert_eq!(paths(dir.path()), ["a.yaml"], "{name}");
     }
 }
 
@@ -98,6 +145,21 @@ fn file_that_changes_between_scan_and_reading_is_torn() {
     assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
     fs::remove_file(dir.path().join("a.yaml")).unwrap();
     assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
+}
+
+#[test]
+fn pipe_in_the_place_of_a_file_after_the_scan_is_torn_and_nobody_waits_for_its_writer() {
+    let dir = TempDir::new("disk");
+    dir.write("a.yaml", "one");
+    let found = Scan::of(dir.path()).unwrap().files.remove(0);
+    fs::remove_file(&found.real).unwrap();
+    pipe(&found.real);
+
+    let (read, result) = channel();
+    thread::spawn(move || read.send(super::disk::read_whole(&found)));
+    let result =
+        result.recv_timeout(Duration::from_secs(10)).expect("reading waits for the writer of a pipe");
+    assert!(matches!(result, Err(SourceError::Torn { .. })), "{result:?}");
 }
 
 #[test]
@@ -233,6 +295,10 @@ type Change = fn(&TempDir);
 fn paths(dir: &Path) -> Vec<String> {
     let files = Disk::new(dir).read().unwrap();
     files.iter().map(|file| file.path.to_string()).collect()
+}
+
+fn pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 /// The directory of a `ConfigMap` volume: files are links through `..data` to a directory with a version.

@@ -13,6 +13,9 @@ use super::{Active, Caller, Pdp};
 use crate::ports::{Durability, LogError, NewRecord};
 use crate::telemetry::Api;
 
+/// Cost units up to which a call is small: one or two milliseconds at most.
+const SMALL_CALL: u64 = 100_000;
+
 /// A valid request together with how it came in.
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -63,7 +66,7 @@ impl Pdp {
         let call_id = call_id(now);
 
         let started = Instant::now();
-        let evaluation = engine::decide(&active.snapshot, &call.request, &self.settings, now);
+        let evaluation = self.evaluate(&active, &call.request, now).await;
         let decided = Instant::now();
 
         // INVARIANT(record_before_answer): an answer leaves this function only after its receipt.
@@ -79,6 +82,18 @@ impl Pdp {
             log.append(NewRecord { at: now, payload: record.encode()? }).await?;
         }
         Ok(Answer { call_id, active, evaluation, decide: decided - started, record: decided.elapsed() })
+    }
+
+    /// A small call is decided at once. A large one waits until a processor is free for it and hands the worker's
+    /// other tasks over, so that the server stays responsive whatever large calls there are.
+    async fn evaluate(&self, active: &Active, request: &Request<'_>, now: Timestamp) -> Evaluation {
+        let (snapshot, settings) = (&active.snapshot, &self.settings);
+        if let Some(evaluation) = engine::decide_within(snapshot, request, settings, now, SMALL_CALL) {
+            return evaluation;
+        }
+        // The semaphore is never closed; without a permit the call is decided all the same.
+        let _permit = self.large_calls.acquire().await.ok();
+        tokio::task::block_in_place(|| engine::decide(snapshot, request, settings, now))
     }
 
     /// What the decisions rest on besides the request.

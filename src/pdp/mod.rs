@@ -11,14 +11,16 @@ pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use health::{Check, CheckState, Health, Readiness};
 pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
-pub use status::{Attempt, Cause, HISTORY, LiveSet, ReloadOutcome, ReloadStatus};
+pub use status::{Attempt, Cause, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use procura_core::engine::Settings;
 use procura_core::model::Timestamp;
 use procura_core::policy::Snapshot;
+use tokio::sync::Semaphore;
 
 use crate::ports::{Clock, DecisionLog};
 
@@ -39,6 +41,8 @@ pub struct Pdp {
     log: Option<Arc<dyn DecisionLog>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    /// One permit for each processor.
+    large_calls: Semaphore,
 }
 
 impl Pdp {
@@ -50,6 +54,7 @@ impl Pdp {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        Self { active, log, clock, settings }
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self { active, log, clock, settings, large_calls: Semaphore::new(processors) }
     }
 }

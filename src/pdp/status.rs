@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Diagnostic, Revision, Severity};
@@ -16,7 +16,9 @@ pub struct ReloadStatus {
     pub source: String,
     /// The set that answers now; `None` before the first load.
     pub live: Option<LiveSet>,
-    /// The newest attempt.
+    /// The attempt that has not ended yet.
+    pub running: Option<Running>,
+    /// The newest attempt that has ended.
     pub last: Option<Arc<Attempt>>,
     /// Attempts that found something new, newest first, at most [`HISTORY`].
     pub history: VecDeque<Arc<Attempt>>,
@@ -39,6 +41,21 @@ pub struct LiveSet {
     /// How many files it has.
     pub files: usize,
 }
+
+/// An attempt that goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// When it began.
+    pub at: Timestamp,
+    /// When it began, on a clock that nobody sets.
+    pub began: Instant,
+    /// What asked for it.
+    pub cause: Cause,
+}
+
+/// How long an attempt may go on before somebody should look: its waiting for the source to hold still ends much
+/// earlier, and compiling the largest sets takes seconds.
+const SLOW: Duration = Duration::from_secs(30);
 
 /// One attempt to bring the policies at the source live.
 #[derive(Clone, Debug)]
@@ -123,10 +140,11 @@ impl ReloadOutcome {
 
 impl ReloadStatus {
     pub(super) fn of(source: String) -> Self {
-        Self { source, live: None, last: None, history: VecDeque::new(), watch_down: None }
+        Self { source, live: None, running: None, last: None, history: VecDeque::new(), watch_down: None }
     }
 
-    /// Whether the newest attempt failed, so that the live set may be older than the policies at the source.
+    /// Whether the newest attempt failed or does not end, so that the live set may be older than the policies at the
+    /// source.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.why_stale().is_some()
@@ -135,6 +153,11 @@ impl ReloadStatus {
     /// Why the live set may be older than the policies at the source, if it may.
     #[must_use]
     pub fn why_stale(&self) -> Option<String> {
+        if let Some(Running { at, .. }) = self.running.filter(|running| running.began.elapsed() > SLOW) {
+            return Some(format!(
+                "the reload that began at {at} has not ended: the live set may be older than the source"
+            ));
+        }
         match &self.last.as_ref()?.outcome {
             ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => None,
             ReloadOutcome::Rejected { diagnostics } => {
@@ -145,10 +168,11 @@ impl ReloadStatus {
         }
     }
 
-    /// Takes up `attempt`. One that only repeats the attempt before it is not kept in the history, so that a poll
+    /// Takes up `attempt`, which has ended. One that only repeats the attempt before it is not kept in the history, so that a poll
     /// does not wash out what led to the present state.
     pub(super) fn push(&mut self, attempt: Attempt) {
         let attempt = Arc::new(attempt);
+        self.running = None;
         let repeats = match &attempt.outcome {
             ReloadOutcome::Activated { .. } => false,
             ReloadOutcome::Unchanged => !self.is_stale(),

@@ -100,6 +100,20 @@ impl RequestServed {
     }
 }
 
+/// A connection could not be accepted; it waits, and the next attempt is under way.
+#[derive(Debug)]
+pub struct AcceptFailed<'a> {
+    /// Why.
+    pub error: &'a (dyn Error + 'static),
+}
+
+impl AcceptFailed<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        error!(event = "accept_failed", error = chain(self.error), "connection cannot be accepted");
+    }
+}
+
 /// A panic was caught and contained. The panic hook has logged its text and place.
 #[derive(Debug)]
 pub struct PanicCaught {

@@ -363,8 +363,8 @@ async fn async_records_are_acknowledged_before_the_disk_and_written_on_close() {
 
 #[tokio::test]
 async fn records_that_wait_together_share_one_sync() {
-    let mut bench = Bench::new();
-    bench.settings = LogSettings::default();
+    // Segments of the usual size: what is counted must not be a change of segment.
+    let bench = Bench { settings: LogSettings::default(), ..Bench::new() };
     let (log, _) = bench.open().unwrap();
     // The mark of the segment is set with the second write.
     bench.write(&log, 2).await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -349,6 +350,72 @@ async fn closed_standard_error_costs_log_lines_and_nothing_else() {
     assert!(String::from_utf8_lossy(&metrics.body).contains("procura_panics_total{where=\"handler\"} 0"));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_cannot_be_accepted_are_told_and_served_later() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let log_lines = data.path().join("stderr");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\"", BINARY, "serve", "--listen=127.0.0.1:0"]);
+    command.arg(format!("--set=storage.disk.directory={}", text(dir.path())));
+    command.arg(format!("--data-dir={}", text(data.path())));
+    let stderr = fs::File::create(&log_lines).unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let address: SocketAddr =
+        lines.find_map(|line| line.strip_prefix("listening on http://")?.parse().ok()).unwrap();
+
+    let connections: Vec<_> = (0..64).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let told = async {
+        while !fs::read_to_string(&log_lines).unwrap().contains("accept_failed") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    drop(connections);
+    let mut connection = Connection::open(address).await.unwrap();
+    assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signal_during_the_first_load_stops_the_server_at_once() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut command = Command::new(BINARY);
+    command.args(["serve", "--listen=127.0.0.1:0", "--set=storage.disk.quietPeriod=1m"]);
+    command.arg(format!("--set=storage.disk.directory={}", text(dir.path())));
+    command.arg(format!("--data-dir={}", text(data.path())));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let stopped = async {
+        while !catches(child.id(), TERMINATE) {
+            tokio::task::yield_now().await;
+        }
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let stopped = tokio::time::timeout(PATIENCE, stopped).await;
+    // Without effect on a server that has ended.
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    let said = expect(&output, 0, &["server_stopping", "server_stopped"]);
+    assert!(stopped.is_ok() && !said.contains("panic"), "{said}");
+}
+
+/// The number of SIGTERM.
+const TERMINATE: u32 = 15;
+
+/// Whether the process handles the signal itself; only then is it sure to outlive its arrival.
+fn catches(pid: u32, signal: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
 }
 
 /// A request whose body never comes.

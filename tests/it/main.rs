@@ -7,6 +7,7 @@ mod audit_lost;
 mod audit_power_cut;
 mod cli;
 mod decisions;
+mod documents;
 mod examples;
 mod http;
 mod image;

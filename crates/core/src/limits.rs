@@ -21,8 +21,16 @@ pub const EXPR_HEIGHT: usize = 256;
 /// Cost units that one expression may spend: about one per node evaluated or element touched.
 pub const EXPR_COST: u64 = 1_000_000;
 
-/// Cost units that all expressions of one call may spend together.
+/// Cost units that one call may spend: its expressions, and one for each rule looked at for an action or a role.
+/// It is the one exception to the rule that order changes no decision: a call that spends its whole budget is denied
+/// from there on, and what was decided before that depends on the order of its resources and of the rules.
 pub const CALL_COST: u64 = 20_000_000;
+
+/// Most output entries of one call: several for each of the 2500 decisions of the largest call that the server accepts by default.
+pub const CALL_OUTPUTS: usize = 20_000;
+
+/// Bytes that the outputs of one call may take together when encoded; leaves room in a record for the request.
+pub const CALL_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes of text that one cost unit pays for: reading or copying 16 bytes costs about as much as visiting one
 /// element, so [`EXPR_COST`] bounds the text that one expression may build to 16 MB.
@@ -38,8 +46,24 @@ pub const REGEX_BYTES: usize = 4 * 1024;
 /// Largest compiled regular expression, in bytes.
 pub const REGEX_PROGRAM_BYTES: usize = 512 * 1024;
 
-/// Cost units for compiling a regular expression during an evaluation.
-pub const REGEX_COST: usize = 1_000;
+/// Most bytes that matching one regular expression may keep between uses, for each direction and thread.
+/// A small expression can fill any cache; this one is enough for ordinary ones, the others are matched more slowly.
+pub const REGEX_CACHE_BYTES: usize = 64 * 1024;
+
+/// Most bytes that the compiled regular expressions of one policy set take together, equal ones counted once.
+/// Thousands of ordinary ones, while two sets fit a small machine during a reload, with what matching adds to each.
+pub const REGEX_SET_BYTES: usize = 64 * 1024 * 1024;
+
+/// Cost units for compiling a regular expression during an evaluation, whatever its size.
+pub const REGEX_COST: usize = 2_000;
+
+/// Sizes in KiB that a regular expression is given one after the other when its size matters, up to
+/// [`REGEX_PROGRAM_BYTES`]: only the attempt tells how large it becomes, so each one is paid for before.
+pub const REGEX_PROGRAM_STEPS: [usize; 4] = [4, 32, 128, 512];
+
+/// Cost units for each KiB of such an attempt. Searching with the result costs one unit for each of these KiB and
+/// each byte of the text, as the search may have to build a state at every byte.
+pub const REGEX_KIB_COST: usize = 150;
 
 /// Cost units for looking up a time zone by name, which may mean reading its rules.
 pub const TIME_ZONE_COST: usize = 20;
@@ -56,6 +80,9 @@ pub const CONDITION_DEPTH: usize = 12;
 /// Most YAML nodes (maps, lists, scalars) in one policy file, aliases expanded.
 /// A file of the largest size with one node every ten bytes; small documents cannot grow past it through aliases.
 pub const POLICY_NODES: usize = 100_000;
+
+/// Most bytes of text in one policy file, aliases expanded: room for a few copies of a file of the largest size.
+pub const POLICY_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.

@@ -15,12 +15,15 @@ pub(super) struct Status<'s> {
     source: &'s str,
     /// The set that answers now; `null` before the first.
     live: Option<Live<'s>>,
-    /// Whether the newest attempt failed.
+    /// Whether the newest attempt failed or does not end.
     stale: bool,
     /// Why changes are found by polling only.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch_down: Option<&'s str>,
-    /// The newest attempt, whatever came of it.
+    /// The attempt that has not ended yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<UnderWay>,
+    /// The newest attempt that has ended, whatever came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_attempt: Option<HistoryEntry<'s>>,
     /// Attempts that said something new, newest first.
@@ -34,6 +37,13 @@ struct Live<'s> {
     #[serde(serialize_with = "display")]
     since: Timestamp,
     files: usize,
+}
+
+#[derive(Serialize)]
+struct UnderWay {
+    #[serde(serialize_with = "display")]
+    at: Timestamp,
+    cause: &'static str,
 }
 
 #[derive(Serialize)]
@@ -68,6 +78,7 @@ impl<'s> From<&'s ReloadStatus> for Status<'s> {
             live: status.live.as_ref().map(Live::from),
             stale: status.is_stale(),
             watch_down: status.watch_down.as_deref(),
+            running: status.running.map(|running| UnderWay { at: running.at, cause: running.cause.as_str() }),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),
             history: status.history.iter().map(|attempt| HistoryEntry::from(&**attempt)).collect(),
         }

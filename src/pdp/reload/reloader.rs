@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::{Message, ReloadParts};
 use crate::pdp::settle::{SettleError, Settled, settle};
-use crate::pdp::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus};
+use crate::pdp::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus, Running};
 use crate::ports::{LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
@@ -94,6 +94,7 @@ impl Reloader {
         let at = self.parts.clock.now();
         let began = Instant::now();
         let mut tried = Tried { cause, at, began, revision: None };
+        self.update(|status| status.running = Some(Running { at, began, cause }));
         // A panic here is a defect, and no reason to stop answering with the set that is live.
         let loaded = panic::catch_unwind(AssertUnwindSafe(|| self.load(&mut tried)));
         let outcome = loaded

@@ -10,7 +10,7 @@ use procura_testkit::temp_dir::TempDir;
 
 use super::*;
 use crate::pap::Archive;
-use crate::pdp::{CheckState, Health};
+use crate::pdp::{CheckState, Health, Running};
 use crate::ports::{Durability, LogError, NewRecord, Receipt, SourceError, WatchError};
 
 #[tokio::test]
@@ -153,6 +153,36 @@ async fn watch_that_is_down_is_told_and_is_no_reason_to_stop_answering() {
         assert!(readiness.ready);
         assert_eq!(readiness.checks[1].state, state);
     }
+}
+
+#[tokio::test]
+async fn attempt_that_does_not_end_is_seen_while_it_goes_on_and_makes_the_status_stale() {
+    let server = Server::start(vec![set("a")], None);
+    server.reload().await;
+    let readings = server.source.0.lock().unwrap();
+    server.handle.notice(Notice::Changed);
+    let asked = Instant::now();
+    let running = loop {
+        if let Some(running) = server.handle.status().running {
+            break running;
+        }
+        assert!(asked.elapsed() < Duration::from_secs(10), "the attempt does not show");
+        thread::yield_now();
+    };
+    assert_eq!(running.cause, Cause::Watch);
+    assert!(!server.handle.status().is_stale());
+
+    let mut status = ReloadStatus::clone(&server.handle.status());
+    status.running =
+        running.began.checked_sub(Duration::from_secs(31)).map(|began| Running { began, ..running });
+    server.handle.status.store(Arc::new(status));
+    let check = &server.health().readiness().checks[1];
+    assert_eq!(check.state, CheckState::Degraded);
+    assert!(check.detail.contains("has not ended"), "{}", check.detail);
+
+    drop(readings);
+    assert_eq!(server.reload().await, "unchanged");
+    assert!(server.handle.status().running.is_none() && !server.handle.status().is_stale());
 }
 
 #[tokio::test]

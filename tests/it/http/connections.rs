@@ -106,6 +106,6 @@ async fn idle_connections_do_not_keep_a_stopping_server() {
     let mut idle = server.connect().await;
     assert_eq!(idle.get("/healthz").await.unwrap().status, 200);
     server.stop.take().unwrap().send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(5), &mut server.served).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), &mut server.served).await.unwrap().unwrap();
     assert!(idle.get("/healthz").await.is_err());
 }

@@ -3,9 +3,9 @@
 mod bad_input;
 mod connections;
 mod hostile;
+mod large_calls;
 mod surfaces;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ struct TestServer {
     directory: TempDir,
     log: Arc<Log>,
     stop: Option<oneshot::Sender<()>>,
-    served: JoinHandle<io::Result<()>>,
+    served: JoinHandle<()>,
 }
 
 /// How a server begins.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Call;
-use super::conditions::{self, Judged, Truth};
+use super::conditions::{self, CostExceeded, Judged, Truth};
 use crate::expr::{Frame, Inputs, Scope};
 use crate::model::Problem;
 use crate::policy::{DerivedRole, ResourcePolicy};
@@ -63,6 +63,9 @@ struct Scopes<'c, 'r> {
 
 impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
+        if self.call.budget.charge_call(self.call.request.principal.roles.len()).is_err() {
+            return Judged { truth: Err(CostExceeded), problems: Vec::new() };
+        }
         if !self.call.request.principal.roles.iter().any(|held| role.parent_roles.contain(held)) {
             return Judged { truth: Ok(Truth::False), problems: Vec::new() };
         }

@@ -6,13 +6,19 @@
 //! | `combine` | how allow and deny of several rules and several roles combine |
 //! | `derived_roles` | which derived roles hold |
 //! | `conditions` | whether a condition is true, false or undecided |
+//! | `links` | how a rule comes to speak to a role |
 //! | `outputs` | what a visited rule puts out |
 
 mod combine;
 mod conditions;
 mod derived_roles;
+mod links;
 mod outputs;
 mod resource;
+#[cfg(test)]
+mod tests;
+
+use outputs::Room;
 
 use crate::expr::{Budget, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
@@ -52,12 +58,38 @@ impl OnError {
 
 /// Decides every (resource, action) of `request` against one snapshot at one instant.
 ///
-/// The expressions of one call share one budget of [`CALL_COST`] units; an action whose expressions exceed it
-/// is denied with [`Reason::CostExceeded`], whatever `settings.on_error` says.
+/// Everything that one call asks for shares one budget of [`CALL_COST`] units; an action that exceeds it, or whose
+/// outputs exceed what a call may put out, is denied with [`Reason::CostExceeded`], whatever `settings.on_error`
+/// says.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
-    let budget = Budget::new(CALL_COST, EXPR_COST);
-    let call = Call { request, on_error: settings.on_error, now, budget: &budget };
+    evaluate(snapshot, request, settings, now, &Budget::new(CALL_COST, EXPR_COST))
+}
+
+/// As [`decide`] if that takes at most `units` of cost, otherwise nothing: tells a small call from a large one at
+/// a bounded price.
+#[must_use]
+pub fn decide_within(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    settings: &Settings,
+    now: Timestamp,
+    units: u64,
+) -> Option<Evaluation> {
+    let budget = Budget::new(units.min(CALL_COST), EXPR_COST);
+    let evaluation = evaluate(snapshot, request, settings, now, &budget);
+    (!budget.is_exceeded()).then_some(evaluation)
+}
+
+fn evaluate(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    settings: &Settings,
+    now: Timestamp,
+    budget: &Budget,
+) -> Evaluation {
+    let room = Room::new();
+    let call = Call { request, on_error: settings.on_error, now, budget, room: &room };
     let decide_item = |item| match policy_for(snapshot, item, settings) {
         Some(policy) => resource::decide(&call, policy, item),
         None => without_policy(item),
@@ -71,6 +103,7 @@ struct Call<'r> {
     on_error: OnError,
     now: Timestamp,
     budget: &'r Budget,
+    room: &'r Room,
 }
 
 impl<'r> Call<'r> {

@@ -4,14 +4,15 @@
 //! the action and the role are visited in source order, until a deny rule applies for certain. No further role
 //! is asked once one is allowed. This order decides which outputs and problems are met, never the effect.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::combine::Finding;
 use super::conditions::{self, CostExceeded, Judged, Truth};
 use super::derived_roles::DerivedRoles;
-use super::{Call, OnError, outputs};
+use super::links::{Link, Links};
+use super::outputs::{self, Room};
+use super::{Call, OnError};
 use crate::expr::{Inputs, Scope};
 use crate::limits::ACTION_PROBLEMS;
 use crate::model::{ActionDecision, Effect, Item, OutputEntry, Problem, Reason, ResourceEvaluation};
@@ -22,16 +23,19 @@ pub(super) fn decide(call: &Call<'_>, policy: &ResourcePolicy, item: &Item<'_>) 
     let inputs = call.inputs(&item.resource);
     let derived_roles = DerivedRoles::judge(call, policy, inputs);
     let inputs = Inputs { derived_roles: derived_roles.known(), ..inputs };
+    let roles = &call.request.principal.roles;
     let mut case = Case {
         policy,
         derived_roles: &derived_roles,
         scope: Scope::new(inputs, &policy.frame, call.budget),
         on_error: call.on_error,
+        linking: Links { policy, roles, derived_roles: &derived_roles, budget: call.budget },
+        links: policy.rules.iter().map(|_| None).collect(),
         conditions: policy.rules.iter().map(|_| None).collect(),
+        room: call.room,
         outputs: Vec::new(),
     };
-    let actions =
-        item.actions.iter().map(|action| case.decide(&call.request.principal.roles, action)).collect();
+    let actions = item.actions.iter().map(|action| case.decide(action)).collect();
     let outputs = case.outputs;
     ResourceEvaluation { actions, effective_derived_roles: derived_roles.held().to_vec(), outputs }
 }
@@ -42,19 +46,24 @@ struct Case<'r> {
     derived_roles: &'r DerivedRoles,
     scope: Scope<'r>,
     on_error: OnError,
+    linking: Links<'r>,
+    /// How each rule speaks to the roles, as far as it was asked.
+    links: Vec<Option<Box<[Link]>>>,
     /// The condition of each rule, evaluated at most once, whatever the number of actions and roles.
     conditions: Vec<Option<Judged>>,
+    room: &'r Room,
     outputs: Vec<OutputEntry>,
 }
 
 /// One action, and what was consulted to decide it.
 struct Question<'r> {
     action: &'r str,
-    rules: Vec<Candidate<'r>>,
     erring: BTreeSet<Erring>,
+    /// Why an output did not fit.
+    problem: Option<Problem>,
 }
 
-/// A rule that is about the action.
+/// A rule that is about the action and speaks to at least one role.
 struct Candidate<'r> {
     index: usize,
     rule: &'r Rule,
@@ -69,14 +78,6 @@ enum Erring {
     Rule(usize),
 }
 
-/// How a rule comes to speak to a role: by naming it, or through derived roles that it names.
-struct Link {
-    /// By how many ways; by none, the rule is not about the role.
-    ways: usize,
-    /// Whether at least one way holds for certain.
-    certain: bool,
-}
-
 /// A rule that is about an action and a role, and what it says.
 pub(super) struct Visit<'q, 'r> {
     pub(super) rule: &'r Rule,
@@ -87,9 +88,9 @@ pub(super) struct Visit<'q, 'r> {
 }
 
 impl<'r> Case<'r> {
-    fn decide(&mut self, roles: &[Cow<'_, str>], action: &'r str) -> ActionDecision {
-        let mut question = Question { action, rules: self.candidates(action), erring: BTreeSet::new() };
-        let (effect, reason, rule) = match self.ask_roles(roles, &mut question) {
+    fn decide(&mut self, action: &'r str) -> ActionDecision {
+        let mut question = Question { action, erring: BTreeSet::new(), problem: None };
+        let (effect, reason, rule) = match self.ask_roles(&mut question) {
             Ok(finding) => finding.conclude(),
             Err(CostExceeded) => (Effect::Deny, Reason::CostExceeded, None),
         };
@@ -99,30 +100,19 @@ impl<'r> Case<'r> {
             matched_policy: Arc::clone(&self.policy.name),
             matched_scope: Arc::default(),
             rule: rule.and_then(|index| self.policy.rules.get(index)).map(|rule| Arc::clone(&rule.name)),
-            problems: self.problems(&question.erring),
+            problems: self.problems(question),
         }
     }
 
-    fn candidates(&self, action: &str) -> Vec<Candidate<'r>> {
-        let candidates = self.policy.rules.iter().enumerate().map(|(index, rule)| {
-            let patterns = rule.actions.iter().filter(|pattern| pattern.matches(action)).count();
-            Candidate { index, rule, patterns }
-        });
-        candidates.filter(|candidate| candidate.patterns > 0).collect()
-    }
-
-    fn ask_roles(
-        &mut self,
-        roles: &[Cow<'_, str>],
-        question: &mut Question<'r>,
-    ) -> Result<Finding, CostExceeded> {
+    fn ask_roles(&mut self, question: &mut Question<'r>) -> Result<Finding, CostExceeded> {
         if let Some(derived_role) = self.derived_roles.too_costly() {
             question.erring.insert(Erring::DerivedRole(derived_role));
             return Err(CostExceeded);
         }
+        let rules = self.candidates(question.action)?;
         let mut finding = Finding::Silent;
-        for role in roles {
-            finding = finding.or_role(self.ask_role(role, question)?);
+        for role in 0..self.linking.roles.len() {
+            finding = finding.or_role(self.ask_role(role, &rules, question)?);
             if matches!(finding, Finding::Allow(_)) {
                 break;
             }
@@ -130,10 +120,41 @@ impl<'r> Case<'r> {
         Ok(finding)
     }
 
-    fn ask_role(&mut self, role: &str, question: &mut Question<'r>) -> Result<Finding, CostExceeded> {
+    fn candidates(&mut self, action: &str) -> Result<Vec<Candidate<'r>>, CostExceeded> {
+        let mut candidates = Vec::new();
+        for (index, rule) in self.policy.rules.iter().enumerate() {
+            self.charge(rule.actions.iter().map(|pattern| pattern.cost(action)).sum())?;
+            let patterns = rule.actions.iter().filter(|pattern| pattern.matches(action)).count();
+            if patterns > 0 && self.speaks(index, rule)? {
+                candidates.push(Candidate { index, rule, patterns });
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// Whether `rule` speaks to any role.
+    fn speaks(&mut self, index: usize, rule: &'r Rule) -> Result<bool, CostExceeded> {
+        let Some(known) = self.links.get_mut(index) else {
+            return Ok(false);
+        };
+        let links = match known {
+            Some(links) => links,
+            None => known.insert(self.linking.of(rule)?),
+        };
+        Ok(!links.is_empty())
+    }
+
+    /// What `rules` say to the role at index `role` of the principal.
+    fn ask_role(
+        &mut self,
+        role: usize,
+        rules: &[Candidate<'r>],
+        question: &mut Question<'r>,
+    ) -> Result<Finding, CostExceeded> {
+        self.charge(rules.len())?;
         let mut finding = Finding::Silent;
-        for Candidate { index, rule, patterns } in &question.rules {
-            let link = self.link(rule, role, &mut question.erring);
+        for Candidate { index, rule, patterns } in rules {
+            let link = self.link(*index, rule, role, &mut question.erring)?;
             if link.ways == 0 {
                 continue;
             }
@@ -144,9 +165,8 @@ impl<'r> Case<'r> {
                 Effect::Deny if link.certain && truth == Truth::True => Finding::Deny(*index),
                 Effect::Deny => Finding::DenyUndecided(*index),
             };
-            let visit =
-                Visit { rule, action: question.action, found: link.ways.saturating_mul(*patterns), says };
-            self.outputs.extend(outputs::of(&visit, self.policy, &self.scope));
+            let found = link.ways.saturating_mul(*patterns);
+            self.put_out(&Visit { rule, action: question.action, found, says }, question)?;
             finding = finding.beside(says);
             if matches!(finding, Finding::Deny(_)) {
                 break;
@@ -155,24 +175,34 @@ impl<'r> Case<'r> {
         Ok(finding)
     }
 
-    fn link(&self, rule: &Rule, role: &str, erring: &mut BTreeSet<Erring>) -> Link {
-        let named = rule.roles.as_ref().is_some_and(|roles| roles.contain(role));
-        let mut link = Link { ways: usize::from(named), certain: named };
-        for index in &rule.derived_roles {
-            let Some(derived_role) = self.policy.derived_roles.get(*index) else {
-                continue;
-            };
-            if !derived_role.parent_roles.contain(role) {
-                continue;
-            }
-            let truth = self.derived_roles.truth(*index);
-            link.ways += usize::from(truth.counts_for(rule.effect));
-            link.certain |= truth == Truth::True;
-            if !self.derived_roles.problems(*index).is_empty() {
-                erring.insert(Erring::DerivedRole(*index));
+    fn link(
+        &self,
+        index: usize,
+        rule: &Rule,
+        role: usize,
+        erring: &mut BTreeSet<Erring>,
+    ) -> Result<Link, CostExceeded> {
+        let links = self.links.get(index).and_then(Option::as_ref);
+        let link = links.and_then(|links| links.get(role)).copied().unwrap_or_default();
+        if let (true, Some(role)) = (link.erring, self.linking.roles.get(role)) {
+            erring.extend(self.linking.erring(rule, role)?.into_iter().map(Erring::DerivedRole));
+        }
+        Ok(link)
+    }
+
+    fn put_out(&mut self, visit: &Visit<'_, 'r>, question: &mut Question<'r>) -> Result<(), CostExceeded> {
+        match outputs::of(visit, self.policy, &self.scope, self.room) {
+            Ok(entries) => self.outputs.extend(entries),
+            Err(problem) => {
+                question.problem = Some(*problem);
+                return Err(CostExceeded);
             }
         }
-        link
+        Ok(())
+    }
+
+    fn charge(&self, units: usize) -> Result<(), CostExceeded> {
+        self.scope.budget().charge_call(units).map_err(|_| CostExceeded)
     }
 
     fn condition(
@@ -192,7 +222,7 @@ impl<'r> Case<'r> {
         judged.truth
     }
 
-    fn problems(&self, erring: &BTreeSet<Erring>) -> Vec<Problem> {
+    fn problems(&self, question: Question<'_>) -> Vec<Problem> {
         let of = |source: &Erring| match source {
             Erring::DerivedRole(index) => self.derived_roles.problems(*index),
             Erring::Rule(index) => match self.conditions.get(*index) {
@@ -200,6 +230,7 @@ impl<'r> Case<'r> {
                 _ => &[],
             },
         };
-        erring.iter().flat_map(of).take(ACTION_PROBLEMS).cloned().collect()
+        let evaluating = question.erring.iter().flat_map(of).cloned();
+        question.problem.into_iter().chain(evaluating).take(ACTION_PROBLEMS).collect()
     }
 }

@@ -13,13 +13,20 @@ pub struct Budget {
     expr: Cell<u64>,
     /// What one expression may spend.
     limit: u64,
+    /// Whether something could not be paid for.
+    exceeded: Cell<bool>,
 }
 
 impl Budget {
     /// A budget of `call` units in all, of which one expression may spend `expr`.
     #[must_use]
     pub fn new(call: u64, expr: u64) -> Self {
-        Self { call: Cell::new(call), expr: Cell::new(call.min(expr)), limit: expr }
+        Self {
+            call: Cell::new(call),
+            expr: Cell::new(call.min(expr)),
+            limit: expr,
+            exceeded: Cell::new(false),
+        }
     }
 
     /// Takes `units` off what the expression and the call may still spend.
@@ -30,8 +37,29 @@ impl Budget {
                 self.expr.set(left);
                 Ok(())
             }
-            None => Err(CallError::cost()),
+            None => Err(self.refuse()),
         }
+    }
+
+    /// Takes `units` off what the call may still spend, for work between expressions.
+    /// When that is not enough, nothing is taken.
+    pub(crate) fn charge_call(&self, units: usize) -> Result<(), CallError> {
+        let Some(left) = self.call.get().checked_sub(units as u64) else {
+            return Err(self.refuse());
+        };
+        self.call.set(left);
+        self.expr.set(self.expr.get().min(left));
+        Ok(())
+    }
+
+    /// Whether something could not be paid for. As long as nothing was refused, a larger budget changes nothing.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.exceeded.get()
+    }
+
+    fn refuse(&self) -> CallError {
+        self.exceeded.set(true);
+        CallError::cost()
     }
 
     /// Runs one expression with a share of its own, and takes what it spent off the call.
@@ -56,6 +84,17 @@ mod tests {
         assert!(budget.charge(6).is_err());
         assert!(budget.charge(5).is_ok());
         assert!(budget.charge(1).is_err());
+    }
+
+    #[test]
+    fn what_was_refused_is_remembered() {
+        let budget = Budget::new(10, 5);
+        assert!(budget.charge_call(7).is_ok());
+        assert!(!budget.is_exceeded());
+        assert!(budget.charge_call(4).is_err());
+        assert!(budget.is_exceeded());
+        assert!(budget.expression(|| budget.charge(4)).is_err());
+        assert!(budget.expression(|| budget.charge(3)).is_ok());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Budget;
 use super::types::Type;
 use super::val::{MapVal, Val};
+use super::{Budget, Patterns};
 use crate::value::Map;
 
 /// The names an expression of a policy may use besides `request`, `P`, `R`, `runtime` and the functions.
@@ -14,6 +14,8 @@ pub struct Names<'a> {
     pub variables: &'a [&'a str],
     /// Constants (`C.x`, `constants.x`), folded into the program.
     pub constants: Option<&'a Constants>,
+    /// Compiled regular expressions, to share; `None` if the expression stands alone.
+    pub patterns: Option<&'a Patterns>,
 }
 
 /// The constants of a policy, in the form that its programs share.
@@ -74,6 +76,13 @@ pub(crate) enum Env<'a> {
 }
 
 impl Env<'_> {
+    pub(crate) fn patterns(&self) -> Option<&Patterns> {
+        match self {
+            Env::Policy(names) => names.patterns,
+            Env::Declared(_) => None,
+        }
+    }
+
     pub(crate) fn typing(&self) -> Typing {
         match self {
             Env::Policy(_) => Typing::Static,

@@ -7,8 +7,9 @@ use std::cmp::Ordering;
 
 use super::Budget;
 use super::functions::{CallError, spiffe};
-use super::val::{List, MapVal, Val};
+use super::val::{List, MapVal, Str, Val};
 use crate::limits;
+use crate::value::Map;
 
 impl Val<'_> {
     /// Whether both are the same value.
@@ -128,6 +129,9 @@ fn equal_maps(a: &MapVal<'_>, b: &MapVal<'_>, walk: &mut Walk<'_>) -> Result<boo
     if entry_count(a) != entry_count(b) {
         return Ok(false);
     }
+    if let (MapVal::Values(a), MapVal::Values(b)) = (a, b) {
+        return equal_attributes(a, b, walk);
+    }
     let same = |key: &Val<'_>, value: &Val<'_>, walk: &mut Walk<'_>| match find(b, key, walk)? {
         Some(other) => equal(value, &other, walk),
         None => Ok(false),
@@ -135,7 +139,7 @@ fn equal_maps(a: &MapVal<'_>, b: &MapVal<'_>, walk: &mut Walk<'_>) -> Result<boo
     match a {
         MapVal::Values(map) => {
             for (key, value) in map.iter() {
-                if !same(&Val::string(key), &Val::from(value), walk)? {
+                if !same(&Val::String(Str::Borrowed(key)), &Val::from(value), walk)? {
                     return Ok(false);
                 }
             }
@@ -151,6 +155,19 @@ fn equal_maps(a: &MapVal<'_>, b: &MapVal<'_>, walk: &mut Walk<'_>) -> Result<boo
     Ok(true)
 }
 
+/// Both are sorted by their keys, so equal maps hold equal entries side by side.
+fn equal_attributes(a: &Map<'_>, b: &Map<'_>, walk: &mut Walk<'_>) -> Result<bool, CallError> {
+    for ((key, value), (other_key, other)) in a.iter().zip(b.iter()) {
+        walk.budget.charge(1)?;
+        let same = equal_bytes(key.as_bytes(), other_key.as_bytes(), walk)?
+            && equal(&Val::from(value), &Val::from(other), walk)?;
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn entry_count(map: &MapVal<'_>) -> usize {
     match map {
         MapVal::Values(map) => map.len(),
@@ -161,8 +178,8 @@ fn entry_count(map: &MapVal<'_>) -> usize {
 fn find<'r>(map: &MapVal<'r>, key: &Val<'_>, walk: &mut Walk<'_>) -> Result<Option<Val<'r>>, CallError> {
     match map {
         MapVal::Values(map) => {
-            walk.budget.charge(1)?;
             let Val::String(key) = key else { return Ok(None) };
+            walk.budget.charge(search_cost(map.len()))?;
             Ok(map.get(key.as_str()).map(Val::from))
         }
         MapVal::Owned(entries) => {
@@ -177,11 +194,16 @@ fn find<'r>(map: &MapVal<'r>, key: &Val<'_>, walk: &mut Walk<'_>) -> Result<Opti
     }
 }
 
+/// Cost units of a lookup among `entries` sorted keys.
+pub(super) fn search_cost(entries: usize) -> usize {
+    1 + entries.checked_ilog2().unwrap_or(0) as usize / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::expr::functions::testing::{call, ints, s};
-    use crate::value::{Map, Value};
+    use crate::value::Value;
     use proptest::prelude::*;
 
     fn equal(a: &Val<'_>, b: &Val<'_>) -> bool {
@@ -246,6 +268,19 @@ mod tests {
         assert!(wide().equals(&wide(), &Budget::new(10_000, 10_000)).is_err());
         let deep = || (0..1_000).fold(ints(&[]), |inner, _| Val::list(vec![inner]));
         assert!(deep().equals(&deep(), &Budget::new(10_000, 10_000)).is_err());
+    }
+
+    #[test]
+    fn equal_attributes_cost_one_unit_for_each_entry() {
+        let map = |last: bool| {
+            let entries = (0..1_000).map(|n| (format!("{n:04}").into(), Value::Bool(last || n < 999)));
+            Value::Map(Map::from_entries(entries.collect()).unwrap())
+        };
+        let (a, b) = (map(true), map(false));
+        let budget = || Budget::new(1_000, 1_000);
+        assert!(Val::from(&a).equals(&Val::from(&a), &budget()).unwrap());
+        assert!(!Val::from(&a).equals(&Val::from(&b), &budget()).unwrap());
+        assert!(Val::from(&a).equals(&Val::from(&a), &Budget::new(999, 999)).is_err());
     }
 
     fn number() -> impl Strategy<Value = Val<'static>> {

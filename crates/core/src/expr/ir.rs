@@ -1,6 +1,8 @@
 //! The compiled form of an expression: a tree with names resolved to slots, constants folded, and regular
 //! expressions and sets of names built.
 
+use std::sync::Arc;
+
 use super::ast::{Access, BinaryOp, ComprehensionKind, LogicOp, Span, UnaryOp};
 use super::functions::Function;
 use super::val::Val;
@@ -56,7 +58,7 @@ pub(crate) enum Op {
         texts: Box<[Box<str>]>,
     },
     /// `text.matches(pattern)` with the pattern compiled.
-    Matches(Box<Node>, Box<regex::Regex>),
+    Matches(Box<Node>, Arc<regex::Regex>),
     Call(&'static Function, Box<[Node]>),
     List(Box<[Element]>),
     Map(Box<[Entry]>),

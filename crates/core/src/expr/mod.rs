@@ -9,6 +9,7 @@
 //! | `lexer`, `literal` | text to tokens |
 //! | `parser`, `macros`, `ast` | tokens to tree, macros expanded |
 //! | `compile`, `types`, `operators`, `env` | names resolved, types checked, constants folded: tree to `ir` |
+//! | `patterns` | the regular expressions of a set of policies |
 //! | `scope`, `budget` | what an evaluation reads, and what it may cost |
 //! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
 //! | `functions`, `format` | the libraries |
@@ -34,6 +35,7 @@ mod operators;
 mod ops;
 mod output;
 mod parser;
+mod patterns;
 mod scope;
 mod time;
 mod types;
@@ -44,6 +46,7 @@ pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
 pub use instant::{Instant, NotAnInstant};
+pub use patterns::Patterns;
 pub use scope::{Bindings, Frame, Inputs, Scope};
 pub use types::Type;
 pub use uses::variables_used;

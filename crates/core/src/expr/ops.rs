@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 
 use super::Budget;
 use super::ast::{Access, BinaryOp, UnaryOp};
+use super::equality::search_cost;
 use super::functions::{CallError, Outcome};
 use super::time;
 use super::val::{List, MapVal, Opaque, Str, Val};
@@ -116,7 +117,10 @@ impl<'r> MapVal<'r> {
     pub(crate) fn find(&self, key: &Val<'_>, budget: &Budget) -> Result<Option<Val<'r>>, CallError> {
         match self {
             MapVal::Values(map) => match key {
-                Val::String(key) => Ok(map.get(key.as_str()).map(Val::from)),
+                Val::String(key) => {
+                    budget.charge(search_cost(map.len()))?;
+                    Ok(map.get(key.as_str()).map(Val::from))
+                }
                 _ => Ok(None),
             },
             MapVal::Owned(entries) => {

@@ -16,10 +16,10 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
     let names = sources.map(|(name, _)| name);
     let mut frame = Frame::default();
     for (slot, (name, source)) in sources.into_iter().enumerate() {
-        let names = Names { variables: &names[..slot], constants: Some(&constants) };
+        let names = Names { variables: &names[..slot], constants: Some(&constants), patterns: None };
         frame.variables.push((name.into(), compile(source, names).unwrap()));
     }
-    let program = compile(source, Names { variables: &names, constants: Some(&constants) })
+    let program = compile(source, Names { variables: &names, constants: Some(&constants), patterns: None })
         .unwrap_or_else(|findings| panic!("{source}: {findings:?}"));
     let principal = Principal {
         id: "ann".into(),
@@ -141,7 +141,7 @@ fn mistakes_are_found_before_evaluation() {
     ];
     let constants = Constants::new(&map(r#"{"limit": 5}"#));
     for (source, message, hint) in cases {
-        let names = Names { variables: &["owner"], constants: Some(&constants) };
+        let names = Names { variables: &["owner"], constants: Some(&constants), patterns: None };
         let findings = compile(source, names).unwrap_err();
         assert!(
             findings.iter().any(|f| f.message == message && f.hint.as_deref() == hint),

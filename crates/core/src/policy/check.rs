@@ -99,6 +99,7 @@ fn resource_policy(body: &ResourcePolicy<'_>, findings: &mut Findings<'_>) {
 
 fn resource_rule(rule: &ResourceRule<'_>, findings: &mut Findings<'_>) {
     unique(&rule.actions, "action", findings);
+    role_names(&rule.roles, findings);
     for role in &rule.derived_roles {
         form(role, "derivedRoles", is_set_name, SET_NAME, findings);
     }
@@ -123,9 +124,19 @@ fn derived_roles(body: &DerivedRoles<'_>, findings: &mut Findings<'_>) {
     form(&body.name, "name", is_set_name, SET_NAME, findings);
     for role in &body.definitions {
         form(&role.name, "name", is_set_name, SET_NAME, findings);
+        role_names(&role.parent_roles, findings);
     }
     let names: Vec<_> = body.definitions.iter().map(|role| role.name.clone()).collect();
     unique(&names, "derived role", findings);
+}
+
+/// Roles are compared as they are written; whoever writes `ad*` may expect something else.
+fn role_names(roles: &[Text<'_>], findings: &mut Findings<'_>) {
+    for role in roles.iter().filter(|role| role.value != "*" && role.value.contains(['*', '?'])) {
+        let message = format!("`{}` is taken for the name of a role: roles are no patterns", role.value);
+        let hint = "name each role; only `*` alone stands for any role";
+        findings.add(Finding::new(Code::PatternAsRole, role.place, message).hint(hint));
+    }
 }
 
 fn not_evaluated_yet(policy: &Policy<'_>, findings: &mut Findings<'_>) {

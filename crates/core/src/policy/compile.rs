@@ -41,12 +41,16 @@ pub(super) fn policies(
     compiled
 }
 
-/// Compiles an expression; what is wrong with it is reported at its exact place in the file.
+/// Compiles an expression; what is wrong with it is reported at its exact place in the file. Where
+/// nothing more is listed for the file, nothing more is compiled.
 pub(super) fn expression(
     text: &Text<'_>,
     names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Spanned<Program>> {
+    if findings.is_full(text.place) {
+        return None;
+    }
     let stretches = scalar::align(findings.text(text.place), text.place, &text.value);
     match expr::compile(&text.value, names.view()) {
         Ok(program) => {

@@ -71,11 +71,13 @@ pub enum Code {
     MisplacedSchemas,
     /// P0020: a field that still works and should be replaced.
     Deprecated,
+    /// P0021: a role that looks like a pattern and is compared as it is written.
+    PatternAsRole,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 20] = [
+    pub const ALL: [Code; 21] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -96,6 +98,7 @@ impl Code {
         Code::NotEvaluatedYet,
         Code::MisplacedSchemas,
         Code::Deprecated,
+        Code::PatternAsRole,
     ];
 
     /// The code as shown to authors.
@@ -120,7 +123,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -159,6 +162,7 @@ impl Code {
                 ("P0019", "misplaced schemas", "move `_schemas` to the root of the set")
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
+            Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
         }
     }
 }

@@ -66,6 +66,11 @@ impl<'t> Findings<'t> {
         }
     }
 
+    /// Whether nothing more is listed for the file at `place`, which is refused.
+    pub(super) fn is_full(&self, place: Place) -> bool {
+        self.tallies.get(place.file as usize).is_some_and(|tally| tally.errors > POLICY_DIAGNOSTICS)
+    }
+
     /// The text of the file at `place`.
     pub(super) fn text(&self, place: Place) -> &'t str {
         self.sources.get(place.file as usize).map_or("", |source| &source.text)

@@ -14,13 +14,15 @@
 use std::iter::once;
 use std::sync::Arc;
 
-use crate::limits::{GLOB_CHARS, GLOB_DEPTH};
+use crate::limits::{BYTES_PER_COST_UNIT, GLOB_CHARS, GLOB_DEPTH};
 
 /// A parsed pattern. Matching takes time proportional to pattern times name, whatever the pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     source: Arc<str>,
     tokens: Vec<Token>,
+    /// How many tokens, branches and ranges there are in all.
+    steps: usize,
 }
 
 /// Why a text is no pattern: lower-case, no final stop.
@@ -45,13 +47,20 @@ impl Glob {
             return Err(GlobError(format!("a pattern has at most {GLOB_CHARS} characters")));
         }
         let mut parser = Parser { rest: source.chars().collect::<Vec<_>>().into_iter().peekable(), depth: 0 };
-        Ok(Self { source: source.into(), tokens: parser.sequence()? })
+        let tokens = parser.sequence()?;
+        Ok(Self { source: source.into(), steps: steps(&tokens), tokens })
     }
 
     /// The pattern as written.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Cost units that comparing with `name` takes at most: every token may look at every character.
+    #[must_use]
+    pub fn cost(&self, name: &str) -> usize {
+        1 + self.steps.saturating_mul(name.len()) / BYTES_PER_COST_UNIT
     }
 
     /// Whether the whole of `name` fits.
@@ -61,6 +70,15 @@ impl Glob {
         let start = once(true).chain(name.iter().map(|_| false)).collect();
         advance_all(&self.tokens, &name, start).last().is_some_and(|end| *end)
     }
+}
+
+fn steps(tokens: &[Token]) -> usize {
+    let of = |token: &Token| match token {
+        Token::Char(_) | Token::One | Token::Segment | Token::Any => 1,
+        Token::Class { ranges, .. } => 1 + ranges.len(),
+        Token::Either(branches) => branches.iter().map(|branch| 1 + steps(branch)).sum(),
+    };
+    tokens.iter().map(of).sum()
 }
 
 /// The positions in `name` that can be reached from `from` through all of `tokens`: no backtracking.

@@ -7,14 +7,16 @@ use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::hint;
 use super::yaml::Place;
+use crate::expr::Patterns;
 use crate::value::Value;
 
-/// What policies can import, by name.
+/// What policies can import, by name, and the regular expressions that they share.
 #[derive(Debug, Default)]
 pub(super) struct Index<'p, 't> {
     pub(super) derived_roles: BTreeMap<&'p str, &'p DerivedRoles<'t>>,
     pub(super) variables: BTreeMap<&'p str, &'p Export<'t, Text<'t>>>,
     pub(super) constants: BTreeMap<&'p str, &'p Export<'t, Value<'static>>>,
+    pub(super) patterns: Patterns,
 }
 
 /// Indexes the set and reports policies that occur twice.

@@ -25,7 +25,6 @@ mod frame;
 mod glob;
 mod hint;
 mod index;
-mod mentions;
 mod names;
 mod scalar;
 mod snapshot;

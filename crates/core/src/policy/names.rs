@@ -13,29 +13,33 @@ use super::compile::expression;
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::index::{self, Index};
-use super::mentions;
-use crate::expr::{self, Constants, Frame};
+use crate::expr::{self, Constants, Frame, Patterns};
 use crate::value::Map;
 
 /// What the expressions of one policy may name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names<'p> {
     /// Variables by slot.
     variables: Vec<&'p str>,
     constants: Constants,
+    patterns: &'p Patterns,
 }
 
 impl Names<'_> {
     /// As the expression compiler takes them.
     pub(super) fn view(&self) -> expr::Names<'_> {
-        expr::Names { variables: &self.variables, constants: Some(&self.constants) }
+        expr::Names {
+            variables: &self.variables,
+            constants: Some(&self.constants),
+            patterns: Some(self.patterns),
+        }
     }
 }
 
 /// Collects the names of a policy and compiles its variables.
 pub(super) fn collect<'p>(
     sources: &'p NameSources<'_>,
-    index: &Index<'p, '_>,
+    index: &'p Index<'p, '_>,
     findings: &mut Findings<'_>,
 ) -> (Names<'p>, Frame) {
     let constants = gather(&sources.constants, "constants", &index.constants, findings);
@@ -45,7 +49,7 @@ pub(super) fn collect<'p>(
         .map(|(name, definition)| (Cow::Owned(name.to_owned()), definition.value.clone()));
     // The keys come from a map and are unique.
     let constants = Constants::new(&Map::from_entries(constants.collect()).unwrap_or_default());
-    let mut names = Names { variables: Vec::new(), constants };
+    let mut names = Names { variables: Vec::new(), constants, patterns: &index.patterns };
     let mut frame = Frame::default();
     let order = order(&variables, findings);
     if order.cyclic {
@@ -153,8 +157,10 @@ fn visit<'p>(
     if marks.contains_key(name) {
         return;
     }
-    let mentioned = mentions::variables(&definition.value.value);
-    let uses: Vec<_> = mentioned.iter().filter_map(|used| Some(*variables.get_key_value(used)?.0)).collect();
+    // What does not parse uses nothing: it is reported when its turn comes.
+    let used = expr::variables_used(&definition.value.value).unwrap_or_default();
+    let uses: Vec<_> =
+        used.iter().filter_map(|used| Some(*variables.get_key_value(used.as_str())?.0)).collect();
     marks.insert(name, Mark::Open(path.len()));
     path.push(Step { name, uses: uses.into_iter() });
 }

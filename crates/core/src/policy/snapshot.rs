@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::scalar::{self, Stretch};
 use super::{Glob, GlobError, Position, Revision};
 use crate::expr::{Frame, Program};
+use crate::limits::BYTES_PER_COST_UNIT;
 use crate::model::Effect;
 
 /// A compiled policy set.
@@ -104,6 +105,16 @@ impl ActionPattern {
             "*" => Ok(ActionPattern::Any),
             _ if text.contains('*') => Glob::parse(text).map(ActionPattern::Glob),
             _ => Ok(ActionPattern::Exact(text.into())),
+        }
+    }
+
+    /// Cost units that comparing with `action` takes at most.
+    #[must_use]
+    pub fn cost(&self, action: &str) -> usize {
+        match self {
+            ActionPattern::Any => 1,
+            ActionPattern::Exact(name) => 1 + name.len().min(action.len()) / BYTES_PER_COST_UNIT,
+            ActionPattern::Glob(glob) => glob.cost(action),
         }
     }
 

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test compiles on a small stack of its own")]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -177,6 +179,82 @@ fn hostile_files_are_refused_at_once() {
             assert!(render(found).len() < 4_000, "{begin:?}: a long diagnostic");
             assert!(!render(found).contains('\u{1b}'), "{begin:?}: a control character");
         }
+    }
+}
+
+#[test]
+fn regular_expressions_of_a_set_are_bounded_together_in_space_and_time() {
+    let head = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  version: default\n  rules:\n  - {actions: ['*'], \
+                roles: ['*'], effect: EFFECT_DENY, condition: {match: {any: {of: [";
+    let expr = |pattern: &str| format!("{{expr: 'R.id.matches(\"{pattern}\")'}},");
+    let set = |pattern: fn(usize) -> String| -> Vec<SourceFile> {
+        let policy = |n: usize| {
+            let exprs: String = (0..2_000).map(|m| expr(&pattern(2_000 * n + m))).collect();
+            file(&format!("{n}.yaml"), &format!("{head}{exprs}]}}}}}}}}\n  resource: kind{n}\n"))
+        };
+        (0..3).map(policy).collect()
+    };
+    let large = compile(&set(|n| format!("a{{1,900}}b{{1,{}}}", 200 + n % 700)));
+    assert!(large.snapshot.is_none());
+    assert!(large.diagnostics.iter().any(|found| found.message.contains("more than 67108864 bytes")));
+    let too_large = compile(&set(|n| format!("(a{{1,{}}}){{1,500}}", 200 + n % 700)));
+    assert!(
+        too_large
+            .diagnostics
+            .iter()
+            .all(|found| found.code == Code::InvalidExpression || found.code == Code::TooLarge)
+    );
+    assert_eq!(too_large.diagnostics.len(), 3 * (POLICY_DIAGNOSTICS + 1));
+    live(&set(|n| format!("^team-{}/[a-z]+$", n % 10)));
+}
+
+#[test]
+fn variable_that_a_macro_hides_is_no_cycle() {
+    let text = "{apiVersion: api.cerbos.dev/v1, resourcePolicy: {resource: a, version: v, variables: {local: \
+                {x: '[{\"x\": 1}].exists(V, V.x == 1)'}}}}";
+    live(&[file("a.yaml", text)]);
+}
+
+#[test]
+fn role_that_looks_like_a_pattern_is_taken_literally_with_a_warning() {
+    let text = "
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  resource: album
+  version: default
+  rules: [{actions: [view], roles: ['*', 'ad*', user], effect: EFFECT_ALLOW}]
+---
+apiVersion: api.cerbos.dev/v1
+derivedRoles: {name: roles, definitions: [{name: owner, parentRoles: ['us?r', '*']}]}
+";
+    let Compiled { snapshot, diagnostics } = compile(&[file("a.yaml", text)]);
+    assert!(snapshot.is_some());
+    let found: Vec<_> = diagnostics.iter().map(|found| (found.code, found.position.to_string())).collect();
+    let expected =
+        [(Code::PatternAsRole, "a.yaml:6:42".to_owned()), (Code::PatternAsRole, "a.yaml:9:71".to_owned())];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn refusal_of_a_document_that_is_too_large_names_the_limit() {
+    let bomb: String =
+        (1..12).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 9].join(", "))).collect();
+    let merges: String =
+        (1..40).map(|n| format!("l{n}: &l{n} {{<<: [*l{}, *l{}]}}\n", n - 1, n - 1)).collect();
+    let cases = [
+        ("[".repeat(500_000), "deeper than 48 levels"),
+        ("{a: ".repeat(100_000), "deeper than 48 levels"),
+        ("- ".repeat(1_000), "deeper than 48 levels"),
+        (format!("l0: &l0 [x, x]\n{bomb}"), "more than 100000 values"),
+        (format!("l0: &l0 {{k: 1}}\n{merges}"), "more than 100000 values"),
+        ("--- a\n".repeat(110_000), "more than 100000 values"),
+        (format!("- &a {}\n{}", "x".repeat(100_000), "- *a\n".repeat(1_000)), "more than 16777216 bytes"),
+    ];
+    for (text, expected) in cases {
+        let compiled = compile(&[file("a.yaml", &text)]);
+        let [found] = compiled.diagnostics.as_slice() else { panic!("{expected}: {compiled:?}") };
+        assert_eq!(found.code, Code::TooLarge, "{expected}: {}", found.message);
+        assert!(found.message.contains(expected), "{expected}: {}", found.message);
     }
 }
 

@@ -13,7 +13,7 @@ use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, MessageFormatter, Options, Spanned, UserMessageFormatter};
 
 use super::diagnostic::Code;
-use crate::limits::{POLICY_DEPTH, POLICY_NODES};
+use crate::limits::{POLICY_DEPTH, POLICY_NODES, POLICY_TEXT_BYTES};
 
 /// A part of a file: byte range, and line and column (in characters, from 1) of its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +93,13 @@ fn options() -> Options {
             max_nodes: POLICY_NODES,
             max_depth: POLICY_DEPTH,
             max_events: 3 * POLICY_NODES,
+            max_documents: POLICY_NODES,
+            max_anchors: POLICY_NODES,
+            max_aliases: POLICY_NODES,
+            max_merge_keys: POLICY_NODES,
             max_recorded_anchor_events: POLICY_NODES,
+            max_total_scalar_bytes: POLICY_TEXT_BYTES,
+            enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: POLICY_NODES },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -108,16 +114,45 @@ fn options() -> Options {
 
 fn fault(error: &Error, file: u32) -> Fault {
     let place = error.location().map_or(Place::start_of(file), |location| place(location, file));
-    let (code, message) = match error.without_snippet() {
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (Code::TooLarge, format!("the document is nested deeper than {POLICY_DEPTH} levels"))
-        }
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
-            (Code::TooLarge, format!("the file holds more than {POLICY_NODES} values, aliases expanded"))
-        }
-        error => (Code::Syntax, UserMessageFormatter.format_message(error).into_owned()),
+    let cause = cause(error);
+    let message = UserMessageFormatter.format_message(cause);
+    let (code, message) = match cause {
+        Error::Budget { breach, .. } => (Code::TooLarge, over(breach)),
+        Error::AliasReplayLimitExceeded { .. } => (Code::TooLarge, over_nodes()),
+        _ if message == SCANNER_DEPTH => (Code::TooLarge, over_depth()),
+        _ => (Code::Syntax, message.into_owned()),
     };
     Fault { code, message, place }
+}
+
+/// What the library says of brackets that its scanner, which reads ahead, finds too deep before we count them.
+const SCANNER_DEPTH: &str = "recursion limit exceeded";
+
+/// The error itself, without the source and the places of aliases around it.
+fn cause(mut error: &Error) -> &Error {
+    while let Error::WithSnippet { error: inner, .. } | Error::AliasError { error: inner, .. } = error {
+        error = inner;
+    }
+    error
+}
+
+fn over(breach: &BudgetBreach) -> String {
+    match breach {
+        BudgetBreach::Depth { .. } => over_depth(),
+        BudgetBreach::ScalarBytes { .. } => {
+            format!("the file holds more than {POLICY_TEXT_BYTES} bytes of text, aliases expanded")
+        }
+        // Documents, anchors, aliases and merges are values, or come with some.
+        _ => over_nodes(),
+    }
+}
+
+fn over_depth() -> String {
+    format!("the document is nested deeper than {POLICY_DEPTH} levels")
+}
+
+fn over_nodes() -> String {
+    format!("the file holds more than {POLICY_NODES} values, aliases expanded")
 }
 
 fn place(location: Location, file: u32) -> Place {

@@ -50,7 +50,7 @@ pub struct Call<'a> {
     /// The id that the request itself carried, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Cow<'a, str>>,
-    /// The surface that was called, for example `check` or `authzen`.
+    /// The surface that was called, for example `check_resources` or `access_evaluation`.
     pub api: Cow<'a, str>,
     /// The enforcement point that called.
     pub caller: Caller<'a>,

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use oracle::{Expected, Oracle};
-use spec::{ACTIONS, Ask, Attribute, Leaf, Spec, asks, specs};
+use spec::{ACTIONS, Ask, Leaf, Spec, asks, shuffle, specs};
 
 /// At most this many undecided conditions are resolved both ways.
 const RESOLVED: usize = 6;
@@ -41,15 +41,17 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_files_rules_and_names_changes_no_decision(
+    fn the_order_of_files_rules_names_and_map_keys_changes_no_decision(
         spec in specs(),
         ask in asks(),
         keys in proptest::collection::vec(any::<Index>(), 32),
     ) {
-        let shuffled = shuffled(&spec, &keys);
+        let snapshot = shuffled(&spec, &keys);
+        let mut shuffled_ask = ask.clone();
+        shuffle(&mut shuffled_ask.order, &mut keys.iter().cycle());
         for on_error in [OnError::Closed, OnError::Cerbos] {
             let one = decided(&compiled(&spec), &ask, on_error);
-            let other = decided(&shuffled, &ask, on_error);
+            let other = decided(&snapshot, &shuffled_ask, on_error);
             prop_assert_eq!(&one.effective_derived_roles, &other.effective_derived_roles);
             for (one, other) in one.actions.iter().zip(&other.actions) {
                 prop_assert_eq!((one.effect, one.reason), (other.effect, other.reason));
@@ -90,15 +92,8 @@ fn snapshot_of(files: &[procura_core::policy::SourceFile]) -> Snapshot {
 }
 
 fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluation {
-    let attribute = |(n, attribute): (usize, &Attribute)| {
-        let value = match attribute {
-            Attribute::Bool(value) => Value::Bool(*value),
-            Attribute::Text => Value::String("text".into()),
-            Attribute::Missing => return None,
-        };
-        Some((Cow::Owned(format!("x{n}")), value))
-    };
-    let attr = Map::from_entries(ask.attributes.iter().enumerate().filter_map(attribute).collect()).unwrap();
+    let text = ask.attr();
+    let attr: Map<'_> = serde_json::from_str(&text).unwrap();
     let principal = Principal {
         id: "alice".into(),
         roles: ask.roles.iter().map(|role| Cow::Borrowed(*role)).collect(),
@@ -134,8 +129,8 @@ fn observed(evaluation: &ResourceEvaluation, action: &str) -> Expected {
 
 /// The same set with everything in another order that may stand in any order.
 fn shuffled(spec: &Spec, keys: &[Index]) -> Snapshot {
+    let mut spec = Spec { map_order: keys.to_vec(), ..spec.clone() };
     let mut keys = keys.iter().cycle();
-    let mut spec = spec.clone();
     shuffle(&mut spec.variables, &mut keys);
     shuffle(&mut spec.rules, &mut keys);
     shuffle(&mut spec.derived, &mut keys);
@@ -147,13 +142,6 @@ fn shuffled(spec: &Spec, keys: &[Index]) -> Snapshot {
     let mut files = spec.files();
     shuffle(&mut files, &mut keys);
     snapshot_of(&files)
-}
-
-fn shuffle<'k, T>(items: &mut [T], keys: &mut impl Iterator<Item = &'k Index>) {
-    for end in (1..items.len()).rev() {
-        let pick = keys.next().unwrap().index(end + 1);
-        items.swap(end, pick);
-    }
 }
 
 /// The positions, among all leaves, of those that err for this request.

@@ -1,10 +1,8 @@
 //! Small policy sets as data: generated at random, written out as policy files.
 
-use std::fmt::Write as _;
-
 use procura_core::policy::SourceFile;
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::{Index, select, subsequence};
 
 /// How many attributes `x0`, `x1`, … and variables `v0`, `v1`, … there are; `vN` is `xN`.
 pub(crate) const ATTRIBUTES: usize = 4;
@@ -33,6 +31,8 @@ pub(crate) struct Spec {
     pub(crate) variables: Vec<usize>,
     pub(crate) derived: Vec<Derived>,
     pub(crate) rules: Vec<Rule>,
+    /// How the entries of every map of the files are shuffled; as they come if empty.
+    pub(crate) map_order: Vec<Index>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,15 +88,32 @@ pub(crate) enum Attribute {
 pub(crate) struct Ask {
     pub(crate) roles: Vec<&'static str>,
     pub(crate) attributes: Vec<Attribute>,
+    /// The order in which the attributes are written.
+    pub(crate) order: Vec<usize>,
+}
+
+impl Ask {
+    /// The attributes of the resource, as JSON; those that are missing are not there.
+    pub(crate) fn attr(&self) -> String {
+        let entries: Vec<_> = self
+            .order
+            .iter()
+            .filter_map(|n| match self.attributes[*n] {
+                Attribute::Bool(value) => Some(format!("\"x{n}\": {value}")),
+                Attribute::Text => Some(format!("\"x{n}\": \"text\"")),
+                Attribute::Missing => None,
+            })
+            .collect();
+        format!("{{{}}}", entries.join(", "))
+    }
 }
 
 impl Spec {
     /// The policy files.
     pub(crate) fn files(&self) -> Vec<SourceFile> {
         let mut files = vec![file("policy.yaml", self.policy())];
-        files.extend(
-            self.derived.iter().map(|derived| file(&format!("{}.yaml", derived.name), derived_file(derived))),
-        );
+        let derived = |derived: &Derived| file(&format!("{}.yaml", derived.name), self.derived_file(derived));
+        files.extend(self.derived.iter().map(derived));
         files
     }
 
@@ -107,53 +124,89 @@ impl Spec {
     }
 
     fn policy(&self) -> String {
-        let mut text = String::from(
-            "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: doc\n  version: default\n",
-        );
-        let imports: Vec<_> = self.derived.iter().map(|derived| format!("from_{}", derived.name)).collect();
-        writeln!(text, "  importDerivedRoles: [{}]\n  variables:\n    local:", imports.join(", ")).unwrap();
-        self.variables.iter().for_each(|n| writeln!(text, "      v{n}: R.attr.x{n}").unwrap());
-        text.push_str("  rules:\n");
-        for rule in &self.rules {
-            let effect = if rule.deny { "EFFECT_DENY" } else { "EFFECT_ALLOW" };
-            let patterns: Vec<_> = rule.patterns.iter().map(|(pattern, _)| *pattern).collect();
-            writeln!(text, "    - name: {}\n      effect: {effect}", rule.name).unwrap();
-            writeln!(text, "      actions: {}", list(&patterns)).unwrap();
-            writeln!(text, "      output: {{when: {{ruleActivated: \"'on'\", conditionNotMet: \"'off'\"}}}}")
-                .unwrap();
-            for (key, names) in [("roles", &rule.roles), ("derivedRoles", &rule.derived)] {
-                if !names.is_empty() {
-                    writeln!(text, "      {key}: {}", list(names)).unwrap();
-                }
-            }
-            if let Some(tree) = &rule.condition {
-                writeln!(text, "      condition: {{match: {}}}", tree.flow()).unwrap();
+        let imports = self.derived.iter().map(|derived| format!("from_{}", derived.name));
+        let policy = self.map([
+            ("resource", "doc".to_owned()),
+            ("version", "default".to_owned()),
+            ("importDerivedRoles", list(imports)),
+            ("variables", self.variables(&self.variables)),
+            ("rules", list(self.rules.iter().map(|rule| self.rule(rule)))),
+        ]);
+        self.map([("apiVersion", "api.cerbos.dev/v1".to_owned()), ("resourcePolicy", policy)])
+    }
+
+    fn rule(&self, rule: &Rule) -> String {
+        let when = [("ruleActivated", "\"'on'\"".to_owned()), ("conditionNotMet", "\"'off'\"".to_owned())];
+        let effect = if rule.deny { "EFFECT_DENY" } else { "EFFECT_ALLOW" };
+        let mut entries = vec![
+            ("name", rule.name.clone()),
+            ("effect", effect.to_owned()),
+            ("actions", list(rule.patterns.iter().map(|(pattern, _)| quoted(pattern)))),
+            ("output", self.map([("when", self.map(when))])),
+        ];
+        for (key, names) in [("roles", &rule.roles), ("derivedRoles", &rule.derived)] {
+            if !names.is_empty() {
+                entries.push((key, list(names.iter().map(|name| quoted(name)))));
             }
         }
-        text
+        entries.extend(self.condition(rule.condition.as_ref()));
+        self.map(entries)
+    }
+
+    fn derived_file(&self, derived: &Derived) -> String {
+        let Derived { name, parents, condition } = derived;
+        let mut definition = vec![
+            ("name", (*name).to_owned()),
+            ("parentRoles", list(parents.iter().map(|parent| quoted(parent)))),
+        ];
+        definition.extend(self.condition(condition.as_ref()));
+        let all: Vec<usize> = (0..ATTRIBUTES).collect();
+        let roles = self.map([
+            ("name", format!("from_{name}")),
+            ("variables", self.variables(&all)),
+            ("definitions", list([self.map(definition)])),
+        ]);
+        self.map([("apiVersion", "api.cerbos.dev/v1".to_owned()), ("derivedRoles", roles)])
+    }
+
+    fn variables(&self, order: &[usize]) -> String {
+        let names: Vec<_> = order.iter().map(|n| (format!("v{n}"), format!("R.attr.x{n}"))).collect();
+        let local = self.map(names.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        self.map([("local", local)])
+    }
+
+    fn condition(&self, tree: Option<&Tree>) -> Option<(&'static str, String)> {
+        tree.map(|tree| ("condition", self.map([("match", tree.flow())])))
+    }
+
+    /// A map in YAML, its entries in the order that [`Spec::map_order`] asks for.
+    fn map<'k>(&self, entries: impl IntoIterator<Item = (&'k str, String)>) -> String {
+        let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        if !self.map_order.is_empty() {
+            shuffle(&mut entries, &mut self.map_order.iter().cycle());
+        }
+        format!("{{{}}}", entries.join(", "))
     }
 }
 
-fn derived_file(derived: &Derived) -> String {
-    let Derived { name, parents, condition } = derived;
-    let condition = condition.as_ref().map(|tree| format!(", condition: {{match: {}}}", tree.flow()));
-    let variables: Vec<_> = (0..ATTRIBUTES).map(|n| format!("v{n}: R.attr.x{n}")).collect();
-    format!(
-        "apiVersion: api.cerbos.dev/v1\nderivedRoles:\n  name: from_{name}\n  variables: {{local: {{{}}}}}\n  \
-         definitions:\n    - {{name: {name}, parentRoles: {}{}}}\n",
-        variables.join(", "),
-        list(parents),
-        condition.unwrap_or_default(),
-    )
+/// Brings `items` into the order that `keys` choose, one key for each but the first.
+pub(crate) fn shuffle<'k, T>(items: &mut [T], keys: &mut impl Iterator<Item = &'k Index>) {
+    for end in (1..items.len()).rev() {
+        let pick = keys.next().unwrap().index(end + 1);
+        items.swap(end, pick);
+    }
 }
 
 fn file(path: &str, text: String) -> SourceFile {
     SourceFile { path: path.into(), text: text.into() }
 }
 
-fn list(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
-    format!("[{}]", quoted.join(", "))
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    format!("[{}]", items.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+fn quoted(name: &str) -> String {
+    format!("'{name}'")
 }
 
 impl Tree {
@@ -205,6 +258,7 @@ pub(crate) fn specs() -> impl Strategy<Value = Spec> {
         variables: (0..ATTRIBUTES).collect(),
         derived: derived.into(),
         rules,
+        map_order: Vec::new(),
     })
 }
 
@@ -257,8 +311,11 @@ pub(crate) fn asks() -> impl Strategy<Value = Ask> {
         2 => Just(Attribute::Missing),
     ];
     let roles = names(&["a", "b", "c", "stranger", "*"], 1..=3).prop_shuffle();
-    (roles, proptest::collection::vec(attribute, ATTRIBUTES))
-        .prop_map(|(roles, attributes)| Ask { roles, attributes })
+    (roles, proptest::collection::vec(attribute, ATTRIBUTES)).prop_map(|(roles, attributes)| Ask {
+        roles,
+        attributes,
+        order: (0..ATTRIBUTES).collect(),
+    })
 }
 
 fn names(

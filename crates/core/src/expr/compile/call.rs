@@ -1,5 +1,7 @@
 //! Calls: namespaces, overloads, and arguments that are checked while compiling.
 
+use std::sync::Arc;
+
 use super::fold::{constant_value, is_constant};
 use super::{Compiler, Typed};
 use crate::expr::ast::{Call, Expr, Span};
@@ -99,10 +101,14 @@ impl Compiler<'_> {
         let Some(Val::String(text)) = constant_value(pattern) else {
             return None;
         };
-        match functions::regex::compile(text.as_str()) {
+        let compiled = match self.env.patterns() {
+            Some(patterns) => patterns.compile(text.as_str()),
+            None => functions::regex::compile(text.as_str()).map(Arc::new),
+        };
+        match compiled {
             Ok(regex) if function.name == "matches" && nodes.len() == 2 => {
                 nodes.truncate(1);
-                Some(Node { op: Op::Matches(nodes.pop()?.into(), regex.into()), span })
+                Some(Node { op: Op::Matches(nodes.pop()?.into(), regex), span })
             }
             Ok(_) => None,
             Err(message) => {

@@ -33,21 +33,57 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// The program of a pattern; `Err` says why there is none. Size of pattern and program are bounded.
+/// The program of a pattern that is known when the policy is compiled; `Err` says why there is none.
+/// Size of pattern and program are bounded.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    build(pattern, limits::REGEX_PROGRAM_BYTES)?.ok_or_else(too_big)
+}
+
+/// Bytes that a program takes, rounded up.
+pub(crate) struct Size(pub(crate) usize);
+
+/// As [`compile`], and how large the program is: the library does not tell, but takes a limit.
+pub(crate) fn compile_sized(pattern: &str) -> Result<(Regex, Size), String> {
+    for kib in limits::REGEX_PROGRAM_STEPS {
+        if let Some(regex) = build(pattern, kib * 1024)? {
+            return Ok((regex, Size(kib * 1024)));
+        }
+    }
+    Err(too_big())
+}
+
+/// The program of a pattern that is known only now, paid for together with one search of `text`.
+pub(crate) fn compile_paid(cx: &CallCx<'_>, pattern: &str, text: &str) -> Result<Regex, CallError> {
+    cx.charge(limits::REGEX_COST + pattern.len())?;
+    for kib in limits::REGEX_PROGRAM_STEPS {
+        cx.charge(kib * limits::REGEX_KIB_COST)?;
+        if let Some(regex) = build(pattern, kib * 1024).map_err(CallError::invalid)? {
+            cx.charge(text.len().saturating_mul(kib))?;
+            return Ok(regex);
+        }
+    }
+    Err(CallError::invalid(too_big()))
+}
+
+/// The program, unless it needs more than `bytes`.
+fn build(pattern: &str, bytes: usize) -> Result<Option<Regex>, String> {
     if pattern.len() > limits::REGEX_BYTES {
         return Err(format!("a regular expression has at most {} bytes", limits::REGEX_BYTES));
     }
-    RegexBuilder::new(&dialect::from_re2(pattern))
-        .size_limit(limits::REGEX_PROGRAM_BYTES)
-        .dfa_size_limit(limits::REGEX_PROGRAM_BYTES)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => {
-                format!("the regular expression needs more than {limit} bytes when compiled: use smaller repetitions")
-            }
-            _ => "the regular expression is not valid".to_owned(),
-        })
+    let built = RegexBuilder::new(&dialect::from_re2(pattern))
+        .size_limit(bytes)
+        .dfa_size_limit(limits::REGEX_CACHE_BYTES)
+        .build();
+    match built {
+        Ok(regex) => Ok(Some(regex)),
+        Err(regex::Error::CompiledTooBig(_)) => Ok(None),
+        Err(_) => Err("the regular expression is not valid".to_owned()),
+    }
+}
+
+fn too_big() -> String {
+    let limit = limits::REGEX_PROGRAM_BYTES;
+    format!("the regular expression needs more than {limit} bytes when compiled: use smaller repetitions")
 }
 
 /// The first match, or its group where the pattern has one; none where that is empty.
@@ -55,7 +91,7 @@ fn extract<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(text), Val::String(pattern)] = args else {
         return Err(CallError::no_overload());
     };
-    let regex = extractor(cx, pattern.as_str())?;
+    let regex = extractor(cx, pattern.as_str(), text.as_str())?;
     cx.charge_bytes(text.as_str().len().saturating_mul(2))?;
     let found = regex.captures(text.as_str()).and_then(|captures| extracted(&captures));
     Ok(Val::Optional(found.map(|part| Arc::new(Val::string(part)))))
@@ -66,11 +102,11 @@ fn extract_all<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(text), Val::String(pattern)] = args else {
         return Err(CallError::no_overload());
     };
-    let regex = extractor(cx, pattern.as_str())?;
+    let regex = extractor(cx, pattern.as_str(), text.as_str())?;
     cx.charge_bytes(text.as_str().len().saturating_mul(2))?;
     let mut parts = Vec::new();
     for captures in regex.captures_iter(text.as_str()) {
-        cx.charge(1)?;
+        charge_search(cx, &captures, text.as_str())?;
         parts.extend(extracted(&captures).map(Val::string));
     }
     Ok(Val::list(parts))
@@ -83,8 +119,15 @@ fn extracted<'t>(captures: &Captures<'t>) -> Option<&'t str> {
     captures.get(1).map(|group| group.as_str()).filter(|part| !part.is_empty())
 }
 
-fn extractor(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
-    let regex = compile_paid(cx, pattern)?;
+/// Pays for the search after this match, which may look at the whole rest of the text to find the next.
+fn charge_search(cx: &CallCx<'_>, captures: &Captures<'_>, text: &str) -> Result<(), CallError> {
+    let searched = captures.get(0).map_or(0, |whole| whole.end());
+    cx.charge(1)?;
+    cx.charge_bytes(text.len().saturating_sub(searched))
+}
+
+fn extractor(cx: &CallCx<'_>, pattern: &str, text: &str) -> Result<Regex, CallError> {
+    let regex = compile_paid(cx, pattern, text)?;
     if regex.captures_len() > 2 {
         return Err(CallError::invalid(
             "the regular expression has more than one group: use `(?:...)` for the others",
@@ -107,13 +150,14 @@ fn replace<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         return Ok(Val::String(text.clone()));
     }
     let text = text.as_str();
-    let regex = compile_paid(cx, pattern.as_str())?;
+    let regex = compile_paid(cx, pattern.as_str(), text)?;
     let replacement = parse_replacement(replacement.as_str(), regex.captures_len())?;
     cx.charge_bytes(text.len().saturating_mul(3))?;
     let mut replaced = String::new();
     let mut copied = 0;
     for captures in regex.captures_iter(text).take(usize::try_from(count).unwrap_or(usize::MAX)) {
-        cx.charge(replacement.len() + 1)?;
+        charge_search(cx, &captures, text)?;
+        cx.charge(replacement.len())?;
         let Some(whole) = captures.get(0) else { continue };
         replaced.push_str(text.get(copied..whole.start()).unwrap_or_default());
         for piece in &replacement {
@@ -172,11 +216,6 @@ fn parse_replacement(text: &str, groups: usize) -> Result<Vec<Piece>, CallError>
     }
     pieces.push(Piece::Text(literal));
     Ok(pieces)
-}
-
-fn compile_paid(cx: &CallCx<'_>, pattern: &str) -> Result<Regex, CallError> {
-    cx.charge(limits::REGEX_COST + pattern.len())?;
-    compile(pattern).map_err(CallError::invalid)
 }
 
 #[cfg(test)]

@@ -101,14 +101,14 @@ fn matches<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(text), Val::String(pattern)] = args else {
         return Err(CallError::no_overload());
     };
-    cx.charge(limits::REGEX_COST + pattern.as_str().len())?;
-    let regex = regex::compile(pattern.as_str()).map_err(CallError::invalid)?;
+    let regex = regex::compile_paid(cx, pattern.as_str(), text.as_str())?;
     is_match(cx, &regex, text)
 }
 
 /// As `matches` does, with the pattern compiled.
 pub(crate) fn is_match<'r>(cx: &CallCx<'_>, regex: &::regex::Regex, text: &Str<'_>) -> Outcome<'r> {
-    cx.charge_bytes(text.as_str().len())?;
+    // A hard expression may build a state at every byte, so each byte costs.
+    cx.charge(text.as_str().len())?;
     Ok(Val::Bool(regex.is_match(text.as_str())))
 }
 

@@ -1,0 +1,160 @@
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::*;
+use crate::limits::{CALL_OUTPUT_BYTES, CALL_OUTPUTS};
+use crate::model::{Principal, ProblemCode};
+use crate::policy::{SourceFile, compile};
+use crate::value::{Map, Value};
+
+/// How large a call is.
+#[derive(Clone, Copy)]
+struct Size {
+    resources: usize,
+    actions: usize,
+    roles: usize,
+}
+
+const LARGEST: Size = Size { resources: 50, actions: 50, roles: 500 };
+
+/// A policy of `rules` rules, each with the lines of `body`, that imports `derived` derived roles.
+fn policy(rules: usize, derived: usize, body: &str) -> Snapshot {
+    let head = "apiVersion: api.cerbos.dev/v1\n";
+    let mut roles = format!("{head}derivedRoles:\n  name: all\n  definitions:\n");
+    let mut policy = format!("{head}resourcePolicy:\n  resource: doc\n  version: default\n");
+    for n in 0..derived {
+        writeln!(roles, "    - {{name: d{n}, parentRoles: [p{n}, q]}}").unwrap();
+    }
+    let mut files = Vec::new();
+    if derived > 0 {
+        policy.push_str("  importDerivedRoles: [all]\n");
+        files.push(SourceFile { path: "roles.yaml".into(), text: roles.into() });
+    }
+    policy.push_str("  rules:\n");
+    for _ in 0..rules {
+        writeln!(policy, "    - {body}").unwrap();
+    }
+    files.push(SourceFile { path: "policy.yaml".into(), text: policy.into() });
+    let compiled = compile(&files);
+    compiled.snapshot.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics))
+}
+
+fn request(size: Size, text: &str) -> Request<'static> {
+    let attr = || {
+        let text = (Cow::Borrowed("text"), Value::String(Cow::Owned(text.to_owned())));
+        let many = Value::List((0..300).map(|n| Value::Number(f64::from(n))).collect());
+        Map::from_entries(vec![text, ("many".into(), many)]).unwrap()
+    };
+    let actions = || (0..size.actions).map(|n| Cow::Owned(format!("{}{n}", "a".repeat(40)))).collect();
+    let resource = |n: usize| Resource {
+        kind: "doc".into(),
+        id: n.to_string().into(),
+        attr: attr(),
+        policy_version: "".into(),
+        scope: "".into(),
+    };
+    let principal = Principal {
+        id: "alice".into(),
+        roles: (0..size.roles).map(|n| Cow::Owned(format!("r{n}"))).collect(),
+        attr: Map::default(),
+        policy_version: "".into(),
+        scope: "".into(),
+    };
+    let items = (0..size.resources).map(|n| Item { resource: resource(n), actions: actions() });
+    Request { principal, items: items.collect(), context: None }
+}
+
+fn settings() -> Settings {
+    Settings { default_policy_version: "default".to_owned(), on_error: OnError::Closed }
+}
+
+fn decided(snapshot: &Snapshot, request: &Request<'_>) -> Evaluation {
+    decide(snapshot, request, &settings(), Timestamp::UNIX_EPOCH)
+}
+
+fn reasons(evaluation: &Evaluation) -> Vec<Reason> {
+    let actions = evaluation.resources.iter().flat_map(|resource| &resource.actions);
+    actions.map(|decision| decision.reason).collect()
+}
+
+#[test]
+fn rules_for_derived_roles_that_nobody_holds_cost_nothing_for_each_role() {
+    let names: Vec<_> = (0..60).map(|n| format!("d{n}")).collect();
+    let body = format!("{{actions: ['*'], derivedRoles: [{}], effect: EFFECT_DENY}}", names.join(","));
+    let snapshot = policy(60, 60, &body);
+    let request = request(LARGEST, "");
+    let units = 60 * 560 * 50 + 60 * 2_500 + 60 * 500 * 50;
+    let evaluation =
+        decide_within(&snapshot, &request, &settings(), Timestamp::UNIX_EPOCH, units + 10_000).unwrap();
+    assert!(reasons(&evaluation).iter().all(|reason| *reason == Reason::NoRuleMatched));
+}
+
+#[test]
+fn rules_that_speak_to_every_role_are_paid_for() {
+    let never = "condition: {match: {expr: 'R.attr.text == \"x\"'}}";
+    let snapshot = policy(60, 0, &format!("{{actions: ['*'], roles: ['*'], effect: EFFECT_ALLOW, {never}}}"));
+    let reasons = reasons(&decided(&snapshot, &request(LARGEST, "")));
+    assert_eq!(reasons.first(), Some(&Reason::NoRuleMatched));
+    assert_eq!(reasons.last(), Some(&Reason::CostExceeded));
+}
+
+#[test]
+fn patterns_of_actions_are_paid_for() {
+    let pattern = "*a".repeat(250);
+    let snapshot = policy(20, 0, &format!("{{actions: ['{pattern}b'], roles: ['*'], effect: EFFECT_ALLOW}}"));
+    let size = Size { resources: 1, actions: 1_000, roles: 1 };
+    let evaluation = decided(&snapshot, &request(size, ""));
+    assert_eq!(reasons(&evaluation).last(), Some(&Reason::CostExceeded));
+}
+
+#[test]
+fn regular_expressions_of_requests_are_paid_for() {
+    let expr = "R.attr.many.exists(x, R.attr.text.matches(\"a{1,200}b{1,50}\" + string(x)))";
+    let body = format!(
+        "{{actions: ['*'], roles: ['*'], effect: EFFECT_ALLOW, condition: {{match: {{expr: '{expr}'}}}}}}"
+    );
+    let size = Size { resources: 1, actions: 1, roles: 1 };
+    let evaluation = decided(&policy(1, 0, &body), &request(size, &"a".repeat(20_000)));
+    assert_eq!(reasons(&evaluation), [Reason::CostExceeded]);
+    assert_eq!(evaluation.resources[0].actions[0].problems[0].code, ProblemCode::CostExceeded);
+}
+
+#[test]
+fn outputs_of_a_call_are_bounded_and_what_does_not_fit_denies() {
+    let output = "output: {when: {ruleActivated: 'R.attr.text'}}";
+    let rule = format!("{{actions: ['*'], roles: ['*'], effect: EFFECT_ALLOW, {output}}}");
+    for (size, text) in [
+        (Size { resources: 450, actions: 50, roles: 1 }, String::new()),
+        (Size { resources: 1, actions: 50, roles: 1 }, "\"".repeat(100_000)),
+    ] {
+        let evaluation = decided(&policy(1, 0, &rule), &request(size, &text));
+        let entries: usize = evaluation.resources.iter().map(|resource| resource.outputs.len()).sum();
+        assert!((1..=CALL_OUTPUTS).contains(&entries) && entries * text.len() < CALL_OUTPUT_BYTES);
+        let reasons = reasons(&evaluation);
+        assert_eq!(reasons.first(), Some(&Reason::AllowRule));
+        assert_eq!(reasons.last(), Some(&Reason::CostExceeded));
+        let last = evaluation.resources.last().and_then(|resource| resource.actions.last()).unwrap();
+        assert_eq!(last.effect, Effect::Deny);
+        assert!(last.problems[0].message.starts_with("a call puts out at most"), "{:?}", last.problems);
+    }
+}
+
+#[test]
+fn outputs_of_rules_that_do_not_apply_are_bounded_too() {
+    let output = "output: {when: {conditionNotMet: '\"no\"'}}";
+    let never = "condition: {match: {expr: 'R.attr.text == \"x\"'}}";
+    let rule = format!("{{actions: ['*'], roles: ['*'], effect: EFFECT_ALLOW, {never}, {output}}}");
+    let evaluation = decided(&policy(20, 0, &rule), &request(LARGEST, ""));
+    let entries: usize = evaluation.resources.iter().map(|resource| resource.outputs.len()).sum();
+    assert!(entries <= CALL_OUTPUTS);
+    assert_eq!(reasons(&evaluation).last(), Some(&Reason::CostExceeded));
+}
+
+#[test]
+fn a_call_within_its_units_is_decided_as_any_other() {
+    let snapshot = policy(3, 0, "{actions: ['*'], roles: ['*'], effect: EFFECT_ALLOW}");
+    let request = request(Size { resources: 2, actions: 2, roles: 2 }, "");
+    let within = |units| decide_within(&snapshot, &request, &settings(), Timestamp::UNIX_EPOCH, units);
+    assert_eq!(within(1_000), Some(decided(&snapshot, &request)));
+    assert_eq!(within(10), None);
+}

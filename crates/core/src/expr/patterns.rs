@@ -1,0 +1,82 @@
+//! The regular expressions that a set of policies spells out: each compiled once, all bounded together.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::regex::Regex;
+
+use super::functions::regex::{self, Size};
+use crate::limits::{REGEX_PROGRAM_BYTES, REGEX_SET_BYTES};
+
+/// Compiled literals of a set. Expressions compiled with the same `Patterns` share the programs of equal literals.
+#[derive(Debug, Default)]
+pub struct Patterns {
+    kept: RefCell<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    programs: BTreeMap<Box<str>, Result<Arc<Regex>, String>>,
+    /// Bytes spent on programs.
+    spent: usize,
+}
+
+impl Patterns {
+    /// The program of `pattern`; `Err` says why there is none.
+    ///
+    /// INVARIANT(patterns_bounded): the programs of a set take at most [`REGEX_SET_BYTES`] together. What fails counts
+    /// as much as the largest program, so the time for all of them is bounded as well.
+    pub(crate) fn compile(&self, pattern: &str) -> Result<Arc<Regex>, String> {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(known) = kept.programs.get(pattern) {
+            return known.clone();
+        }
+        if kept.spent >= REGEX_SET_BYTES {
+            return Err(format!(
+                "the regular expressions of all policies need more than {REGEX_SET_BYTES} bytes when compiled: use \
+                 fewer or smaller repetitions"
+            ));
+        }
+        let compiled = regex::compile_sized(pattern);
+        kept.spent += compiled.as_ref().map_or(REGEX_PROGRAM_BYTES, |(_, Size(bytes))| *bytes);
+        let program = compiled.map(|(regex, _)| Arc::new(regex));
+        kept.programs.insert(pattern.into(), program.clone());
+        program
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_literals_share_a_program_and_are_paid_once() {
+        let patterns = Patterns::default();
+        let first = patterns.compile("^a+$").unwrap();
+        let spent = patterns.kept.borrow().spent;
+        assert!(Arc::ptr_eq(&first, &patterns.compile("^a+$").unwrap()));
+        assert_eq!(patterns.kept.borrow().spent, spent);
+    }
+
+    #[test]
+    fn thousands_of_small_patterns_fit() {
+        let patterns = Patterns::default();
+        for n in 0..5_000 {
+            patterns.compile(&format!("^team-{n}/[a-z0-9-]+$")).unwrap();
+        }
+    }
+
+    #[test]
+    fn patterns_together_are_bounded_and_the_refusal_names_the_limit() {
+        let limit = REGEX_SET_BYTES.to_string();
+        for pattern in ["a{1,900}b{1,", "(a{1,100}){1,100}b{1,"] {
+            let patterns = Patterns::default();
+            let refused = (1..=700).find_map(|n| {
+                patterns.compile(&format!("{pattern}{n}}}")).err().filter(|e| e.contains(&limit))
+            });
+            assert!(refused.is_some(), "{pattern}");
+            assert!(patterns.kept.borrow().spent <= REGEX_SET_BYTES + REGEX_PROGRAM_BYTES);
+        }
+    }
+}
