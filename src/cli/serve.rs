@@ -307,6 +307,10 @@ mod tests {
         fn sync_dir(&self) -> io::Result<()> {
             self.files.sync_dir()
         }
+
+        fn check(&self) -> io::Result<()> {
+            self.files.check()
+        }
     }
 
     struct HangingFile {
@@ -328,6 +332,10 @@ mod tests {
 
         fn truncate(&mut self, len: u64) -> io::Result<()> {
             self.file.truncate(len)
+        }
+
+        fn check(&self, len: u64) -> io::Result<()> {
+            self.file.check(len)
         }
     }
 }
