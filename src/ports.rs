@@ -236,6 +236,8 @@ pub trait LogFiles: Send + Sync + 'static {
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
     /// Makes names created so far durable.
     fn sync_dir(&self) -> io::Result<()>;
+    /// Fails unless the directory is still there and still this writer's. Cheap.
+    fn check(&self) -> io::Result<()>;
 }
 
 /// One open file of the decision log.
@@ -246,4 +248,6 @@ pub trait LogFile: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the file to `len` bytes and makes that durable.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
+    /// Fails unless this file still stands under its name, with `len` bytes. Cheap.
+    fn check(&self, len: u64) -> io::Result<()>;
 }

@@ -1,11 +1,14 @@
 //! The file side of the writer: chains records, writes them as one piece, rolls segments, mends after a failure.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::catalog::{Catalog, SegmentInfo};
 use super::error::AuditError;
 use super::find::Found;
+use super::mark::Marker;
+use super::reverse::Reverse;
 use super::segment::{Frame, HEADER_BYTES, Header, TimeRange, file_name};
 use super::walk::ChainEnd;
 use crate::ports::{LogFile, LogFiles, NewRecord};
@@ -25,6 +28,7 @@ pub(super) struct Appender {
     synced: u64,
     /// A next segment was begun and may exist without a header: nothing may follow in this one.
     must_roll: bool,
+    marker: Marker,
     buffer: Vec<u8>,
 }
 
@@ -34,6 +38,14 @@ pub(super) struct Written {
     pub(super) bytes: usize,
     /// Time that the disk took to make it durable, if it was asked to.
     pub(super) sync: Option<Duration>,
+}
+
+/// How the log was made fit to be written again.
+pub(super) struct Mended {
+    /// Why, as a record of the repair says it.
+    pub(super) cause: &'static str,
+    /// The segment that it is about, up to its last good record.
+    pub(super) segment: SegmentInfo,
 }
 
 impl Appender {
@@ -56,6 +68,8 @@ impl Appender {
         files.sync_dir().map_err(AuditError::io("sync the directory of", &name))?;
         let segment = SegmentInfo { first_seq: header.first_seq, len: len.max(HEADER_BYTES as u64), times };
         catalog.publish(segment);
+        let mut marker = Marker::new(Arc::clone(&files), found.mark);
+        marker.set(end.seq)?;
         Ok(Self {
             files,
             catalog,
@@ -65,6 +79,7 @@ impl Appender {
             end,
             synced: end.seq,
             must_roll: false,
+            marker,
             buffer: Vec::new(),
         })
     }
@@ -76,6 +91,7 @@ impl Appender {
         records: impl Iterator<Item = &'r NewRecord> + Clone,
         sync: bool,
     ) -> Result<Written, AuditError> {
+        self.mark_segment()?;
         let bytes: usize = records.clone().map(|record| record.payload.len()).sum();
         let is_empty = self.segment.len <= HEADER_BYTES as u64;
         if self.must_roll || (!is_empty && self.segment.len + bytes as u64 > self.segment_bytes) {
@@ -93,6 +109,7 @@ impl Appender {
         }
         self.file.append(&self.buffer).map_err(AuditError::io("write", &self.segment.name()))?;
         let took = if sync { Some(self.sync_file()?) } else { None };
+        self.check(self.segment.len + self.buffer.len() as u64)?;
         // Only now are the records part of the log: a failure above leaves everything as it was.
         if sync {
             self.synced = end.seq;
@@ -104,25 +121,28 @@ impl Appender {
         Ok(Written { bytes: self.release_buffer(), sync: took })
     }
 
-    /// Makes everything appended so far durable.
+    /// Makes everything appended so far durable, and marks it as that.
     pub(super) fn sync(&mut self) -> Result<(), AuditError> {
         self.sync_file()?;
+        self.check(self.segment.len)?;
         self.synced = self.end.seq;
-        Ok(())
+        self.marker.set(self.synced)
     }
 
-    /// After a failure: opens the segment again and cuts what the failed write may have left.
+    /// After a failure: opens the segment again and cuts what the failed write may have left. If somebody removed or
+    /// changed the segment, that stays as it is, as damage, and the next one is begun.
     ///
     /// The length comes from memory, not from the file: after a failed sync a file can look complete, because the
     /// system may have dropped the changes and still show them.
-    pub(super) fn mend(&mut self) -> Result<(), AuditError> {
-        self.file = cut(&*self.files, &self.segment.name(), self.segment.len)?;
-        Ok(())
-    }
-
-    /// The segment being written, as readers see it.
-    pub(super) fn segment(&self) -> SegmentInfo {
-        self.segment
+    pub(super) fn mend(&mut self) -> Result<Mended, AuditError> {
+        self.files.check().map_err(AuditError::io("use", "the directory of the decision log"))?;
+        let mended = self.segment;
+        if self.has_segment()? {
+            self.file = cut(&*self.files, &mended.name(), mended.len)?;
+            return Ok(Mended { cause: "write_failed", segment: mended });
+        }
+        self.begin_next()?;
+        Ok(Mended { cause: "segment_removed", segment: mended })
     }
 
     /// The last record.
@@ -133,6 +153,11 @@ impl Appender {
     /// Closes the segment and begins the next one.
     fn roll(&mut self) -> Result<(), AuditError> {
         self.sync()?;
+        self.begin_next()
+    }
+
+    /// Begins the next segment, whatever became of this one.
+    fn begin_next(&mut self) -> Result<(), AuditError> {
         self.must_roll = true;
         let header = Header {
             first_seq: self.end.seq + 1,
@@ -149,6 +174,39 @@ impl Appender {
             SegmentInfo { first_seq: header.first_seq, len: HEADER_BYTES as u64, times: TimeRange::EMPTY };
         self.catalog.publish(self.segment);
         Ok(())
+    }
+
+    /// Marks the first durable records of a segment: from then on it is damage if it has none.
+    fn mark_segment(&mut self) -> Result<(), AuditError> {
+        let is_due = self.marker.seq() < self.segment.first_seq && self.segment.first_seq <= self.synced;
+        if is_due { self.marker.set(self.synced) } else { Ok(()) }
+    }
+
+    /// INVARIANT(in_place): nothing is acknowledged that went into a file which nobody will find again.
+    fn check(&self, len: u64) -> Result<(), AuditError> {
+        let checked = self.files.check().and_then(|()| self.file.check(len));
+        checked.map_err(AuditError::io("keep", &self.segment.name()))
+    }
+
+    /// Whether the segment still holds what was written to it, judged by its last record.
+    fn has_segment(&self) -> Result<bool, AuditError> {
+        let name = self.segment.name();
+        match self.files.len(&name) {
+            Ok(len) if len < self.segment.len => return Ok(false),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(AuditError::io("read", &name)(error)),
+        }
+        let mut records = Reverse::new(&*self.files, name.clone(), self.segment.len);
+        match records.next() {
+            Ok(Some(last)) => Ok(last.seq == self.end.seq && last.hash == self.end.hash),
+            Ok(None) => {
+                let header = self.files.read_at(&name, 0, HEADER_BYTES);
+                Ok(Header::parse(&header.map_err(AuditError::io("read", &name))?).is_ok())
+            }
+            Err(error @ AuditError::Io { .. }) => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
     fn sync_file(&mut self) -> Result<Duration, AuditError> {

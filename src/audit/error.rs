@@ -29,6 +29,19 @@ pub enum AuditError {
         /// What is wrong.
         what: &'static str,
     },
+    /// The log ends before a record that was once durable.
+    #[error(
+        "`{segment}` is damaged at its end: the log was on disk up to record {marked} at least, and can be read up to \
+         record {last_seq} only"
+    )]
+    Lost {
+        /// The last segment file that there is, or should be.
+        segment: String,
+        /// The last record that can be read; 0 if there is none.
+        last_seq: u64,
+        /// The last record that is known to have been on disk.
+        marked: u64,
+    },
     /// A segment cannot be read backwards from some point.
     #[error("`{segment}` cannot be read at byte {offset}: {what}; `procura audit verify` tells more")]
     Unreadable {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::AuditError;
@@ -16,7 +17,7 @@ const LOCK: &str = "LOCK";
 pub struct DirFiles {
     dir: PathBuf,
     /// Held as long as the value lives; `None` for readers.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl DirFiles {
@@ -28,7 +29,7 @@ impl DirFiles {
         let lock = private_file().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(AuditError::io("open", &path.display().to_string()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Some(lock) }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(AuditError::Locked(shown)),
             Err(TryLockError::Error(source)) => {
                 Err(AuditError::Io { action: "lock", name: path.display().to_string(), source })
@@ -39,7 +40,7 @@ impl DirFiles {
     /// Opens `dir` for reading, also while a writer has it open.
     pub fn open_to_read(dir: &Path) -> Result<Self, AuditError> {
         fs::metadata(dir).map_err(AuditError::io("open", &dir.display().to_string()))?;
-        Ok(Self { dir: dir.to_owned(), _lock: None })
+        Ok(Self { dir: dir.to_owned(), lock: None })
     }
 }
 
@@ -65,28 +66,56 @@ impl LogFiles for DirFiles {
     }
 
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        let file = private_file().create(true).append(true).open(self.dir.join(name))?;
-        Ok(Box::new(DirFile(file)))
+        let path = self.dir.join(name);
+        let file = private_file().create(true).append(true).open(&path)?;
+        Ok(Box::new(DirFile { file, path }))
     }
 
     fn sync_dir(&self) -> io::Result<()> {
         durable::sync_dir(&self.dir)
     }
+
+    fn check(&self) -> io::Result<()> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        check_same(lock, &self.dir.join(LOCK)).map(|_| ())
+    }
 }
 
-struct DirFile(File);
+struct DirFile {
+    file: File,
+    path: PathBuf,
+}
 
 impl LogFile for DirFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)?;
-        self.0.sync_all()
+        self.file.set_len(len)?;
+        self.file.sync_all()
     }
+
+    fn check(&self, len: u64) -> io::Result<()> {
+        let found = check_same(&self.file, &self.path)?;
+        if found == len {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("somebody else changed it: it has {found} bytes instead of {len}")))
+    }
+}
+
+/// The length of the file at `path`, which must be `file` itself.
+fn check_same(file: &File, path: &Path) -> io::Result<u64> {
+    let ours = file.metadata()?;
+    let gone = |error: io::Error| io::Error::other(format!("`{}` was removed: {error}", path.display()));
+    let found = fs::metadata(path).map_err(gone)?;
+    if (ours.dev(), ours.ino()) == (found.dev(), found.ino()) {
+        return Ok(found.len());
+    }
+    Err(io::Error::other(format!("`{}` was replaced by another file", path.display())))
 }

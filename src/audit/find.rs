@@ -5,9 +5,10 @@
 
 use super::catalog::SegmentInfo;
 use super::error::AuditError;
+use super::mark::Mark;
 use super::reverse::Reverse;
 use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
-use super::walk::{ChainEnd, Walk, was_synced};
+use super::walk::{Break, ChainEnd, Walk, was_synced};
 use crate::ports::LogFiles;
 
 /// A log as found on disk.
@@ -16,6 +17,8 @@ pub(super) struct Found {
     pub(super) closed: Vec<SegmentInfo>,
     /// The last segment; `None` in an empty directory.
     pub(super) tail: Option<FoundTail>,
+    /// A record that was on disk.
+    pub(super) mark: Mark,
 }
 
 /// The last segment as found on disk.
@@ -32,15 +35,18 @@ pub(super) struct FoundTail {
 
 /// Looks at the headers of all segments and at all of the last one.
 pub(super) fn find(files: &dyn LogFiles) -> Result<Found, AuditError> {
+    let mark = Mark::read(files)?;
     let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
     firsts.sort_unstable();
     let Some((tail, closed)) = firsts.split_last() else {
-        return Ok(Found { closed: Vec::new(), tail: None });
+        check_reaches(mark, ChainEnd::GENESIS, 1)?;
+        return Ok(Found { closed: Vec::new(), tail: None, mark });
     };
     let (mut closed, start) = find_closed(files, closed)?;
-    let tail = find_tail(files, *tail, start, &closed)?;
+    let tail = find_tail(files, *tail, start, &closed, mark)?;
+    check_reaches(mark, tail.end, tail.header.first_seq)?;
     set_times(&mut closed, &tail);
-    Ok(Found { closed: closed.into_iter().map(|(_, info)| info).collect(), tail: Some(tail) })
+    Ok(Found { closed: closed.into_iter().map(|(_, info)| info).collect(), tail: Some(tail), mark })
 }
 
 /// The names in the directory of the log.
@@ -91,11 +97,20 @@ pub(super) fn check_continues(first_seq: u64, header: &Header, end: ChainEnd) ->
     Ok(())
 }
 
+/// INVARIANT(marked): the log reaches the mark; an end before it was not torn, it was lost.
+pub(super) fn check_reaches(mark: Mark, end: ChainEnd, last_segment: u64) -> Result<(), AuditError> {
+    if mark.seq <= end.seq {
+        return Ok(());
+    }
+    Err(AuditError::Lost { segment: file_name(last_segment), last_seq: end.seq, marked: mark.seq })
+}
+
 fn find_tail(
     files: &dyn LogFiles,
     first_seq: u64,
     start: ChainEnd,
     closed: &[(Header, SegmentInfo)],
+    mark: Mark,
 ) -> Result<FoundTail, AuditError> {
     let bytes = read_all(files, &file_name(first_seq))?;
     let header = match Header::parse(&bytes) {
@@ -106,7 +121,9 @@ fn find_tail(
     check_continues(first_seq, &header, start)?;
     let mut walk = Walk::new(&bytes, start);
     let broken = walk.by_ref().find_map(Result::err);
-    if let Some(broken) = broken.filter(|broken| was_synced(&bytes, broken.offset, broken.seq)) {
+    let was_on_disk =
+        |broken: &Break| broken.seq <= mark.seq || was_synced(&bytes, broken.offset, broken.seq);
+    if let Some(broken) = broken.filter(was_on_disk) {
         return Err(damaged(first_seq, broken.offset as u64, broken.seq, broken.what));
     }
     let torn = (bytes.len() - walk.offset) as u64;

@@ -9,8 +9,10 @@
 //! 4. A failed write or sync fails the receipts of its batch, and the log refuses records until the segment is cut
 //!    back to what is known to be durable and a record of the repair has been written.
 //!
-//! At start only the end of the last segment may be torn, and is cut; anything else that does not fit is damage, is
-//! named, and stops the start. `docs/reference/log-format.md` describes the files.
+//! 5. Records in a file that is no longer at its place are not written: that is looked at before the receipts resolve.
+//!
+//! At start only the end of the last segment may be torn, and is cut; anything else that does not fit, or an end before
+//! the mark, is damage, is named, and stops the start. `docs/reference/log-format.md` describes the files.
 
 mod appender;
 mod catalog;
@@ -18,6 +20,7 @@ mod error;
 mod files;
 mod filter;
 mod find;
+mod mark;
 mod query;
 mod queue;
 mod reverse;
@@ -43,7 +46,7 @@ use crate::ports::{
     NewRecord, Receipt, StoredRecord,
 };
 use crate::telemetry::Metrics;
-use crate::telemetry::events::LogTailRepaired;
+use crate::telemetry::events::LogRepaired;
 
 /// How the log works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub struct LogSettings {
     pub queue_bytes: usize,
     /// Size at which a segment is closed, in bytes; a batch is never split, so one may be larger.
     pub segment_bytes: u64,
+    /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
+    pub has_past: bool,
 }
 
 impl Default for LogSettings {
@@ -68,6 +73,7 @@ impl Default for LogSettings {
             queue_records: 16 * 1024,
             queue_bytes: 64 * 1024 * 1024,
             segment_bytes: 64 * 1024 * 1024,
+            has_past: false,
         }
     }
 }
@@ -79,13 +85,16 @@ pub struct RecoveryReport {
     pub segments: usize,
     /// The last record that was found; 0 in a new log.
     pub last_seq: u64,
-    /// The torn end that was cut, if there was one.
-    pub cut: Option<Cut>,
+    /// What had to be repaired, if anything.
+    pub repair: Option<Repair>,
 }
 
-/// A torn end of the log.
+/// What was wrong with the end of the log. It may hold records that were acknowledged only if the disk lost what it had
+/// confirmed, or somebody changed the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct Repair {
+    /// `torn_tail`, `empty_segment` or `log_missing`, as in the record of the repair.
+    pub cause: &'static str,
     /// The segment file.
     pub segment: String,
     /// Where it was cut, in bytes from the start of the file.
@@ -120,11 +129,14 @@ impl Log {
             &found,
             settings.segment_bytes,
         )?;
-        let report = report(&found, &appender);
-        if let Some(cut) = &report.cut {
-            LogTailRepaired { segment: &cut.segment, dropped_bytes: cut.dropped_bytes }.emit();
-            let dropped = Some(cut.dropped_bytes);
-            let repair = writer::repair_record(&*clock, "torn_tail", &cut.segment, cut.offset, dropped);
+        let report = RecoveryReport {
+            segments: found.closed.len() + 1,
+            last_seq: appender.last_seq(),
+            repair: needed_repair(&found, settings.has_past),
+        };
+        if let Some(Repair { cause, segment, offset, dropped_bytes }) = &report.repair {
+            LogRepaired { cause, segment, dropped_bytes: *dropped_bytes }.emit();
+            let repair = writer::repair_record(&*clock, cause, segment, *offset, Some(*dropped_bytes));
             appender.append(std::iter::once(&repair), true)?;
         }
         let queue = Arc::new(queue::Queue::new(settings.queue_records, settings.queue_bytes));
@@ -207,11 +219,16 @@ impl DecisionQuery for Log {
     }
 }
 
-fn report(found: &find::Found, appender: &appender::Appender) -> RecoveryReport {
-    let cut = found.tail.as_ref().filter(|tail| tail.torn > 0).map(|tail| Cut {
-        segment: tail.info.name(),
-        offset: tail.info.len,
-        dropped_bytes: tail.torn,
-    });
-    RecoveryReport { segments: found.closed.len() + 1, last_seq: appender.last_seq(), cut }
+fn needed_repair(found: &find::Found, has_past: bool) -> Option<Repair> {
+    let Some(tail) = &found.tail else {
+        let segment = segment::file_name(1);
+        return has_past.then_some(Repair { cause: "log_missing", segment, offset: 0, dropped_bytes: 0 });
+    };
+    let cause = match (tail.info.len, tail.torn) {
+        (0, _) => "empty_segment",
+        (_, 0) => return None,
+        _ => "torn_tail",
+    };
+    let (segment, offset) = (tail.info.name(), tail.info.len);
+    Some(Repair { cause, segment, offset, dropped_bytes: tail.torn })
 }

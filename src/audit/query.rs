@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::catalog::{Catalog, SegmentInfo};
 use super::error::AuditError;
 use super::filter::Matcher;
-use super::find::find;
+use super::find::{find, read_all};
 use super::reverse::Reverse;
-use super::segment::{Frame, TimeRange};
+use super::segment::{Frame, HEADER_BYTES, TimeRange};
 use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFiles, StoredRecord};
 
 /// Bytes of log that one page may read. A page that reaches it ends early, with a cursor.
@@ -80,6 +80,35 @@ impl LogReader {
         page.scanned += records.bytes_read;
         Ok(None)
     }
+
+    /// One record of a segment. If that is damaged, the record may still be found before the damage; if not, it may
+    /// be in it, so that is an error.
+    fn find_in(
+        &self,
+        segment: &SegmentInfo,
+        is_it: impl Fn(&Frame<'_>) -> bool,
+    ) -> Result<Option<StoredRecord>, AuditError> {
+        let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
+        let damage = loop {
+            match records.next() {
+                Ok(Some(frame)) if is_it(&frame) => return Ok(Some(stored(&frame))),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                Err(error @ AuditError::Unreadable { .. }) => break error,
+                Err(error) => return Err(error),
+            }
+        };
+        let bytes = read_all(&*self.files, &segment.name())?;
+        let readable = bytes.len().min(usize::try_from(segment.len).unwrap_or(usize::MAX));
+        let mut rest = bytes.get(HEADER_BYTES..readable).unwrap_or_default();
+        while let Ok(frame) = Frame::parse(rest) {
+            if is_it(&frame) {
+                return Ok(Some(stored(&frame)));
+            }
+            rest = rest.get(frame.len()..).unwrap_or_default();
+        }
+        Err(damage)
+    }
 }
 
 impl DecisionQuery for LogReader {
@@ -95,13 +124,11 @@ impl DecisionQuery for LogReader {
             DecisionFilter { call_id: Some(call_id.to_owned()), limit: 1, ..DecisionFilter::default() };
         let matcher = Matcher::new(&filter);
         for segment in self.catalog.segments().iter().rev().filter(|s| overlaps(s.times, window)) {
-            let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
-            loop {
-                let next = records.next().map_err(|error| unreadable(&error))?;
-                let Some(frame) = next else { break };
-                if overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload) {
-                    return Ok(Some(stored(&frame)));
-                }
+            let is_it = |frame: &Frame<'_>| {
+                overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload)
+            };
+            if let Some(found) = self.find_in(segment, is_it).map_err(|error| unreadable(&error))? {
+                return Ok(Some(found));
             }
         }
         Ok(None)

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use procura_core::record::kind_of;
+use procura_core::record::{Record, kind_of};
 
 use super::error::AuditError;
-use super::find::{check_continues, list, read_all};
+use super::find::{check_continues, check_reaches, list, read_all};
+use super::mark::Mark;
 use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
 use super::walk::{ChainEnd, Walk, was_synced};
 use crate::ports::LogFiles;
@@ -22,41 +23,64 @@ pub struct Verified {
     pub last_hash: String,
     /// How many records there are of each kind.
     pub kinds: BTreeMap<String, u64>,
-    /// Bytes after the last record that an interrupted write left; the next start of the server cuts them.
+    /// How many repairs the log records, by cause.
+    pub repairs: BTreeMap<String, u64>,
+    /// Bytes after the last record that are no record: most likely of a write that was interrupted or is under way;
+    /// the next start of the server cuts them.
     pub torn_bytes: u64,
+    /// The last segment, if it has not even a header: a crash while it was begun, or its content was removed.
+    pub empty_segment: Option<String>,
 }
 
 /// Verifies the whole log, or names the first record that is not what was written.
 ///
 /// `progress` is told how many of how many segments are done.
 pub fn verify(files: &dyn LogFiles, mut progress: impl FnMut(usize, usize)) -> Result<Verified, AuditError> {
+    let mark = Mark::read(files)?;
     let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
     firsts.sort_unstable();
-    let mut state =
-        State { end: ChainEnd::GENESIS, times: TimeRange::EMPTY, kinds: BTreeMap::new(), torn: 0 };
+    let mut state = State::new(mark);
     for (done, first_seq) in firsts.iter().enumerate() {
         progress(done, firsts.len());
         state.segment(files, *first_seq, done + 1 == firsts.len())?;
     }
+    check_reaches(mark, state.end, firsts.last().copied().unwrap_or(1))?;
     Ok(Verified {
         segments: firsts.len(),
         last_seq: state.end.seq,
         last_hash: state.end.hash.to_string(),
         kinds: state.kinds,
+        repairs: state.repairs,
         torn_bytes: state.torn,
+        empty_segment: state.empty,
     })
 }
 
 /// What the segments so far amount to.
 struct State {
+    mark: Mark,
     end: ChainEnd,
     /// Instants of the segment before.
     times: TimeRange,
     kinds: BTreeMap<String, u64>,
+    repairs: BTreeMap<String, u64>,
     torn: u64,
+    empty: Option<String>,
 }
 
 impl State {
+    fn new(mark: Mark) -> Self {
+        Self {
+            mark,
+            end: ChainEnd::GENESIS,
+            times: TimeRange::EMPTY,
+            kinds: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+            torn: 0,
+            empty: None,
+        }
+    }
+
     fn segment(&mut self, files: &dyn LogFiles, first_seq: u64, is_last: bool) -> Result<(), AuditError> {
         let name = file_name(first_seq);
         let expected = self.end.seq + 1;
@@ -73,6 +97,7 @@ impl State {
             }
             Err(_) if is_last && bytes.len() <= HEADER_BYTES => {
                 self.torn = bytes.len() as u64;
+                self.empty = Some(name);
                 return Ok(());
             }
             Err(what) => return damaged(0, expected, what),
@@ -81,7 +106,11 @@ impl State {
         while let Some(step) = walk.next() {
             match step {
                 Ok(frame) => self.count(frame.payload),
-                Err(broken) if is_last && !was_synced(&bytes, broken.offset, broken.seq) => {
+                Err(broken)
+                    if is_last
+                        && self.mark.seq < broken.seq
+                        && !was_synced(&bytes, broken.offset, broken.seq) =>
+                {
                     self.torn = (bytes.len() - walk.offset) as u64;
                 }
                 Err(broken) => return damaged(broken.offset, broken.seq, broken.what),
@@ -93,6 +122,11 @@ impl State {
 
     fn count(&mut self, payload: &[u8]) {
         let kind = kind_of(payload).unwrap_or_else(|_| "unknown".to_owned());
+        if kind == "log_repair"
+            && let Ok(Record::LogRepair(repair)) = Record::decode(payload)
+        {
+            *self.repairs.entry(repair.cause.into_owned()).or_default() += 1;
+        }
         *self.kinds.entry(kind).or_default() += 1;
     }
 }

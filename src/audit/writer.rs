@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use procura_core::record::{LogRepair, Record};
 
-use super::appender::Appender;
+use super::appender::{Appender, Mended};
 use super::error::AuditError;
 use super::queue::{Entry, Queue};
 use crate::ports::{Clock, Durability, LogError, NewRecord};
@@ -77,14 +77,13 @@ impl Writer {
 
     /// A record of the repair is the proof that the log can be written again.
     fn mend_once(&mut self) -> Result<(), AuditError> {
-        self.appender.mend()?;
-        let segment = self.appender.segment();
-        let repair = repair_record(&*self.clock, "write_failed", &segment.name(), segment.len, None);
+        let Mended { cause, segment } = self.appender.mend()?;
+        let repair = repair_record(&*self.clock, cause, &segment.name(), segment.len, None);
         self.appender.append(std::iter::once(&repair), true).map(|_| ())
     }
 }
 
-/// The record that the log was cut.
+/// The record of a repair.
 pub(super) fn repair_record(
     clock: &dyn Clock,
     cause: &str,

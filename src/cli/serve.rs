@@ -3,6 +3,7 @@
 //! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,11 +103,22 @@ fn open_log(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Ar
         deadline: config.audit.deadline,
         queue_records: config.audit.queue_length,
         segment_bytes: config.audit.segment_bytes,
+        has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()
     };
     let files = Arc::new(DirFiles::open(&log_directory(&config.server.data_dir))?);
     let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), Arc::clone(metrics))?;
     Ok(Some(log))
+}
+
+/// Where the policy sets that went live are kept within the data directory.
+fn archive_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("policies")
+}
+
+/// Whether some policy set went live already: a log would have recorded it.
+fn has_archive(data_dir: &Path) -> bool {
+    fs::read_dir(archive_directory(data_dir)).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Where the decision log is within the data directory.
@@ -168,7 +180,7 @@ fn start_reload(
 ) -> anyhow::Result<ReloadHandle> {
     let parts = ReloadParts {
         source: Arc::new(Disk::new(&config.storage.directory)),
-        archive: Arc::new(Archive::new(config.server.data_dir.join("policies"))),
+        archive: Arc::new(Archive::new(archive_directory(&config.server.data_dir))),
         log,
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(metrics),
@@ -296,6 +308,10 @@ mod tests {
         fn sync_dir(&self) -> io::Result<()> {
             self.files.sync_dir()
         }
+
+        fn check(&self) -> io::Result<()> {
+            self.files.check()
+        }
     }
 
     struct HangingFile {
@@ -317,6 +333,10 @@ mod tests {
 
         fn truncate(&mut self, len: u64) -> io::Result<()> {
             self.file.truncate(len)
+        }
+
+        fn check(&self, len: u64) -> io::Result<()> {
+            self.file.check(len)
         }
     }
 }

@@ -309,24 +309,35 @@ impl LogWriteFailed<'_> {
     }
 }
 
-/// The end of the log was torn by a crash and has been cut; no acknowledged record is lost by that.
+/// The end of the log did not fit at start and has been mended. That is what an interrupted write leaves; no
+/// acknowledged record is lost by it, unless the disk lost what it had confirmed or somebody changed the files.
 #[derive(Debug)]
-pub struct LogTailRepaired<'a> {
-    /// The segment that was cut.
+pub struct LogRepaired<'a> {
+    /// What was wrong, as the record of the repair says it.
+    pub cause: &'a str,
+    /// The segment.
     pub segment: &'a str,
     /// How many bytes were dropped.
     pub dropped_bytes: u64,
 }
 
-impl LogTailRepaired<'_> {
+impl LogRepaired<'_> {
     /// Writes the log line.
     pub fn emit(&self) {
-        warn!(
-            event = "log_tail_repaired",
-            segment = self.segment,
-            dropped_bytes = self.dropped_bytes,
-            "torn end of the decision log cut"
-        );
+        let message = match self.cause {
+            "log_missing" => {
+                "the decision log begins anew though policy sets are archived: it was removed, or disabled until now"
+            }
+            "empty_segment" => {
+                "the last segment has no content: a crash while it was begun, or its records were removed"
+            }
+            _ => {
+                "the end of the decision log is no record and was cut: an interrupted write, unless the disk lost \
+                 what it had confirmed or the file was changed"
+            }
+        };
+        let (cause, segment, dropped_bytes) = (self.cause, self.segment, self.dropped_bytes);
+        warn!(event = "log_repaired", cause, segment, dropped_bytes, "{message}");
     }
 }
 

@@ -106,7 +106,7 @@ impl Round {
             Err(_) if self.disk.is_off() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        outcome.repaired += u64::from(report.cut.is_some());
+        outcome.repaired += u64::from(report.repair.is_some());
         let mut callers = tokio::task::JoinSet::new();
         for caller in 0..CALLERS {
             callers.spawn(call(log.clone(), self.clock.clone(), caller, self.rng.below(3000)));
@@ -122,7 +122,7 @@ impl Round {
     async fn missing(&self, outcome: &mut Outcome) -> anyhow::Result<u64> {
         let (log, report) =
             Log::open(self.files(), &self.settings, self.clock.clone(), self.metrics.clone())?;
-        outcome.repaired += u64::from(report.cut.is_some());
+        outcome.repaired += u64::from(report.repair.is_some());
         let later = call(log.clone(), self.clock.clone(), CALLERS, 100).await;
         ensure!(later.len() == RECORDS, "the log does not accept records after the repair");
         log.close();

@@ -33,6 +33,7 @@ struct Disk {
     failing: u64,
     is_off: bool,
     is_stalled: bool,
+    is_taken: bool,
     rng: Rng,
 }
 
@@ -116,6 +117,11 @@ impl SimDisk {
         disk.durable_names.remove(name);
     }
 
+    /// Makes the directory another writer's, as when it was removed and made anew.
+    pub fn take_over(&self) {
+        self.lock().is_taken = true;
+    }
+
     fn of(disk: Disk) -> Self {
         Self(Arc::new(Shared { disk: Mutex::new(disk), resumed: Condvar::new() }))
     }
@@ -149,6 +155,7 @@ impl Disk {
             failing: 0,
             is_off: false,
             is_stalled: false,
+            is_taken: false,
             rng: Rng::new(seed),
         }
     }
@@ -259,7 +266,7 @@ impl LogFiles for SimDisk {
                 inode
             }
         };
-        Ok(Box::new(SimFile { disk: self.clone(), inode }))
+        Ok(Box::new(SimFile { disk: self.clone(), name: name.to_owned(), inode }))
     }
 
     fn sync_dir(&self) -> io::Result<()> {
@@ -270,10 +277,15 @@ impl LogFiles for SimDisk {
         disk.durable_names = disk.names.clone();
         Ok(())
     }
+
+    fn check(&self) -> io::Result<()> {
+        if self.lock().is_taken { Err(io::Error::other("another writer has the directory")) } else { Ok(()) }
+    }
 }
 
 struct SimFile {
     disk: SimDisk,
+    name: String,
     inode: usize,
 }
 
@@ -329,5 +341,16 @@ impl LogFile for SimFile {
             inode.sync();
         };
         self.apply(change, |_, _, _| ())
+    }
+
+    fn check(&self, len: u64) -> io::Result<()> {
+        let disk = self.disk.lock();
+        let found = disk.inode(&self.name)?.current.len() as u64;
+        let is_same = disk.names.get(&self.name) == Some(&self.inode);
+        if is_same && found == len {
+            Ok(())
+        } else {
+            Err(io::Error::other("the file was removed or changed"))
+        }
     }
 }

@@ -45,9 +45,17 @@ fn verified_text(verified: &Verified) -> String {
     text.push_str(
         "completeness is proven up to this record: keep its number and hash elsewhere to notice a later truncation\n",
     );
-    if verified.torn_bytes > 0 {
+    for (cause, count) in &verified.repairs {
+        text.push_str(&format!("the log records {} of cause `{cause}`\n", counted(*count, "repair")));
+    }
+    if let Some(segment) = &verified.empty_segment {
         text.push_str(&format!(
-            "{} bytes after it belong to a write that was interrupted or is under way; no acknowledged record is in them\n",
+            "`{segment}` has no content: a crash while it was begun, or its records were removed\n"
+        ));
+    } else if verified.torn_bytes > 0 {
+        text.push_str(&format!(
+            "{} bytes after it are no record: a write that was interrupted or is under way, unless the disk lost what \
+             it had confirmed or the file was changed\n",
             verified.torn_bytes
         ));
     }
@@ -66,7 +74,10 @@ struct VerifiedJson<'v> {
     records: u64,
     last_hash: &'v str,
     kinds: &'v BTreeMap<String, u64>,
+    repairs: &'v BTreeMap<String, u64>,
     torn_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    empty_segment: Option<&'v str>,
 }
 
 impl<'v> VerifiedJson<'v> {
@@ -76,7 +87,9 @@ impl<'v> VerifiedJson<'v> {
             records: verified.last_seq,
             last_hash: &verified.last_hash,
             kinds: &verified.kinds,
+            repairs: &verified.repairs,
             torn_bytes: verified.torn_bytes,
+            empty_segment: verified.empty_segment.as_deref(),
         }
     }
 }

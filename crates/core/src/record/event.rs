@@ -38,18 +38,19 @@ pub struct PolicySet<'a> {
     pub generation: u64,
 }
 
-/// The log removed bytes that no acknowledged record was in.
+/// The log was mended: what was no record was cut, or the log went on without a part that was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogRepair<'a> {
     /// When it was repaired.
     #[serde(with = "wire::instant")]
     pub at: Timestamp,
-    /// `torn_tail` (an interrupted write was found at start) or `write_failed` (a write or sync failed while running).
+    /// `torn_tail`, `empty_segment`, `log_missing` (found at start), `write_failed` or `segment_removed` (while running);
+    /// `docs/reference/decision-record.md` says what they mean.
     pub cause: Cow<'a, str>,
-    /// The segment file that was cut.
+    /// The segment file that it is about.
     pub segment: Cow<'a, str>,
-    /// Where it was cut, in bytes from the start of the file.
+    /// Up to where it was written or is good, in bytes from the start of the file.
     pub offset: u64,
     /// How many bytes were dropped; absent if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
