@@ -61,6 +61,23 @@ async fn list_says_who_was_decided_on_newest_first() {
 }
 
 #[tokio::test]
+async fn log_is_found_as_the_server_finds_it() {
+    let (dir, _) = data_dir().await;
+    let elsewhere = TempDir::new("audit-elsewhere");
+    elsewhere.write("c.yaml", format!("server: {{dataDir: {}}}", dir.path().display()));
+    let set = format!("--set=server.dataDir={}", dir.path().display());
+    let variable = ("PROCURA_SERVER__DATA_DIR", dir.path().to_str().unwrap());
+    let ways: [(&[&str], _); 3] = [(&["--config=c.yaml"], None), (&[&set], None), (&[], Some(variable))];
+    for (args, variable) in ways {
+        for subcommand in ["list", "verify"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_procura"));
+            command.args(["audit", subcommand]).args(args).envs(variable).current_dir(elsewhere.path());
+            assert_ne!(stdout(&command.output().unwrap()), "", "{subcommand} {args:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn show_explains_a_call_or_one_of_its_decisions() {
     let (dir, ids) = data_dir().await;
     for id in [ids[0].clone(), format!("{}/1", ids[0])] {

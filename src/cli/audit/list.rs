@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use procura_core::model::{Effect, Timestamp};
 use procura_core::record::{DecisionEntry, DecisionRecord, sentence};
 
-use super::{Format, Where, as_json, decision_record, open};
+use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery};
@@ -47,7 +47,7 @@ enum EffectArg {
 
 /// Shows what matches, page after page.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let log = open(&args.place.data_dir)?;
+    let log = args.place.open()?;
     let mut filter = args.filter();
     while filter.limit > 0 {
         let page = log.find(&filter)?;

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use procura_core::record::{DecisionEntry, DecisionId, DecisionRecord, sentence};
 
-use super::{Format, Where, as_json, decision_record, open};
+use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::ports::{DecisionQuery, StoredRecord};
@@ -20,7 +20,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let id = DecisionId::parse(&args.id);
     let call_id = id.as_ref().map_or(args.id.as_str(), |id| &id.call);
-    let found = open(&args.place.data_dir)?.get(call_id)?;
+    let found = args.place.open()?.get(call_id)?;
     let Some(stored) = found else { bail!("there is no call `{call_id}` in this log") };
     let record = decision_record(&stored)?;
     let number = id.as_ref().map(|id| id.number);

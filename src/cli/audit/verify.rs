@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 /// Verifies the whole log and says up to where it is proven.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let files = open_files(&args.place.data_dir)?;
+    let files = open_files(&args.place.data_dir()?)?;
     let verified = verify(&files, |done, segments| {
         // Long work on large logs only.
         if segments > 4 {
