@@ -176,6 +176,23 @@ impl SnapshotActivated<'_> {
     }
 }
 
+/// A policy set without any file went live.
+#[derive(Debug)]
+pub struct PolicySetEmpty<'a> {
+    /// Where the files would be.
+    pub location: &'a str,
+}
+
+impl PolicySetEmpty<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "policy_set_empty",
+            "no policy file in `{}`: every request will be denied", self.location
+        );
+    }
+}
+
 /// The files are those of the live set.
 #[derive(Debug)]
 pub struct ReloadUnchanged<'a> {

@@ -158,8 +158,26 @@ fn check_names_the_place_of_every_problem() {
 }
 
 #[test]
-fn check_of_a_missing_directory_says_how_to_mend_it() {
-    expect(&procura(&["check", "/nonexistent"]), 1, &["there is no directory `/nonexistent`"]);
+fn missing_directory_is_named() {
+    for command in ["check", "decide"] {
+        let said = expect(&procura(&[command, "/nonexistent"]), 1, &["there is no directory `/nonexistent`"]);
+        assert!(!said.contains("--set"), "the directory is an argument: {said}");
+    }
+}
+
+#[test]
+fn check_warns_of_a_directory_without_policies() {
+    let dir = TempDir::new("cli");
+    let warning = format!("no policy file in `{}`: every request will be denied", text(dir.path()));
+    expect(&procura(&["check", text(dir.path())]), 0, &[&warning, "ok: 0 files"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_warns_of_a_directory_without_policies() {
+    let (dir, data) = (TempDir::new("cli"), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
+    says(&server, "policy_set_empty").await;
+    server.kill().await.unwrap();
 }
 
 #[test]

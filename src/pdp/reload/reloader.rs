@@ -21,7 +21,8 @@ use crate::pdp::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus, R
 use crate::ports::{LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
-    self, PanicCaught, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, WatchDegraded,
+    self, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    WatchDegraded,
 };
 
 /// Owns reloading: the only place that activates a set.
@@ -169,6 +170,9 @@ impl Reloader {
             took: tried.began.elapsed(),
         }
         .emit(&self.parts.metrics);
+        if set.files.is_empty() {
+            PolicySetEmpty { location: &self.parts.source.location() }.emit();
+        }
         self.active.store(Some(Arc::new(active)));
         self.refused = None;
         Ok(ReloadOutcome::Activated { generation, warnings })
