@@ -104,7 +104,9 @@ impl Reloader {
                 Err(LoadError::Panicked)
             })
             .unwrap_or_else(|error| {
-                ReloadFailed { cause: cause.as_str(), error: &error }.emit(&self.parts.metrics);
+                let live = self.live_revision();
+                let live = live.as_ref().map(Revision::as_str);
+                ReloadFailed { cause: cause.as_str(), error: &error, live }.emit(&self.parts.metrics);
                 ReloadOutcome::Failed { reason: events::chain(&error) }
             });
         let attempt =
@@ -118,7 +120,7 @@ impl Reloader {
     }
 
     fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
-        let live = self.active.load_full().map(|active| active.snapshot.revision.clone());
+        let live = self.live_revision();
         let known = |revision: &Revision| Some(revision) == live.as_ref();
         let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
         tried.revision = Some(set.revision.clone());
@@ -201,10 +203,15 @@ impl Reloader {
             revision: revision.as_str(),
             errors: errors.count(),
             first: &first.unwrap_or_default(),
+            live: self.live_revision().as_ref().map(Revision::as_str),
         }
         .emit(&self.parts.metrics);
         self.refused = Some((revision, diagnostics.clone()));
         ReloadOutcome::Rejected { diagnostics }
+    }
+
+    fn live_revision(&self) -> Option<Revision> {
+        self.active.load().as_deref().map(|active| active.snapshot.revision.clone())
     }
 
     fn update(&self, change: impl FnOnce(&mut ReloadStatus)) {
