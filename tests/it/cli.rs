@@ -253,8 +253,12 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
     let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
     let listen = format!("--listen={}", server.address());
     expect(&procura(&["health", &listen]), 0, &["ready: http://127.0.0.1:"]);
+    dir.write("album.yaml", BAD);
     // A connection that stays open must not delay the stop.
-    let _idle = server.connect().await.unwrap();
+    let mut idle = server.connect().await.unwrap();
+    assert_eq!(idle.post_json("/admin/policies/reload", b"").await.unwrap().status, 422);
+    let degraded = "degraded: reload: ";
+    expect(&procura(&["health", &listen]), 0, &["ready: http://127.0.0.1:", degraded]);
     server.signal("TERM").await.unwrap();
     assert!(server.wait().await.unwrap().success(), "{}", server.output());
     expect(&procura(&["health", &listen]), 1, &["no server answers at 127.0.0.1:"]);
