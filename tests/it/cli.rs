@@ -267,6 +267,16 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn second_server_on_the_same_data_is_told_what_to_do() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
+    let directory = format!("--set=storage.disk.directory={}", text(dir.path()));
+    let second = procura(&["serve", "--listen=127.0.0.1:0", &directory, "--data-dir", text(data.path())]);
+    expect(&second, 1, &["in use by another process", "stop the other server, or use another `--data-dir`"]);
+    server.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_keeps_is_for_its_owner_alone() {
     let (dir, data) = (policies(GOOD), TempDir::new("data"));
     let mut server = ServerSpec::new(BINARY, dir.path(), data.path().join("a/b")).start().await.unwrap();
