@@ -53,7 +53,10 @@ pub enum AuditError {
         what: &'static str,
     },
     /// Another process writes this log.
-    #[error("`{0}` is in use by another process: a decision log has one writer")]
+    #[error(
+        "`{0}` is in use by another process: a decision log has one writer; stop the other server, or use another \
+         `--data-dir`"
+    )]
     Locked(String),
 }
 

@@ -5,10 +5,12 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde::Deserialize;
 
 use super::exit::Exit;
 use super::options::Options;
 use super::print;
+use crate::pdp::CheckState;
 
 /// How long the server may take for each step of its answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,12 +31,32 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let address = local(&listen)?;
     let answer = ask(address).with_context(|| format!("no server answers at {address}"))?;
     let status = answer.split(' ').nth(1).unwrap_or_default();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     if status != "200" {
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         bail!("the server at {address} is not ready (status `{status}`): {body}");
     }
-    print(&format!("ready: http://{address}\n"))?;
+    print(&format!("ready: http://{address}\n{}", degraded(body)))?;
     Ok(Exit::Ok)
+}
+
+/// A line for each check of the readiness page that somebody should look at; a page that is not understood has none.
+fn degraded(body: &str) -> String {
+    let Ok(Page { checks }) = serde_json::from_str(body) else { return String::new() };
+    let degraded = checks.iter().filter(|check| check.state == CheckState::Degraded.as_str());
+    degraded.map(|check| format!("degraded: {}: {}\n", check.name, check.detail)).collect()
+}
+
+/// What matters here of `/readyz`.
+#[derive(Deserialize)]
+struct Page {
+    checks: Vec<CheckEntry>,
+}
+
+#[derive(Deserialize)]
+struct CheckEntry {
+    name: String,
+    state: String,
+    detail: String,
 }
 
 /// The address to ask: a server on all interfaces is asked over loopback.

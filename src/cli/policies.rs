@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use procura_core::limits::COMPILE_STACK_BYTES;
 use procura_core::policy::{self, Compiled, Diagnostic, Severity, SourceFile};
 
+use super::print_error;
 use crate::pap::Disk;
 use crate::ports::PolicySource;
 
@@ -15,22 +16,25 @@ use crate::ports::PolicySource;
 /// # Errors
 /// If they cannot be read; what is wrong with their text is in the diagnostics.
 pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
-    require_directory(directory)?;
+    require_directory(directory, "")?;
     let files = Disk::new(directory).read()?;
     let count = files.len();
+    if count == 0 {
+        let directory = directory.display();
+        print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));
+    }
     Ok((count, on_large_stack(files)?))
 }
 
-/// Refuses a directory that is not there, and says how to get one.
-pub(super) fn require_directory(directory: &Path) -> anyhow::Result<()> {
+/// Refuses a directory that is not there; `mend` continues that sentence.
+pub(super) fn require_directory(directory: &Path, mend: &str) -> anyhow::Result<()> {
     let shown = directory.display();
     match directory.metadata() {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => bail!("`{shown}` is not a directory: name the directory that holds the policies"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
-            "there is no directory `{shown}`: create it and put policies there, or name another with \
-             `--set storage.disk.directory=DIR`"
-        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("there is no directory `{shown}`{mend}")
+        }
         Err(error) => Err(error).with_context(|| format!("cannot read the directory `{shown}`")),
     }
 }

@@ -45,6 +45,10 @@ at once.
 
 Exit codes: 0 stopped when asked to, 1 failure, 2 wrong configuration, 3 errors in policies.";
 
+/// How to mend a policy directory that is not there.
+const NO_DIRECTORY: &str =
+    ": create it and put policies there, or name another with `--set storage.disk.directory=DIR`";
+
 /// How often the policy directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -64,7 +68,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     for message in &config.notices {
         ConfigurationNotice { message }.emit();
     }
-    policies::require_directory(&config.storage.directory)?;
+    policies::require_directory(&config.storage.directory, NO_DIRECTORY)?;
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);

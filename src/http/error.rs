@@ -40,6 +40,9 @@ pub(super) enum Refusal {
     /// There is nothing at this path, or nothing for this caller.
     #[error("there is nothing here")]
     NotFound,
+    /// Cerbos has this and we have not.
+    #[error("{0} is not supported by this version")]
+    NotSupported(&'static str),
     /// The path exists, but not with this method.
     #[error("the method is not allowed here")]
     MethodNotAllowed,
@@ -93,6 +96,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
+            | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
         }
     }
@@ -123,6 +127,7 @@ impl Refusal {
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
+            Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),

@@ -164,7 +164,7 @@ impl SnapshotActivated<'_> {
             policies = self.policies,
             files = self.files,
             cause = self.cause,
-            took_ms = self.took.as_secs_f64() * 1e3,
+            took_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3,
             "policy set is live"
         );
         metrics.reloads.with_label_values(&[ReloadOutcome::Activated.as_str()]).inc();
@@ -173,6 +173,23 @@ impl SnapshotActivated<'_> {
         metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
         metrics.diagnostics.set(0);
         metrics.reload_success.set(self.at);
+    }
+}
+
+/// A policy set without any file went live.
+#[derive(Debug)]
+pub struct PolicySetEmpty<'a> {
+    /// Where the files would be.
+    pub location: &'a str,
+}
+
+impl PolicySetEmpty<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "policy_set_empty",
+            "no policy file in `{}`: every request will be denied", self.location
+        );
     }
 }
 
@@ -195,7 +212,7 @@ impl ReloadUnchanged<'_> {
     }
 }
 
-/// A changed set has errors; the old one stays.
+/// A set has errors; the live one stays, if there is one.
 #[derive(Debug)]
 pub struct ReloadRejected<'a> {
     /// What asked for the attempt.
@@ -206,6 +223,8 @@ pub struct ReloadRejected<'a> {
     pub errors: usize,
     /// The first of them, with its place.
     pub first: &'a str,
+    /// Content hash of the set that stays; none while the server starts.
+    pub live: Option<&'a str>,
 }
 
 impl ReloadRejected<'_> {
@@ -217,20 +236,24 @@ impl ReloadRejected<'_> {
             revision = self.revision,
             errors = self.errors,
             first = self.first,
-            "policy set has errors, the old one stays"
+            live = self.live,
+            "policy set has errors, {}",
+            what_stays(self.live)
         );
         metrics.reloads.with_label_values(&[ReloadOutcome::Rejected.as_str()]).inc();
         metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
     }
 }
 
-/// The set could not be read or compiled at all; the old one stays.
+/// The set could not be read or compiled at all; the live one stays, if there is one.
 #[derive(Debug)]
 pub struct ReloadFailed<'a> {
     /// What asked for the attempt.
     pub cause: &'a str,
     /// Why it failed.
     pub error: &'a (dyn Error + 'static),
+    /// Content hash of the set that stays; none while the server starts.
+    pub live: Option<&'a str>,
 }
 
 impl ReloadFailed<'_> {
@@ -240,10 +263,17 @@ impl ReloadFailed<'_> {
             event = "reload_failed",
             cause = self.cause,
             error = chain(self.error),
-            "policies cannot be loaded, the old set stays"
+            live = self.live,
+            "policies cannot be loaded, {}",
+            what_stays(self.live)
         );
         metrics.reloads.with_label_values(&[ReloadOutcome::Failed.as_str()]).inc();
     }
+}
+
+/// Nothing is served before the first set.
+const fn what_stays(live: Option<&str>) -> &'static str {
+    if live.is_some() { "the old set stays" } else { "the server does not start" }
 }
 
 /// The policy directory cannot be watched; changes are found by the poll alone.
@@ -505,7 +535,8 @@ mod tests {
             took,
         };
         live.emit(&metrics);
-        ReloadRejected { cause: "watch", revision: "s", errors: 4, first: "a.yaml:1:1: bad" }.emit(&metrics);
+        let first = "a.yaml:1:1: bad";
+        ReloadRejected { cause: "watch", revision: "s", errors: 4, first, live: Some("r") }.emit(&metrics);
         let text = metrics.render();
         for line in [
             "procura_policy_generation 7",

@@ -57,7 +57,39 @@ async fn list_says_who_was_decided_on_newest_first() {
     let denied: Vec<Value> = denied.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(denied.len(), 1);
     assert_eq!(denied[0]["record"]["call"]["id"], ids[1].as_str());
-    assert_eq!(stdout(&audit(&dir, &["list", "--principal", "nobody"])), "");
+    assert_eq!(stdout(&audit(&dir, &["list", "--effect", "EFFECT_DENY"])).lines().count(), 1);
+    for (args, lines, note) in [
+        (&["--principal", "nobody"], 0, "no decision matches\n"),
+        (&["--limit", "1"], 1, "1 call shown; there may be more: raise `--limit`\n"),
+        (&["--limit", "2"], 2, ""),
+        (&["--since", "2026-11-22"], 2, ""),
+        (&["--until", "2026-11-22"], 0, "no decision matches\n"),
+    ] {
+        let output = audit(&dir, &[&["list"], &args[..]].concat());
+        assert_eq!(stdout(&output).lines().count(), lines, "{args:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), note, "{args:?}");
+    }
+    let output = audit(&dir, &["list", "--since", "yesterday"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("expected an instant such as `2026-11-21T00:00:00Z` or a date"), "{error}");
+}
+
+#[tokio::test]
+async fn log_is_found_as_the_server_finds_it() {
+    let (dir, _) = data_dir().await;
+    let elsewhere = TempDir::new("audit-elsewhere");
+    elsewhere.write("c.yaml", format!("server: {{dataDir: {}}}", dir.path().display()));
+    let set = format!("--set=server.dataDir={}", dir.path().display());
+    let variable = ("PROCURA_SERVER__DATA_DIR", dir.path().to_str().unwrap());
+    let ways: [(&[&str], _); 3] = [(&["--config=c.yaml"], None), (&[&set], None), (&[], Some(variable))];
+    for (args, variable) in ways {
+        for subcommand in ["list", "verify"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_procura"));
+            command.args(["audit", subcommand]).args(args).envs(variable).current_dir(elsewhere.path());
+            assert_ne!(stdout(&command.output().unwrap()), "", "{subcommand} {args:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -70,12 +102,15 @@ async fn show_explains_a_call_or_one_of_its_decisions() {
         {
             assert!(text.contains(part), "`{part}` is not in\n{text}");
         }
+        assert!(!text.contains("null"), "{text}");
     }
     for id in ["nothing".to_owned(), format!("{}/2", ids[0])] {
         let output = audit(&dir, &["show", &id]);
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains(&id));
     }
+    let output = audit(&dir, &["show", "nothing"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`cerbosCallId`"));
 }
 
 #[tokio::test]
@@ -94,7 +129,10 @@ async fn verify_passes_a_whole_log_and_names_what_was_changed() {
     let output = audit(&dir, &["verify"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(error.contains(&name) && error.contains("record 1"), "{error}");
+    for part in [&name, "record 1", path.parent().unwrap().to_str().unwrap(), "docs/reference/log-format.md"]
+    {
+        assert!(error.contains(part), "`{part}` is not in\n{error}");
+    }
 }
 
 #[test]

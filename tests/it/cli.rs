@@ -158,8 +158,26 @@ fn check_names_the_place_of_every_problem() {
 }
 
 #[test]
-fn check_of_a_missing_directory_says_how_to_mend_it() {
-    expect(&procura(&["check", "/nonexistent"]), 1, &["there is no directory `/nonexistent`"]);
+fn missing_directory_is_named() {
+    for command in ["check", "decide"] {
+        let said = expect(&procura(&[command, "/nonexistent"]), 1, &["there is no directory `/nonexistent`"]);
+        assert!(!said.contains("--set"), "the directory is an argument: {said}");
+    }
+}
+
+#[test]
+fn check_warns_of_a_directory_without_policies() {
+    let dir = TempDir::new("cli");
+    let warning = format!("no policy file in `{}`: every request will be denied", text(dir.path()));
+    expect(&procura(&["check", text(dir.path())]), 0, &[&warning, "ok: 0 files"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_warns_of_a_directory_without_policies() {
+    let (dir, data) = (TempDir::new("cli"), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
+    says(&server, "policy_set_empty").await;
+    server.kill().await.unwrap();
 }
 
 #[test]
@@ -224,7 +242,9 @@ fn serve_refuses_to_start_without_good_policies() {
         1,
         &["there is no directory `/nonexistent`", "storage.disk.directory=DIR"],
     );
-    expect(&serve(text(policies(BAD).path())), 3, &["album.yaml:5:3"]);
+    let said =
+        expect(&serve(text(policies(BAD).path())), 3, &["album.yaml:5:3", "the server does not start"]);
+    assert!(!said.contains("stays"), "there is no old set: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,13 +253,27 @@ async fn serve_is_healthy_until_it_is_told_to_stop() {
     let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
     let listen = format!("--listen={}", server.address());
     expect(&procura(&["health", &listen]), 0, &["ready: http://127.0.0.1:"]);
+    dir.write("album.yaml", BAD);
     // A connection that stays open must not delay the stop.
-    let _idle = server.connect().await.unwrap();
+    let mut idle = server.connect().await.unwrap();
+    assert_eq!(idle.post_json("/admin/policies/reload", b"").await.unwrap().status, 422);
+    let degraded = "degraded: reload: ";
+    expect(&procura(&["health", &listen]), 0, &["ready: http://127.0.0.1:", degraded]);
     server.signal("TERM").await.unwrap();
     assert!(server.wait().await.unwrap().success(), "{}", server.output());
     expect(&procura(&["health", &listen]), 1, &["no server answers at 127.0.0.1:"]);
     says(&server, "server_stopped").await;
     assert!(!server.output().contains("open_to_network"), "{}", server.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_server_on_the_same_data_is_told_what_to_do() {
+    let (dir, data) = (policies(GOOD), TempDir::new("data"));
+    let mut server = ServerSpec::new(BINARY, dir.path(), data.path()).start().await.unwrap();
+    let directory = format!("--set=storage.disk.directory={}", text(dir.path()));
+    let second = procura(&["serve", "--listen=127.0.0.1:0", &directory, "--data-dir", text(data.path())]);
+    expect(&second, 1, &["in use by another process", "stop the other server, or use another `--data-dir`"]);
+    server.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

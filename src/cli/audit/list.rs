@@ -1,12 +1,15 @@
 //! `procura audit list`: who was decided on, newest first.
 
+use std::num::NonZeroUsize;
+
 use clap::ValueEnum;
 use procura_core::model::{Effect, Timestamp};
 use procura_core::record::{DecisionEntry, DecisionRecord, sentence};
 
-use super::{Format, Where, as_json, decision_record, open};
+use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
-use crate::cli::print;
+use crate::cli::policies::counted;
+use crate::cli::{print, print_error};
 use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery};
 
 #[derive(Debug, clap::Args)]
@@ -28,35 +31,43 @@ pub(super) struct Args {
     /// Only this effect
     #[arg(long, value_enum)]
     effect: Option<EffectArg>,
-    /// Only calls at or after this instant, e.g. 2026-11-22T08:00:00Z
-    #[arg(long, value_name = "INSTANT")]
+    /// Only calls at or after this instant, e.g. 2026-11-22T08:00:00Z; a date is its midnight in UTC
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     since: Option<Timestamp>,
     /// Only calls before this instant
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
     /// At most this many calls
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value = "20")]
+    limit: NonZeroUsize,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EffectArg {
+    #[value(alias = "EFFECT_ALLOW")]
     Allow,
+    #[value(alias = "EFFECT_DENY")]
     Deny,
 }
 
 /// Shows what matches, page after page.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let log = open(&args.place.data_dir)?;
+    let log = args.place.open()?;
     let mut filter = args.filter();
-    while filter.limit > 0 {
+    loop {
         let page = log.find(&filter)?;
         show_page(&page, &filter, args.place.format)?;
         filter.limit -= page.records.len().min(filter.limit);
         filter.before_seq = page.next_before_seq;
-        if page.next_before_seq.is_none() {
+        if filter.limit == 0 || filter.before_seq.is_none() {
             break;
         }
+    }
+    let shown = args.limit.get() - filter.limit;
+    if shown == 0 {
+        print_error("no decision matches\n");
+    } else if filter.before_seq.is_some() {
+        print_error(&format!("{} shown; there may be more: raise `--limit`\n", counted(shown, "call")));
     }
     Ok(Exit::Ok)
 }
@@ -74,10 +85,16 @@ impl Args {
             }),
             since: self.since,
             until: self.until,
-            limit: self.limit,
+            limit: self.limit.get(),
             ..DecisionFilter::default()
         }
     }
+}
+
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    let midnight = || format!("{text}T00:00:00Z").parse();
+    let parsed = text.parse().or_else(|_| midnight());
+    parsed.map_err(|_: jiff::Error| "expected an instant such as `2026-11-21T00:00:00Z` or a date")
 }
 
 fn show_page(page: &DecisionPage, filter: &DecisionFilter, format: Format) -> anyhow::Result<()> {

@@ -14,8 +14,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::exit::Exit;
+use super::options::Overrides;
 use super::serve;
 use crate::audit::{DirFiles, LogReader};
+use crate::config::ConfigError;
 use crate::ports::StoredRecord;
 
 const EXAMPLES: &str = "\
@@ -25,9 +27,10 @@ Examples:
   procura audit show 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b
   procura audit verify
 
-A log can be read and verified while a server writes it.
+A log can be read and verified while a server writes it. It is found as the server finds it: by `--data-dir`, `--set`,
+environment and `--config`.
 
-Exit codes: 0 ok, 1 not found, damaged or unreadable, 2 wrong usage.";
+Exit codes: 0 ok, 1 not found, damaged or unreadable, 2 wrong usage or configuration.";
 
 /// Read and verify the decision log
 #[derive(Debug, clap::Args)]
@@ -58,9 +61,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 #[derive(Debug, clap::Args)]
 struct Where {
-    /// Data directory of the server
-    #[arg(long, value_name = "DIR", default_value = ".procura")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Data directory of the server [default: .procura]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -74,13 +79,24 @@ enum Format {
     Json,
 }
 
-fn open(data_dir: &Path) -> anyhow::Result<LogReader> {
-    Ok(LogReader::open(Arc::new(open_files(data_dir)?))?)
+impl Where {
+    /// The log of the server that this configuration is of.
+    fn open(&self) -> anyhow::Result<LogReader> {
+        Ok(LogReader::open(Arc::new(open_files(&self.data_dir()?)?))?)
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        let flag = self.data_dir.clone().map(|value| ("--data-dir", "server.dataDir", value));
+        Ok(self.overrides.load(flag.into_iter().collect())?.server.data_dir)
+    }
 }
 
 fn open_files(data_dir: &Path) -> anyhow::Result<DirFiles> {
     DirFiles::open_to_read(&serve::log_directory(data_dir)).with_context(|| {
-        format!("`{}` holds no decision log: name the server's with `--data-dir`", data_dir.display())
+        format!(
+            "`{}` holds no decision log: name the server's data directory with `--data-dir`",
+            data_dir.display()
+        )
     })
 }
 

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use procura_core::record::{DecisionEntry, DecisionId, DecisionRecord, sentence};
 
-use super::{Format, Where, as_json, decision_record, open};
+use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
 use crate::cli::print;
 use crate::ports::{DecisionQuery, StoredRecord};
@@ -20,8 +20,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let id = DecisionId::parse(&args.id);
     let call_id = id.as_ref().map_or(args.id.as_str(), |id| &id.call);
-    let found = open(&args.place.data_dir)?.get(call_id)?;
-    let Some(stored) = found else { bail!("there is no call `{call_id}` in this log") };
+    let found = args.place.open()?.get(call_id)?;
+    let Some(stored) = found else {
+        bail!(
+            "there is no call `{call_id}` in this log: an id looks like `019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b`, the \
+             answer's `cerbosCallId`"
+        )
+    };
     let record = decision_record(&stored)?;
     let number = id.as_ref().map(|id| id.number);
     let asked = || {
@@ -43,10 +48,14 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
     let basis = &record.basis;
     let caller = [&record.call.caller.name, &record.call.caller.address];
     let caller: Vec<_> = caller.into_iter().flatten().map(|text| text.escape_debug().to_string()).collect();
+    let context = match &record.context {
+        Some(context) => format!("context    {}\n", serde_json::to_string(context)?),
+        None => String::new(),
+    };
     Ok(format!(
         "call       {}\nat         {}\nthrough    {}\nfrom       {}\nrecord     {} of the chain, hash {}\n\
          policies   revision {}, generation {}\nsettings   engine {}, on error `{}`, log `{}`\n\
-         principal  {}\ncontext    {}\n",
+         principal  {}\n{context}",
         record.call.id,
         record.at,
         record.call.api,
@@ -59,7 +68,6 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
         basis.on_error,
         basis.durability,
         serde_json::to_string(&record.principal)?,
-        serde_json::to_string(&record.context)?,
     ))
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use serde::Serialize;
 
 use super::{Format, Where, open_files};
 use crate::audit::{Verified, verify};
 use crate::cli::exit::Exit;
-use crate::cli::{print, print_error};
+use crate::cli::{print, print_error, serve};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,12 +18,17 @@ pub(super) struct Args {
 
 /// Verifies the whole log and says up to where it is proven.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let files = open_files(&args.place.data_dir)?;
+    let data_dir = args.place.data_dir()?;
+    let files = open_files(&data_dir)?;
     let verified = verify(&files, |done, segments| {
         // Long work on large logs only.
         if segments > 4 {
             print_error(&format!("\rsegment {} of {segments}", done + 1));
         }
+    });
+    let verified = verified.with_context(|| {
+        let log = serve::log_directory(&data_dir);
+        format!("the log in `{}` cannot be verified, see `docs/reference/log-format.md`", log.display())
     })?;
     let text = match args.place.format {
         Format::Text => verified_text(&verified),
@@ -43,7 +49,7 @@ fn verified_text(verified: &Verified) -> String {
         verified.last_hash,
     );
     text.push_str(
-        "completeness is proven up to this record: keep its number and hash elsewhere to notice a later truncation\n",
+        "keep this number and hash elsewhere: only comparing them shows a later truncation or a log written anew\n",
     );
     for (cause, count) in &verified.repairs {
         text.push_str(&format!("the log records {} of cause `{cause}`\n", counted(*count, "repair")));

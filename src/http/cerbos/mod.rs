@@ -12,7 +12,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde::Serialize;
 
 use super::body::Bounded;
@@ -23,6 +23,7 @@ use crate::pdp::Caller;
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/api/check/resources", post(check_resources))
+        .route("/api/plan/resources", any(plan_resources))
         .route("/api/server_info", get(server_info))
 }
 
@@ -36,6 +37,11 @@ async fn check_resources(
     let answer = answer::decide(&services, &caller, &check.call, received).await?;
     answer::respond(&services, &answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
         .await
+}
+
+/// Cerbos answers query plans here; its clients should not take the path for a mistake of theirs.
+async fn plan_resources() -> Refusal {
+    Refusal::NotSupported("`/api/plan/resources` (query plans)")
 }
 
 async fn server_info(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {

@@ -1,10 +1,12 @@
 //! The query parameters and the JSON shapes of the decision log.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Query;
 use axum::http::Uri;
 use procura_core::model::{Effect, Timestamp};
 use procura_core::record::{DecisionEntry, Record};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::http::Invalid;
@@ -17,45 +19,59 @@ const DEFAULT_LIMIT: usize = 50;
 /// Most records in a page.
 const MAX_LIMIT: usize = 500;
 
-/// What `GET /api/decisions` can be asked for; all that is given must match.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Params {
-    principal: Option<String>,
-    resource_kind: Option<String>,
-    resource_id: Option<String>,
-    action: Option<String>,
-    effect: Option<String>,
-    call_id: Option<String>,
-    since: Option<String>,
-    until: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
-}
+/// What `GET /api/decisions` can be asked for.
+const PARAMETERS: [&str; 10] = [
+    "principal",
+    "resourceKind",
+    "resourceId",
+    "action",
+    "effect",
+    "callId",
+    "since",
+    "until",
+    "limit",
+    "cursor",
+];
+
+/// What a request asks for, each parameter at most once; all that is given must match.
+pub(super) struct Params(BTreeMap<String, String>);
 
 impl Params {
     pub(super) fn of(uri: &Uri) -> Result<Self, Invalid> {
         if let Some(name) = uri.query().and_then(not_text) {
             return Err(Invalid::at(name, "the value is not UTF-8"));
         }
-        match Query::try_from_uri(uri) {
-            Ok(Query(params)) => Ok(params),
-            Err(refused) => Err(Invalid::at("query", refused.body_text())),
+        let Query(pairs): Query<Vec<(String, String)>> =
+            Query::try_from_uri(uri).map_err(|refused| Invalid::at("query", refused.body_text()))?;
+        let mut given = BTreeMap::new();
+        for (name, value) in pairs {
+            if !PARAMETERS.contains(&name.as_str()) {
+                let known = PARAMETERS.join("`, `");
+                return Err(Invalid::at(name, format_args!("no such parameter; there are `{known}`")));
+            }
+            if given.contains_key(&name) {
+                return Err(Invalid::at(name, "given more than once"));
+            }
+            given.insert(name, value);
         }
+        Ok(Self(given))
     }
 
     pub(super) fn into_filter(self) -> Result<DecisionFilter, Invalid> {
+        let given = |parameter: &str| self.0.get(parameter).map(String::as_str);
+        let name = |parameter| given(parameter).map(|text| name(parameter, text)).transpose();
+        let instant = |parameter| given(parameter).map(|text| instant(parameter, text)).transpose();
         Ok(DecisionFilter {
-            effect: self.effect.as_deref().map(effect).transpose()?,
-            since: self.since.as_deref().map(|text| instant("since", text)).transpose()?,
-            until: self.until.as_deref().map(|text| instant("until", text)).transpose()?,
-            limit: self.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), limit)?,
-            before_seq: self.cursor.as_deref().map(cursor).transpose()?,
-            principal: name("principal", self.principal)?,
-            resource_kind: name("resourceKind", self.resource_kind)?,
-            resource_id: name("resourceId", self.resource_id)?,
-            action: name("action", self.action)?,
-            call_id: name("callId", self.call_id)?,
+            effect: given("effect").map(effect).transpose()?,
+            since: instant("since")?,
+            until: instant("until")?,
+            limit: given("limit").map_or(Ok(DEFAULT_LIMIT), limit)?,
+            before_seq: given("cursor").map(cursor).transpose()?,
+            principal: name("principal")?,
+            resource_kind: name("resourceKind")?,
+            resource_id: name("resourceId")?,
+            action: name("action")?,
+            call_id: name("callId")?,
         })
     }
 }
@@ -84,8 +100,8 @@ fn percent_decoded(text: &str) -> Vec<u8> {
 }
 
 /// A name to look for. No record has an empty one, so that asking for it is a mistake of the caller.
-fn name(parameter: &str, text: Option<String>) -> Result<Option<String>, Invalid> {
-    if text.as_deref() == Some("") { Err(Invalid::at(parameter, "a value is required")) } else { Ok(text) }
+fn name(parameter: &str, text: &str) -> Result<String, Invalid> {
+    if text.is_empty() { Err(Invalid::at(parameter, "a value is required")) } else { Ok(text.to_owned()) }
 }
 
 fn effect(text: &str) -> Result<Effect, Invalid> {

@@ -21,7 +21,8 @@ use crate::pdp::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus, R
 use crate::ports::{LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
-    self, PanicCaught, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, WatchDegraded,
+    self, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    WatchDegraded,
 };
 
 /// Owns reloading: the only place that activates a set.
@@ -103,7 +104,9 @@ impl Reloader {
                 Err(LoadError::Panicked)
             })
             .unwrap_or_else(|error| {
-                ReloadFailed { cause: cause.as_str(), error: &error }.emit(&self.parts.metrics);
+                let live = self.live_revision();
+                let live = live.as_ref().map(Revision::as_str);
+                ReloadFailed { cause: cause.as_str(), error: &error, live }.emit(&self.parts.metrics);
                 ReloadOutcome::Failed { reason: events::chain(&error) }
             });
         let attempt =
@@ -117,7 +120,7 @@ impl Reloader {
     }
 
     fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
-        let live = self.active.load_full().map(|active| active.snapshot.revision.clone());
+        let live = self.live_revision();
         let known = |revision: &Revision| Some(revision) == live.as_ref();
         let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
         tried.revision = Some(set.revision.clone());
@@ -169,6 +172,9 @@ impl Reloader {
             took: tried.began.elapsed(),
         }
         .emit(&self.parts.metrics);
+        if set.files.is_empty() {
+            PolicySetEmpty { location: &self.parts.source.location() }.emit();
+        }
         self.active.store(Some(Arc::new(active)));
         self.refused = None;
         Ok(ReloadOutcome::Activated { generation, warnings })
@@ -197,10 +203,15 @@ impl Reloader {
             revision: revision.as_str(),
             errors: errors.count(),
             first: &first.unwrap_or_default(),
+            live: self.live_revision().as_ref().map(Revision::as_str),
         }
         .emit(&self.parts.metrics);
         self.refused = Some((revision, diagnostics.clone()));
         ReloadOutcome::Rejected { diagnostics }
+    }
+
+    fn live_revision(&self) -> Option<Revision> {
+        self.active.load().as_deref().map(|active| active.snapshot.revision.clone())
     }
 
     fn update(&self, change: impl FnOnce(&mut ReloadStatus)) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use procura::http::RequestLimits;
 use procura_testkit::http::Response;
+use serde_json::json;
 
 use super::{CHECK, EVALUATION, TestServer, good_check};
 
@@ -98,6 +99,22 @@ async fn unknown_path_and_method_have_the_shape_of_their_surface() {
         assert_eq!(response.header("allow").is_some(), status == 405, "{method} {path}");
     }
     assert_eq!(connection.get("/healthz").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn query_plans_are_said_to_be_unsupported() {
+    let server = TestServer::start().await;
+    let mut connection = server.connect().await;
+    for method in ["GET", "POST"] {
+        let response = connection.send(method, "/api/plan/resources", &[], b"").await.unwrap();
+        assert_eq!(response.status, 404, "{method}");
+        let message = "not_supported: `/api/plan/resources` (query plans) is not supported by this version";
+        assert_eq!(
+            response.json().unwrap(),
+            json!({"code": 12, "message": message, "details": []}),
+            "{method}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -155,8 +155,11 @@ async fn bad_query_is_told_where_and_why() {
     let server = TestServer::start().await;
     let mut connection = server.connect().await;
     for (query, expected) in [
-        ("bogus=1", "unknown field `bogus`"),
-        ("principal=a&principal=b", "duplicate field"),
+        (
+            "bogus=1",
+            "`bogus`: no such parameter; there are `principal`, `resourceKind`, `resourceId`, `action`, `effect`, `callId`, `since`, `until`, `limit`, `cursor`",
+        ),
+        ("principal=a&principal=b", "`principal`: given more than once"),
         ("limit=0", "`limit`: expected a number from 1 to 500"),
         ("limit=501", "`limit`: expected a number from 1 to 500"),
         ("limit=x", "`limit`"),
