@@ -73,11 +73,13 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0022: an expression mentions what this version never has a value for.
+    NotAvailableYet,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 22] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -99,6 +101,7 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::NotAvailableYet,
     ];
 
     /// The code as shown to authors.
@@ -123,7 +126,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -163,6 +166,9 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::NotAvailableYet => {
+                ("P0022", "not available yet", "do without it: `has` and `.?` find nothing there either")
+            }
         }
     }
 }
