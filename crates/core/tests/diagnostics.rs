@@ -45,7 +45,7 @@ fn a_set_goes_live_unless_a_diagnostic_is_an_error() {
 fn codes_are_numbered_in_order_and_documented() {
     for (number, code) in Code::ALL.into_iter().enumerate() {
         assert_eq!(code.as_str(), format!("P{:04}", number + 1));
-        assert!(!code.title().is_empty() && !code.advice().is_empty());
+        assert!(!code.title().is_empty());
     }
 }
 

@@ -116,10 +116,10 @@ impl Code {
         self.entry().1
     }
 
-    /// What to do about it.
+    /// What to do about it; `None` where the marked place says all there is to say.
     #[must_use]
-    pub const fn advice(self) -> &'static str {
-        self.entry().2
+    pub fn advice(self) -> Option<&'static str> {
+        Some(self.entry().2).filter(|advice| !advice.is_empty())
     }
 
     /// Whether findings of this kind keep the set from going live.
@@ -131,9 +131,10 @@ impl Code {
         }
     }
 
+    /// Number, title, advice or nothing.
     const fn entry(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Code::Syntax => ("P0001", "not well-formed", "mend the YAML or JSON at the marked place"),
+            Code::Syntax => ("P0001", "not well-formed", ""),
             Code::TooLarge => ("P0002", "over a limit", "split the file or flatten what is nested"),
             Code::UnknownField => ("P0003", "unknown field", "correct the name or remove the field"),
             Code::DuplicateKey => ("P0004", "duplicate key", "keep one of the entries"),
@@ -154,9 +155,7 @@ impl Code {
                 ("P0014", "invalid name", "use letters, digits and `_`, and no reserved word")
             }
             Code::CyclicVariables => ("P0015", "cyclic variables", "write one of them without the others"),
-            Code::InvalidExpression => {
-                ("P0016", "invalid expression", "mend the expression at the marked place")
-            }
+            Code::InvalidExpression => ("P0016", "invalid expression", ""),
             Code::ScriptCondition => {
                 ("P0017", "script condition", "write the condition as `match` with `expr`")
             }
