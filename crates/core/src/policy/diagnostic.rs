@@ -143,7 +143,9 @@ impl Code {
             Code::InvalidValue => ("P0007", "invalid value", "use a value that the field takes"),
             Code::NotOnePolicy => ("P0008", "not one policy", "give each document exactly one policy body"),
             Code::NotUnique => ("P0009", "not unique", "rename or remove one of the two"),
-            Code::DuplicatePolicy => ("P0010", "duplicate policy", "remove one, or change its version"),
+            Code::DuplicatePolicy => {
+                ("P0010", "duplicate policy", "remove one, or change its name or version")
+            }
             Code::UnknownImport => {
                 ("P0011", "unknown import", "correct the name or add the file that exports it")
             }
