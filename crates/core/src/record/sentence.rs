@@ -43,7 +43,7 @@ fn because(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String 
     }
 }
 
-/// What was looked for in vain: the default version counts where the request names none.
+/// What was looked for in vain: the default version where the request names none; `.` is the empty scope.
 fn no_policy(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
     let Some(resource) = record.resource_of(decision) else {
         return "no policy exists".to_owned();
@@ -53,7 +53,7 @@ fn no_policy(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> Strin
         version => version,
     };
     let scope = match &*resource.scope {
-        "" => String::new(),
+        "" | "." => String::new(),
         scope => format!(", scope `{}`", scope.escape_debug()),
     };
     let (kind, version) = (resource.kind.escape_debug(), version.escape_debug());

@@ -52,7 +52,7 @@ fn sentences_say_who_what_and_why() {
 fn a_sentence_says_which_policy_does_not_exist() {
     let cases = [
         ("", "", "because no policy exists for kind `album`, version `default`"),
-        ("v2", "", "because no policy exists for kind `album`, version `v2`"),
+        ("v2", ".", "because no policy exists for kind `album`, version `v2`"),
         ("", "acme.hr", "because no policy exists for kind `album`, version `default`, scope `acme.hr`"),
     ];
     for (version, scope, end) in cases {
