@@ -1,6 +1,7 @@
 //! From checked ASTs to the compiled snapshot.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::ast::{self, Body, Match, Policy, Text, When};
@@ -52,18 +53,27 @@ pub(super) fn expression(
         return None;
     }
     let stretches = scalar::align(findings.text(text.place), text.place, &text.value);
+    let place_of = |range: &Range<usize>| {
+        let (line, column) = scalar::locate(&stretches, &text.value, range.start);
+        let end = u32::try_from(range.len()).unwrap_or(u32::MAX);
+        Place { line, column, start: 0, end, ..text.place }
+    };
     match expr::compile(&text.value, names.view()) {
         Ok(program) => {
             let (line, column) = scalar::locate(&stretches, &text.value, 0);
             let position = findings.position(Place { line, column, ..text.place });
+            for mention in program.unavailable() {
+                let message = format!(
+                    "this version does not evaluate `{}`: the expression errs whenever that is read",
+                    mention.name
+                );
+                findings.add(Finding::new(Code::NotAvailableYet, place_of(&mention.range), message));
+            }
             Some(Spanned::new(program, position, stretches))
         }
         Err(diagnostics) => {
             for found in diagnostics {
-                let (line, column) = scalar::locate(&stretches, &text.value, found.range.start);
-                let length = u32::try_from(found.range.len()).unwrap_or(u32::MAX);
-                let place = Place { line, column, start: 0, end: length, ..text.place };
-                let finding = Finding::new(Code::InvalidExpression, place, found.message);
+                let finding = Finding::new(Code::InvalidExpression, place_of(&found.range), found.message);
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
                     None => finding,

@@ -73,11 +73,13 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0022: an expression mentions what this version never has a value for.
+    NotAvailableYet,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 22] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -99,6 +101,7 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::NotAvailableYet,
     ];
 
     /// The code as shown to authors.
@@ -113,24 +116,25 @@ impl Code {
         self.entry().1
     }
 
-    /// What to do about it.
+    /// What to do about it; `None` where the marked place says all there is to say.
     #[must_use]
-    pub const fn advice(self) -> &'static str {
-        self.entry().2
+    pub fn advice(self) -> Option<&'static str> {
+        Some(self.entry().2).filter(|advice| !advice.is_empty())
     }
 
     /// Whether findings of this kind keep the set from going live.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet => Severity::Warning,
             _ => Severity::Error,
         }
     }
 
+    /// Number, title, advice or nothing.
     const fn entry(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Code::Syntax => ("P0001", "not well-formed", "mend the YAML or JSON at the marked place"),
+            Code::Syntax => ("P0001", "not well-formed", ""),
             Code::TooLarge => ("P0002", "over a limit", "split the file or flatten what is nested"),
             Code::UnknownField => ("P0003", "unknown field", "correct the name or remove the field"),
             Code::DuplicateKey => ("P0004", "duplicate key", "keep one of the entries"),
@@ -139,7 +143,9 @@ impl Code {
             Code::InvalidValue => ("P0007", "invalid value", "use a value that the field takes"),
             Code::NotOnePolicy => ("P0008", "not one policy", "give each document exactly one policy body"),
             Code::NotUnique => ("P0009", "not unique", "rename or remove one of the two"),
-            Code::DuplicatePolicy => ("P0010", "duplicate policy", "remove one, or change its version"),
+            Code::DuplicatePolicy => {
+                ("P0010", "duplicate policy", "remove one, or change its name or version")
+            }
             Code::UnknownImport => {
                 ("P0011", "unknown import", "correct the name or add the file that exports it")
             }
@@ -151,9 +157,7 @@ impl Code {
                 ("P0014", "invalid name", "use letters, digits and `_`, and no reserved word")
             }
             Code::CyclicVariables => ("P0015", "cyclic variables", "write one of them without the others"),
-            Code::InvalidExpression => {
-                ("P0016", "invalid expression", "mend the expression at the marked place")
-            }
+            Code::InvalidExpression => ("P0016", "invalid expression", ""),
             Code::ScriptCondition => {
                 ("P0017", "script condition", "write the condition as `match` with `expr`")
             }
@@ -163,6 +167,9 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::NotAvailableYet => {
+                ("P0022", "not available yet", "do without it: `has` and `.?` find nothing there either")
+            }
         }
     }
 }

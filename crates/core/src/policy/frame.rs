@@ -20,8 +20,11 @@ pub fn render(diagnostic: &Diagnostic) -> String {
         Severity::Warning => "warning",
     };
     let code = diagnostic.code.as_str();
-    let hint = diagnostic.hint.as_deref().unwrap_or_else(|| diagnostic.code.advice());
-    format!("{severity}[{code}]: {}\n{}\n  = help: {hint}\n", diagnostic.message, diagnostic.frame)
+    let help = match diagnostic.hint.as_deref().or_else(|| diagnostic.code.advice()) {
+        Some(hint) => format!("  = help: {hint}\n"),
+        None => String::new(),
+    };
+    format!("{severity}[{code}]: {}\n{}\n{help}", diagnostic.message, diagnostic.frame)
 }
 
 /// The source line of `place` with the place marked.

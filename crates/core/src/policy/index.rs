@@ -30,9 +30,8 @@ pub(super) fn build<'p, 't>(policies: &'p [Policy<'t>], findings: &mut Findings<
         let identity = identity(&policy.body);
         if let Some(first) = seen.get(&identity) {
             let first = findings.position(*first);
-            let message = format!("a policy `{}` exists already", name(&identity));
-            let hint = format!("the first is at {first}");
-            findings.add(Finding::new(Code::DuplicatePolicy, policy.place, message).hint(hint));
+            let message = format!("policy `{}` exists twice: here and at {first}", name(&identity));
+            findings.add(Finding::new(Code::DuplicatePolicy, policy.place, message));
             continue;
         }
         seen.insert(identity, policy.place);

@@ -18,13 +18,13 @@ pub fn sentence(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> St
         Effect::Allow => "allowed",
         Effect::Deny => "denied",
     };
-    let because = because(decision);
+    let because = because(record, decision);
     format!(
         "principal `{principal}` attempted `{action}` on `{resource}` and was {outcome} because {because}"
     )
 }
 
-fn because(decision: &DecisionEntry<'_>) -> String {
+fn because(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
     let policy = decision.policy.escape_debug();
     let rule = decision.rule.as_deref().unwrap_or("unnamed").escape_debug();
     let reason = decision.reason.as_ref();
@@ -35,10 +35,27 @@ fn because(decision: &DecisionEntry<'_>) -> String {
     } else if reason == Reason::NoRuleMatched.code() {
         format!("no rule of policy `{policy}` applied")
     } else if reason == Reason::NoPolicy.code() {
-        "no policy exists for this kind of resource".to_owned()
+        no_policy(record, decision)
     } else if reason == Reason::CostExceeded.code() {
         "the evaluation would have cost more than a call may spend".to_owned()
     } else {
         format!("of reason `{}`, policy `{policy}`", reason.escape_debug())
     }
+}
+
+/// What was looked for in vain: the default version where the request names none; `.` is the empty scope.
+fn no_policy(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+    let Some(resource) = record.resource_of(decision) else {
+        return "no policy exists".to_owned();
+    };
+    let version = match &*resource.policy_version {
+        "" => &record.basis.default_policy_version,
+        version => version,
+    };
+    let scope = match &*resource.scope {
+        "" | "." => String::new(),
+        scope => format!(", scope `{}`", scope.escape_debug()),
+    };
+    let (kind, version) = (resource.kind.escape_debug(), version.escape_debug());
+    format!("no policy exists for kind `{kind}`, version `{version}`{scope}")
 }

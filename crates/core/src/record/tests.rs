@@ -49,6 +49,24 @@ fn sentences_say_who_what_and_why() {
 }
 
 #[test]
+fn a_sentence_says_which_policy_does_not_exist() {
+    let cases = [
+        ("", "", "because no policy exists for kind `album`, version `default`"),
+        ("v2", ".", "because no policy exists for kind `album`, version `v2`"),
+        ("", "acme.hr", "because no policy exists for kind `album`, version `default`, scope `acme.hr`"),
+    ];
+    for (version, scope, end) in cases {
+        let (mut request, mut evaluation) = (request(Map::default()), evaluation());
+        request.items[0].resource.policy_version = version.into();
+        request.items[0].resource.scope = scope.into();
+        evaluation.resources[0].actions[0].reason = Reason::NoPolicy;
+        let record = record(&request, &evaluation);
+        let sentence = sentence(&record, &record.decisions[0]);
+        assert!(sentence.ends_with(end), "{sentence}");
+    }
+}
+
+#[test]
 fn names_cannot_forge_lines_in_sentences() {
     let (mut request, evaluation) = (request(Map::default()), evaluation());
     request.principal.id = Cow::Borrowed("eve\nprincipal `root`\u{1b}[2J");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::request::{ROOTS, members, root};
 use super::{Compiler, Typed};
+use crate::expr::Unavailable;
 use crate::expr::ast::{Access, Expr, ExprKind, Span};
 use crate::expr::env::{Constants, Env, Names};
 use crate::expr::functions::standard::type_value;
@@ -36,6 +37,17 @@ pub(super) enum Place {
 
 impl Compiler<'_> {
     pub(super) fn place(&mut self, expr: &Expr) -> Place {
+        let place = self.resolve(expr);
+        let name = match place {
+            Place::Globals => "globals",
+            Place::AuxData => "request.auxData",
+            _ => return place,
+        };
+        self.unavailable.push(Unavailable { name, range: expr.span.range() });
+        place
+    }
+
+    fn resolve(&mut self, expr: &Expr) -> Place {
         if let Some(place) = self.qualified(expr) {
             return place;
         }

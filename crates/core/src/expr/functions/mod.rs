@@ -171,15 +171,4 @@ impl CallError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_function_name_has_one_entry() {
-        let mut names: Vec<_> = LIBRARIES.iter().flat_map(|library| library.iter()).map(|f| f.name).collect();
-        names.sort_unstable();
-        let total = names.len();
-        names.dedup();
-        assert_eq!(names.len(), total);
-    }
-}
+mod tests;
