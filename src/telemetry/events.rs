@@ -145,6 +145,10 @@ pub struct SnapshotActivated<'a> {
     pub policies: usize,
     /// Files in the set.
     pub files: usize,
+    /// How many warnings it has.
+    pub warnings: usize,
+    /// The first of them, with its place.
+    pub first_warning: Option<&'a str>,
     /// What asked for the attempt.
     pub cause: &'a str,
     /// When, in Unix seconds.
@@ -163,6 +167,8 @@ impl SnapshotActivated<'_> {
             generation = self.generation,
             policies = self.policies,
             files = self.files,
+            warnings = self.warnings,
+            first_warning = self.first_warning,
             cause = self.cause,
             took_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3,
             "policy set is live"
@@ -530,6 +536,8 @@ mod tests {
             generation: 7,
             policies: 2,
             files: 3,
+            warnings: 0,
+            first_warning: None,
             cause: "start",
             at: 10.0,
             took,

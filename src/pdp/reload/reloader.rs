@@ -167,6 +167,8 @@ impl Reloader {
             generation,
             policies: active.snapshot.resource_policies.values().map(BTreeMap::len).sum(),
             files: active.snapshot.files,
+            warnings: warnings.len(),
+            first_warning: warnings.first().map(in_a_line).as_deref(),
             cause: tried.cause.as_str(),
             at: unix_seconds(since),
             took: tried.began.elapsed(),
@@ -197,7 +199,7 @@ impl Reloader {
 
     fn reject(&mut self, cause: Cause, revision: Revision, diagnostics: Vec<Diagnostic>) -> ReloadOutcome {
         let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
-        let first = errors.clone().next().map(|found| format!("{}: {}", found.position, found.message));
+        let first = errors.clone().next().map(in_a_line);
         ReloadRejected {
             cause: cause.as_str(),
             revision: revision.as_str(),
@@ -234,6 +236,10 @@ struct Tried {
     at: Timestamp,
     began: Instant,
     revision: Option<Revision>,
+}
+
+fn in_a_line(found: &Diagnostic) -> String {
+    format!("{}: {}", found.position, found.message)
 }
 
 fn policy_set(active: &Active) -> PolicySet<'_> {

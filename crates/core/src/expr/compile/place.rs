@@ -37,19 +37,8 @@ pub(super) enum Place {
 
 impl Compiler<'_> {
     pub(super) fn place(&mut self, expr: &Expr) -> Place {
-        let place = self.resolve(expr);
-        let name = match place {
-            Place::Globals => "globals",
-            Place::AuxData => "request.auxData",
-            _ => return place,
-        };
-        self.unavailable.push(Unavailable { name, range: expr.span.range() });
-        place
-    }
-
-    fn resolve(&mut self, expr: &Expr) -> Place {
         if let Some(place) = self.qualified(expr) {
-            return place;
+            return self.noted(place, expr.span);
         }
         match &expr.kind {
             ExprKind::Ident { name, .. } => {
@@ -69,6 +58,17 @@ impl Compiler<'_> {
                 Place::Value(node, ty)
             }
         }
+    }
+
+    /// `place`, remembered if this version never has it.
+    fn noted(&mut self, place: Place, span: Span) -> Place {
+        let name = match place {
+            Place::Globals => "globals",
+            Place::AuxData => "request.auxData",
+            _ => return place,
+        };
+        self.unavailable.push(Unavailable { name, range: span.range() });
+        place
     }
 
     /// What a name or a dotted name stands for as a whole; a macro's variable hides all others.
@@ -115,7 +115,7 @@ impl Compiler<'_> {
             Place::Field(..) | Place::Runtime | Place::AuxData if members(&place).is_some() => {
                 let known = members(&place).unwrap_or_default();
                 match known.iter().find(|(names, _)| names.contains(&&**field)) {
-                    Some((_, member)) => member(),
+                    Some((_, member)) => self.noted(member(), span),
                     None => {
                         let names = known.iter().filter_map(|(names, _)| names.first().copied());
                         let hint = nearest(field, names).map(|name| format!("did you mean `{name}`?"));
