@@ -79,8 +79,14 @@ impl Drop for Service {
     }
 }
 
-/// Cargo builds the examples beside the tests.
+/// `cargo test` builds the examples beside the tests; `cargo test --test it` alone does not.
 fn built_example(name: &str) -> PathBuf {
     let tests = env::current_exe().unwrap();
-    tests.parent().unwrap().parent().unwrap().join("examples").join(name)
+    let example = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
+    if !example.exists() {
+        let built =
+            Command::new(env!("CARGO")).args(["build", "--locked", "--example", name]).status().unwrap();
+        assert!(built.success(), "`{name}` cannot be built");
+    }
+    example
 }
