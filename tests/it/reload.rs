@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
+use procura_core::model::Effect;
 use procura_testkit::http::Connection;
-use procura_testkit::reload_storm::{self, Storm};
+use procura_testkit::reload_storm::{self, Storm, policy};
 use procura_testkit::server::{Server, ServerSpec};
 use procura_testkit::temp_dir::TempDir;
 use serde_json::{Value, json};
@@ -26,8 +27,8 @@ async fn no_answer_mixes_two_policy_sets() {
 #[tokio::test]
 async fn swap_of_a_config_map_is_live() {
     let dir = TempDir::new("it-reload");
-    dir.write("policies/..2026_01/leave.yaml", policy("leave", "EFFECT_ALLOW"));
-    dir.write("policies/..2026_02/leave.yaml", policy("leave", "EFFECT_DENY"));
+    dir.write("policies/..2026_01/leave.yaml", policy("leave", Effect::Allow));
+    dir.write("policies/..2026_02/leave.yaml", policy("leave", Effect::Deny));
     let policies = dir.path().join("policies");
     symlink("..2026_01", policies.join("..data")).unwrap();
     symlink("..data/leave.yaml", policies.join("leave.yaml")).unwrap();
@@ -43,13 +44,13 @@ async fn swap_of_a_config_map_is_live() {
 #[tokio::test]
 async fn half_written_file_never_goes_live() {
     let dir = TempDir::new("it-reload");
-    dir.write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
+    dir.write("policies/leave.yaml", policy("leave", Effect::Deny));
     // Far longer than the pause between the two halves, also on a busy machine.
     let mut site = Site::start(dir, &["--set=storage.disk.quietPeriod=1s"]).await;
     let before = site.revision().await;
 
     // The first half is a policy of its own, which allows what the whole file denies.
-    let first_half = policy("leave", "EFFECT_ALLOW");
+    let first_half = policy("leave", Effect::Allow);
     let rest = "    - actions: ['*']\n      roles: ['*']\n      effect: EFFECT_DENY\n";
     let path = site.dir.path().join("policies/leave.yaml");
     fs::write(&path, &first_half).unwrap();
@@ -69,7 +70,7 @@ async fn half_written_file_never_goes_live() {
 #[tokio::test]
 async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
     let dir = TempDir::new("it-reload");
-    dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
     let mut site = Site::start(dir, &[]).await;
     site.dir.write("policies/other.yaml", "apiVersion: api.cerbos.dev/v1\nresourcePolicy: {}\n");
     site.dir.write("policies/latin1.yaml", b"# caf\xe9\n");
@@ -86,7 +87,7 @@ async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
     assert_eq!(refused["outcome"], "rejected", "{refused}");
 
     fs::remove_file(site.dir.path().join("policies/latin1.yaml")).unwrap();
-    site.dir.write("policies/other.yaml", policy("other", "EFFECT_ALLOW"));
+    site.dir.write("policies/other.yaml", policy("other", Effect::Allow));
     site.wait_for("other", "EFFECT_ALLOW").await;
     assert_eq!(site.status().await["stale"], false);
 }
@@ -94,33 +95,33 @@ async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
 #[tokio::test]
 async fn deleted_directory_leaves_the_old_answers_until_it_is_back() {
     let dir = TempDir::new("it-reload");
-    dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
     let mut site = Site::start(dir, &[]).await;
     fs::remove_dir_all(site.dir.path().join("policies")).unwrap();
     site.wait_until_stale().await;
     assert_eq!(site.effect("leave").await, "EFFECT_ALLOW");
     assert_eq!(site.status().await["lastAttempt"]["outcome"], "failed");
 
-    site.dir.write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
+    site.dir.write("policies/leave.yaml", policy("leave", Effect::Deny));
     site.wait_for("leave", "EFFECT_DENY").await;
 }
 
 #[tokio::test]
 async fn file_in_a_new_directory_is_live() {
     let dir = TempDir::new("it-reload");
-    dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
     let mut site = Site::start(dir, &[]).await;
-    site.dir.write("policies/teams/it/laptop.yaml", policy("laptop", "EFFECT_ALLOW"));
+    site.dir.write("policies/teams/it/laptop.yaml", policy("laptop", Effect::Allow));
     site.wait_for("laptop", "EFFECT_ALLOW").await;
 }
 
 #[tokio::test]
 async fn signal_and_admin_api_reload_where_nothing_is_watched() {
     let dir = TempDir::new("it-reload");
-    dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
     let mut site = Site::start(dir, &["--set=storage.disk.watchForChanges=false"]).await;
 
-    site.dir.write("policies/leave.yaml", policy("leave", "EFFECT_DENY"));
+    site.dir.write("policies/leave.yaml", policy("leave", Effect::Deny));
     assert_eq!(site.effect("leave").await, "EFFECT_ALLOW");
     let activated = site.admin_reload().await;
     assert_eq!(activated["outcome"], "activated", "{activated}");
@@ -128,7 +129,7 @@ async fn signal_and_admin_api_reload_where_nothing_is_watched() {
     assert_eq!(site.effect("leave").await, "EFFECT_DENY");
     assert_eq!(site.admin_reload().await["outcome"], "unchanged");
 
-    site.dir.write("policies/leave.yaml", policy("leave", "EFFECT_ALLOW"));
+    site.dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
     site.server.signal("HUP").await.unwrap();
     site.wait_for("leave", "EFFECT_ALLOW").await;
     let status = site.status().await;
@@ -206,17 +207,4 @@ impl Site {
     async fn admin_reload(&mut self) -> Value {
         self.connection.post_json("/admin/policies/reload", b"").await.unwrap().json().unwrap()
     }
-}
-
-fn policy(kind: &str, effect: &str) -> String {
-    format!(
-        "apiVersion: api.cerbos.dev/v1\n\
-         resourcePolicy:\n  \
-           resource: {kind}\n  \
-           version: default\n  \
-           rules:\n    \
-             - actions: [view]\n      \
-               roles: [employee]\n      \
-               effect: {effect}\n"
-    )
 }

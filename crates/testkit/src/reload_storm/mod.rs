@@ -6,6 +6,8 @@
 mod load;
 mod sets;
 
+pub use self::sets::policy;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

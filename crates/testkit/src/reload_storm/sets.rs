@@ -29,7 +29,7 @@ impl Sets {
         let mut whole = Vec::new();
         for effect in [Effect::Allow, Effect::Deny] {
             for number in 0..files {
-                dir.write(&format!("{}/{}", name(effect), path(number)), policy(number, effect));
+                dir.write(&format!("{}/{}", name(effect), path(number)), policy(&kind(number), effect));
             }
             let read = Disk::new(dir.path().join(name(effect))).read()?;
             whole.push((Revision::of(&read).to_string(), effect));
@@ -73,7 +73,7 @@ impl Sets {
     /// Points the link at a copy of the set with this effect in which one file has an error.
     pub(super) fn swap_to_bad(&self, effect: Effect) -> std::io::Result<()> {
         for number in 0..self.files {
-            self.dir.write(&format!("bad/{}", path(number)), policy(number, effect));
+            self.dir.write(&format!("bad/{}", path(number)), policy(&kind(number), effect));
         }
         self.dir.write(
             &format!("bad/{BAD_FILE}"),
@@ -94,7 +94,7 @@ impl Sets {
         let mut longest = Duration::ZERO;
         let mut previous = Instant::now();
         for number in numbers {
-            fs::write(self.written().join(path(number)), policy(number, effect))?;
+            fs::write(self.written().join(path(number)), policy(&kind(number), effect))?;
             if rng.below(8) == 0 {
                 std::thread::sleep(Duration::from_micros(rng.next() % 2_000));
             }
@@ -130,8 +130,10 @@ fn name(effect: Effect) -> &'static str {
     }
 }
 
-fn policy(number: usize, effect: Effect) -> String {
-    let (kind, effect) = (kind(number), effect.wire_name());
+/// A policy whose one rule says `effect` of the action `view` to employees.
+#[must_use]
+pub fn policy(kind: &str, effect: Effect) -> String {
+    let effect = effect.wire_name();
     format!(
         "apiVersion: api.cerbos.dev/v1\n\
          resourcePolicy:\n  \
