@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use procura_core::expr::{self, Budget, Frame, Inputs, Names, Scope};
 use procura_core::limits::{CALL_COST, EXPR_COST};
-use procura_core::model::{Principal, Resource, Timestamp};
+use procura_core::model::{AuxData, Principal, Resource, Timestamp};
 use procura_core::value::{Map, Value};
 
 const ROUNDS: usize = 21;
@@ -63,8 +63,15 @@ fn evaluation(source: &str) -> (f64, f64) {
     let program = expr::compile(source, Names::default()).unwrap();
     let frame = Frame::default();
     let now = Timestamp::UNIX_EPOCH;
-    let inputs =
-        Inputs { principal: &principal, resource: &resource, context: None, now, derived_roles: None };
+    let inputs = Inputs {
+        principal: &principal,
+        resource: &resource,
+        context: None,
+        aux_data: &AuxData::default(),
+        globals: &Map::default(),
+        now,
+        derived_roles: None,
+    };
     let ours = || {
         let budget = Budget::new(CALL_COST, EXPR_COST);
         let scope = Scope::new(inputs, &frame, &budget);

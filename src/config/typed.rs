@@ -61,7 +61,7 @@ fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
     let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
-    Settings { default_policy_version, on_error }
+    Settings { default_policy_version, on_error, ..Settings::default() }
 }
 
 fn audit(reader: &mut Reader) -> Audit {

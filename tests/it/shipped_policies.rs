@@ -9,7 +9,7 @@ const SETS: [&str; 4] = ["hr_leave", "saas_documents", "workloads", "agent_tools
 
 fn failures(on_error: OnError) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let settings = Settings { default_policy_version: "default".to_owned(), on_error };
+    let settings = Settings { on_error, ..Settings::default() };
     let mut failures = Vec::new();
     let mut checked = 0;
     for set in SETS {

@@ -11,7 +11,7 @@ use procura_core::expr::{
     compile, compile_with,
 };
 use procura_core::limits;
-use procura_core::model::{Principal, Resource, Timestamp};
+use procura_core::model::{AuxData, Principal, Resource, Timestamp};
 use procura_core::value::Map;
 
 /// Far beyond what any of these needs, even on a loaded machine.
@@ -335,8 +335,15 @@ fn run(program: &Program, frame: &Frame) -> Result<(), EvalErrorKind> {
         scope: "".into(),
     };
     let now = Timestamp::UNIX_EPOCH;
-    let inputs =
-        Inputs { principal: &principal, resource: &resource, context: None, now, derived_roles: None };
+    let inputs = Inputs {
+        principal: &principal,
+        resource: &resource,
+        context: None,
+        aux_data: &AuxData::default(),
+        globals: &Map::default(),
+        now,
+        derived_roles: None,
+    };
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
     let result = program.eval(&Scope::new(inputs, frame, &budget));
     result.map(|_| ()).map_err(|error| error.kind)

@@ -2,8 +2,8 @@
 
 use procura::ports::NewRecord;
 use procura_core::model::{
-    ActionDecision, Effect, Evaluation, Item, Principal, Reason, Request, Resource, ResourceEvaluation,
-    Timestamp,
+    ActionDecision, AuxData, Effect, Evaluation, Item, Principal, Reason, Request, Resource,
+    ResourceEvaluation, Timestamp,
 };
 use procura_core::record::{Basis, Call, Caller, DecisionRecord};
 use procura_core::value::{Map, Value};
@@ -71,7 +71,7 @@ impl MadeUpCall<'_> {
             scope: "".into(),
         };
         let items = vec![Item { resource, actions: vec![self.action.into()] }];
-        Request { principal, items, context: None }
+        Request { principal, items, context: None, aux_data: AuxData::default() }
     }
 
     fn evaluation(&self) -> Evaluation {
@@ -87,11 +87,7 @@ impl MadeUpCall<'_> {
             rule: Some("rule-001".into()),
             problems: Vec::new(),
         };
-        let result = ResourceEvaluation {
-            actions: vec![decision],
-            effective_derived_roles: Vec::new(),
-            outputs: Vec::new(),
-        };
+        let result = ResourceEvaluation { actions: vec![decision], ..ResourceEvaluation::default() };
         Evaluation { resources: vec![result] }
     }
 }

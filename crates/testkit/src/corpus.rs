@@ -150,7 +150,7 @@ impl Case {
             Some(other) => panic!("{}: no such mode: {other}", self.name),
         };
         let version = self.settings.default_policy_version.as_deref().unwrap_or("default");
-        Settings { default_policy_version: version.to_owned(), on_error }
+        Settings { default_policy_version: version.to_owned(), on_error, ..Settings::default() }
     }
 
     /// The body to send.
@@ -217,6 +217,7 @@ pub fn core_request(body: &str) -> Request<'_> {
         principal: wire.principal.into(),
         items: wire.resources.into_iter().map(Into::into).collect(),
         context: wire.context,
+        aux_data: model::AuxData::default(),
     }
 }
 

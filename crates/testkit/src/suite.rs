@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use procura_core::engine::{Settings, decide};
-use procura_core::model::{Effect, Item, Principal, Request, Resource, Timestamp};
+use procura_core::model::{AuxData, Effect, Item, Principal, Request, Resource, Timestamp};
 use procura_core::policy::{self, Snapshot, SourceFile};
 use procura_core::value::Map;
 use serde::{Deserialize, Deserializer};
@@ -151,6 +151,7 @@ fn request<'a>(subject: &'a Subject, object: &'a Object, input: &'a Input) -> Re
             actions: input.actions.iter().map(text).collect(),
         }],
         context: input.context.clone(),
+        aux_data: AuxData::default(),
     }
 }
 

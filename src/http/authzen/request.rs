@@ -98,6 +98,7 @@ impl<'a> EvaluationRequest<'a> {
             principal,
             items: vec![model::Item { resource, actions: vec![action] }],
             context,
+            aux_data: model::AuxData::default(),
         };
         let check = CheckCall { call: Call { api: Api::Evaluation, request_id, request }, include_meta };
         Ok(EvaluationCall { check, wants_check_response })

@@ -130,8 +130,12 @@ impl<'a> CheckRequest<'a> {
         let principal = principal.validate(limits)?;
         let entries = bounded("resources", self.resources, limits.max_resources_per_request)?;
         let items = entries.into_iter().enumerate().map(|(i, Object(entry))| entry.validate(i, limits));
-        let request =
-            model::Request { principal, items: items.collect::<Result<_, _>>()?, context: self.context };
+        let request = model::Request {
+            principal,
+            items: items.collect::<Result<_, _>>()?,
+            context: self.context,
+            aux_data: model::AuxData::default(),
+        };
         let call = Call { api: Api::CheckResources, request_id, request };
         Ok(CheckCall { call, include_meta: self.include_meta.unwrap_or(false) })
     }

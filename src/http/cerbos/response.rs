@@ -175,6 +175,7 @@ mod tests {
                 output("p#a", OutputValue::Value(Value::Null)),
                 output("p#b", OutputValue::Error("no such key".into())),
             ],
+            validation_errors: Vec::new(),
         };
         Evaluation { resources: vec![decided] }
     }

@@ -17,7 +17,7 @@ use procura::pap::{Archive, Disk};
 use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
 use procura::ports::{Clock, DecisionLog};
 use procura::telemetry::Metrics;
-use procura_core::engine::{OnError, Settings};
+use procura_core::engine::Settings;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::http::Connection;
 use procura_testkit::temp_dir::TempDir;
@@ -130,7 +130,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         let outcome = reload.reload(Cause::Start).await;
         assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
     }
-    let settings = Settings { default_policy_version: "default".into(), on_error: OnError::Closed };
+    let settings = Settings::default();
     let services = Services {
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, settings),
         decisions: Some(log.clone()),

@@ -69,7 +69,7 @@ impl<'r> Scopes<'_, 'r> {
         if !self.call.request.principal.roles.iter().any(|held| role.parent_roles.contain(held)) {
             return Judged { truth: Ok(Truth::False), problems: Vec::new() };
         }
-        let on_error = self.call.on_error;
+        let on_error = self.call.settings.on_error;
         if let Some((_, scope)) = self.opened.iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
             return conditions::judge(role.condition.as_ref(), scope, on_error, &role.name);
         }

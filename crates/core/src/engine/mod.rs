@@ -26,14 +26,63 @@ use crate::model::{
     ActionDecision, Effect, Evaluation, Item, Reason, Request, Resource, ResourceEvaluation, Timestamp,
 };
 use crate::policy::{ResourcePolicy, Snapshot};
+use crate::value::Map;
 
 /// What a decision depends on besides the policies and the request. All of it is in the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Policy version used where a request names none.
     pub default_policy_version: String,
+    /// Scope used where a request names none; empty for the root.
+    pub default_scope: String,
+    /// Whether a request for a scope without a policy is decided by the nearest scope above that has one.
+    pub lenient_scope_search: bool,
     /// What an erroring condition does.
     pub on_error: OnError,
+    /// Whether an error met on the way to a decision denies the action, whatever the rules say.
+    pub strict_evaluation: bool,
+    /// What attributes that do not fit their schema do.
+    pub schema_enforcement: SchemaEnforcement,
+    /// `globals` in conditions.
+    pub globals: Map<'static>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_policy_version: "default".to_owned(),
+            default_scope: String::new(),
+            lenient_scope_search: false,
+            on_error: OnError::Closed,
+            strict_evaluation: false,
+            schema_enforcement: SchemaEnforcement::None,
+            globals: Map::default(),
+        }
+    }
+}
+
+/// What attributes that do not fit their schema do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SchemaEnforcement {
+    /// Nothing: they are not looked at.
+    #[default]
+    None,
+    /// They are reported with the answer.
+    Warn,
+    /// They are reported, and every action on the resource is denied.
+    Reject,
+}
+
+impl SchemaEnforcement {
+    /// The name in configuration and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SchemaEnforcement::None => "none",
+            SchemaEnforcement::Warn => "warn",
+            SchemaEnforcement::Reject => "reject",
+        }
+    }
 }
 
 /// What an erroring or non-boolean condition does.
@@ -89,7 +138,7 @@ fn evaluate(
     budget: &Budget,
 ) -> Evaluation {
     let room = Room::new();
-    let call = Call { request, on_error: settings.on_error, now, budget, room: &room };
+    let call = Call { request, settings, now, budget, room: &room };
     let decide_item = |item| match policy_for(snapshot, item, settings) {
         Some(policy) => resource::decide(&call, policy, item),
         None => without_policy(item),
@@ -100,7 +149,7 @@ fn evaluate(
 /// What the decisions of one call share.
 struct Call<'r> {
     request: &'r Request<'r>,
-    on_error: OnError,
+    settings: &'r Settings,
     now: Timestamp,
     budget: &'r Budget,
     room: &'r Room,
@@ -112,6 +161,8 @@ impl<'r> Call<'r> {
             principal: &self.request.principal,
             resource,
             context: self.request.context.as_ref(),
+            aux_data: &self.request.aux_data,
+            globals: &self.settings.globals,
             now: self.now,
             derived_roles: None,
         }
@@ -147,5 +198,5 @@ fn without_policy(item: &Item<'_>) -> ResourceEvaluation {
         problems: Vec::new(),
     };
     let actions = item.actions.iter().map(|_| deny.clone()).collect();
-    ResourceEvaluation { actions, effective_derived_roles: Vec::new(), outputs: Vec::new() }
+    ResourceEvaluation { actions, ..ResourceEvaluation::default() }
 }

@@ -28,7 +28,7 @@ pub(super) fn decide(call: &Call<'_>, policy: &ResourcePolicy, item: &Item<'_>) 
         policy,
         derived_roles: &derived_roles,
         scope: Scope::new(inputs, &policy.frame, call.budget),
-        on_error: call.on_error,
+        on_error: call.settings.on_error,
         linking: Links { policy, roles, derived_roles: &derived_roles, budget: call.budget },
         links: policy.rules.iter().map(|_| None).collect(),
         conditions: policy.rules.iter().map(|_| None).collect(),
@@ -37,7 +37,12 @@ pub(super) fn decide(call: &Call<'_>, policy: &ResourcePolicy, item: &Item<'_>) 
     };
     let actions = item.actions.iter().map(|action| case.decide(action)).collect();
     let outputs = case.outputs;
-    ResourceEvaluation { actions, effective_derived_roles: derived_roles.held().to_vec(), outputs }
+    ResourceEvaluation {
+        actions,
+        effective_derived_roles: derived_roles.held().to_vec(),
+        outputs,
+        validation_errors: Vec::new(),
+    }
 }
 
 /// What has been found out so far about one resource.

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::limits::{CALL_OUTPUT_BYTES, CALL_OUTPUTS};
-use crate::model::{Principal, ProblemCode};
+use crate::model::{AuxData, Principal, ProblemCode};
 use crate::policy::{SourceFile, compile};
 use crate::value::{Map, Value};
 
@@ -61,11 +61,11 @@ fn request(size: Size, text: &str) -> Request<'static> {
         scope: "".into(),
     };
     let items = (0..size.resources).map(|n| Item { resource: resource(n), actions: actions() });
-    Request { principal, items: items.collect(), context: None }
+    Request { principal, items: items.collect(), context: None, aux_data: AuxData::default() }
 }
 
 fn settings() -> Settings {
-    Settings { default_policy_version: "default".to_owned(), on_error: OnError::Closed }
+    Settings::default()
 }
 
 fn decided(snapshot: &Snapshot, request: &Request<'_>) -> Evaluation {

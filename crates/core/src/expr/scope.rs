@@ -7,7 +7,7 @@ use super::error::EvalError;
 use super::eval::Machine;
 use super::val::Val;
 use super::{Budget, EvalErrorKind, Program};
-use crate::model::{Principal, Resource, Timestamp};
+use crate::model::{AuxData, Principal, Resource, Timestamp};
 use crate::value::Map;
 
 /// The variables that the programs of one policy share, each compiled once.
@@ -26,6 +26,10 @@ pub struct Inputs<'r> {
     pub resource: &'r Resource<'r>,
     /// `request.context`.
     pub context: Option<&'r Map<'r>>,
+    /// `request.auxData`.
+    pub aux_data: &'r AuxData<'r>,
+    /// `globals`, `G`.
+    pub globals: &'r Map<'r>,
     /// `now()`: one instant per call.
     pub now: Timestamp,
     /// `runtime.effectiveDerivedRoles`, sorted; `None` where they are not known yet.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::limits;
-use crate::model::{Principal, Resource, Timestamp};
+use crate::model::{AuxData, Principal, Resource, Timestamp};
 use crate::value::{Map, Value};
 
 fn map(json: &'static str) -> Map<'static> {
@@ -41,6 +41,8 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
         principal: &principal,
         resource: &resource,
         context: Some(&context),
+        aux_data: &AuxData::default(),
+        globals: &Map::default(),
         now: "2026-01-31T12:00:00Z".parse::<Timestamp>().unwrap(),
         derived_roles: Some(&derived),
     };

@@ -13,7 +13,7 @@ pub struct Evaluation {
 }
 
 /// The result for one resource.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceEvaluation {
     /// One decision per requested action, in request order.
     pub actions: Vec<ActionDecision>,
@@ -21,6 +21,28 @@ pub struct ResourceEvaluation {
     pub effective_derived_roles: Vec<Arc<str>>,
     /// What the visited rules put out.
     pub outputs: Vec<OutputEntry>,
+    /// Where the attributes of the request do not fit the schemas of the policy.
+    pub validation_errors: Vec<ValidationError>,
+}
+
+/// An attribute that does not fit its schema.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ValidationError {
+    /// Which attributes were looked at.
+    pub part: ValidatedPart,
+    /// JSON pointer into the attributes; empty for all of them together.
+    pub path: String,
+    /// What does not fit.
+    pub message: String,
+}
+
+/// The attributes that a schema is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ValidatedPart {
+    /// Those of the principal.
+    Principal,
+    /// Those of the resource.
+    Resource,
 }
 
 /// The decision for one action on one resource.
@@ -53,6 +75,14 @@ pub enum Reason {
     NoRuleMatched,
     /// No policy exists for this kind, version and scope.
     NoPolicy,
+    /// An allow rule of a scope applied, and no scope above it, whose consent it needs, allows as well.
+    NoParentalConsent,
+    /// A role policy of the principal's role does not list the action.
+    NotInRolePolicy,
+    /// An expression that the decision rests on could not be evaluated, and `engine.strictEvaluation` is on.
+    EvaluationError,
+    /// Attributes do not fit their schema, and `schema.enforcement` is `reject`.
+    InvalidAttributes,
     /// The evaluation would have cost more than a call may spend.
     CostExceeded,
 }
@@ -67,6 +97,10 @@ impl Reason {
             Reason::DenyRuleUndecided => "deny_rule_undecided",
             Reason::NoRuleMatched => "no_rule_matched",
             Reason::NoPolicy => "no_policy",
+            Reason::NoParentalConsent => "no_parental_consent",
+            Reason::NotInRolePolicy => "not_in_role_policy",
+            Reason::EvaluationError => "evaluation_error",
+            Reason::InvalidAttributes => "invalid_attributes",
             Reason::CostExceeded => "cost_exceeded",
         }
     }

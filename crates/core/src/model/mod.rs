@@ -5,8 +5,9 @@ mod request;
 
 pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
+    ValidatedPart, ValidationError,
 };
-pub use request::{Item, Principal, Request, Resource};
+pub use request::{AuxData, Item, Principal, Request, Resource};
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

@@ -16,6 +16,17 @@ pub struct Request<'a> {
     pub items: Vec<Item<'a>>,
     /// Circumstances of the call: `request.context` in conditions.
     pub context: Option<Map<'a>>,
+    /// What was verified about the call: `request.auxData` in conditions.
+    pub aux_data: AuxData<'a>,
+}
+
+/// The claims of the tokens that came with a call. Only claims of verified tokens are ever here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuxData<'a> {
+    /// Claims of the one token: `request.auxData.jwt`.
+    pub jwt: Map<'a>,
+    /// Claims by the name of the token: `request.auxData.jwts`; each value is a map.
+    pub jwts: Map<'a>,
 }
 
 /// Who asks: a person, a workload or an agent.

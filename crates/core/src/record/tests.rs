@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    ActionDecision, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, ProblemCode,
-    Reason, Request, Resource, ResourceEvaluation, Timestamp,
+    ActionDecision, AuxData, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem,
+    ProblemCode, Reason, Request, Resource, ResourceEvaluation, Timestamp,
 };
 use crate::value::{Map, Value};
 
@@ -181,7 +181,7 @@ fn request(attr: Map<'static>) -> Request<'static> {
         scope: "acme".into(),
     };
     let item = Item { resource, actions: vec!["view".into(), "delete".into()] };
-    Request { principal, items: vec![item], context: None }
+    Request { principal, items: vec![item], context: None, aux_data: AuxData::default() }
 }
 
 fn evaluation() -> Evaluation {
@@ -222,6 +222,7 @@ fn evaluation() -> Evaluation {
         actions: vec![allow, deny],
         effective_derived_roles: vec!["owner".into()],
         outputs,
+        validation_errors: Vec::new(),
     };
     Evaluation { resources: vec![result] }
 }

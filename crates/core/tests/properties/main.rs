@@ -10,7 +10,8 @@ use std::borrow::Cow;
 
 use procura_core::engine::{OnError, Settings, decide};
 use procura_core::model::{
-    Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation, Timestamp,
+    AuxData, Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation,
+    Timestamp,
 };
 use procura_core::policy::{Snapshot, compile};
 use procura_core::value::{Map, Value};
@@ -104,8 +105,8 @@ fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluat
     let resource =
         Resource { kind: "doc".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
     let item = Item { resource, actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect() };
-    let request = Request { principal, items: vec![item], context: None };
-    let settings = Settings { default_policy_version: "default".to_owned(), on_error };
+    let request = Request { principal, items: vec![item], context: None, aux_data: AuxData::default() };
+    let settings = Settings { on_error, ..Settings::default() };
     let Evaluation { mut resources } = decide(snapshot, &request, &settings, Timestamp::UNIX_EPOCH);
     resources.remove(0)
 }
