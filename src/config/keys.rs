@@ -76,6 +76,11 @@ pub const KEYS: &[Key] = &[
         meaning: "How long the directory must stay unchanged before a set goes live. At most 1 min.",
     },
     Key {
+        name: "reload.requireTests",
+        default: "false",
+        meaning: "Whether the tests beside the policies must pass before a changed set goes live.",
+    },
+    Key {
         name: "engine.defaultPolicyVersion",
         default: "default",
         meaning: "Policy version for requests that name none.",

@@ -31,6 +31,8 @@ pub struct Config {
     pub server: Server,
     /// The policies.
     pub storage: Storage,
+    /// What a changed policy set must show before it goes live.
+    pub reload: Reload,
     /// The decisions.
     pub engine: Settings,
     /// The decision log.
@@ -75,6 +77,13 @@ pub struct Storage {
     pub poll_interval: Duration,
     /// How long the directory must stay unchanged before a set goes live.
     pub quiet_period: Duration,
+}
+
+/// What a changed policy set must show before it goes live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the tests beside the policies must pass.
+    pub require_tests: bool,
 }
 
 /// How decisions are recorded.

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use procura_core::engine::{OnError, Settings};
 
 use super::layers::{Layers, Setting};
-use super::{Audit, Config, Log, Server, Storage};
+use super::{Audit, Config, Log, Reload, Server, Storage};
 use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 
@@ -26,13 +26,14 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     let mut reader = Reader(layers);
     reader.choice("storage.driver", &[("disk", ())]);
     let (server, storage) = (server(&mut reader), storage(&mut reader));
+    let reload = Reload { require_tests: reader.switch("reload.requireTests") };
     let (engine, audit, log) = (engine(&mut reader), audit(&mut reader), log(&mut reader));
     let Reader(layers) = reader;
     if !layers.problems.is_empty() {
         return Err(layers.problems);
     }
     let settings = layers.settings.into_values().collect();
-    Ok(Config { server, storage, engine, audit, log, settings, notices: layers.notices })
+    Ok(Config { server, storage, reload, engine, audit, log, settings, notices: layers.notices })
 }
 
 fn server(reader: &mut Reader) -> Server {
