@@ -7,7 +7,7 @@ pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
     ValidatedPart, ValidationError,
 };
-pub use request::{AuxData, Item, Principal, Request, Resource};
+pub use request::{AuxData, Item, Principal, Request, Resource, scope_name};
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

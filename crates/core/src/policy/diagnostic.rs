@@ -75,11 +75,17 @@ pub enum Code {
     PatternAsRole,
     /// P0022: an expression mentions what this version never has a value for.
     NotAvailableYet,
+    /// P0023: policies of one scope that disagree about `scopePermissions`.
+    ConflictingScopePermissions,
+    /// P0024: a policy in a scope, and none of its name and version in a scope above.
+    MissingScope,
+    /// P0025: a role policy that does not confine its role.
+    NothingConfined,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 25] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -102,6 +108,9 @@ impl Code {
         Code::Deprecated,
         Code::PatternAsRole,
         Code::NotAvailableYet,
+        Code::ConflictingScopePermissions,
+        Code::MissingScope,
+        Code::NothingConfined,
     ];
 
     /// The code as shown to authors.
@@ -126,7 +135,9 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet | Code::NothingConfined => {
+                Severity::Warning
+            }
             _ => Severity::Error,
         }
     }
@@ -170,6 +181,15 @@ impl Code {
             Code::NotAvailableYet => {
                 ("P0022", "not available yet", "do without it: `has` and `.?` find nothing there either")
             }
+            Code::ConflictingScopePermissions => (
+                "P0023",
+                "conflicting scope permissions",
+                "write the same `scopePermissions` in all policies of the scope",
+            ),
+            Code::MissingScope => {
+                ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
+            }
+            Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
         }
     }
 }
