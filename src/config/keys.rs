@@ -108,6 +108,22 @@ pub const KEYS: &[Key] = &[
                   false, also in deny rules.",
     },
     Key {
+        name: "auxData.jwt.disableVerification",
+        default: "false",
+        meaning: "If `true`, claims are taken from tokens whose signature nobody checked: whoever can send a request can \
+                  claim anything. For trials only.",
+    },
+    Key {
+        name: "auxData.jwt.acceptableTimeSkew",
+        default: "0s",
+        meaning: "How far the clocks of token issuers may be off when `exp` and `nbf` are checked, at most 10 min.",
+    },
+    Key {
+        name: "auxData.jwt.keySets",
+        default: "[]",
+        meaning: "Keys that verify tokens, a list; see [Tokens](aux-data.md).",
+    },
+    Key {
         name: "audit.enabled",
         default: "true",
         meaning: "Whether decisions are recorded. If `false`, nothing is remembered.",
@@ -145,6 +161,21 @@ pub const KEYS: &[Key] = &[
     },
 ];
 
+/// A key whose value is a list or a map instead of one text.
+///
+/// It is set as a whole: outside the file its value is YAML or JSON in one line. [`super::layers::Setting::value`]
+/// holds it as JSON.
+#[derive(Debug)]
+pub(super) struct Structure {
+    /// The name of the key.
+    pub(super) name: &'static str,
+    /// Members, anywhere within, whose values must not be shown.
+    pub(super) hidden: &'static [&'static str],
+}
+
+/// The keys that take structures.
+pub(super) const STRUCTURES: &[Structure] = &[Structure { name: "auxData.jwt.keySets", hidden: &["data"] }];
+
 /// A key of the peer that is accepted, with everything below it, but has no effect.
 #[derive(Debug)]
 pub(super) struct Inert {
@@ -159,7 +190,10 @@ const LATER: &str = "is not evaluated yet";
 
 /// Keys of the peer that are accepted with a notice.
 pub(super) const INERT: &[Inert] = &[
-    Inert { prefix: "auxData", why: "is not evaluated yet: conditions see no `request.auxData`" },
+    Inert {
+        prefix: "auxData.jwt.cacheSize",
+        why: "has no meaning here: every token is verified whenever it comes",
+    },
     Inert { prefix: "engine.globals", why: "is not evaluated yet: conditions that name globals err" },
     Inert {
         prefix: "schema.enforcement",
@@ -227,6 +261,16 @@ pub(super) fn refused(name: &str) -> Option<&'static Refused> {
     REFUSED.iter().find(|entry| covers(entry.prefix, name))
 }
 
+/// Whether the value of `name` is a list or a map.
+pub(super) fn is_structure(name: &str) -> bool {
+    STRUCTURES.iter().any(|structure| structure.name == name)
+}
+
+/// The structure that `name` is a part of.
+pub(super) fn structure_above(name: &str) -> Option<&'static Structure> {
+    STRUCTURES.iter().find(|structure| covers(structure.name, name))
+}
+
 fn covers(prefix: &str, name: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
@@ -275,6 +319,8 @@ mod tests {
              `procura config` shows each value and where it came from.\n\n\
              Files are YAML or JSON; keys are those of a Cerbos configuration where the concept is the same.\n\
              `${NAME}` and `${NAME:default}` in a value of the file stand for an environment variable, `$$` for `$`.\n\
+             A key whose default is a list or a map is set as a whole; in the environment and with `--set` its value is \
+             YAML or JSON in one line.\n\
              An unknown key is an error.\n\n\
              | key | environment | default | meaning |\n|---|---|---|---|\n",
         );

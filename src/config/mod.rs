@@ -3,6 +3,7 @@
 //! The order, later wins: defaults, file (`--config`), environment (`PROCURA_…`), `--set key=value`, flags.
 //! Keys are the peer's where the concept is the same; `keys.rs` lists them all.
 
+mod aux_data;
 mod file;
 mod interpolate;
 mod keys;
@@ -10,6 +11,7 @@ mod layers;
 mod suggest;
 mod typed;
 
+pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub reload: Reload,
     /// The decisions.
     pub engine: Settings,
+    /// The tokens that come with requests.
+    pub aux_data: AuxData,
     /// The decision log.
     pub audit: Audit,
     /// Log lines.
