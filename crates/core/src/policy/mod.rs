@@ -31,6 +31,7 @@ mod snapshot;
 mod source;
 mod yaml;
 
+pub use check::is_identifier;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
 pub use frame::render;
