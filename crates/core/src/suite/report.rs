@@ -1,5 +1,7 @@
 //! What running policy tests found. The JSON form is the peer's (`cerbos compile -o json`): absent means zero or empty.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use crate::model::{Effect, OutputEntry, OutputValue};
@@ -49,7 +51,7 @@ pub struct Summary {
     /// The worst result; `Unspecified` if nothing was tested.
     #[serde(skip_serializing_if = "TestResult::is_unspecified")]
     pub overall_result: TestResult,
-    /// Decisions tested, skipped ones included.
+    /// Decisions tested, those of skipped tests included, those that the filter leaves out not.
     #[serde(skip_serializing_if = "is_zero")]
     pub tests_count: usize,
     /// How many of them by result, in the order of [`TestResult`], none with zero.
@@ -135,9 +137,9 @@ pub struct ActionCase {
 pub struct Details {
     /// The result in one word.
     pub result: TestResult,
-    /// The result in full; nothing if it was skipped without a reason.
+    /// The result in full.
     #[serde(flatten)]
-    pub outcome: Option<Outcome>,
+    pub outcome: Outcome,
 }
 
 /// The result of one decision in full.
@@ -150,7 +152,7 @@ pub enum Outcome {
     Error(String),
     /// It is as expected.
     Success(Success),
-    /// It was skipped for this reason.
+    /// It was skipped for this reason, which may be empty.
     SkipReason(String),
 }
 
@@ -172,6 +174,7 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OutputFailure {
     /// The rule it is expected of: `<policy>#<rule name>`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub src: String,
     /// In which way.
     #[serde(flatten)]
@@ -184,20 +187,23 @@ pub struct OutputFailure {
 pub enum OutputFailureKind {
     /// It has another value.
     Mismatched {
-        /// The value that the test expects.
-        expected: Value<'static>,
+        /// The value that the test expects, if it says one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<Value<'static>>,
         /// The value that was put out.
         actual: Value<'static>,
     },
     /// The rule put nothing out for this action.
     Missing {
-        /// The value that the test expects.
-        expected: Value<'static>,
+        /// The value that the test expects, if it says one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<Value<'static>>,
     },
     /// Its expression could not be evaluated.
     Errored {
-        /// The value that the test expects.
-        expected: Value<'static>,
+        /// The value that the test expects, if it says one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<Value<'static>>,
         /// What went wrong.
         error: String,
     },
@@ -219,6 +225,74 @@ impl Report {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.summary.overall_result <= TestResult::Passed
+    }
+}
+
+impl SuiteReport {
+    /// A suite that was run.
+    pub(super) fn of(file: &str, name: &str, summary: Summary, test_cases: Vec<TestCase>) -> Self {
+        Self {
+            file: file.to_owned(),
+            name: name.to_owned(),
+            summary,
+            error: None,
+            test_cases,
+            description: String::new(),
+            skip_reason: String::new(),
+            position: Position { file: file.into(), line: 1, column: 1 },
+        }
+    }
+
+    /// A suite that could not be run.
+    pub(super) fn errored(file: &str, name: &str, error: String, position: Position) -> Self {
+        let summary = Summary { overall_result: TestResult::Errored, ..Summary::default() };
+        Self { error: Some(error), position, ..Self::of(file, name, summary, Vec::new()) }
+    }
+}
+
+impl Summary {
+    /// Of a suite that is skipped as a whole.
+    pub(super) fn skipped() -> Self {
+        Self { overall_result: TestResult::Skipped, ..Self::default() }
+    }
+
+    /// Of several suites.
+    pub(super) fn of_all<'s>(summaries: impl Iterator<Item = &'s Summary>) -> Self {
+        let mut all = Tallying::default();
+        for Summary { overall_result, result_counts, .. } in summaries {
+            all.worst = all.worst.max(*overall_result);
+            for Tally { result, count } in result_counts {
+                *all.counts.entry(*result).or_default() += count;
+            }
+        }
+        all.summary()
+    }
+}
+
+/// A summary that is being made.
+#[derive(Default)]
+pub(super) struct Tallying {
+    worst: TestResult,
+    counts: BTreeMap<TestResult, usize>,
+}
+
+impl Tallying {
+    /// Counts one decision.
+    pub(super) fn count(&mut self, result: TestResult) {
+        self.worst = self.worst.max(result);
+        *self.counts.entry(result).or_default() += 1;
+    }
+
+    /// Notes that the filter left something out.
+    pub(super) fn leave_out(&mut self) {
+        self.worst = self.worst.max(TestResult::Skipped);
+    }
+
+    pub(super) fn summary(self) -> Summary {
+        let result_counts: Vec<Tally> =
+            self.counts.into_iter().map(|(result, count)| Tally { result, count }).collect();
+        let tests_count = result_counts.iter().map(|tally| tally.count).sum();
+        Summary { overall_result: self.worst, tests_count, result_counts }
     }
 }
 
