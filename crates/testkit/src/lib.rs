@@ -19,6 +19,5 @@ pub mod reload_storm;
 pub mod rng;
 pub mod server;
 pub mod sim_disk;
-pub mod suite;
 pub mod temp_dir;
 pub mod yaml;
