@@ -86,6 +86,22 @@ pub const KEYS: &[Key] = &[
         meaning: "Policy version for requests that name none.",
     },
     Key {
+        name: "engine.defaultScope",
+        default: "",
+        meaning: "Scope for requests that name none, such as `acme.hr`. A request means the root by `.`.",
+    },
+    Key {
+        name: "engine.lenientScopeSearch",
+        default: "false",
+        meaning: "Whether a request for a scope without a policy is decided by the nearest scope above that has one.",
+    },
+    Key {
+        name: "engine.strictEvaluation",
+        default: "false",
+        meaning: "Whether an error in an expression that a decision rests on denies the action, whatever other rules \
+                  say.",
+    },
+    Key {
         name: "engine.onError",
         default: "closed",
         meaning: "What an erroring condition does. `closed`: it never makes an action allowed. `cerbos`: it counts as \
@@ -179,7 +195,6 @@ pub(super) const INERT: &[Inert] = &[
         why: "has no meaning here: every token is verified whenever it comes",
     },
     Inert { prefix: "engine.globals", why: "is not evaluated yet: conditions that name globals err" },
-    Inert { prefix: "engine.lenientScopeSearch", why: LATER },
     Inert {
         prefix: "schema.enforcement",
         why: "is not evaluated yet: policies that name schemas are refused",
@@ -230,24 +245,11 @@ pub(super) struct Refused {
 }
 
 /// Keys of the peer that are refused.
-pub(super) const REFUSED: &[Refused] = &[
-    Refused {
-        prefix: "server.tls",
-        harmless: "",
-        why: "is not supported yet: end TLS in a proxy before the server and remove the key",
-    },
-    Refused {
-        prefix: "engine.defaultScope",
-        harmless: "",
-        why: "is not evaluated yet, and to ignore it could allow more: remove the key",
-    },
-    Refused {
-        prefix: "engine.strictEvaluation",
-        harmless: "false",
-        why: "is not evaluated yet, and denies more than `engine.onError: closed` does: remove the key or set it to \
-              `false`",
-    },
-];
+pub(super) const REFUSED: &[Refused] = &[Refused {
+    prefix: "server.tls",
+    harmless: "",
+    why: "is not supported yet: end TLS in a proxy before the server and remove the key",
+}];
 
 /// The entry of [`INERT`] that `name` is, or is below.
 pub(super) fn inert(name: &str) -> Option<&'static Inert> {

@@ -96,7 +96,8 @@ fn wrong_values_name_their_origin_and_what_is_valid() {
         ("storage.driver=git", "`storage.driver` must be `disk`, not `git`"),
         ("storage.disk.directory=", "must not be empty"),
         ("server.tls.cert=/c", "--set: `server.tls.cert` is not supported yet"),
-        ("engine.defaultScope=acme", "remove the key"),
+        ("engine.defaultScope=a..b", "must be segments of letters, digits, `_` and `-`"),
+        ("engine.strictEvaluation=yes", "must be `false` or `true`, not `yes`"),
     ] {
         let text = problems(&sources("", &[], &[set]));
         assert!(text.starts_with("--set: `") && text.contains(want), "{set}: {text}");
@@ -152,16 +153,14 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
-fn strict_evaluation_is_refused_whatever_an_error_means() {
-    let strict = "engine.strictEvaluation=true";
-    for mode in ["engine.onError=closed", "engine.onError=cerbos"] {
-        let text = problems(&sources("", &[], &[strict, mode]));
-        assert!(text.starts_with("--set: `engine.strictEvaluation` is not evaluated yet"), "{mode}: {text}");
-        let text = problems(&sources("engine: {strictEvaluation: true}", &[], &[mode]));
-        assert!(text.starts_with("c.yaml:1:10: `engine.strictEvaluation`"), "{mode}: {text}");
-    }
-    let off = Config::from_sources(&sources("engine: {strictEvaluation: false}", &[], &[])).unwrap();
-    assert!(off.notices.is_empty(), "{:?}", off.notices);
+fn settings_of_the_engine_reach_it() {
+    let file = "engine: {defaultScope: acme.hr, lenientScopeSearch: true, strictEvaluation: true}";
+    let engine = Config::from_sources(&sources(file, &[], &[])).unwrap().engine;
+    assert_eq!(engine.default_scope, "acme.hr");
+    assert!(engine.lenient_scope_search && engine.strict_evaluation);
+    let root = Config::from_sources(&sources(file, &[], &["engine.defaultScope=."])).unwrap().engine;
+    assert_eq!(root.default_scope, "", "the root has one name");
+    assert_eq!(Config::from_sources(&Sources::default()).unwrap().engine, Settings::default());
 }
 
 #[test]

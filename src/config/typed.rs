@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use procura_core::engine::{OnError, Settings};
+use procura_core::model::is_scope;
 use serde::de::DeserializeOwned;
 
 use super::aux_data::KeySetList;
@@ -66,7 +67,14 @@ fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
     let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
-    Settings { default_policy_version, on_error, ..Settings::default() }
+    Settings {
+        default_policy_version,
+        default_scope: reader.scope("engine.defaultScope"),
+        lenient_scope_search: reader.switch("engine.lenientScopeSearch"),
+        on_error,
+        strict_evaluation: reader.switch("engine.strictEvaluation"),
+        ..Settings::default()
+    }
 }
 
 fn aux_data(reader: &mut Reader) -> AuxData {
@@ -199,6 +207,20 @@ impl Reader {
                 least
             }
         }
+    }
+
+    /// A scope; the root is written `.` or left empty.
+    fn scope(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        if !is_scope(&text) {
+            self.reject(
+                key,
+                format_args!(
+                    "must be segments of letters, digits, `_` and `-`, separated by dots, not `{text}`"
+                ),
+            );
+        }
+        Some(text).filter(|text| text != ".").unwrap_or_default()
     }
 
     fn url(&mut self, key: &str) -> Option<String> {

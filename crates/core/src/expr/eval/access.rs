@@ -25,11 +25,11 @@ impl<'r> Machine<'_, 'r> {
             Field::PrincipalId => text(&principal.id),
             Field::PrincipalRoles => Val::List(List::Names(&principal.roles)),
             Field::PrincipalVersion => text(&principal.policy_version),
-            Field::PrincipalScope => text(&principal.scope),
+            Field::PrincipalScope => scope(&principal.scope),
             Field::ResourceKind => text(&resource.kind),
             Field::ResourceId => text(&resource.id),
             Field::ResourceVersion => text(&resource.policy_version),
-            Field::ResourceScope => text(&resource.scope),
+            Field::ResourceScope => scope(&resource.scope),
             Field::DerivedRoles => match inputs.derived_roles {
                 Some(roles) => names(roles),
                 None => return Err(absent("runtime.effectiveDerivedRoles", span)),
@@ -192,6 +192,11 @@ fn text<'r>(text: &'r Cow<'r, str>) -> Val<'r> {
     Val::String(Str::Borrowed(text))
 }
 
+/// A requested scope; the root is empty, also if the request names it.
+fn scope<'r>(requested: &'r Cow<'r, str>) -> Val<'r> {
+    if requested == "." { Val::String(Str::Borrowed("")) } else { text(requested) }
+}
+
 fn missing(attribute: &Attribute, depth: usize, span: Span) -> Box<EvalError> {
     absent(&path_text(attribute, depth), span)
 }
@@ -246,7 +251,7 @@ fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("roles", Val::List(List::Names(&principal.roles))),
         ("attr", Val::Map(MapVal::Values(&principal.attr))),
         ("policyVersion", text(&principal.policy_version)),
-        ("scope", text(&principal.scope)),
+        ("scope", scope(&principal.scope)),
     ])
 }
 
@@ -257,6 +262,6 @@ fn resource_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("id", text(&resource.id)),
         ("attr", Val::Map(MapVal::Values(&resource.attr))),
         ("policyVersion", text(&resource.policy_version)),
-        ("scope", text(&resource.scope)),
+        ("scope", scope(&resource.scope)),
     ])
 }
