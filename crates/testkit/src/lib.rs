@@ -20,6 +20,5 @@ pub mod replay;
 pub mod rng;
 pub mod server;
 pub mod sim_disk;
-pub mod suite;
 pub mod temp_dir;
 pub mod yaml;
