@@ -12,6 +12,7 @@
 //! | [`schema`] | JSON Schema: what attributes must look like |
 //! | [`policy`] | policy files: text to AST to compiled [`policy::Snapshot`], with diagnostics |
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
+//! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
 #![forbid(unsafe_code)]
 
@@ -22,4 +23,5 @@ pub mod model;
 pub mod policy;
 pub mod record;
 pub mod schema;
+pub mod suite;
 pub mod value;

@@ -29,6 +29,8 @@ pub enum Severity {
 }
 
 /// The kinds of finding. A code never changes its meaning and is never used again for another.
+///
+/// P0022 was in use once: it warned of names that had no value yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
     /// P0001: the text is not well-formed YAML or JSON.
@@ -73,13 +75,11 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
-    /// P0022: an expression mentions what this version never has a value for.
-    NotAvailableYet,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 21] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -101,7 +101,6 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
-        Code::NotAvailableYet,
     ];
 
     /// The code as shown to authors.
@@ -126,7 +125,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -167,9 +166,6 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
-            Code::NotAvailableYet => {
-                ("P0022", "not available yet", "do without it: `has` and `.?` find nothing there either")
-            }
         }
     }
 }

@@ -5,6 +5,7 @@
 mod fields;
 mod rules;
 
+pub(crate) use self::fields::json;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
     Body, Definitions, DerivedRole, DerivedRoles, Export, NameSources, Policy, PrincipalPolicy,
