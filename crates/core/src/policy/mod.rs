@@ -34,6 +34,7 @@ pub(crate) mod yaml;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
+pub(crate) use findings::printable;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
 pub use snapshot::{
