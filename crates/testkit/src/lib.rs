@@ -16,6 +16,7 @@ pub mod http;
 pub mod kill;
 pub mod power_cut;
 pub mod reload_storm;
+pub mod replay;
 pub mod rng;
 pub mod server;
 pub mod sim_disk;

@@ -75,11 +75,17 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0023: policies of one scope that disagree about `scopePermissions`.
+    ConflictingScopePermissions,
+    /// P0024: a policy in a scope, and none of its name and version in a scope above.
+    MissingScope,
+    /// P0025: a role policy that does not confine its role.
+    NothingConfined,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 24] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -101,6 +107,9 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::ConflictingScopePermissions,
+        Code::MissingScope,
+        Code::NothingConfined,
     ];
 
     /// The code as shown to authors.
@@ -125,7 +134,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole | Code::NothingConfined => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -166,6 +175,15 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::ConflictingScopePermissions => (
+                "P0023",
+                "conflicting scope permissions",
+                "write the same `scopePermissions` in all policies of the scope",
+            ),
+            Code::MissingScope => {
+                ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
+            }
+            Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
         }
     }
 }
