@@ -151,6 +151,12 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             print_error(&policies::report(&diagnostics));
             return Ok(Exit::Policy);
         }
+        ReloadOutcome::TestsFailed { count, first } => {
+            let list: String = first.iter().map(|test| format!("{test}\n")).collect();
+            let count = policies::counted(count, "failed test");
+            print_error(&format!("{list}{count}: mend them, or turn `reload.requireTests` off\n"));
+            return Ok(Exit::Policy);
+        }
         ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
@@ -199,6 +205,7 @@ fn start_reload(
             quiet: config.storage.quiet_period,
             poll: config.storage.watch.then_some(config.storage.poll_interval),
         },
+        tests: config.reload.require_tests.then(|| config.engine.clone()),
     };
     ReloadHandle::start(parts, Arc::clone(active)).context("cannot start the reload thread")
 }

@@ -75,7 +75,9 @@ pub(super) const fn readiness_status(ready: bool) -> StatusCode {
 pub(super) const fn reload_status(outcome: &ReloadOutcome) -> StatusCode {
     match outcome {
         ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => StatusCode::OK,
-        ReloadOutcome::Rejected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadOutcome::Rejected { .. } | ReloadOutcome::TestsFailed { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ReloadOutcome::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -178,6 +178,7 @@ impl SnapshotActivated<'_> {
         metrics.policies.set(i64::try_from(self.policies).unwrap_or(i64::MAX));
         metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
         metrics.diagnostics.set(0);
+        metrics.failed_tests.set(0);
         metrics.reload_success.set(self.at);
     }
 }
@@ -214,6 +215,7 @@ impl ReloadUnchanged<'_> {
         debug!(event = "reload_unchanged", cause = self.cause, "policies are unchanged");
         metrics.reloads.with_label_values(&[ReloadOutcome::Unchanged.as_str()]).inc();
         metrics.diagnostics.set(0);
+        metrics.failed_tests.set(0);
         metrics.reload_success.set(self.at);
     }
 }
@@ -248,6 +250,41 @@ impl ReloadRejected<'_> {
         );
         metrics.reloads.with_label_values(&[ReloadOutcome::Rejected.as_str()]).inc();
         metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
+        metrics.failed_tests.set(0);
+    }
+}
+
+/// Tests beside the policies do not pass; the live set stays, if there is one.
+#[derive(Debug)]
+pub struct TestsFailed<'a> {
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// Content hash of the refused set.
+    pub revision: &'a str,
+    /// How many tests do not pass.
+    pub failed: usize,
+    /// The first of them, with its place.
+    pub first: &'a str,
+    /// Content hash of the set that stays; none while the server starts.
+    pub live: Option<&'a str>,
+}
+
+impl TestsFailed<'_> {
+    /// Writes the log line and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        error!(
+            event = "tests_failed",
+            cause = self.cause,
+            revision = self.revision,
+            failed = self.failed,
+            first = self.first,
+            live = self.live,
+            "tests of the policy set fail, {}",
+            what_stays(self.live)
+        );
+        metrics.reloads.with_label_values(&[ReloadOutcome::TestsFailed.as_str()]).inc();
+        metrics.diagnostics.set(0);
+        metrics.failed_tests.set(i64::try_from(self.failed).unwrap_or(i64::MAX));
     }
 }
 

@@ -81,6 +81,8 @@ label! {
         Unchanged => "unchanged",
         /// The set has errors; the old one stays.
         Rejected => "rejected",
+        /// Tests beside the set fail; the old one stays.
+        TestsFailed => "tests_failed",
         /// The set could not be read or compiled at all; the old one stays.
         Failed => "failed",
     }

@@ -23,6 +23,7 @@ pub struct Metrics {
     pub(super) reloads: IntCounterVec,
     pub(super) reload_success: Gauge,
     pub(super) diagnostics: IntGauge,
+    pub(super) failed_tests: IntGauge,
     pub(super) log_records: IntCounter,
     pub(super) log_bytes: IntCounter,
     pub(super) log_batch: Histogram,
@@ -90,6 +91,10 @@ impl Metrics {
             )?)?,
             diagnostics: names
                 .gauge("procura_policy_errors", "Errors found by the last attempt to load the policies.")?,
+            failed_tests: names.gauge(
+                "procura_policy_failed_tests",
+                "Policy tests that failed at the last attempt to load the policies.",
+            )?,
             log_records: names
                 .counter("procura_log_records_total", "Records written to the decision log.")?,
             log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,

@@ -126,6 +126,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
         timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
+        tests: None,
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
     if setup.loaded {
