@@ -67,9 +67,3 @@ pub struct Resource<'a> {
     /// Requested scope, empty for the default.
     pub scope: Cow<'a, str>,
 }
-
-/// The scope that `written` stands for: a leading `.`, as in `.` for the root itself, is not part of its name.
-#[must_use]
-pub fn scope_name(written: &str) -> &str {
-    written.strip_prefix('.').unwrap_or(written)
-}

@@ -29,6 +29,8 @@ pub enum Severity {
 }
 
 /// The kinds of finding. A code never changes its meaning and is never used again for another.
+///
+/// P0022 was in use once: it warned of names that had no value yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
     /// P0001: the text is not well-formed YAML or JSON.
@@ -73,8 +75,6 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
-    /// P0022: an expression mentions what this version never has a value for.
-    NotAvailableYet,
     /// P0023: policies of one scope that disagree about `scopePermissions`.
     ConflictingScopePermissions,
     /// P0024: a policy in a scope, and none of its name and version in a scope above.
@@ -85,7 +85,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 24] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -107,7 +107,6 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
-        Code::NotAvailableYet,
         Code::ConflictingScopePermissions,
         Code::MissingScope,
         Code::NothingConfined,
@@ -135,9 +134,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet | Code::NothingConfined => {
-                Severity::Warning
-            }
+            Code::Deprecated | Code::PatternAsRole | Code::NothingConfined => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -178,9 +175,6 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
-            Code::NotAvailableYet => {
-                ("P0022", "not available yet", "do without it: `has` and `.?` find nothing there either")
-            }
             Code::ConflictingScopePermissions => (
                 "P0023",
                 "conflicting scope permissions",

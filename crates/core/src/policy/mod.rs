@@ -34,8 +34,9 @@ mod scalar;
 mod scopes;
 mod snapshot;
 mod source;
-mod yaml;
+pub(crate) mod yaml;
 
+pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
 pub use frame::render;
@@ -113,7 +114,7 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
             return Vec::new();
         }
     };
-    for (key, place) in parsed.repeated {
+    for (key, place, _) in parsed.repeated {
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }

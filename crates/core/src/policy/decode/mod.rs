@@ -5,6 +5,7 @@
 mod fields;
 mod rules;
 
+pub(crate) use self::fields::json;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
     At, Body, Definitions, DerivedRole, DerivedRoles, Document, Export, NameSources, PrincipalPolicy,
