@@ -40,8 +40,9 @@ fn unique(texts: &[Text<'_>], what: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether `name` can follow `V.` or `C.` in an expression.
-pub(super) fn is_identifier(name: &str) -> bool {
+/// Whether `name` can follow `V.`, `C.` or `G.` in an expression.
+#[must_use]
+pub fn is_identifier(name: &str) -> bool {
     const RESERVED: [&str; 20] = [
         "as",
         "break",

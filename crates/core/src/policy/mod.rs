@@ -36,6 +36,7 @@ mod snapshot;
 mod source;
 pub(crate) mod yaml;
 
+pub use check::is_identifier;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
