@@ -13,7 +13,7 @@ use super::names::{self, Names};
 use super::scalar;
 use super::snapshot::{ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Spanned};
 use super::yaml::Place;
-use crate::expr::{self, Frame, Program};
+use crate::expr::{self, ExprFault, Frame, Program};
 use crate::model::Effect;
 
 /// Resource policies by kind, then version.
@@ -66,7 +66,7 @@ pub(super) fn expression(
         }
         Err(diagnostics) => {
             for found in diagnostics {
-                let finding = Finding::new(Code::InvalidExpression, place_of(&found.range), found.message);
+                let finding = Finding::new(code(found.fault), place_of(&found.range), found.message);
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
                     None => finding,
@@ -74,6 +74,14 @@ pub(super) fn expression(
             }
             None
         }
+    }
+}
+
+fn code(fault: ExprFault) -> Code {
+    match fault {
+        ExprFault::Invalid => Code::InvalidExpression,
+        ExprFault::UndefinedVariable => Code::UndefinedVariable,
+        ExprFault::UndefinedConstant => Code::UndefinedConstant,
     }
 }
 

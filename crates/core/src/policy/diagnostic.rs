@@ -75,11 +75,15 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0070: an expression reads a variable that its policy does not have.
+    UndefinedVariable,
+    /// P0071: an expression reads a constant that its policy does not have.
+    UndefinedConstant,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 23] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -101,6 +105,8 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::UndefinedVariable,
+        Code::UndefinedConstant,
     ];
 
     /// The code as shown to authors.
@@ -166,6 +172,12 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::UndefinedVariable => {
+                ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
+            }
+            Code::UndefinedConstant => {
+                ("P0071", "undefined constant", "correct the name, define it, or import the file that does")
+            }
         }
     }
 }
