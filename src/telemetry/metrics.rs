@@ -8,7 +8,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use super::labels::{Api, Outcome, Phase, ReloadOutcome, Surface, Where};
+use super::labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, Surface, Where};
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) key_refreshes: IntCounterVec,
+    pub(super) oldest_keys: Gauge,
     pub(super) http_requests: IntCounterVec,
     pub(super) panics: IntCounterVec,
 }
@@ -112,6 +114,16 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            key_refreshes: names.counters(
+                "procura_key_refreshes_total",
+                "Attempts to load the keys that verify tokens, by how they ended.",
+                &["outcome"],
+            )?,
+            oldest_keys: names.keep(Gauge::new(
+                "procura_keys_oldest_success_timestamp_seconds",
+                "When the remote key set that is out of touch the longest was last fetched, in Unix time; 0 if some \
+                 never was, or if there is none.",
+            )?)?,
             http_requests: names.counters(
                 "procura_http_requests_total",
                 "HTTP requests, by group of paths and class of the status.",
@@ -165,6 +177,9 @@ impl Metrics {
         }
         for outcome in ReloadOutcome::ALL {
             self.reloads.with_label_values(&[outcome.as_str()]);
+        }
+        for outcome in KeyRefresh::ALL {
+            self.key_refreshes.with_label_values(&[outcome.as_str()]);
         }
         for surface in Surface::ALL {
             for class in STATUS_CLASSES {
