@@ -81,11 +81,15 @@ pub enum Code {
     MissingScope,
     /// P0025: a role policy that does not confine its role.
     NothingConfined,
+    /// P0070: an expression reads a variable that its policy does not have.
+    UndefinedVariable,
+    /// P0071: an expression reads a constant that its policy does not have.
+    UndefinedConstant,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 26] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -110,6 +114,8 @@ impl Code {
         Code::ConflictingScopePermissions,
         Code::MissingScope,
         Code::NothingConfined,
+        Code::UndefinedVariable,
+        Code::UndefinedConstant,
     ];
 
     /// The code as shown to authors.
@@ -184,6 +190,12 @@ impl Code {
                 ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
             }
             Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
+            Code::UndefinedVariable => {
+                ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
+            }
+            Code::UndefinedConstant => {
+                ("P0071", "undefined constant", "correct the name, define it, or import the file that does")
+            }
         }
     }
 }
