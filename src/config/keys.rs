@@ -108,6 +108,12 @@ pub const KEYS: &[Key] = &[
                   false, also in deny rules.",
     },
     Key {
+        name: "schema.enforcement",
+        default: "none",
+        meaning: "What attributes that do not fit the schemas of a policy do. `none`: they are not looked at. `warn`: the \
+                  answer says so. `reject`: it says so, and every action is denied. See [Schemas](schemas.md).",
+    },
+    Key {
         name: "auxData.jwt.disableVerification",
         default: "false",
         meaning: "If `true`, claims are taken from tokens whose signature nobody checked: whoever can send a request can \
@@ -195,10 +201,6 @@ pub(super) const INERT: &[Inert] = &[
         why: "has no meaning here: every token is verified whenever it comes",
     },
     Inert { prefix: "engine.globals", why: "is not evaluated yet: conditions that name globals err" },
-    Inert {
-        prefix: "schema.enforcement",
-        why: "is not evaluated yet: policies that name schemas are refused",
-    },
     Inert { prefix: "schema.cacheSize", why: NO_MEANING },
     Inert {
         prefix: "server.adminAPI.adminCredentials",

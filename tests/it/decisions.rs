@@ -87,6 +87,7 @@ fn cases_by_settings(behaviour: &Behaviour) -> BTreeMap<Vec<String>, Vec<&Case>>
         let arguments = vec![
             format!("--set=engine.onError={}", settings.on_error.as_str()),
             format!("--set=engine.defaultPolicyVersion={}", settings.default_policy_version),
+            format!("--set=schema.enforcement={}", settings.schema_enforcement.as_str()),
         ];
         groups.entry(arguments).or_default().push(case);
     }
@@ -119,6 +120,7 @@ fn results_of(case: &Case, answers: &[Answer]) -> Value {
             "actions": actions,
             "roles": answer.derived_roles,
             "outputs": outputs.collect::<Vec<_>>(),
+            "validationErrors": answer.validation_errors,
         })
     };
     case.request["resources"].as_array().unwrap().iter().zip(answers).map(result).collect()
@@ -142,10 +144,18 @@ fn told(response: &Value) -> Value {
             "actions": actions,
             "roles": meta.get("effectiveDerivedRoles").cloned().unwrap_or(json!([])),
             "outputs": outputs.collect::<Vec<_>>(),
+            "validationErrors": result["validationErrors"].as_array().into_iter().flatten().map(told_mismatch).collect::<Vec<_>>(),
         })
     };
     let results = response["results"].as_array();
     results.unwrap_or_else(|| panic!("no results in {response}")).iter().map(result).collect()
+}
+
+/// A validation error of a response, in the form of the corpus.
+fn told_mismatch(error: &Value) -> String {
+    let text = |member: &str| error[member].as_str().unwrap_or_default();
+    let source = text("source").trim_start_matches("SOURCE_").to_lowercase();
+    format!("{source} {}: {}", text("path"), text("message"))
 }
 
 async fn over_http(connection: &mut Connection, body: &str) -> Value {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use procura_core::engine::{OnError, Settings};
+use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::model::{self, ActionDecision, Evaluation, OutputValue, Request};
 use procura_core::policy::SourceFile;
 use procura_core::value::Map;
@@ -52,6 +52,8 @@ pub struct CaseSettings {
     pub on_error: Option<String>,
     /// `engine.defaultPolicyVersion`; `default` if absent.
     pub default_policy_version: Option<String>,
+    /// `schema.enforcement`; `none` if absent.
+    pub schema_enforcement: Option<String>,
 }
 
 /// What is answered about one resource.
@@ -66,6 +68,9 @@ pub struct Answer {
     /// Outputs in the order of the answer.
     #[serde(default)]
     pub outputs: Vec<Output>,
+    /// What does not fit its schema, as `principal /path: message` or `resource /path: message`.
+    #[serde(default)]
+    pub validation_errors: Vec<String>,
 }
 
 /// What is answered about one action.
@@ -149,8 +154,19 @@ impl Case {
             Some("cerbos") => OnError::Cerbos,
             Some(other) => panic!("{}: no such mode: {other}", self.name),
         };
+        let schema_enforcement = match self.settings.schema_enforcement.as_deref() {
+            None | Some("none") => SchemaEnforcement::None,
+            Some("warn") => SchemaEnforcement::Warn,
+            Some("reject") => SchemaEnforcement::Reject,
+            Some(other) => panic!("{}: no such enforcement: {other}", self.name),
+        };
         let version = self.settings.default_policy_version.as_deref().unwrap_or("default");
-        Settings { default_policy_version: version.to_owned(), on_error, ..Settings::default() }
+        Settings {
+            default_policy_version: version.to_owned(),
+            on_error,
+            schema_enforcement,
+            ..Settings::default()
+        }
     }
 
     /// The body to send.
@@ -185,6 +201,7 @@ pub fn answers(request: &Request<'_>, evaluation: &Evaluation) -> Vec<Answer> {
             .collect(),
         derived_roles: resource.effective_derived_roles.iter().map(ToString::to_string).collect(),
         outputs: resource.outputs.iter().map(output).collect(),
+        validation_errors: resource.validation_errors.iter().map(validation_error).collect(),
     };
     request.items.iter().zip(&evaluation.resources).map(answer).collect()
 }
@@ -198,6 +215,14 @@ fn decision(decision: &ActionDecision) -> Decision {
         policy: Some(decision.matched_policy.to_string()),
         problems: decision.problems.iter().map(problem).collect(),
     }
+}
+
+fn validation_error(error: &model::ValidationError) -> String {
+    let source = match error.part {
+        model::ValidatedPart::Principal => "principal",
+        model::ValidatedPart::Resource => "resource",
+    };
+    format!("{source} {}: {}", error.path, error.message)
 }
 
 fn output(entry: &model::OutputEntry) -> Output {

@@ -6,6 +6,7 @@
 //! | `combine` | how allow and deny of several rules and several roles combine |
 //! | `derived_roles` | which derived roles hold |
 //! | `conditions` | whether a condition is true, false or undecided |
+//! | `schemas` | whether the attributes fit the schemas of the policy |
 //! | `links` | how a rule comes to speak to a role |
 //! | `outputs` | what a visited rule puts out |
 
@@ -15,10 +16,12 @@ mod derived_roles;
 mod links;
 mod outputs;
 mod resource;
+mod schemas;
 #[cfg(test)]
 mod tests;
 
 use outputs::Room;
+use schemas::Verdict;
 
 use crate::expr::{Budget, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
@@ -142,7 +145,7 @@ pub(crate) fn decide_with(
     let room = Room::new();
     let call = Call { request, settings, now, budget, room: &room };
     let decide_item = |item| match policy_for(snapshot, item, settings) {
-        Some(policy) => resource::decide(&call, policy, item),
+        Some(policy) => by_policy(&call, policy, item),
         None => without_policy(item),
     };
     Evaluation { resources: request.items.iter().map(decide_item).collect() }
@@ -189,12 +192,28 @@ fn policy_for<'s>(
     snapshot.resource_policies.get(resource.kind.as_ref())?.get(version)
 }
 
+fn by_policy(call: &Call<'_>, policy: &ResourcePolicy, item: &Item<'_>) -> ResourceEvaluation {
+    match schemas::judge(call, &policy.schemas, item) {
+        Verdict::Passed(validation_errors) => {
+            ResourceEvaluation { validation_errors, ..resource::decide(call, policy, item) }
+        }
+        Verdict::Rejected(validation_errors) => {
+            ResourceEvaluation { validation_errors, ..denied(item, Reason::InvalidAttributes, &policy.name) }
+        }
+        Verdict::TooCostly => denied(item, Reason::CostExceeded, &policy.name),
+    }
+}
+
 /// Every action denied: nobody has written down who may do what.
 fn without_policy(item: &Item<'_>) -> ResourceEvaluation {
+    denied(item, Reason::NoPolicy, "NO_MATCH")
+}
+
+fn denied(item: &Item<'_>, reason: Reason, matched_policy: &str) -> ResourceEvaluation {
     let deny = ActionDecision {
         effect: Effect::Deny,
-        reason: Reason::NoPolicy,
-        matched_policy: "NO_MATCH".into(),
+        reason,
+        matched_policy: matched_policy.into(),
         matched_scope: "".into(),
         rule: None,
         problems: Vec::new(),

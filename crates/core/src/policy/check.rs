@@ -145,12 +145,7 @@ fn not_evaluated_yet(policy: &Policy<'_>, findings: &mut Findings<'_>) {
         findings.add(Finding::new(Code::NotEvaluatedYet, place, message));
     };
     let scope = match &policy.body {
-        Body::Resource(body) => {
-            if let Some(place) = body.schemas {
-                refuse(place, "`schemas`");
-            }
-            Some(&body.scope)
-        }
+        Body::Resource(body) => Some(&body.scope),
         Body::Principal(body) => {
             refuse(policy.place, "principal policies");
             Some(&body.scope)

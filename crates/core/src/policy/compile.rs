@@ -11,7 +11,9 @@ use super::hint;
 use super::index::{self, Index};
 use super::names::{self, Names};
 use super::scalar;
-use super::snapshot::{ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Spanned};
+use super::snapshot::{
+    ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Schemas, Spanned,
+};
 use super::yaml::Place;
 use crate::expr::{self, Frame, Program};
 use crate::model::Effect;
@@ -142,7 +144,7 @@ fn resource_policy(
     let rules = body.rules.iter().enumerate().map(rule).collect();
     let name =
         format!("resource.{}.v{}", sanitise(&body.resource.value), sanitise(&body.version.value)).into();
-    ResourcePolicy { name, frame, derived_roles, rules }
+    ResourcePolicy { name, frame, derived_roles, rules, schemas: Schemas::default() }
 }
 
 /// The imported derived roles that some rule refers to, sorted by name; the others never take effect.

@@ -75,11 +75,19 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0030: a policy names a schema that cannot be used.
+    UnusableSchema,
+    /// P0031: a file that is no schema.
+    InvalidSchema,
+    /// P0032: a reference in a schema that leads to nothing in the set.
+    UnknownSchemaReference,
+    /// P0033: schemas of a policy with a scope, which nothing reads.
+    IdleSchemas,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 21] = [
+    pub const ALL: [Code; 25] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -101,6 +109,10 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::UnusableSchema,
+        Code::InvalidSchema,
+        Code::UnknownSchemaReference,
+        Code::IdleSchemas,
     ];
 
     /// The code as shown to authors.
@@ -125,7 +137,12 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
+            Code::Deprecated
+            | Code::PatternAsRole
+            | Code::UnusableSchema
+            | Code::InvalidSchema
+            | Code::UnknownSchemaReference
+            | Code::IdleSchemas => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -166,6 +183,18 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::UnusableSchema => ("P0030", "unusable schema", "correct the reference or the schema"),
+            Code::InvalidSchema => ("P0031", "invalid schema", ""),
+            Code::UnknownSchemaReference => (
+                "P0032",
+                "unknown schema reference",
+                "correct the reference or add what it names to `_schemas`",
+            ),
+            Code::IdleSchemas => (
+                "P0033",
+                "idle schemas",
+                "move `schemas` to the policy of the root scope, whose schemas always apply",
+            ),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `index` | the set as a whole: duplicates, what can be imported |
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
+//! | `schemas` | what the schemas of resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
@@ -27,6 +28,7 @@ mod hint;
 mod index;
 mod names;
 mod scalar;
+mod schemas;
 mod snapshot;
 mod source;
 pub(crate) mod yaml;
@@ -37,7 +39,8 @@ pub use files::{FileKind, classify};
 pub use frame::render;
 pub use glob::{Glob, GlobError};
 pub use snapshot::{
-    ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Snapshot, Spanned,
+    ActionPattern, AttributeSchema, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Schemas,
+    Snapshot, Spanned,
 };
 pub use source::{Position, Revision, SourceFile};
 
@@ -56,16 +59,17 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Compiles a set of policy files. The order of `files` is irrelevant; files that hold no policies by their
-/// path (see [`classify`]) count towards the revision and are not read.
+/// Compiles a set of policy files, with the schemas that they refer to. The order of `files` is irrelevant; files that
+/// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let mut sources: Vec<&SourceFile> =
-        files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
+    let is_read = |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
+    let mut sources: Vec<&SourceFile> = files.iter().filter(is_read).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
     let mut policies = Vec::new();
-    for (number, source) in (0..).zip(&sources) {
+    let is_policy = |source: &SourceFile| classify(&source.path) == FileKind::Policy;
+    for (number, source) in (0..).zip(&sources).filter(|(_, source)| is_policy(source)) {
         policies.extend(read(source, number, &mut findings));
     }
     for policy in &policies {
@@ -73,8 +77,10 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     }
     policies.retain(|policy| !policy.disabled);
     let index = index::build(&policies, &mut findings);
-    let resource_policies = compile::policies(&policies, &index, &mut findings);
-    let snapshot = Snapshot { revision: Revision::of(files), resource_policies, files: sources.len() };
+    let mut resource_policies = compile::policies(&policies, &index, &mut findings);
+    schemas::attach(&policies, &sources, &index.patterns, &mut resource_policies, &mut findings);
+    let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
+    let snapshot = Snapshot { revision: Revision::of(files), resource_policies, files: files_of_policies };
     let snapshot = (!findings.any_error()).then_some(snapshot);
     Compiled { snapshot, diagnostics: findings.into_diagnostics() }
 }
@@ -114,16 +120,8 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
 /// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as
 /// well, since the two cannot be told apart.
 fn damaged_text(text: &str, file: u32) -> Option<Place> {
-    let (before, _) = text.split_once(char::REPLACEMENT_CHARACTER)?;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Some(Place {
-        file,
-        line: number(before.matches('\n').count() + 1),
-        column: number(column),
-        start: number(before.len()),
-        end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
-    })
+    let start = text.find(char::REPLACEMENT_CHARACTER)?;
+    Some(Place::of(text, start..start + char::REPLACEMENT_CHARACTER.len_utf8(), file))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{Glob, GlobError, Position, Revision};
 use crate::expr::{Frame, Program};
 use crate::limits::BYTES_PER_COST_UNIT;
 use crate::model::Effect;
+use crate::schema::Schema;
 
 /// A compiled policy set.
 #[derive(Debug, Default)]
@@ -31,6 +32,26 @@ pub struct ResourcePolicy {
     pub derived_roles: Vec<Arc<DerivedRole>>,
     /// The rules in source order.
     pub rules: Vec<Rule>,
+    /// What attributes must look like. Only those of the root scope count.
+    pub schemas: Schemas,
+}
+
+/// What the attributes of requests must look like.
+#[derive(Debug, Default)]
+pub struct Schemas {
+    /// Those of the principal.
+    pub principal: Option<AttributeSchema>,
+    /// Those of the resource.
+    pub resource: Option<AttributeSchema>,
+}
+
+/// A schema for attributes.
+#[derive(Debug)]
+pub struct AttributeSchema {
+    /// The schema, or why it cannot be used.
+    pub schema: Result<Arc<Schema>, Arc<str>>,
+    /// If every requested action is one of these, the attributes are not looked at.
+    pub ignored_actions: Vec<ActionPattern>,
 }
 
 /// A derived role as one policy imports it.

@@ -56,7 +56,7 @@ fn found(
     value: &serde_json::Value,
 ) -> Vec<(String, String)> {
     let text = value.to_string();
-    let value: Value<'_> = serde_json::from_str(&text).unwrap();
+    let value: Map<'_> = serde_json::from_str(&text).unwrap();
     match schema {
         Ok(schema) => {
             let mismatches = schema.validate(&value, &Budget::new(CALL_COST, EXPR_COST)).unwrap();
