@@ -8,11 +8,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::model::is_scope;
+use procura_core::value::Map;
 use serde::de::DeserializeOwned;
 
 use super::aux_data::KeySetList;
 use super::layers::{Layers, Origin, Setting};
-use super::{Audit, AuxData, Config, Log, Reload, Server, Storage};
+use super::{Audit, AuxData, Config, Log, Reload, Server, Storage, globals};
 use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 
@@ -76,8 +77,19 @@ fn engine(reader: &mut Reader) -> Settings {
         on_error,
         strict_evaluation: reader.switch("engine.strictEvaluation"),
         schema_enforcement: reader.choice("schema.enforcement", &enforcements).unwrap_or_default(),
+        globals: globals(reader),
         ..Settings::default()
     }
+}
+
+fn globals(reader: &mut Reader) -> Map<'static> {
+    const GLOBALS: &str = "engine.globals";
+    globals::read(&reader.text(GLOBALS)).unwrap_or_else(|problems| {
+        for (member, advice) in problems {
+            reader.reject_member(GLOBALS, &member, advice);
+        }
+        Map::default()
+    })
 }
 
 fn aux_data(reader: &mut Reader) -> AuxData {

@@ -129,10 +129,10 @@ impl Walk<'_> {
             return Ok(());
         }
         let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
-        let is_policy = classify(&path) == FileKind::Policy;
+        let is_read = matches!(classify(&path), FileKind::Policy | FileKind::Schema);
         let meta = match self.resolve(entry, &real)? {
             Target::Here(meta) => meta,
-            Target::Astray { is_directory, reason } if is_policy || is_directory => {
+            Target::Astray { is_directory, reason } if is_read || is_directory => {
                 return Err(refused(&real, reason));
             }
             Target::Astray { .. } => return Ok(()),
@@ -140,7 +140,7 @@ impl Walk<'_> {
         if meta.is_dir() {
             return self.directory(&real, &path);
         }
-        if !is_policy {
+        if !is_read {
             return Ok(());
         }
         // To open a pipe would block, to open a device could do anything.

@@ -17,9 +17,9 @@ use crate::ports::{Notice, PolicySource, SourceError};
 // === Reading ===
 
 #[test]
-fn only_policy_files_are_read_in_order_of_their_path() {
+fn only_policies_and_schemas_are_read_in_order_of_their_path() {
     let dir = TempDir::new("disk");
-    for path in ["b/two.yml", "a.json", "b/c/three.yaml"] {
+    for path in ["b/two.yml", "a.json", "b/c/three.yaml", "_schemas/leave.json"] {
         dir.write(path, path);
     }
     for path in [
@@ -27,13 +27,13 @@ fn only_policy_files_are_read_in_order_of_their_path() {
         ".git/a.yaml",
         "a_test.yaml",
         "b/testdata/principals.yaml",
-        "_schemas/leave.json",
+        "_schemas/leave.yaml",
         "README.md",
         "a.yaml~",
     ] {
         dir.write(path, path);
     }
-    assert_eq!(paths(dir.path()), ["a.json", "b/c/three.yaml", "b/two.yml"]);
+    assert_eq!(paths(dir.path()), ["_schemas/leave.json", "a.json", "b/c/three.yaml", "b/two.yml"]);
 }
 
 #[test]

@@ -111,6 +111,9 @@ pub const GLOB_CHARS: usize = 512;
 /// Deepest nesting of `{...}` in a pattern of actions.
 pub const GLOB_DEPTH: usize = 8;
 
+/// Most segments of the scope of a policy: every scope above it needs a policy of its own.
+pub const SCOPE_SEGMENTS: usize = 100;
+
 /// Most problems reported for one action: enough to see what is broken, while a call over thousands of
 /// actions and a policy whose every rule errs stays small.
 pub const ACTION_PROBLEMS: usize = 16;

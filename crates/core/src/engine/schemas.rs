@@ -1,9 +1,10 @@
-//! Whether the attributes of principal and resource fit the schemas of the policy.
+//! Whether the attributes of principal and resource fit the schemas that the policy of the root scope names.
 
+use super::target::Target;
 use super::{Call, SchemaEnforcement};
 use crate::expr::Budget;
 use crate::model::{Item, ValidatedPart, ValidationError};
-use crate::policy::{AttributeSchema, Schemas};
+use crate::policy::AttributeSchema;
 use crate::schema::{Mismatch, TooCostly};
 use crate::value::Map;
 
@@ -17,12 +18,12 @@ pub(super) enum Verdict {
     TooCostly,
 }
 
-/// Looks at the attributes of the principal and of `item` by the `schemas` of the policy at the root scope.
-pub(super) fn judge(call: &Call<'_>, schemas: &Schemas, item: &Item<'_>) -> Verdict {
+/// Looks at the attributes of the principal and of `item`, if the scope that it asks for is found.
+pub(super) fn judge(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Verdict {
     let enforcement = call.settings.schema_enforcement;
-    if enforcement == SchemaEnforcement::None {
-        return Verdict::Passed(Vec::new());
-    }
+    let is_asked = enforcement != SchemaEnforcement::None && !target.resource.scopes.is_empty();
+    let schemas = call.snapshot.schemas(target.kind, target.version).filter(|_| is_asked);
+    let Some(schemas) = schemas else { return Verdict::Passed(Vec::new()) };
     let parts = [
         (ValidatedPart::Principal, &schemas.principal, &call.request.principal.attr),
         (ValidatedPart::Resource, &schemas.resource, &item.resource.attr),

@@ -67,14 +67,18 @@ pub enum Code {
     InvalidExpression,
     /// P0017: `condition.script`, which the language no longer has.
     ScriptCondition,
-    /// P0018: part of the language that this version does not evaluate yet.
-    NotEvaluatedYet,
     /// P0019: a `_schemas` directory that is not at the root of the set.
     MisplacedSchemas,
     /// P0020: a field that still works and should be replaced.
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0023: policies of one scope that disagree about `scopePermissions`.
+    ConflictingScopePermissions,
+    /// P0024: a policy in a scope, and none of its name and version in a scope above.
+    MissingScope,
+    /// P0025: a role policy that does not confine its role.
+    NothingConfined,
     /// P0030: a policy names a schema that cannot be used.
     UnusableSchema,
     /// P0031: a file that is no schema.
@@ -87,7 +91,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 27] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -105,10 +109,12 @@ impl Code {
         Code::CyclicVariables,
         Code::InvalidExpression,
         Code::ScriptCondition,
-        Code::NotEvaluatedYet,
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::ConflictingScopePermissions,
+        Code::MissingScope,
+        Code::NothingConfined,
         Code::UnusableSchema,
         Code::InvalidSchema,
         Code::UnknownSchemaReference,
@@ -139,6 +145,7 @@ impl Code {
         match self {
             Code::Deprecated
             | Code::PatternAsRole
+            | Code::NothingConfined
             | Code::UnusableSchema
             | Code::InvalidSchema
             | Code::UnknownSchemaReference
@@ -177,12 +184,20 @@ impl Code {
             Code::ScriptCondition => {
                 ("P0017", "script condition", "write the condition as `match` with `expr`")
             }
-            Code::NotEvaluatedYet => ("P0018", "not evaluated yet", "remove it, or use a later version"),
             Code::MisplacedSchemas => {
                 ("P0019", "misplaced schemas", "move `_schemas` to the root of the set")
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::ConflictingScopePermissions => (
+                "P0023",
+                "conflicting scope permissions",
+                "write the same `scopePermissions` in all policies of the scope",
+            ),
+            Code::MissingScope => {
+                ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
+            }
+            Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
             Code::UnusableSchema => ("P0030", "unusable schema", "correct the reference or the schema"),
             Code::InvalidSchema => ("P0031", "invalid schema", ""),
             Code::UnknownSchemaReference => (

@@ -9,7 +9,7 @@ pub enum FileKind {
     Test,
     /// Fixtures of policy tests: below a directory `testdata`.
     TestData,
-    /// A JSON schema: below `_schemas` at the root of the set.
+    /// A JSON schema: a `.json` file below `_schemas` at the root of the set.
     Schema,
     /// Below or itself a name that begins with `.`.
     Hidden,
@@ -25,7 +25,7 @@ pub fn classify(path: &str) -> FileKind {
     }
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     if directory.split('/').next() == Some("_schemas") {
-        return FileKind::Schema;
+        return if name.ends_with(".json") { FileKind::Schema } else { FileKind::Other };
     }
     if directory.split('/').any(|part| part == "testdata") {
         return FileKind::TestData;
@@ -57,7 +57,8 @@ mod tests {
             ("testdata/a.yaml", FileKind::TestData),
             ("x/testdata/y/a_test.yaml", FileKind::TestData),
             ("_schemas/a.json", FileKind::Schema),
-            ("_schemas/x/a.txt", FileKind::Schema),
+            ("_schemas/x/a_test.json", FileKind::Schema),
+            ("_schemas/a.yaml", FileKind::Other),
             ("x/_schemas/a.json", FileKind::Policy),
             (".a.yaml", FileKind::Hidden),
             ("..data/a.yaml", FileKind::Hidden),

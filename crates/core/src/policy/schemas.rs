@@ -6,43 +6,70 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ast::{self, Body, Policy, Text};
-use super::compile::Policies;
+use super::ast::{self, Body, Document, Text};
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::glob::Glob;
-use super::snapshot::{ActionPattern, AttributeSchema, Schemas};
+use super::index;
+use super::rules::ActionPattern;
 use super::source::SourceFile;
 use super::yaml::Place;
 use crate::expr::Patterns;
-use crate::schema::{Flaw, Library, Unusable, UnusableKind};
+use crate::schema::{Flaw, Library, Schema, Unusable, UnusableKind};
 
-/// Gives every policy of `compiled` its schemas. `sources` are the files of the set as places number them.
-pub(super) fn attach(
-    policies: &[Policy<'_>],
+/// What the attributes of requests must look like.
+#[derive(Debug, Default)]
+pub struct Schemas {
+    /// Those of the principal.
+    pub principal: Option<AttributeSchema>,
+    /// Those of the resource.
+    pub resource: Option<AttributeSchema>,
+}
+
+/// A schema for attributes.
+#[derive(Debug)]
+pub struct AttributeSchema {
+    /// The schema, or why it cannot be used.
+    pub schema: Result<Arc<Schema>, Arc<str>>,
+    /// If every requested action is one of these, the attributes are not looked at.
+    pub ignored_actions: Vec<ActionPattern>,
+}
+
+/// Schemas by kind of resource and version.
+type Table = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>;
+
+/// The schemas of the policies of the root scope. `sources` are the files of the set as places number them.
+pub(super) fn compile(
+    documents: &[Document<'_>],
     sources: &[&SourceFile],
     patterns: &Patterns,
-    compiled: &mut Policies,
     findings: &mut Findings<'_>,
-) {
+) -> Table {
     let library = Library::new(sources.iter().map(|source| (source.path.as_ref(), source.text.as_ref())));
     let numbers = (0..).zip(sources).map(|(number, source)| (source.path.as_ref(), number)).collect();
     let mut compiler = Compiler { library, numbers, patterns, findings };
-    for source in sources.iter().filter(|source| source.path.ends_with(".json")) {
+    for source in sources {
         for flaw in compiler.library.flaws(&source.path, patterns) {
             compiler.report(flaw, Code::InvalidSchema);
         }
     }
-    for policy in policies {
-        let Body::Resource(body) = &policy.body else { continue };
+    let mut table = Table::new();
+    for document in documents {
+        let Body::Resource(body) = &document.body else { continue };
         let Some(declared) = &body.schemas else { continue };
-        compiler.check_scope(body, declared.place);
         let schemas = compiler.schemas(declared);
-        let versions = compiled.get_mut(body.resource.value.as_ref());
-        if let Some(policy) = versions.and_then(|versions| versions.get_mut(body.version.value.as_ref())) {
-            policy.schemas = schemas;
+        match index::scope(&body.scope) {
+            "" => {
+                let versions = table.entry(body.resource.value.as_ref().into()).or_default();
+                versions.insert(body.version.value.as_ref().into(), schemas);
+            }
+            scope => {
+                let message = format!("the schemas of the policy with scope `{scope}` are never used");
+                compiler.findings.add(Finding::new(Code::IdleSchemas, declared.place, message));
+            }
         }
     }
+    table
 }
 
 struct Compiler<'c, 't> {
@@ -97,14 +124,6 @@ impl Compiler<'_, '_> {
         let start = Place::start_of(*number);
         let place = Place::of(self.findings.text(start), flaw.range, *number);
         self.findings.add(Finding::new(code, place, flaw.message));
-    }
-
-    fn check_scope(&mut self, body: &ast::ResourcePolicy<'_>, place: Place) {
-        let scope = body.scope.scope.as_ref().map(|scope| scope.value.as_ref()).unwrap_or_default();
-        if !matches!(scope, "" | ".") {
-            let message = format!("the schemas of the policy with scope `{scope}` are never used");
-            self.findings.add(Finding::new(Code::IdleSchemas, place, message));
-        }
     }
 }
 
