@@ -93,6 +93,10 @@ impl<'t> Reader<'t> {
             self.malformed(start, format!("the file is larger than {POLICY_FILE_BYTES} bytes"));
             return None;
         }
+        if self.text.contains(char::REPLACEMENT_CHARACTER) {
+            self.malformed(start, "invalid document: the text is not UTF-8".to_owned());
+            return None;
+        }
         let parsed = match yaml::parse(self.text, 0) {
             Ok(parsed) => parsed,
             Err(fault) => {

@@ -10,10 +10,11 @@
 //! | `plan` | a test with what it refers to looked up, expectations by principal and resource |
 //! | `play` | one test through the engine |
 //! | `filter` | which tests to run |
-//! | `report` | what came of it |
+//! | `report`, `failed` | what came of it |
 
 mod decode;
 mod document;
+mod failed;
 mod filter;
 mod fixtures;
 mod instant;
@@ -26,6 +27,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use failed::FailedTest;
 pub use filter::{Filter, FilterError};
 pub use report::{
     ActionCase, Details, Failure, Outcome, OutputFailure, OutputFailureKind, PrincipalCase, Report,
