@@ -78,7 +78,6 @@ fn engine(reader: &mut Reader) -> Settings {
         strict_evaluation: reader.switch("engine.strictEvaluation"),
         schema_enforcement: reader.choice("schema.enforcement", &enforcements).unwrap_or_default(),
         globals: globals(reader),
-        ..Settings::default()
     }
 }
 
