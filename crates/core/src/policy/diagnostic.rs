@@ -87,11 +87,15 @@ pub enum Code {
     UnknownSchemaReference,
     /// P0033: schemas of a policy with a scope, which nothing reads.
     IdleSchemas,
+    /// P0070: an expression reads a variable that its policy does not have.
+    UndefinedVariable,
+    /// P0071: an expression reads a constant that its policy does not have.
+    UndefinedConstant,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 29] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -119,6 +123,8 @@ impl Code {
         Code::InvalidSchema,
         Code::UnknownSchemaReference,
         Code::IdleSchemas,
+        Code::UndefinedVariable,
+        Code::UndefinedConstant,
     ];
 
     /// The code as shown to authors.
@@ -210,6 +216,12 @@ impl Code {
                 "idle schemas",
                 "move `schemas` to the policy of the root scope, whose schemas always apply",
             ),
+            Code::UndefinedVariable => {
+                ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
+            }
+            Code::UndefinedConstant => {
+                ("P0071", "undefined constant", "correct the name, define it, or import the file that does")
+            }
         }
     }
 }
