@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod clock;
 mod compare;
+mod compile;
 mod config;
 mod decide;
 mod exit;
@@ -30,7 +31,7 @@ Examples:
   procura audit list --principal alice   who was decided on, and why
   procura config --config procura.yaml   show each setting and where it comes from
 
-Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies.";
+Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies, 4 failing policy tests.";
 
 /// A policy decision point: applications ask who may do what, policies in YAML say so, and every decision is recorded.
 #[derive(Debug, Parser)]
@@ -44,8 +45,8 @@ struct CommandLine {
 enum Command {
     #[command(alias = "server")]
     Serve(serve::Args),
-    #[command(alias = "compile")]
     Check(check::Args),
+    Compile(compile::Args),
     Decide(decide::Args),
     Audit(audit::Args),
     Config(config::Args),
@@ -67,6 +68,7 @@ pub fn run() -> ExitCode {
     let result = match &command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Compile(args) => compile::run(args),
         Command::Decide(args) => decide::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Config(args) => config::run(args),
@@ -119,7 +121,8 @@ mod tests {
              | 0 | done |\n\
              | 1 | something failed; the message says what |\n\
              | 2 | the command line or the configuration is wrong; nothing was done |\n\
-             | 3 | the policies have errors |\n",
+             | 3 | the policies have errors |\n\
+             | 4 | tests of the policies fail |\n",
         );
         let mut command = CommandLine::command().bin_name("procura");
         command.build();

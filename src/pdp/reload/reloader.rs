@@ -139,7 +139,7 @@ impl Reloader {
     fn compiled(&self, set: &Settled) -> Compiled {
         match &self.refused {
             Some((revision, diagnostics)) if *revision == set.revision => {
-                Compiled { snapshot: None, diagnostics: diagnostics.clone() }
+                Compiled { snapshot: None, diagnostics: diagnostics.clone(), policies: Vec::new() }
             }
             _ => (self.compile)(&set.files),
         }

@@ -324,7 +324,7 @@ impl Compiler<'_> {
     }
 
     fn finding(&mut self, span: Span, message: String, hint: Option<String>) {
-        self.findings.push(ExprDiagnostic { range: span.range(), message, hint });
+        self.findings.push(ExprDiagnostic::new(span.range(), message, hint));
     }
 
     /// A name that stands for nothing: a finding, or an error of the evaluation where types are dynamic.

@@ -11,6 +11,26 @@ pub struct ExprDiagnostic {
     pub message: String,
     /// How to mend it, when known.
     pub hint: Option<String>,
+    /// What kind of finding.
+    pub kind: ExprFault,
+}
+
+/// The kinds of [`ExprDiagnostic`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExprFault {
+    /// The text is no valid expression.
+    Invalid,
+    /// It names a variable that the policy does not have.
+    UndefinedVariable(String),
+    /// It names a constant that the policy does not have.
+    UndefinedConstant(String),
+}
+
+impl ExprDiagnostic {
+    /// A finding of kind [`ExprFault::Invalid`].
+    pub(crate) fn new(range: Range<usize>, message: String, hint: Option<String>) -> Self {
+        Self { range, message, hint, kind: ExprFault::Invalid }
+    }
 }
 
 /// Why an evaluation has no value.

@@ -44,7 +44,7 @@ mod val;
 
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
-pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
+pub use error::{EvalError, EvalErrorKind, ExprDiagnostic, ExprFault};
 pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;
 pub use scope::{Bindings, Frame, Inputs, Scope};

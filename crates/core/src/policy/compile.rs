@@ -1,11 +1,11 @@
 //! From checked ASTs to the compiled snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::ast::{self, Body, Match, Policy, Text, When};
-use super::diagnostic::Code;
+use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
 use super::hint;
 use super::index::{self, Index};
@@ -13,7 +13,7 @@ use super::names::{self, Names};
 use super::scalar;
 use super::snapshot::{ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Spanned};
 use super::yaml::Place;
-use crate::expr::{self, Frame, Program};
+use crate::expr::{self, ExprFault, Frame, Program};
 use crate::model::Effect;
 
 /// Resource policies by kind, then version.
@@ -72,8 +72,16 @@ pub(super) fn expression(
             Some(Spanned::new(program, position, stretches))
         }
         Err(diagnostics) => {
+            let (line, column) = scalar::locate(&stretches, &text.value, 0);
+            let begin = findings.position(Place { line, column, ..text.place });
             for found in diagnostics {
-                let finding = Finding::new(Code::InvalidExpression, place_of(&found.range), found.message);
+                let code = match found.kind {
+                    ExprFault::Invalid => Code::InvalidExpression,
+                    ExprFault::UndefinedVariable(_) => Code::UndefinedVariable,
+                    ExprFault::UndefinedConstant(_) => Code::UndefinedConstant,
+                };
+                let finding = Finding::new(code, place_of(&found.range), found.message)
+                    .about(Subject::Expression(begin.clone()));
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
                     None => finding,
@@ -93,10 +101,15 @@ fn derived_role_sets<'p>(
     findings: &mut Findings<'_>,
 ) -> BTreeMap<&'p str, RoleSet> {
     let mut sets = BTreeMap::new();
+    let imported = imported_roles(policies);
     for policy in policies {
         let Body::DerivedRoles(body) = &policy.body else {
             continue;
         };
+        if !imported.contains(body.name.value.as_ref()) {
+            names::check_imports(&body.names, index, findings);
+            continue;
+        }
         let (names, frame) = names::collect(&body.names, index, findings);
         let frame = Arc::new(frame);
         let roles = body.definitions.iter().map(|definition| {
@@ -106,6 +119,16 @@ fn derived_role_sets<'p>(
         sets.insert(body.name.value.as_ref(), roles.collect());
     }
     sets
+}
+
+/// The names of the `derivedRoles` files that some policy imports: like other exports, one that nobody imports is
+/// not compiled.
+fn imported_roles<'p>(policies: &'p [Policy<'_>]) -> BTreeSet<&'p str> {
+    let imports = policies.iter().flat_map(|policy| match &policy.body {
+        Body::Resource(body) => body.import_derived_roles.as_slice(),
+        _ => &[],
+    });
+    imports.map(|import| import.value.as_ref()).collect()
 }
 
 fn derived_role(
@@ -175,11 +198,13 @@ fn referenced_roles(
             Some([role]) => drop(referenced.insert(Arc::clone(&role.name), Arc::clone(role))),
             Some(_) => {
                 let message = format!("more than one import defines the derived role `{}`", text.value);
-                findings.add(Finding::new(Code::AmbiguousName, text.place, message));
+                let role = Subject::DerivedRole(text.value.to_string());
+                findings.add(Finding::new(Code::AmbiguousName, text.place, message).about(role));
             }
             None => {
                 let message = format!("no import defines the derived role `{}`", text.value);
-                let finding = Finding::new(Code::UnknownDerivedRole, text.place, message);
+                let role = Subject::DerivedRole(text.value.to_string());
+                let finding = Finding::new(Code::UnknownDerivedRole, text.place, message).about(role);
                 findings.add(match hint::similar(&text.value, imported.keys().copied()) {
                     Some(hint) => finding.hint(hint),
                     None => finding,
@@ -250,6 +275,11 @@ fn matching(node: &Match<'_>, names: &Names<'_>, findings: &mut Findings<'_>) ->
         Match::All(list) => Some(Condition::All(items(list))),
         Match::Any(list) => Some(Condition::Any(items(list))),
         Match::None(list) => Some(Condition::None(items(list))),
+        Match::Script(place) => {
+            let message = "scripts in conditions are not supported";
+            findings.add(Finding::new(Code::ScriptCondition, *place, message));
+            None
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Compiler, Typed};
 use crate::expr::Unavailable;
 use crate::expr::ast::{Access, Expr, ExprKind, Span};
 use crate::expr::env::{Constants, Env, Names};
+use crate::expr::error::ExprFault;
 use crate::expr::functions::standard::type_value;
 use crate::expr::hint::nearest;
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
@@ -197,12 +198,20 @@ impl Compiler<'_> {
             }
             return Place::Value(Node { op, span }, Type::Dyn);
         }
-        let (what, known): (_, Vec<&str>) = match place {
-            Place::Variables => ("variable", names.variables.to_vec()),
-            _ => ("constant", names.constants.into_iter().flat_map(Constants::names).collect()),
+        let (what, kind, known): (_, _, Vec<&str>) = match place {
+            Place::Variables => {
+                ("variable", ExprFault::UndefinedVariable(name.to_owned()), names.variables.to_vec())
+            }
+            _ => (
+                "constant",
+                ExprFault::UndefinedConstant(name.to_owned()),
+                names.constants.into_iter().flat_map(Constants::names).collect(),
+            ),
         };
         let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
+        let found = self.findings.len();
         let (node, ty) = self.unresolved(span, format!("unknown {what} `{name}`"), hint);
+        self.findings.iter_mut().skip(found).for_each(|finding| finding.kind = kind.clone());
         Place::Value(node, ty)
     }
 
