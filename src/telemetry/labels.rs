@@ -29,6 +29,10 @@ label! {
     Api {
         /// `POST /api/check/resources`.
         CheckResources => "check_resources",
+        /// `POST /api/check`, deprecated by the peer.
+        CheckResourceSet => "check_resource_set",
+        /// `POST /api/check_resource_batch`, deprecated by the peer.
+        CheckResourceBatch => "check_resource_batch",
         /// AuthZEN `POST /access/v1/evaluation`.
         Evaluation => "access_evaluation",
     }

@@ -30,6 +30,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("policy", &["value", "limits", "model", "expr"]),
     ("engine", &["value", "limits", "model", "expr", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];
 
 /// Each risky dependency and the only files that may name it.

@@ -11,6 +11,7 @@
 //! | [`expr`] | CEL: source text to program to value, bounded by a cost counter |
 //! | [`policy`] | policy files: text to AST to compiled [`policy::Snapshot`], with diagnostics |
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
+//! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
 #![forbid(unsafe_code)]
 
@@ -20,4 +21,5 @@ pub mod limits;
 pub mod model;
 pub mod policy;
 pub mod record;
+pub mod suite;
 pub mod value;

@@ -87,6 +87,14 @@ pub const POLICY_NODES: usize = 100_000;
 /// Most bytes of text in one policy file, aliases expanded: room for a few copies of a file of the largest size.
 pub const POLICY_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
+/// Most decisions and expectations of all suites of policy tests of a set, counted together: a large set has a few
+/// thousand.
+pub const SUITE_STEPS: usize = 200_000;
+
+/// Cost units that all suites of policy tests of a set may spend together: a hundred of the largest calls, which takes
+/// a minute at most, while an ordinary test spends a few hundred.
+pub const SUITE_COST: u64 = 100 * CALL_COST;
+
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
 pub const POLICY_DEPTH: usize = 48;

@@ -233,12 +233,16 @@ struct WireRequest<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct WirePrincipal<'a> {
     id: Cow<'a, str>,
     roles: Vec<Cow<'a, str>>,
     #[serde(borrow, default)]
     attr: Map<'a>,
+    #[serde(default)]
+    policy_version: Cow<'a, str>,
+    #[serde(default)]
+    scope: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -264,8 +268,8 @@ struct WireResource<'a> {
 
 impl<'a> From<WirePrincipal<'a>> for model::Principal<'a> {
     fn from(wire: WirePrincipal<'a>) -> Self {
-        let WirePrincipal { id, roles, attr } = wire;
-        Self { id, roles, attr, policy_version: "".into(), scope: "".into() }
+        let WirePrincipal { id, roles, attr, policy_version, scope } = wire;
+        Self { id, roles, attr, policy_version, scope }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{CHECK, EVALUATION, TestServer, good_check, good_evaluation, with};
 
 /// Posts each body, expects 400 with all the texts in the body, then a good answer on the same connection.
-async fn refused_then_served(path: &str, good: &Value, cases: Vec<(Vec<u8>, &[&str])>) {
+pub(super) async fn refused_then_served(path: &str, good: &Value, cases: Vec<(Vec<u8>, &[&str])>) {
     let server = TestServer::start().await;
     let mut connection = server.connect().await;
     for (body, expected) in cases {

@@ -97,3 +97,20 @@ fn mutated_evaluation_is_always_answered() {
     body["subject"]["properties"] = json!({"cerbos.roles": ["user"], "cerbos.scope": "acme"});
     mutated_bodies_are_always_answered(EVALUATION, &body.to_string());
 }
+
+#[test]
+fn mutated_deprecated_checks_are_always_answered() {
+    let principal = json!({"id": "alice", "roles": ["user"], "attr": {"team": "red"}});
+    let instances = json!({"a1": {"attr": {"owner": "alice"}}, "a2": {}});
+    let set = json!({
+        "requestId": "r-1",
+        "includeMeta": true,
+        "principal": principal,
+        "actions": ["view", "delete"],
+        "resource": {"kind": "album", "policyVersion": "default", "scope": "", "instances": instances},
+    });
+    mutated_bodies_are_always_answered("/api/check", &set.to_string());
+    let mut batch = good_check();
+    batch["aux_data"] = json!({});
+    mutated_bodies_are_always_answered("/api/check_resource_batch", &batch.to_string());
+}

@@ -3,6 +3,7 @@
 mod bad_input;
 mod connections;
 mod crowd;
+mod deprecated;
 mod hostile;
 mod large_calls;
 mod surfaces;

@@ -112,7 +112,7 @@ impl OnError {
 /// says.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
-    evaluate(snapshot, request, settings, now, &Budget::new(CALL_COST, EXPR_COST))
+    decide_with(snapshot, request, settings, now, &Budget::new(CALL_COST, EXPR_COST))
 }
 
 /// As [`decide`] if that takes at most `units` of cost, otherwise nothing: tells a small call from a large one at
@@ -126,11 +126,13 @@ pub fn decide_within(
     units: u64,
 ) -> Option<Evaluation> {
     let budget = Budget::new(units.min(CALL_COST), EXPR_COST);
-    let evaluation = evaluate(snapshot, request, settings, now, &budget);
+    let evaluation = decide_with(snapshot, request, settings, now, &budget);
     (!budget.is_exceeded()).then_some(evaluation)
 }
 
-fn evaluate(
+/// As [`decide`], within `budget`, which tells afterwards what happened on the way.
+#[must_use]
+pub(crate) fn decide_with(
     snapshot: &Snapshot,
     request: &Request<'_>,
     settings: &Settings,

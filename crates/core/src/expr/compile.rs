@@ -11,6 +11,7 @@ mod request;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Budget;
 use super::ast::{self, BinaryOp, ComprehensionKind, Expr, ExprKind, LogicOp, Span, UnaryOp};
 use super::env::{Env, Typing};
 use super::error::ExprDiagnostic;
@@ -19,7 +20,6 @@ use super::ir::{self, Node, Op};
 use super::operators;
 use super::types::{Type, Unifier};
 use super::val::Val;
-use super::{Budget, Unavailable};
 
 /// A compiled tree.
 pub(crate) struct Compiled {
@@ -27,8 +27,6 @@ pub(crate) struct Compiled {
     pub(crate) result: Type,
     /// The slots of the policy's variables that the expression uses, sorted.
     pub(crate) uses: Vec<usize>,
-    /// What it mentions that no evaluation has, in the order of the source.
-    pub(crate) unavailable: Vec<Unavailable>,
 }
 
 /// Compiles `expr`; all findings are reported.
@@ -38,7 +36,6 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
         types: Unifier::default(),
         locals: Vec::new(),
         uses: BTreeSet::new(),
-        unavailable: Vec::new(),
         findings: Vec::new(),
         folding: Budget::new(FOLDING_COST, FOLDING_COST),
     };
@@ -46,7 +43,7 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
     if compiler.findings.is_empty() {
         let result = compiler.types.resolve(&ty).closed();
         let uses = compiler.uses.into_iter().collect();
-        return Ok(Compiled { root, result, uses, unavailable: compiler.unavailable });
+        return Ok(Compiled { root, result, uses });
     }
     compiler.findings.sort_by_key(|finding| finding.range.start);
     Err(compiler.findings)
@@ -63,7 +60,6 @@ struct Compiler<'a> {
     /// The variables that macros introduced around the current expression, outermost first.
     locals: Vec<(Arc<str>, Type)>,
     uses: BTreeSet<usize>,
-    unavailable: Vec<Unavailable>,
     findings: Vec<ExprDiagnostic>,
     /// What folding constants may still cost: it bounds what they take in memory, too.
     folding: Budget,

@@ -58,7 +58,6 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::HasVariable(slot) => self.has_variable(*slot, node.span),
             Op::Declared(slot) => self.declared(*slot, node.span),
             Op::Local(slot) => self.local(*slot, node.span),
-            Op::Absent(name) => Err(absent(name, node.span)),
             Op::Unresolved(message) => Err(unresolved(message, node.span)),
             Op::Attempt(operand) => self.attempt(operand),
             Op::Select { operand, field, access } => self.select(operand, field, *access, node.span),

@@ -28,8 +28,6 @@ pub(crate) enum Op {
     Declared(usize),
     /// A variable that a macro introduced, by depth.
     Local(usize),
-    /// Something that is never there, by name.
-    Absent(Box<str>),
     /// What cannot be called or named, kept for evaluation because types are dynamic.
     Unresolved(Box<str>),
     /// Turns an absent operand into an empty optional.
@@ -93,8 +91,14 @@ pub(crate) enum Field {
     ResourceId,
     ResourceVersion,
     ResourceScope,
+    /// `runtime` as a whole.
+    Runtime,
     /// `runtime.effectiveDerivedRoles`.
     DerivedRoles,
+    /// `request.auxData` as a whole.
+    AuxData,
+    /// `request.auxData.jwts`.
+    Tokens,
 }
 
 /// A path of keys into one of the attribute maps of the request.
@@ -109,6 +113,11 @@ pub(crate) enum AttributeRoot {
     Principal,
     Resource,
     Context,
+    /// `request.auxData.jwt`.
+    Claims,
+    /// `request.auxData.jwts`: the first key is the name of a token, then come its claims.
+    TokenClaims,
+    Globals,
 }
 
 /// An item of a list.
@@ -143,6 +152,9 @@ impl AttributeRoot {
             AttributeRoot::Principal => "request.principal.attr",
             AttributeRoot::Resource => "request.resource.attr",
             AttributeRoot::Context => "request.context",
+            AttributeRoot::Claims => "request.auxData.jwt",
+            AttributeRoot::TokenClaims => "request.auxData.jwts",
+            AttributeRoot::Globals => "globals",
         }
     }
 }

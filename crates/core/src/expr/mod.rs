@@ -53,7 +53,6 @@ pub use uses::variables_used;
 pub use val::{List, MapVal, Opaque, SpiffeMatcher, Str, Val};
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use env::Env;
@@ -63,17 +62,7 @@ pub struct Program {
     source: Arc<str>,
     root: ir::Node,
     uses: Vec<usize>,
-    unavailable: Vec<Unavailable>,
     result: Type,
-}
-
-/// A part of the language that this version never has a value for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unavailable {
-    /// `globals` or `request.auxData`.
-    pub name: &'static str,
-    /// Byte range of the mention in the source.
-    pub range: Range<usize>,
 }
 
 /// Compiles an expression of a policy; all findings are reported, each with its byte range in `source`.
@@ -89,8 +78,8 @@ pub fn compile_with(source: &str, declarations: &Declarations<'_>) -> Result<Pro
 impl Program {
     fn of(source: &str, env: Env<'_>) -> Result<Self, Vec<ExprDiagnostic>> {
         let tree = parser::parse(source).map_err(|finding| vec![finding])?;
-        let compile::Compiled { root, result, uses, unavailable } = compile::compile(&tree, env)?;
-        Ok(Self { source: source.into(), root, uses, unavailable, result })
+        let compile::Compiled { root, result, uses } = compile::compile(&tree, env)?;
+        Ok(Self { source: source.into(), root, uses, result })
     }
 
     /// The expression as written.
@@ -109,12 +98,6 @@ impl Program {
     #[must_use]
     pub fn uses(&self) -> &[usize] {
         &self.uses
-    }
-
-    /// Its mentions of what this version never has: reading one is an error of the evaluation.
-    #[must_use]
-    pub fn unavailable(&self) -> &[Unavailable] {
-        &self.unavailable
     }
 
     /// Evaluates against `scope`; an error names the byte range that failed.

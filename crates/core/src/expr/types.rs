@@ -41,6 +41,8 @@ pub enum Type {
     Optional(Box<Type>),
     /// A type of an extension library, by name.
     Opaque(&'static str),
+    /// A part of the request, by name: which fields it has is known before evaluation.
+    Record(&'static str),
     /// A type parameter, found by unification.
     Parameter(u32),
 }
@@ -230,7 +232,10 @@ enum Binding {
 
 /// Where the null literal may stand.
 fn nullable(ty: &Type) -> bool {
-    matches!(ty, Type::Null | Type::Timestamp | Type::Duration | Type::Optional(_) | Type::Opaque(_))
+    matches!(
+        ty,
+        Type::Null | Type::Timestamp | Type::Duration | Type::Optional(_) | Type::Opaque(_) | Type::Record(_)
+    )
 }
 
 fn most_general(a: Type, b: Type) -> Type {
@@ -279,7 +284,7 @@ impl fmt::Display for Type {
             Type::Timestamp => "timestamp",
             Type::Duration => "duration",
             Type::Type => "type",
-            Type::Opaque(name) => name,
+            Type::Opaque(name) | Type::Record(name) => name,
             Type::List(item) => return write!(f, "list({item})"),
             Type::Map(key, value) => return write!(f, "map({key}, {value})"),
             Type::Optional(inner) => return write!(f, "optional_type({inner})"),

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::ast::{Expr, ExprKind};
 use super::error::ExprDiagnostic;
 use super::parser;
-use super::val::Val;
 
-/// The names `x` of all `V.x`, `variables.x` and `V["x"]` in `source`; `Err` if it cannot be parsed.
+/// The names `x` of all `V.x` and `variables.x` in `source`; `Err` if it cannot be parsed.
 pub fn variables_used(source: &str) -> Result<BTreeSet<String>, Vec<ExprDiagnostic>> {
     let tree = parser::parse(source).map_err(|finding| vec![finding])?;
     let mut walk = Walk { found: BTreeSet::new(), hidden: Vec::new() };
@@ -51,10 +50,6 @@ impl Walk {
             ExprKind::Select { operand, field, .. } | ExprKind::Has { operand, field } => {
                 (operand, field.to_string())
             }
-            ExprKind::Index { operand, index, .. } => match &index.kind {
-                ExprKind::Literal(Val::String(key)) => (operand, key.as_str().to_owned()),
-                _ => return None,
-            },
             _ => return None,
         };
         let ExprKind::Ident { name: root, .. } = &operand.kind else {
@@ -74,7 +69,7 @@ mod tests {
         let cases = [
             ("1 + 1", ""),
             ("V.a && variables.b", "a,b"),
-            ("has(V.a) || V['b'] == V.?c", "a,b,c"),
+            ("has(V.a) || V.b == V.?c", "a,b,c"),
             ("[1].exists(x, x == V.a.b.c)", "a"),
             ("[1].exists(V, V.x == V.y)", ""),
             ("cel.bind(V, V.a, V.b)", "a"),

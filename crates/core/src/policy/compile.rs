@@ -62,13 +62,6 @@ pub(super) fn expression(
         Ok(program) => {
             let (line, column) = scalar::locate(&stretches, &text.value, 0);
             let position = findings.position(Place { line, column, ..text.place });
-            for mention in program.unavailable() {
-                let message = format!(
-                    "this version does not evaluate `{}`: the expression errs whenever that is read",
-                    mention.name
-                );
-                findings.add(Finding::new(Code::NotAvailableYet, place_of(&mention.range), message));
-            }
             Some(Spanned::new(program, position, stretches))
         }
         Err(diagnostics) => {

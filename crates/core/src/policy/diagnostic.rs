@@ -65,6 +65,8 @@ pub enum Severity {
 }
 
 /// The kinds of finding. A code never changes its meaning and is never used again for another.
+///
+/// P0022 was in use once: it warned of names that had no value yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
     /// P0001: the text is not well-formed YAML or JSON.
@@ -109,8 +111,6 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
-    /// P0022: an expression mentions what this version never has a value for.
-    NotAvailableYet,
     /// P0040: a word that is none of those a field knows.
     UnknownWord,
     /// P0041: fields that exclude each other.
@@ -135,7 +135,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 32] = [
+    pub const ALL: [Code; 31] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -157,7 +157,6 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
-        Code::NotAvailableYet,
         Code::UnknownWord,
         Code::SeveralChosen,
         Code::NothingChosen,
@@ -192,7 +191,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole | Code::NotAvailableYet => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -233,9 +232,6 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
-            Code::NotAvailableYet => {
-                ("P0022", "not available yet", "do without it: `has` and `.?` find nothing there either")
-            }
             Code::UnknownWord => ("P0040", "unknown word", "write one of the words that the field knows"),
             Code::SeveralChosen => ("P0041", "excluding fields", "keep one of them"),
             Code::NothingChosen => ("P0042", "nothing chosen", "add one of the fields"),

@@ -33,8 +33,9 @@ mod shape;
 mod snapshot;
 mod source;
 mod text;
-mod yaml;
+pub(crate) mod yaml;
 
+pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use files::{FileKind, classify};
 pub use frame::render;
@@ -133,7 +134,7 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
             return None;
         }
     };
-    for (key, place) in parsed.repeated {
+    for (key, place, _) in parsed.repeated {
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::request::{ROOTS, members, root};
+use super::request::{NAMES, ROOTS, TOKEN, members, root};
 use super::{Compiler, Typed};
-use crate::expr::Unavailable;
 use crate::expr::ast::{Access, Expr, ExprKind, Span};
 use crate::expr::env::{Constants, Env, Names};
 use crate::expr::error::ExprFault;
@@ -26,20 +25,14 @@ pub(super) enum Place {
     Variables,
     /// `C`.
     Constants,
-    /// `G`.
-    Globals,
-    /// `runtime`.
-    Runtime,
-    /// `request.auxData`.
-    AuxData,
-    /// Something that is never there, by name.
-    Absent(String),
+    /// `request.auxData.jwts.name`, which is where the name is written.
+    Token(Box<str>, Span),
 }
 
 impl Compiler<'_> {
     pub(super) fn place(&mut self, expr: &Expr) -> Place {
         if let Some(place) = self.qualified(expr) {
-            return self.noted(place, expr.span);
+            return place;
         }
         match &expr.kind {
             ExprKind::Ident { name, .. } => {
@@ -59,17 +52,6 @@ impl Compiler<'_> {
                 Place::Value(node, ty)
             }
         }
-    }
-
-    /// `place`, remembered if this version never has it.
-    fn noted(&mut self, place: Place, span: Span) -> Place {
-        let name = match place {
-            Place::Globals => "globals",
-            Place::AuxData => "request.auxData",
-            _ => return place,
-        };
-        self.unavailable.push(Unavailable { name, range: span.range() });
-        place
     }
 
     /// What a name or a dotted name stands for as a whole; a macro's variable hides all others.
@@ -111,20 +93,17 @@ impl Compiler<'_> {
                 Place::Attribute(root, path)
             }
             Place::Variables | Place::Constants => self.policy_name(&place, field, span),
-            Place::Globals => Place::Absent(format!("globals.{field}")),
-            Place::Absent(name) => Place::Absent(format!("{name}.{field}")),
-            Place::Field(..) | Place::Runtime | Place::AuxData if members(&place).is_some() => {
-                let known = members(&place).unwrap_or_default();
-                match known.iter().find(|(names, _)| names.contains(&&**field)) {
-                    Some((_, member)) => self.noted(member(), span),
-                    None => {
-                        let names = known.iter().filter_map(|(names, _)| names.first().copied());
-                        let hint = nearest(field, names).map(|name| format!("did you mean `{name}`?"));
-                        let (node, ty) = self.unresolved(span, format!("unknown field `{field}`"), hint);
-                        Place::Value(node, ty)
-                    }
-                }
+            Place::Field(Field::Tokens, _) => Place::Token((&**field).into(), from),
+            Place::Token(name, _) if **field == *"claims" => {
+                Place::Attribute(AttributeRoot::TokenClaims, vec![name])
             }
+            Place::Field(_, record @ Type::Record(_)) => match member(&record, field) {
+                Some(member) => member,
+                None => {
+                    let (node, ty) = self.unknown_field(&record, field, span);
+                    Place::Value(node, ty)
+                }
+            },
             place => {
                 let (operand, ty) = self.read(place, from);
                 let ty = self.selected_type(&ty, field, span);
@@ -167,9 +146,15 @@ impl Compiler<'_> {
     fn index(&mut self, operand: &Expr, index: &Expr, access: Access, span: Span) -> Place {
         let place = self.place(operand);
         if let (ExprKind::Literal(Val::String(key)), Access::Required) = (&index.kind, access)
-            && matches!(place, Place::Attribute(..) | Place::Variables | Place::Constants | Place::Globals)
+            && matches!(place, Place::Attribute(..) | Place::Field(Field::Tokens, _))
+            && !place.is_names()
         {
             return self.select(place, &key.as_str().into(), operand.span, span);
+        }
+        if place.is_names() {
+            let hint = "write `V.name`, `C.name` or `G.name`";
+            let (node, ty) = self.unresolved(span, "names are not read by index".into(), Some(hint.into()));
+            return Place::Value(node, ty);
         }
         let (operand, operand_type) = self.read(place, operand.span);
         let (index, index_type) = self.value(index);
@@ -215,10 +200,22 @@ impl Compiler<'_> {
         Place::Value(node, ty)
     }
 
+    fn unknown_field(&mut self, record: &Type, field: &str, span: Span) -> Typed {
+        let known = members(record).into_iter().flatten().filter_map(|(names, _)| names.first().copied());
+        let hint = nearest(field, known).map(|name| format!("did you mean `{name}`?"));
+        self.unresolved(span, format!("unknown field `{field}`"), hint)
+    }
+
     /// The type of a field of a value of type `ty`.
     fn selected_type(&mut self, ty: &Type, field: &str, span: Span) -> Type {
         match self.types.resolve(ty) {
             Type::Map(_, value) => *value,
+            NAMES => Type::Dyn,
+            record @ Type::Record(_) => match member(&record, field) {
+                Some(Place::Field(_, ty)) => ty,
+                Some(_) => Type::attributes(),
+                None => self.unknown_field(&record, field, span).1,
+            },
             Type::Dyn | Type::Parameter(_) => Type::Dyn,
             Type::Optional(inner) => Type::Optional(self.selected_type(&inner, field, span).into()),
             other => {
@@ -231,12 +228,16 @@ impl Compiler<'_> {
     /// `has(operand.field)`.
     pub(super) fn has(&mut self, operand: &Expr, field: &Arc<str>, span: Span) -> (Op, Type) {
         let place = self.place(operand);
-        if let Place::Value(node, ty) = place {
+        if matches!(place, Place::Value(..) | Place::Token(..)) {
+            let (node, ty) = self.read(place, operand.span);
             self.selected_type(&ty, field, span);
             return (Op::Has { operand: node.into(), field: (&**field).into() }, Type::Bool);
         }
         let op = match self.select(place, field, operand.span, span) {
             Place::Attribute(root, path) => Op::HasAttribute(Attribute { root, path: path.into() }),
+            Place::Token(name, _) => {
+                Op::HasAttribute(Attribute { root: AttributeRoot::TokenClaims, path: [name].into() })
+            }
             Place::Field(field, _) => Op::HasField(field),
             Place::Value(Node { op: Op::Variable(slot), .. }, _) => Op::HasVariable(slot),
             Place::Value(Node { op: Op::Unresolved(name), .. }, _) => Op::Unresolved(name),
@@ -252,18 +253,23 @@ impl Compiler<'_> {
             Place::Value(node, ty) => return (node, ty),
             Place::Field(field, ty) => (Op::Field(field), ty),
             Place::Attribute(root, path) => {
-                let ty = if path.is_empty() { Type::attributes() } else { Type::Dyn };
+                let ty = match (root, path.len()) {
+                    (AttributeRoot::Globals, 0) => NAMES,
+                    (AttributeRoot::TokenClaims, 1) | (_, 0) => Type::attributes(),
+                    _ => Type::Dyn,
+                };
                 (Op::Attribute(Attribute { root, path: path.into() }), ty)
             }
-            Place::Absent(name) => (Op::Absent(name.into()), Type::Dyn),
-            Place::AuxData => (Op::Absent("request.auxData".into()), Type::Dyn),
-            Place::Globals => (Op::Constant(Constants::default().as_map()), Type::attributes()),
+            Place::Token(field, tokens) => {
+                let operand = Node { op: Op::Field(Field::Tokens), span: tokens }.into();
+                (Op::Select { operand, field, access: Access::Required }, TOKEN)
+            }
             Place::Constants => {
                 let constants = match self.env {
                     Env::Policy(names) => names.constants.map(Constants::as_map),
                     Env::Declared(_) => None,
                 };
-                (Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())), Type::attributes())
+                (Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())), NAMES)
             }
             Place::Variables => {
                 return self.unresolved(
@@ -272,14 +278,24 @@ impl Compiler<'_> {
                     Some("write `V.name`".into()),
                 );
             }
-            Place::Runtime => {
-                return self.unresolved(
-                    span,
-                    "`runtime` is read field by field".into(),
-                    Some("write `runtime.effectiveDerivedRoles`".into()),
-                );
-            }
         };
         (Node { op, span }, ty)
     }
+}
+
+impl Place {
+    /// Whether it is `V`, `C` or `G` as a whole.
+    fn is_names(&self) -> bool {
+        match self {
+            Place::Variables | Place::Constants => true,
+            Place::Attribute(AttributeRoot::Globals, path) => path.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// What `field` of a record stands for.
+fn member(record: &Type, field: &str) -> Option<Place> {
+    let (_, member) = members(record)?.iter().find(|(names, _)| names.contains(&field))?;
+    Some(member())
 }

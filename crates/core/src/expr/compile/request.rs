@@ -8,16 +8,27 @@ use crate::expr::types::Type;
 pub(super) const ROOTS: &[&str] =
     &["request", "P", "R", "V", "variables", "C", "constants", "G", "globals", "runtime"];
 
+/// The record whose fields are whatever a policy or the settings define: `V`, `C` and `G`.
+pub(super) const NAMES: Type = Type::Record("names");
+
+const REQUEST: Type = Type::Record("request");
+const PRINCIPAL: Type = Type::Record("request.principal");
+const RESOURCE: Type = Type::Record("request.resource");
+const AUX_DATA: Type = Type::Record("request.auxData");
+/// One of `request.auxData.jwts`.
+pub(super) const TOKEN: Type = Type::Record("request.auxData.jwts.name");
+const RUNTIME: Type = Type::Record("runtime");
+
 /// What one of [`ROOTS`] stands for.
 pub(super) fn root(name: &str) -> Option<Place> {
     Some(match name {
-        "request" => Place::Field(Field::Request, Type::attributes()),
-        "P" => Place::Field(Field::Principal, Type::attributes()),
-        "R" => Place::Field(Field::Resource, Type::attributes()),
+        "request" => Place::Field(Field::Request, REQUEST),
+        "P" => Place::Field(Field::Principal, PRINCIPAL),
+        "R" => Place::Field(Field::Resource, RESOURCE),
         "V" | "variables" => Place::Variables,
         "C" | "constants" => Place::Constants,
-        "G" | "globals" => Place::Globals,
-        "runtime" => Place::Runtime,
+        "G" | "globals" => Place::Attribute(AttributeRoot::Globals, Vec::new()),
+        "runtime" => Place::Field(Field::Runtime, RUNTIME),
         _ => return None,
     })
 }
@@ -25,40 +36,47 @@ pub(super) fn root(name: &str) -> Option<Place> {
 /// Names, the one that is shown first, and what they stand for.
 pub(super) type Members = &'static [(&'static [&'static str], fn() -> Place)];
 
-/// The members of a part of the request, by name.
-pub(super) fn members(place: &Place) -> Option<Members> {
-    Some(match place {
-        Place::Field(Field::Request, _) => &[
-            (&["principal"], || Place::Field(Field::Principal, Type::attributes())),
-            (&["resource"], || Place::Field(Field::Resource, Type::attributes())),
-            (&["auxData", "aux_data"], || Place::AuxData),
-            (&["context"], || Place::Attribute(AttributeRoot::Context, Vec::new())),
+/// The members of a record, by name; `None` if they are not known before evaluation.
+pub(super) fn members(record: &Type) -> Option<Members> {
+    Some(match *record {
+        REQUEST => &[
+            (&["principal"], || Place::Field(Field::Principal, PRINCIPAL)),
+            (&["resource"], || Place::Field(Field::Resource, RESOURCE)),
+            (&["auxData", "aux_data"], || Place::Field(Field::AuxData, AUX_DATA)),
+            (&["context"], || attributes(AttributeRoot::Context)),
         ],
-        Place::Field(Field::Principal, _) => &[
+        PRINCIPAL => &[
             (&["id"], || text(Field::PrincipalId)),
-            (&["roles"], || Place::Field(Field::PrincipalRoles, Type::List(Type::String.into()))),
-            (&["attr"], || Place::Attribute(AttributeRoot::Principal, Vec::new())),
+            (&["roles"], || names(Field::PrincipalRoles)),
+            (&["attr"], || attributes(AttributeRoot::Principal)),
             (&["policyVersion", "policy_version"], || text(Field::PrincipalVersion)),
             (&["scope"], || text(Field::PrincipalScope)),
         ],
-        Place::Field(Field::Resource, _) => &[
+        RESOURCE => &[
             (&["kind"], || text(Field::ResourceKind)),
             (&["id"], || text(Field::ResourceId)),
-            (&["attr"], || Place::Attribute(AttributeRoot::Resource, Vec::new())),
+            (&["attr"], || attributes(AttributeRoot::Resource)),
             (&["policyVersion", "policy_version"], || text(Field::ResourceVersion)),
             (&["scope"], || text(Field::ResourceScope)),
         ],
-        Place::Runtime => &[(&["effectiveDerivedRoles", "effective_derived_roles"], || {
-            Place::Field(Field::DerivedRoles, Type::List(Type::String.into()))
-        })],
-        Place::AuxData => &[
-            (&["jwt"], || Place::Absent("request.auxData.jwt".to_owned())),
-            (&["jwts"], || Place::Absent("request.auxData.jwts".to_owned())),
+        RUNTIME => &[(&["effectiveDerivedRoles", "effective_derived_roles"], || names(Field::DerivedRoles))],
+        AUX_DATA => &[
+            (&["jwt"], || attributes(AttributeRoot::Claims)),
+            (&["jwts"], || Place::Field(Field::Tokens, Type::Map(Type::String.into(), TOKEN.into()))),
         ],
+        TOKEN => &[(&["claims"], || attributes(AttributeRoot::Claims))],
         _ => return None,
     })
 }
 
 fn text(field: Field) -> Place {
     Place::Field(field, Type::String)
+}
+
+fn names(field: Field) -> Place {
+    Place::Field(field, Type::List(Type::String.into()))
+}
+
+fn attributes(root: AttributeRoot) -> Place {
+    Place::Attribute(root, Vec::new())
 }

@@ -25,11 +25,11 @@ impl<'r> Machine<'_, 'r> {
             Field::PrincipalId => text(&principal.id),
             Field::PrincipalRoles => Val::List(List::Names(&principal.roles)),
             Field::PrincipalVersion => text(&principal.policy_version),
-            Field::PrincipalScope => text(&principal.scope),
+            Field::PrincipalScope => scope(&principal.scope),
             Field::ResourceKind => text(&resource.kind),
             Field::ResourceId => text(&resource.id),
             Field::ResourceVersion => text(&resource.policy_version),
-            Field::ResourceScope => text(&resource.scope),
+            Field::ResourceScope => scope(&resource.scope),
             Field::DerivedRoles => match inputs.derived_roles {
                 Some(roles) => names(roles),
                 None => return Err(absent("runtime.effectiveDerivedRoles", span)),
@@ -37,13 +37,16 @@ impl<'r> Machine<'_, 'r> {
             Field::Request => request(inputs),
             Field::Principal => principal_map(inputs),
             Field::Resource => resource_map(inputs),
+            Field::AuxData => aux_data_map(inputs),
+            Field::Tokens => tokens_map(inputs),
+            Field::Runtime => record(vec![("effectiveDerivedRoles", derived_roles(inputs))]),
         })
     }
 
-    /// A member of the request is there unless it is empty.
+    /// A member of the request is there unless it is empty; the derived roles are there once they are known.
     pub(super) fn has_field(&self, field: Field, span: Span) -> Evaluated<'r> {
-        if field == Field::DerivedRoles && self.inputs(span)?.derived_roles.is_none() {
-            return Ok(Val::Bool(false));
+        if field == Field::DerivedRoles {
+            return Ok(Val::Bool(self.inputs(span)?.derived_roles.is_some()));
         }
         Ok(Val::Bool(!ops::is_zero(&self.field(field, span)?)))
     }
@@ -76,6 +79,9 @@ impl<'r> Machine<'_, 'r> {
             AttributeRoot::Principal => Ok(&inputs.principal.attr),
             AttributeRoot::Resource => Ok(&inputs.resource.attr),
             AttributeRoot::Context => inputs.context.ok_or_else(|| absent(root.name(), span)),
+            AttributeRoot::Claims => Ok(&inputs.aux_data.jwt),
+            AttributeRoot::TokenClaims => Ok(&inputs.aux_data.jwts),
+            AttributeRoot::Globals => Ok(inputs.globals),
         }
     }
 
@@ -186,6 +192,11 @@ fn text<'r>(text: &'r Cow<'r, str>) -> Val<'r> {
     Val::String(Str::Borrowed(text))
 }
 
+/// A requested scope; the root is empty, also if the request names it.
+fn scope<'r>(requested: &'r Cow<'r, str>) -> Val<'r> {
+    if requested == "." { Val::String(Str::Borrowed("")) } else { text(requested) }
+}
+
 fn missing(attribute: &Attribute, depth: usize, span: Span) -> Box<EvalError> {
     absent(&path_text(attribute, depth), span)
 }
@@ -214,7 +225,23 @@ fn record<'r>(members: Vec<(&'static str, Val<'r>)>) -> Val<'r> {
 fn request<'r>(inputs: &Inputs<'r>) -> Val<'r> {
     let mut entries = vec![("principal", principal_map(inputs)), ("resource", resource_map(inputs))];
     entries.extend(inputs.context.map(|context| ("context", Val::Map(MapVal::Values(context)))));
+    entries.push(("auxData", aux_data_map(inputs)));
     record(entries)
+}
+
+fn aux_data_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    let jwt = Val::Map(MapVal::Values(&inputs.aux_data.jwt));
+    record(vec![("jwt", jwt), ("jwts", tokens_map(inputs))])
+}
+
+fn tokens_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    let claims = |value| Val::Map(MapVal::Owned([(Val::String(Str::Borrowed("claims")), value)].into()));
+    let token = |(name, value)| (Val::String(Str::Borrowed(name)), claims(Val::from(value)));
+    Val::Map(MapVal::Owned(inputs.aux_data.jwts.iter().map(token).collect()))
+}
+
+fn derived_roles<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    names(inputs.derived_roles.unwrap_or_default())
 }
 
 fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
@@ -224,7 +251,7 @@ fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("roles", Val::List(List::Names(&principal.roles))),
         ("attr", Val::Map(MapVal::Values(&principal.attr))),
         ("policyVersion", text(&principal.policy_version)),
-        ("scope", text(&principal.scope)),
+        ("scope", scope(&principal.scope)),
     ])
 }
 
@@ -235,6 +262,6 @@ fn resource_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("id", text(&resource.id)),
         ("attr", Val::Map(MapVal::Values(&resource.attr))),
         ("policyVersion", text(&resource.policy_version)),
-        ("scope", text(&resource.scope)),
+        ("scope", scope(&resource.scope)),
     ])
 }

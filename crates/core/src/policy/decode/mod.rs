@@ -5,6 +5,7 @@
 mod fields;
 mod rules;
 
+pub(crate) use self::fields::json;
 pub(super) use self::fields::scalar_text;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
