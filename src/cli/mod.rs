@@ -11,8 +11,10 @@ mod exit;
 mod health;
 mod options;
 mod policies;
+mod report;
 mod serve;
 mod signals;
+mod test;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ Examples:
   procura serve                          decide from `policies/` on http://127.0.0.1:3592
   procura serve --set storage.disk.directory=/etc/procura/policies
   procura check policies                 find every mistake before it goes live
+  procura test policies                  run the tests beside the policies
   procura decide policies request.json   answer one request without a server
   procura audit list --principal alice   who was decided on, and why
   procura config --config procura.yaml   show each setting and where it comes from
@@ -46,6 +49,7 @@ enum Command {
     #[command(alias = "server")]
     Serve(serve::Args),
     Check(check::Args),
+    Test(test::Args),
     Compile(compile::Args),
     Decide(decide::Args),
     Audit(audit::Args),
@@ -68,6 +72,7 @@ pub fn run() -> ExitCode {
     let result = match &command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Decide(args) => decide::run(args),
         Command::Audit(args) => audit::run(args),
