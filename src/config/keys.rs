@@ -102,6 +102,12 @@ pub const KEYS: &[Key] = &[
                   say.",
     },
     Key {
+        name: "engine.globals",
+        default: "{}",
+        meaning: "Values that conditions read as `globals.name` or `G.name`: a map of any JSON, at most 64 KiB, which \
+                  is in every record. `--set engine.globals.name=value` sets one of them.",
+    },
+    Key {
         name: "engine.onError",
         default: "closed",
         meaning: "What an erroring condition does. `closed`: it never makes an action allowed. `cerbos`: it counts as \
@@ -163,7 +169,7 @@ pub const KEYS: &[Key] = &[
 
 /// A key whose value is a list or a map instead of one text.
 ///
-/// It is set as a whole: outside the file its value is YAML or JSON in one line. [`super::layers::Setting::value`]
+/// Outside the file its value is YAML or JSON in one line. [`super::layers::Setting::value`]
 /// holds it as JSON.
 #[derive(Debug)]
 pub(super) struct Structure {
@@ -171,10 +177,24 @@ pub(super) struct Structure {
     pub(super) name: &'static str,
     /// Members, anywhere within, whose values must not be shown.
     pub(super) hidden: &'static [&'static str],
+    /// Whether it is set as a whole, or also member by member outside the file.
+    pub(super) setting: StructureSetting,
+}
+
+/// How a structure is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StructureSetting {
+    /// Only as a whole.
+    Whole,
+    /// As a whole, or a member of it by its path: `engine.globals.limits.days`.
+    Members,
 }
 
 /// The keys that take structures.
-pub(super) const STRUCTURES: &[Structure] = &[Structure { name: "auxData.jwt.keySets", hidden: &["data"] }];
+pub(super) const STRUCTURES: &[Structure] = &[
+    Structure { name: "auxData.jwt.keySets", hidden: &["data"], setting: StructureSetting::Whole },
+    Structure { name: "engine.globals", hidden: &[], setting: StructureSetting::Members },
+];
 
 /// A key of the peer that is accepted, with everything below it, but has no effect.
 #[derive(Debug)]
@@ -194,7 +214,6 @@ pub(super) const INERT: &[Inert] = &[
         prefix: "auxData.jwt.cacheSize",
         why: "has no meaning here: every token is verified whenever it comes",
     },
-    Inert { prefix: "engine.globals", why: "is not evaluated yet: conditions that name globals err" },
     Inert {
         prefix: "schema.enforcement",
         why: "is not evaluated yet: policies that name schemas are refused",

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::file::{self, Content, Leaf};
 use super::interpolate::interpolate;
 use super::keys::{
-    KEYS, Structure, environment_name, inert, is_secret, is_structure, refused, structure_above,
+    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, refused,
+    structure_above,
 };
 use super::suggest::nearest;
 
@@ -190,13 +191,22 @@ impl Layers {
 
     /// Sets `key` to what stands outside the file: one line of text.
     fn assign_text(&mut self, key: &str, text: &str, origin: Origin) {
-        if !is_structure(key) {
+        let member_of = structure_above(key).filter(|above| above.setting == StructureSetting::Members);
+        let path =
+            member_of.and_then(|above| Some((above.name, key.strip_prefix(above.name)?.strip_prefix('.')?)));
+        if path.is_none() && !is_structure(key) {
             self.assign(key, Some(text.to_owned()), origin);
             return;
         }
-        match file::structure(text) {
-            Ok(value) => self.assign(key, Some(value.to_string()), origin),
-            Err(error) => {
+        match (file::structure(text), path) {
+            (Ok(value), None) => self.assign(key, Some(value.to_string()), origin),
+            (Ok(value), Some((name, path))) => {
+                let whole =
+                    self.settings.get(name).and_then(|setting| serde_json::from_str(&setting.value).ok());
+                let whole = with_member(whole.unwrap_or_default(), path, value);
+                self.assign(name, Some(whole.to_string()), origin);
+            }
+            (Err(error), _) => {
                 self.problems.push(format!("{origin}: `{key}` is not valid YAML or JSON: {}", error.message));
             }
         }
@@ -245,6 +255,17 @@ fn interpolate_all(value: Value, environment: &BTreeMap<String, String>) -> Resu
         }
         other => other,
     })
+}
+
+/// `whole` with the member at the dotted `path` set to `value`; maps that are missing on the way are made.
+fn with_member(whole: Value, path: &str, value: Value) -> Value {
+    let mut members = if let Value::Object(members) = whole { members } else { serde_json::Map::new() };
+    let (name, value) = match path.split_once('.') {
+        Some((name, rest)) => (name, with_member(members.remove(name).unwrap_or_default(), rest, value)),
+        None => (path, value),
+    };
+    members.insert(name.to_owned(), value);
+    Value::Object(members)
 }
 
 fn known(key: &str) -> Option<&'static str> {

@@ -5,6 +5,7 @@
 
 mod aux_data;
 mod file;
+mod globals;
 mod interpolate;
 mod keys;
 mod layers;

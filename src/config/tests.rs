@@ -123,6 +123,29 @@ fn structures_come_from_every_layer_as_a_whole() {
 }
 
 #[test]
+fn globals_are_set_as_a_whole_or_one_by_one() {
+    let file = "engine: {globals: {environment: '${ENV:test}', limits: {days: 5}, list: [1, {a: null}]}}";
+    let variable = ("PROCURA_ENGINE__GLOBALS", "{region: eu}");
+    let members =
+        ["engine.globals.limits.hours=2.5", "engine.globals.environment.name=live", "engine.globals.on=true"];
+    let replaced = ["engine.globals={a: 1}", "engine.globals.b=hello", "engine.globals.empty="];
+    for (sources, want) in [
+        (sources("", &[], &[]), "{}"),
+        (sources(file, &[], &[]), r#"{"environment":"test","limits":{"days":5},"list":[1,{"a":null}]}"#),
+        (sources(file, &[("ENV", "x"), variable], &[]), r#"{"region":"eu"}"#),
+        (
+            sources(file, &[], &members),
+            r#"{"environment":{"name":"live"},"limits":{"days":5,"hours":2.5},"list":[1,{"a":null}],"on":true}"#,
+        ),
+        (sources(file, &[], &replaced), r#"{"a":1,"b":"hello","empty":null}"#),
+    ] {
+        let config = Config::from_sources(&sources).unwrap();
+        assert_eq!(serde_json::to_string(&config.engine.globals).unwrap(), want);
+        assert_eq!(setting(&config, "engine.globals").shown(), want);
+    }
+}
+
+#[test]
 fn wrong_structures_name_place_and_member() {
     let file = "auxData:\n  jwt:\n    keySets:\n      - {id: a, local: {file: k, pem: 1}}\n";
     let text = problems(&sources(file, &[], &[]));
@@ -135,6 +158,10 @@ fn wrong_structures_name_place_and_member() {
         ("auxData.jwt.keySets=[{id: a}]", "`auxData.jwt.keySets[0]` must have either `remote` or `local`"),
         ("auxData.jwt.keySets[0].id=a", "unknown key"),
         ("auxData.jwt.keySets.id=a", "is a part of `auxData.jwt.keySets`, which is set as a whole"),
+        ("engine.globals=[1]", "`engine.globals` must be a map of names to values"),
+        ("engine.globals.a-b=1", "`engine.globals.a-b` must have a name that expressions can use"),
+        ("engine.globals.a=[", "`engine.globals.a` is not valid YAML or JSON: "),
+        ("engine.globals.=1", "must have a name"),
         ("auxData.jwt.acceptableTimeSkew=1h", "must be a duration from 0ns to 600s"),
         (
             "auxData.jwt.keySets=[{id: a, remote: {url: 'https://x', refreshInterval: 1}}]",
@@ -184,13 +211,12 @@ fn configuration_of_the_peer_starts_with_notices_only() {
         "server.playgroundEnabled",
         "server.adminAPI.adminCredentials",
         "telemetry",
-        "engine.globals",
         "schema.enforcement",
         "auxData.jwt.cacheSize",
     ] {
         assert!(notices.contains(&format!("`{key}`")), "{key} not in\n{notices}");
     }
-    assert_eq!(config.notices.len(), 7, "{notices}");
+    assert_eq!(config.notices.len(), 6, "{notices}");
 }
 
 #[test]

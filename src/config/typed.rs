@@ -8,11 +8,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use procura_core::engine::{OnError, Settings};
 use procura_core::model::is_scope;
+use procura_core::value::Map;
 use serde::de::DeserializeOwned;
 
 use super::aux_data::KeySetList;
 use super::layers::{Layers, Origin, Setting};
-use super::{Audit, AuxData, Config, Log, Reload, Server, Storage};
+use super::{Audit, AuxData, Config, Log, Reload, Server, Storage, globals};
 use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 
@@ -73,8 +74,19 @@ fn engine(reader: &mut Reader) -> Settings {
         lenient_scope_search: reader.switch("engine.lenientScopeSearch"),
         on_error,
         strict_evaluation: reader.switch("engine.strictEvaluation"),
+        globals: globals(reader),
         ..Settings::default()
     }
+}
+
+fn globals(reader: &mut Reader) -> Map<'static> {
+    const GLOBALS: &str = "engine.globals";
+    globals::read(&reader.text(GLOBALS)).unwrap_or_else(|problems| {
+        for (member, advice) in problems {
+            reader.reject_member(GLOBALS, &member, advice);
+        }
+        Map::default()
+    })
 }
 
 fn aux_data(reader: &mut Reader) -> AuxData {

@@ -98,12 +98,18 @@ impl Pdp {
 
     /// What the decisions rest on besides the request.
     fn basis<'r>(&'r self, active: &'r Active, durability: Durability) -> Basis<'r> {
+        let settings = &self.settings;
         Basis {
             engine: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             policy_revision: Cow::Borrowed(active.snapshot.revision.as_str()),
             policy_generation: active.generation,
-            on_error: Cow::Borrowed(self.settings.on_error.as_str()),
-            default_policy_version: Cow::Borrowed(&self.settings.default_policy_version),
+            on_error: Cow::Borrowed(settings.on_error.as_str()),
+            default_policy_version: Cow::Borrowed(&settings.default_policy_version),
+            default_scope: Cow::Borrowed(&settings.default_scope),
+            lenient_scope_search: settings.lenient_scope_search,
+            strict_evaluation: settings.strict_evaluation,
+            schema_enforcement: Cow::Borrowed(settings.schema_enforcement.as_str()),
+            globals: Cow::Borrowed(&settings.globals),
             durability: Cow::Borrowed(durability.as_str()),
         }
     }

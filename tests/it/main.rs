@@ -17,4 +17,5 @@ mod readme_tour;
 mod reload;
 mod sdk;
 mod shipped_policies;
+mod suites;
 mod tidy;

@@ -27,8 +27,9 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("value", &["limits"]),
     ("model", &["value", "limits"]),
     ("expr", &["value", "limits", "model"]),
-    ("policy", &["value", "limits", "model", "expr"]),
-    ("engine", &["value", "limits", "model", "expr", "policy"]),
+    ("schema", &["value", "limits", "expr"]),
+    ("policy", &["value", "limits", "model", "expr", "schema"]),
+    ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];

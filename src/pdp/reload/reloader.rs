@@ -1,6 +1,5 @@
 //! The reload thread: one attempt after the other, each from reading to activation.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -165,7 +164,7 @@ impl Reloader {
             revision: set.revision.as_str(),
             from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
             generation,
-            policies: active.snapshot.resource_policies.values().map(BTreeMap::len).sum(),
+            policies: active.snapshot.policies().count(),
             files: active.snapshot.files,
             warnings: warnings.len(),
             first_warning: warnings.first().map(in_a_line).as_deref(),

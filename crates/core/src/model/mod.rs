@@ -9,7 +9,7 @@ pub use evaluation::{
     ValidatedPart, ValidationError,
 };
 pub use request::{AuxData, Item, Principal, Request, Resource};
-pub use scope::is_scope;
+pub use scope::{is_scope, scope_name};
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

@@ -13,6 +13,12 @@ pub fn is_scope(text: &str) -> bool {
     text.is_empty() || text == "." || (!text.starts_with('_') && text.split('.').all(is_segment))
 }
 
+/// The scope that `written` stands for: a leading `.`, as in `.` for the root itself, is not part of its name.
+#[must_use]
+pub fn scope_name(written: &str) -> &str {
+    written.strip_prefix('.').unwrap_or(written)
+}
+
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -3,30 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use super::ast::{Body, DerivedRoles, Policy, ResourceRule, Text};
+use super::ast::{
+    Body, DerivedRoles, Document, PrincipalPolicy, ResourcePolicy, ResourceRule, RolePolicy, Scope, Text,
+};
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::yaml::Place;
+use crate::limits::SCOPE_SEGMENTS;
 
 /// Checks one policy. One that is disabled is as good as absent.
-pub(super) fn policy(policy: &Policy<'_>, findings: &mut Findings<'_>) {
-    if policy.disabled {
+pub(super) fn document(document: &Document<'_>, findings: &mut Findings<'_>) {
+    if document.disabled {
         return;
     }
-    match &policy.body {
-        Body::Resource(body) => {
-            body.rules.iter().for_each(|rule| resource_rule(rule, findings));
-            rule_names(body.rules.iter().map(|rule| &rule.name), findings);
-        }
-        Body::Principal(body) => {
-            for rules in &body.rules {
-                rule_names(rules.iter().map(|rule| &rule.name), findings);
-            }
-        }
+    match &document.body {
+        Body::Resource(body) => resource_policy(body, findings),
+        Body::Principal(body) => principal_policy(body, findings),
+        Body::Role(body) => role_policy(body, findings),
         Body::DerivedRoles(body) => derived_roles(body, findings),
-        Body::Role(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => {}
+        Body::ExportVariables(_) | Body::ExportConstants(_) => {}
     }
-    not_evaluated_yet(policy, findings);
+    not_evaluated_yet(document, findings);
 }
 
 /// Reports every text that occurs a second time in `texts`.
@@ -43,11 +40,37 @@ fn unique(texts: &[Text<'_>], what: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether `name` can follow `V.` or `C.` in an expression.
-pub(super) fn is_identifier(name: &str) -> bool {
+/// Whether `name` can follow `V.`, `C.` or `G.` in an expression.
+#[must_use]
+pub fn is_identifier(name: &str) -> bool {
     const RESERVED: [&str; 4] = ["false", "in", "null", "true"];
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins && name.chars().all(is_word_char) && !RESERVED.contains(&name)
+}
+
+fn resource_policy(body: &ResourcePolicy<'_>, findings: &mut Findings<'_>) {
+    scope_depth(&body.scope, findings);
+    body.rules.iter().for_each(|rule| resource_rule(rule, findings));
+    rule_names(body.rules.iter().map(|rule| &rule.name), findings);
+}
+
+fn principal_policy(body: &PrincipalPolicy<'_>, findings: &mut Findings<'_>) {
+    scope_depth(&body.scope, findings);
+    let resources: Vec<_> = body.rules.iter().map(|rule| rule.resource.clone()).collect();
+    unique(&resources, "resource", findings);
+    for rule in &body.rules {
+        rule_names(rule.actions.iter().map(|rule| &rule.name), findings);
+    }
+}
+
+fn role_policy(body: &RolePolicy<'_>, findings: &mut Findings<'_>) {
+    scope_depth(&body.scope, findings);
+    role_names(&body.parent_roles, findings);
+    if body.rules.is_empty() {
+        let message = format!("the policy has no rules and does not confine role `{}`", body.role.value);
+        let hint = "list the actions that it may perform; as it is, it may do all that its parent roles may";
+        findings.add(Finding::new(Code::NothingConfined, body.role.place, message).hint(hint));
+    }
 }
 
 fn resource_rule(rule: &ResourceRule<'_>, findings: &mut Findings<'_>) {
@@ -81,34 +104,19 @@ fn role_names(roles: &[Text<'_>], findings: &mut Findings<'_>) {
     }
 }
 
-fn not_evaluated_yet(policy: &Policy<'_>, findings: &mut Findings<'_>) {
-    let mut refuse = |place: Place, what: &str| {
-        let message = format!("{what} are not evaluated by this version");
-        findings.add(Finding::new(Code::NotEvaluatedYet, place, message));
+fn not_evaluated_yet(document: &Document<'_>, findings: &mut Findings<'_>) {
+    let Body::Resource(ResourcePolicy { schemas: Some(place), .. }) = &document.body else {
+        return;
     };
-    let scope = match &policy.body {
-        Body::Resource(body) => {
-            if let Some(place) = body.schemas {
-                refuse(place, "`schemas`");
-            }
-            Some(&body.scope)
-        }
-        Body::Principal(body) => {
-            refuse(policy.place, "principal policies");
-            Some(&body.scope)
-        }
-        Body::Role(body) => {
-            refuse(policy.place, "role policies");
-            Some(&body.scope)
-        }
-        Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => None,
-    };
-    let Some(scope) = scope else { return };
-    if let Some(text) = scope.scope.as_ref().filter(|scope| is_given(scope)) {
-        refuse(text.place, "scopes");
-    }
-    if let Some(place) = scope.permissions {
-        refuse(place, "`scopePermissions`");
+    let message = "`schemas` are not evaluated by this version";
+    findings.add(Finding::new(Code::NotEvaluatedYet, *place, message));
+}
+
+fn scope_depth(scope: &Scope<'_>, findings: &mut Findings<'_>) {
+    let Some(scope) = &scope.scope else { return };
+    if scope.value.split('.').count() > SCOPE_SEGMENTS {
+        let message = format!("the scope has more than {SCOPE_SEGMENTS} segments");
+        findings.add(Finding::new(Code::TooLarge, scope.place, message));
     }
 }
 

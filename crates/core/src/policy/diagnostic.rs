@@ -111,6 +111,12 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0023: policies of one scope that disagree about `scopePermissions`.
+    ConflictingScopePermissions,
+    /// P0024: a policy in a scope, and none of its name and version in a scope above.
+    MissingScope,
+    /// P0025: a role policy that does not confine its role.
+    NothingConfined,
     /// P0040: a word that is none of those a field knows.
     UnknownWord,
     /// P0041: fields that exclude each other.
@@ -135,7 +141,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 31] = [
+    pub const ALL: [Code; 34] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -157,6 +163,9 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::ConflictingScopePermissions,
+        Code::MissingScope,
+        Code::NothingConfined,
         Code::UnknownWord,
         Code::SeveralChosen,
         Code::NothingChosen,
@@ -191,7 +200,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole | Code::NothingConfined => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -232,6 +241,15 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::ConflictingScopePermissions => (
+                "P0023",
+                "conflicting scope permissions",
+                "write the same `scopePermissions` in all policies of the scope",
+            ),
+            Code::MissingScope => {
+                ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
+            }
+            Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
             Code::UnknownWord => ("P0040", "unknown word", "write one of the words that the field knows"),
             Code::SeveralChosen => ("P0041", "excluding fields", "keep one of them"),
             Code::NothingChosen => ("P0042", "nothing chosen", "add one of the fields"),

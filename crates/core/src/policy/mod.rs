@@ -12,8 +12,10 @@
 //! | `decode` | tree to AST |
 //! | `check` | what can be said of one policy alone |
 //! | `index` | the set as a whole: duplicates, what can be imported |
+//! | `scopes` | the scopes of the set: gaps and contradictions |
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
+//! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
@@ -28,27 +30,35 @@ mod glob;
 mod hint;
 mod index;
 mod names;
+mod naming;
+mod rules;
 mod scalar;
+mod scopes;
 mod shape;
 mod snapshot;
 mod source;
 mod text;
 pub(crate) mod yaml;
 
+pub use check::is_identifier;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use files::{FileKind, classify};
 pub use frame::render;
 pub use glob::{Glob, GlobError};
-pub use shape::{SCHEMAS, json_schema};
-pub use snapshot::{
-    ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Snapshot, Spanned,
+pub use naming::{policy_name, sanitise};
+pub use rules::{
+    ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
+    ScopePermissions, Spanned, Stance,
 };
+pub use scopes::ancestors;
+pub use shape::{SCHEMAS, json_schema};
+pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
 pub use source::{Position, Revision, SourceFile};
 
 use std::sync::Arc;
 
-use self::ast::Policy;
+use self::ast::Document;
 use self::findings::{Finding, Findings};
 use self::yaml::{Node, Place};
 use crate::limits::POLICY_FILE_BYTES;
@@ -84,29 +94,30 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
         files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
-    let mut policies = Vec::new();
+    let mut documents = Vec::new();
     for (number, source) in (0..).zip(&sources) {
-        policies.extend(read(source, number, &mut findings));
+        documents.extend(read(source, number, &mut findings));
     }
-    for policy in &policies {
-        check::policy(policy, &mut findings);
+    for document in &documents {
+        check::document(document, &mut findings);
     }
-    let names = policies.iter().map(|policy| PolicyName {
-        name: index::name_of(policy),
-        file: findings.position(policy.place).file,
-        disabled: policy.disabled,
+    let names = documents.iter().map(|document| PolicyName {
+        name: index::name_of(document),
+        file: findings.position(document.place).file,
+        disabled: document.disabled,
     });
     let names = names.collect();
-    policies.retain(|policy| !policy.disabled);
-    let index = index::build(&policies, &mut findings);
-    let resource_policies = compile::policies(&policies, &index, &mut findings);
-    let snapshot = Snapshot { revision: Revision::of(files), resource_policies, files: sources.len() };
+    documents.retain(|document| !document.disabled);
+    let index = index::build(&documents, &mut findings);
+    scopes::check(&documents, &mut findings);
+    let compiled = compile::snapshot(&documents, &index, &mut findings);
+    let snapshot = Snapshot { revision: Revision::of(files), files: sources.len(), ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
     Compiled { snapshot, diagnostics: findings.into_diagnostics(), policies: names }
 }
 
 /// The policy of one file, if it can be read.
-fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Option<Policy<'t>> {
+fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Option<Document<'t>> {
     let start = Place::start_of(number);
     if files::is_misplaced_schema(&source.path) {
         let message = "a `_schemas` directory must be at the root of the set";
@@ -155,15 +166,15 @@ fn report_fault(fault: yaml::Fault, text: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// The policy in `document`. If fields are wrong the rest of it is read as far as it goes, so that everything is
+/// The policy in `node`. If fields are wrong the rest of it is read as far as it goes, so that everything is
 /// found at once; of a policy that is disabled only the form is checked.
-fn decoded<'t>(document: Node<'t>, findings: &mut Findings<'_>) -> Option<Policy<'t>> {
-    let before = findings.errors(document.place);
-    shape::document(&document, &shape::POLICY, findings);
-    if findings.errors(document.place) == before && !decode::is_disabled(&document) {
-        return decode::policy(document, findings);
+fn decoded<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<Document<'t>> {
+    let before = findings.errors(node.place);
+    shape::document(&node, &shape::POLICY, findings);
+    if findings.errors(node.place) == before && !decode::is_disabled(&node) {
+        return decode::document(node, findings);
     }
-    decode::policy(document, &mut findings.scratch())
+    decode::document(node, &mut findings.scratch())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The record of one call: every input of its decisions once, then one entry per (resource, action).
 
 use std::borrow::Cow;
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,9 @@ use crate::model::{
     Timestamp,
 };
 use crate::value::{Map, Value};
+
+/// The schema enforcement of records that do not name one.
+const NO_ENFORCEMENT: &str = "none";
 
 /// The record of one call. Members are written in the order of the fields; empty ones are left out.
 ///
@@ -68,8 +72,8 @@ pub struct Caller<'a> {
     pub address: Option<Cow<'a, str>>,
 }
 
-/// What the decisions rest on besides the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the decisions rest on besides the request: the policy set and every setting that can change a decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Basis<'a> {
     /// Version of the engine that decided.
@@ -82,6 +86,21 @@ pub struct Basis<'a> {
     pub on_error: Cow<'a, str>,
     /// Policy version used where the request names none.
     pub default_policy_version: Cow<'a, str>,
+    /// Scope used where the request names none; empty for the root.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub default_scope: Cow<'a, str>,
+    /// Whether a request for a scope without a policy is decided by the nearest scope above that has one.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub lenient_scope_search: bool,
+    /// Whether an error met on the way to a decision denies the action, whatever the rules say.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub strict_evaluation: bool,
+    /// What attributes that do not fit their schema do: `none`, `warn` or `reject`.
+    #[serde(default = "no_enforcement", skip_serializing_if = "is_no_enforcement")]
+    pub schema_enforcement: Cow<'a, str>,
+    /// `globals` in conditions.
+    #[serde(borrow, default, skip_serializing_if = "is_empty_map")]
+    pub globals: Cow<'a, Map<'a>>,
     /// What the answer waited for: `durable`, `os` or `async`.
     pub durability: Cow<'a, str>,
 }
@@ -302,6 +321,14 @@ fn borrowed(text: &str) -> Cow<'_, str> {
 
 fn is_empty(text: &str) -> bool {
     text.is_empty()
+}
+
+fn no_enforcement() -> Cow<'static, str> {
+    Cow::Borrowed(NO_ENFORCEMENT)
+}
+
+fn is_no_enforcement(enforcement: &str) -> bool {
+    enforcement == NO_ENFORCEMENT
 }
 
 fn is_empty_map(map: &Map<'_>) -> bool {

@@ -34,6 +34,31 @@ fn a_record_has_this_text() {
 }
 
 #[test]
+fn every_setting_that_can_change_a_decision_is_recorded() {
+    let (request, evaluation) = (request(Map::default()), evaluation());
+    let mut record = record(&request, &evaluation);
+    let plain = record.basis.clone();
+    record.basis.default_scope = "acme".into();
+    record.basis.lenient_scope_search = true;
+    record.basis.strict_evaluation = true;
+    record.basis.schema_enforcement = "reject".into();
+    record.basis.globals = Cow::Owned(Map::from_entries(vec![("limit".into(), Value::Number(2.5))]).unwrap());
+    let payload = record.encode().unwrap();
+    let settings = concat!(
+        r#""defaultPolicyVersion":"default","defaultScope":"acme","lenientScopeSearch":true,"#,
+        r#""strictEvaluation":true,"schemaEnforcement":"reject","globals":{"limit":2.5},"durability":"durable""#,
+    );
+    let text = String::from_utf8(payload.clone()).unwrap();
+    assert!(text.contains(settings), "{text}");
+    let Ok(Record::Decision(decoded)) = Record::decode(&payload) else { panic!("a decision") };
+    assert_eq!(decoded.basis, record.basis);
+
+    let older = text.replace(settings, r#""defaultPolicyVersion":"default","durability":"durable""#);
+    let Ok(Record::Decision(decoded)) = Record::decode(older.as_bytes()) else { panic!("a decision") };
+    assert_eq!(decoded.basis, plain, "a record from before there were these settings");
+}
+
+#[test]
 fn sentences_say_who_what_and_why() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let record = record(&request, &evaluation);
@@ -159,6 +184,11 @@ fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionR
         policy_generation: 3,
         on_error: "closed".into(),
         default_policy_version: "default".into(),
+        default_scope: "".into(),
+        lenient_scope_search: false,
+        strict_evaluation: false,
+        schema_enforcement: "none".into(),
+        globals: Cow::default(),
         durability: "durable".into(),
     };
     let at = "2026-11-22T01:02:03.000000004Z".parse().unwrap();

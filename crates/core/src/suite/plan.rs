@@ -68,8 +68,13 @@ impl<'s> Plan<'s> {
                 Some(known.find(name, |f| &f.aux_data).ok_or_else(|| format!("auxData {name:?} not found"))?)
             }
         };
-        let resources = looked_up(&resources, Kind::Resource, |name| known.find(name, |f| &f.resources))?;
-        let principals = looked_up(&principals, Kind::Principal, |name| known.find(name, |f| &f.principals))?;
+        let principal =
+            |name: &&'s str| looked_up(name, Kind::Principal, known.find(name, |f| &f.principals));
+        let resource = |name: &&'s str| looked_up(name, Kind::Resource, known.find(name, |f| &f.resources));
+        // The peer names what is missing in this order.
+        principals.first().map(principal).transpose()?;
+        let resources = resources.iter().map(resource).collect::<Result<_, _>>()?;
+        let principals = principals.iter().map(principal).collect::<Result<_, _>>()?;
         Ok(Self { test, aux_data, principals, resources, expected })
     }
 }
@@ -203,14 +208,6 @@ impl<'s> Expectation<'s> {
     }
 }
 
-fn looked_up<'s, T>(
-    names: &[&'s str],
-    kind: Kind,
-    find: impl Fn(&str) -> Option<&'s T>,
-) -> Result<Vec<(&'s str, &'s T)>, String> {
-    let look_up = |name: &&'s str| match find(name) {
-        Some(fixture) => Ok((*name, fixture)),
-        None => Err(format!("{} {name:?} not found", kind.as_str())),
-    };
-    names.iter().map(look_up).collect()
+fn looked_up<'s, T>(name: &'s str, kind: Kind, found: Option<&'s T>) -> Result<(&'s str, &'s T), String> {
+    found.map(|fixture| (name, fixture)).ok_or_else(|| format!("{} {name:?} not found", kind.as_str()))
 }

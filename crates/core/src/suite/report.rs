@@ -12,6 +12,7 @@ use crate::value::Value;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// One entry per suite, ordered by file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suites: Vec<SuiteReport>,
     /// All suites together.
     pub summary: Summary,
@@ -229,6 +230,17 @@ impl Report {
 }
 
 impl SuiteReport {
+    /// Every decision of the suite, with the test, the principal and the resource that it belongs to.
+    pub fn decisions(&self) -> impl Iterator<Item = (&TestCase, &PrincipalCase, &ResourceCase, &ActionCase)> {
+        self.test_cases.iter().flat_map(|test| {
+            test.principals.iter().flat_map(move |principal| {
+                principal.resources.iter().flat_map(move |resource| {
+                    resource.actions.iter().map(move |action| (test, principal, resource, action))
+                })
+            })
+        })
+    }
+
     /// A suite that was run.
     pub(super) fn of(file: &str, name: &str, summary: Summary, test_cases: Vec<TestCase>) -> Self {
         Self {

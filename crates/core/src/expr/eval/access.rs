@@ -1,6 +1,5 @@
 //! Reading: the request, its attributes, variables, and parts of values.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Evaluated, Machine, absent, error, located, names, refused};
@@ -11,6 +10,7 @@ use crate::expr::functions::standard::some;
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node};
 use crate::expr::val::{List, MapVal, Str, Val};
 use crate::expr::{Inputs, ops};
+use crate::model::scope_name;
 use crate::value::{Map, Value};
 
 impl<'r> Machine<'_, 'r> {
@@ -25,11 +25,11 @@ impl<'r> Machine<'_, 'r> {
             Field::PrincipalId => text(&principal.id),
             Field::PrincipalRoles => Val::List(List::Names(&principal.roles)),
             Field::PrincipalVersion => text(&principal.policy_version),
-            Field::PrincipalScope => scope(&principal.scope),
+            Field::PrincipalScope => text(scope_name(&principal.scope)),
             Field::ResourceKind => text(&resource.kind),
             Field::ResourceId => text(&resource.id),
             Field::ResourceVersion => text(&resource.policy_version),
-            Field::ResourceScope => scope(&resource.scope),
+            Field::ResourceScope => text(scope_name(&resource.scope)),
             Field::DerivedRoles => match inputs.derived_roles {
                 Some(roles) => names(roles),
                 None => return Err(absent("runtime.effectiveDerivedRoles", span)),
@@ -188,13 +188,8 @@ fn optional(inner: Option<Val<'_>>) -> Val<'_> {
     Val::Optional(inner.map(Arc::new))
 }
 
-fn text<'r>(text: &'r Cow<'r, str>) -> Val<'r> {
+fn text(text: &str) -> Val<'_> {
     Val::String(Str::Borrowed(text))
-}
-
-/// A requested scope; the root is empty, also if the request names it.
-fn scope<'r>(requested: &'r Cow<'r, str>) -> Val<'r> {
-    if requested == "." { Val::String(Str::Borrowed("")) } else { text(requested) }
 }
 
 fn missing(attribute: &Attribute, depth: usize, span: Span) -> Box<EvalError> {
@@ -251,7 +246,7 @@ fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("roles", Val::List(List::Names(&principal.roles))),
         ("attr", Val::Map(MapVal::Values(&principal.attr))),
         ("policyVersion", text(&principal.policy_version)),
-        ("scope", scope(&principal.scope)),
+        ("scope", text(scope_name(&principal.scope))),
     ])
 }
 
@@ -262,6 +257,6 @@ fn resource_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("id", text(&resource.id)),
         ("attr", Val::Map(MapVal::Values(&resource.attr))),
         ("policyVersion", text(&resource.policy_version)),
-        ("scope", scope(&resource.scope)),
+        ("scope", text(scope_name(&resource.scope))),
     ])
 }

@@ -16,7 +16,16 @@ pub(super) fn from_re2(pattern: &str) -> String {
             }
             ('\\', class) => {
                 push_escape(&mut out, chars.next(), class);
+                if out.ends_with(['p', 'P', 'x']) && chars.as_str().starts_with('{') {
+                    out.extend(chars.by_ref().take_while(|c| *c != '}'));
+                    out.push('}');
+                }
                 class.after_member()
+            }
+            // A brace that begins no count means itself.
+            ('{', Class::Outside) if !begins_count(chars.as_str()) => {
+                out.push_str("\\{");
+                Class::Outside
             }
             ('[', Class::Outside) => {
                 out.push('[');
@@ -94,6 +103,14 @@ fn push_escape(out: &mut String, escaped: Option<char>, class: Class) {
     out.push_str(ascii);
 }
 
+/// Whether `rest`, which follows a `{`, goes on as in `{2}`, `{2,}` or `{2,3}`.
+fn begins_count(rest: &str) -> bool {
+    let Some((count, _)) = rest.split_once('}') else { return false };
+    let (least, most) = count.split_once(',').unwrap_or((count, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !least.is_empty() && is_number(least) && is_number(most)
+}
+
 /// What stands between `\Q` and `\E`, or the end, is meant literally.
 fn push_quoted(out: &mut String, chars: &mut std::str::Chars<'_>) {
     let rest = chars.as_str().strip_prefix('Q').unwrap_or_default();
@@ -144,6 +161,11 @@ mod tests {
             (r"^\\$", "\\", true),
             (r"^\Qa.b\E$", "a.b", true),
             (r"^\Qa.b\E$", "axb", false),
+            ("^a{,3}$", "a{,3}", true),
+            ("^{$", "{", true),
+            ("^a{$", "a{", true),
+            ("^a{2,}$", "aaa", true),
+            (r"^\p{Lu}\x{41}$", "ÉA", true),
         ];
         for (pattern, text, expected) in cases {
             let regex = compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
