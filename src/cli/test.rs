@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use procura_core::engine::{OnError, SchemaEnforcement, Settings};
-use procura_core::policy::{Compiled, SourceFile};
+use procura_core::policy::{Compiled, FileKind, SourceFile, classify};
 use procura_core::suite::{self, Filter};
 
 use super::exit::Exit;
@@ -146,7 +146,7 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
     };
     let report = suite::run(&files, snapshot, &args.conditions.settings(), filter);
     let style = Style { colour: args.color.on_stdout(), verbose: args.verbose };
-    print(&report::text(&report, args.output, style)?)?;
+    print(&report::text(&report, &args.directory, args.output, style)?)?;
     if !has_tests(&files) {
         print_error("warning: no file `*_test.yaml` was found\n");
     }
@@ -155,13 +155,12 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
 
 fn refused(args: &Args, compiled: &Compiled) -> anyhow::Result<Exit> {
     if args.output == Format::Sarif {
-        print(&report::diagnostics_as_sarif(&compiled.diagnostics)?)?;
+        print(&report::diagnostics_as_sarif(&compiled.diagnostics, &args.directory)?)?;
     }
     print_error(&policies::report(&compiled.diagnostics));
     Ok(Exit::Policy)
 }
 
 fn has_tests(files: &[SourceFile]) -> bool {
-    use procura_core::policy::{FileKind, classify};
     files.iter().any(|file| classify(&file.path) == FileKind::Test)
 }

@@ -1,4 +1,4 @@
-//! A scan: the policy files below a directory, each with a stamp that changes when the file does.
+//! A scan: the files of a policy set below a directory, each with a stamp that changes when the file does.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, Metadata};
@@ -22,13 +22,13 @@ pub(super) const ENTRIES: usize = 100_000;
 /// What a scan finds. Two scans are equal if nothing seems to have changed between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
-    /// The policy files, sorted by path.
+    /// The files, sorted by path.
     pub files: Vec<Found>,
     /// Every directory that was looked into, by its real path: a change in one of them may change the set.
     pub directories: BTreeMap<PathBuf, Inode>,
 }
 
-/// A policy file that a scan found.
+/// A file that a scan found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// Path within the set, with forward slashes.
@@ -129,10 +129,10 @@ impl Walk<'_> {
             return Ok(());
         }
         let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
-        let is_policy = classify(&path) == FileKind::Policy;
+        let is_read = is_read(&path);
         let meta = match self.resolve(entry, &real)? {
             Target::Here(meta) => meta,
-            Target::Astray { is_directory, reason } if is_policy || is_directory => {
+            Target::Astray { is_directory, reason } if is_read || is_directory => {
                 return Err(refused(&real, reason));
             }
             Target::Astray { .. } => return Ok(()),
@@ -140,7 +140,7 @@ impl Walk<'_> {
         if meta.is_dir() {
             return self.directory(&real, &path);
         }
-        if !is_policy {
+        if !is_read {
             return Ok(());
         }
         // To open a pipe would block, to open a device could do anything.
@@ -176,6 +176,17 @@ impl Walk<'_> {
         }
         let reason = "is a link that leads out of the policy directory: put a copy in its place";
         Ok(Target::Astray { is_directory: meta.is_dir(), reason })
+    }
+}
+
+/// Whether the file at `path` belongs to the set: policies, their tests with the fixtures, and schemas.
+fn is_read(path: &str) -> bool {
+    match classify(path) {
+        FileKind::Policy | FileKind::Test => true,
+        FileKind::TestData | FileKind::Schema => {
+            [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending))
+        }
+        FileKind::Hidden | FileKind::Other => false,
     }
 }
 

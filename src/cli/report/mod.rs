@@ -5,6 +5,7 @@ mod sarif;
 mod tree;
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use clap::ValueEnum;
 use procura_core::policy::Diagnostic;
@@ -62,18 +63,23 @@ impl Colour {
     }
 }
 
-/// `report` as text of `format`.
-pub(super) fn text(report: &Report, format: Format, style: Style) -> anyhow::Result<String> {
+/// `report` about files of `directory` as text of `format`.
+pub(super) fn text(
+    report: &Report,
+    directory: &Path,
+    format: Format,
+    style: Style,
+) -> anyhow::Result<String> {
     Ok(match format {
         Format::Tree => tree::text(report, tree::Lines::Drawn, style),
         Format::List => tree::text(report, tree::Lines::Indented, style),
         Format::Json => serde_json::to_string_pretty(report)? + "\n",
         Format::Junit => junit::text(report),
-        Format::Sarif => sarif::text(&sarif::of_tests(report))?,
+        Format::Sarif => sarif::text(sarif::of_tests(report), directory)?,
     })
 }
 
-/// `diagnostics` as SARIF.
-pub(super) fn diagnostics_as_sarif(diagnostics: &[Diagnostic]) -> anyhow::Result<String> {
-    sarif::text(&sarif::of_diagnostics(diagnostics))
+/// `diagnostics` about files of `directory` as SARIF.
+pub(super) fn diagnostics_as_sarif(diagnostics: &[Diagnostic], directory: &Path) -> anyhow::Result<String> {
+    sarif::text(sarif::of_diagnostics(diagnostics), directory)
 }

@@ -1,36 +1,61 @@
 //! Findings as SARIF 2.1.0 (OASIS), with a place for each.
 
+use std::path::Path;
+
 use procura_core::model::Effect;
 use procura_core::policy::{Diagnostic, Position, Severity};
 use procura_core::suite::{ActionCase, Failure, Outcome, Report, SuiteReport};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 /// One result of a SARIF run.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(super) struct Finding {
-    rule_id: &'static str,
+    rule: &'static str,
     level: &'static str,
-    message: Value,
-    locations: [Value; 1],
+    message: String,
+    position: Position,
 }
 
 impl Finding {
-    fn new(rule_id: &'static str, level: &'static str, message: &str, position: &Position) -> Self {
-        let location = json!({
-            "physicalLocation": {
-                "artifactLocation": { "uri": &*position.file, "uriBaseId": "POLICIES" },
-                "region": { "startLine": position.line.max(1), "startColumn": position.column.max(1) },
-            }
-        });
-        Self { rule_id, level, message: json!({ "text": message }), locations: [location] }
+    fn new(rule: &'static str, level: &'static str, message: &str, position: &Position) -> Self {
+        Self { rule, level, message: message.to_owned(), position: position.clone() }
+    }
+
+    fn result(&self, directory: &Path) -> Value {
+        let file = directory.join(&*self.position.file);
+        let (line, column) = (self.position.line.max(1), self.position.column.max(1));
+        json!({
+            "ruleId": self.rule,
+            "level": self.level,
+            "message": { "text": self.message },
+            "locations": [{
+                "physicalLocation": {
+                    "artifactLocation": { "uri": uri(&file) },
+                    "region": { "startLine": line, "startColumn": column },
+                }
+            }],
+        })
     }
 }
 
-/// A SARIF log with one run; places are relative to the policy directory.
-pub(super) fn text(findings: &[Finding]) -> anyhow::Result<String> {
-    let mut rules: Vec<_> = findings.iter().map(|finding| finding.rule_id).collect();
+/// A path as a reference, relative as it was given: what is not plain is written in percent.
+fn uri(path: &Path) -> String {
+    let mut uri = String::new();
+    for byte in path.to_string_lossy().trim_start_matches("./").bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(byte.into())
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+/// A SARIF log with one run about files of `directory`.
+pub(super) fn text(findings: Vec<Finding>, directory: &Path) -> anyhow::Result<String> {
+    let results: Vec<_> = findings.iter().map(|finding| finding.result(directory)).collect();
+    let mut rules: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
     rules.sort_unstable();
     rules.dedup();
     let rules: Vec<_> = rules.into_iter().map(|id| json!({ "id": id })).collect();
@@ -40,7 +65,7 @@ pub(super) fn text(findings: &[Finding]) -> anyhow::Result<String> {
         "runs": [{
             "tool": { "driver": { "name": "procura", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
             "columnKind": "unicodeCodePoints",
-            "results": findings,
+            "results": results,
         }],
     });
     Ok(serde_json::to_string_pretty(&log)? + "\n")
