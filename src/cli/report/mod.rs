@@ -75,11 +75,11 @@ pub(super) fn text(
         Format::List => tree::text(report, tree::Lines::Indented, style),
         Format::Json => serde_json::to_string_pretty(report)? + "\n",
         Format::Junit => junit::text(report),
-        Format::Sarif => sarif::text(sarif::of_tests(report), directory)?,
+        Format::Sarif => sarif::text(&sarif::of_tests(report), directory)?,
     })
 }
 
 /// `diagnostics` about files of `directory` as SARIF.
 pub(super) fn diagnostics_as_sarif(diagnostics: &[Diagnostic], directory: &Path) -> anyhow::Result<String> {
-    sarif::text(sarif::of_diagnostics(diagnostics), directory)
+    sarif::text(&sarif::of_diagnostics(diagnostics), directory)
 }

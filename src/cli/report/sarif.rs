@@ -44,7 +44,7 @@ fn uri(path: &Path) -> String {
     for byte in path.to_string_lossy().trim_start_matches("./").bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(byte.into())
+                uri.push(byte.into());
             }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
@@ -53,7 +53,7 @@ fn uri(path: &Path) -> String {
 }
 
 /// A SARIF log with one run about files of `directory`.
-pub(super) fn text(findings: Vec<Finding>, directory: &Path) -> anyhow::Result<String> {
+pub(super) fn text(findings: &[Finding], directory: &Path) -> anyhow::Result<String> {
     let results: Vec<_> = findings.iter().map(|finding| finding.result(directory)).collect();
     let mut rules: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
     rules.sort_unstable();
