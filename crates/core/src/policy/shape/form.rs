@@ -48,11 +48,10 @@ impl Form {
         }
     }
 
-    /// The form as a regular expression of ECMA-262; `None` if every text has it.
+    /// The form as a regular expression of ECMA-262, if it is one.
     pub(in crate::policy) fn pattern(self) -> Option<String> {
         let pattern = match self {
-            Form::Any | Form::Expression | Form::Instant => return None,
-            Form::Exactly(text) => return Some(format!("^{}$", text.replace('.', "\\."))),
+            Form::Any | Form::Expression | Form::Instant | Form::Exactly(_) => return None,
             Form::Given => "^[\\s\\S]",
             Form::NoGlob => "^[^!*?\\[\\]{}]+$",
             Form::Word => "^\\w+$",
@@ -60,7 +59,9 @@ impl Form {
             Form::SetName => "^[\\w\\-.]+$",
             Form::RuleName => "^([a-zA-Z][\\w@.\\-]*)?$",
             Form::Scope => "^(|\\.|[0-9a-zA-Z][\\w\\-]*(\\.\\w[\\w\\-]*)*)$",
-            Form::Duration => "^(?=.)([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$",
+            Form::Duration => {
+                "^([0-9]{1,9}h([0-9]{1,9}m)?([0-9]{1,9}s)?|[0-9]{1,9}m([0-9]{1,9}s)?|[0-9]{1,9}s)$"
+            }
         };
         Some(pattern.to_owned())
     }
@@ -120,9 +121,8 @@ mod tests {
 
     use super::{Form, duration};
 
-    const PATTERNED: [Form; 9] = [
+    const PATTERNED: [Form; 8] = [
         Form::Given,
-        Form::Exactly("api.cerbos.dev/v1"),
         Form::NoGlob,
         Form::Word,
         Form::WordOrEmpty,
@@ -134,14 +134,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pattern_and_code_say_the_same(text in "[a-c0-2_.@*!é hms\\-]{0,7}|api.cerbos.dev/v1") {
+        fn pattern_and_code_say_the_same(text in "[a-c0-2_.@*!é hms\\-]{0,7}") {
             for form in PATTERNED {
-                // The crate knows no look-ahead, and `\w` of ECMA-262 is ASCII.
-                let pattern = form.pattern().unwrap().replace("(?=.)", "").replace("\\w", "a-zA-Z0-9_");
-                let pattern = pattern.replace("^a-zA-Z0-9_", "^[a-zA-Z0-9_]").replace("(\\.a-z", "(\\.[a-z");
-                let pattern = pattern.replace("(\\.[a-zA-Z0-9_[", "(\\.[a-zA-Z0-9_][");
-                let matches = Regex::new(&pattern).unwrap().is_match(&text)
-                    && !(form == Form::Duration && text.is_empty());
+                // `\w` of ECMA-262 is ASCII.
+                let pattern = form.pattern().unwrap().replace("[\\w", "[a-zA-Z0-9_").replace("\\w", "[a-zA-Z0-9_]");
+                let matches = Regex::new(&pattern).unwrap().is_match(&text);
                 prop_assert_eq!(form.holds(&text), matches, "{:?} {:?} {}", form, text, pattern);
             }
         }

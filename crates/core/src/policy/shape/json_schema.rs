@@ -46,7 +46,7 @@ type Definitions = BTreeMap<&'static str, Option<Map<String, Value>>>;
 fn object(shape: &'static Object, definitions: &mut Definitions) -> Map<String, Value> {
     let mut properties = Map::new();
     for field in shape.fields {
-        properties.insert(field.name.to_owned(), Value::Object(property(field, definitions)));
+        properties.insert(field.name.to_owned(), Value::Object(property(shape, field, definitions)));
     }
     let required: Vec<_> =
         shape.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
@@ -64,8 +64,9 @@ fn object(shape: &'static Object, definitions: &mut Definitions) -> Map<String, 
     schema
 }
 
-fn property(field: &'static Field, definitions: &mut Definitions) -> Map<String, Value> {
-    let mut property = value(field.shape, !field.required, definitions);
+fn property(of: &Object, field: &'static Field, definitions: &mut Definitions) -> Map<String, Value> {
+    let may_be_left_out = !field.required && !of.one_of.contains(&field.name);
+    let mut property = value(field.shape, may_be_left_out, definitions);
     property.insert("description".to_owned(), json!(field.about));
     property
 }
@@ -95,7 +96,7 @@ fn value(shape: &'static Shape, nullable: bool, definitions: &mut Definitions) -
             return schema;
         }
         Shape::Map(item) => {
-            let item = value(item, true, definitions);
+            let item = value(item, matches!(item, Shape::Text(_)), definitions);
             json!({ "type": "object", "additionalProperties": item })
         }
         Shape::Object(shape) => {
@@ -115,10 +116,13 @@ fn value(shape: &'static Shape, nullable: bool, definitions: &mut Definitions) -
 
 /// Text, or a scalar that is taken as it is written.
 fn text(form: Form, nullable: bool) -> Value {
-    let mut types = vec!["string", "integer", "boolean"];
-    if nullable {
-        types.push("null");
+    if let Form::Exactly(text) = form {
+        return json!({ "const": text });
     }
+    let mut types = vec!["string"];
+    types.extend(form.holds("7").then_some("integer"));
+    types.extend(form.holds("true").then_some("boolean"));
+    types.extend(nullable.then_some("null"));
     match form.pattern() {
         Some(pattern) => json!({ "type": types, "pattern": pattern }),
         None => json!({ "type": types }),

@@ -16,9 +16,13 @@ mod form;
 mod json_schema;
 mod policies;
 mod suites;
+#[cfg(test)]
+mod tests;
 
 pub use json_schema::{SCHEMAS, json_schema};
 
+#[cfg(test)]
+use capabilities::EXTENSION;
 pub(super) use check::{document, is_called};
 pub(super) use form::Form;
 pub(super) use policies::POLICY;
