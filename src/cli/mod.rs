@@ -15,6 +15,7 @@ mod report;
 mod serve;
 mod signals;
 mod test;
+mod tokens;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

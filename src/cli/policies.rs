@@ -5,7 +5,7 @@ use std::thread;
 
 use anyhow::{Context, anyhow, bail};
 use procura_core::limits::COMPILE_STACK_BYTES;
-use procura_core::policy::{self, Compiled, Diagnostic, Severity, SourceFile};
+use procura_core::policy::{self, Compiled, Diagnostic, FileKind, Severity, SourceFile, classify};
 
 use super::print_error;
 use crate::pap::Disk;
@@ -17,7 +17,8 @@ use crate::ports::PolicySource;
 /// If they cannot be read; what is wrong with their text is in the diagnostics.
 pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
     let files = read(directory)?;
-    if files.is_empty() {
+    let count = files.iter().filter(|file| classify(&file.path) == FileKind::Policy).count();
+    if count == 0 {
         let directory = directory.display();
         print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));
     }

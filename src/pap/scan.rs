@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use procura_core::policy::{FileKind, classify};
+use procura_core::policy::classify;
 
 use crate::ports::SourceError;
 
@@ -22,7 +22,7 @@ pub(super) const ENTRIES: usize = 100_000;
 /// What a scan finds. Two scans are equal if nothing seems to have changed between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
-    /// The files, sorted by path.
+    /// The files of the set, sorted by path.
     pub files: Vec<Found>,
     /// Every directory that was looked into, by its real path: a change in one of them may change the set.
     pub directories: BTreeMap<PathBuf, Inode>,
@@ -129,10 +129,10 @@ impl Walk<'_> {
             return Ok(());
         }
         let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
-        let is_read = is_read(&path);
+        let belongs = classify(&path).belongs_to_the_set();
         let meta = match self.resolve(entry, &real)? {
             Target::Here(meta) => meta,
-            Target::Astray { is_directory, reason } if is_read || is_directory => {
+            Target::Astray { is_directory, reason } if belongs || is_directory => {
                 return Err(refused(&real, reason));
             }
             Target::Astray { .. } => return Ok(()),
@@ -140,14 +140,14 @@ impl Walk<'_> {
         if meta.is_dir() {
             return self.directory(&real, &path);
         }
-        if !is_read {
+        if !belongs {
             return Ok(());
         }
         // To open a pipe would block, to open a device could do anything.
         if !meta.is_file() {
             return Err(refused(
                 &real,
-                "is not a regular file: a pipe, a socket or a device holds no policy",
+                "is not a regular file: a pipe, a socket or a device is no part of a policy set",
             ));
         }
         self.scan.files.push(Found { path: path.into(), real, stamp: Stamp::of(&meta) });
@@ -176,17 +176,6 @@ impl Walk<'_> {
         }
         let reason = "is a link that leads out of the policy directory: put a copy in its place";
         Ok(Target::Astray { is_directory: meta.is_dir(), reason })
-    }
-}
-
-/// Whether the file at `path` belongs to the set: policies, their tests with the fixtures, and schemas.
-fn is_read(path: &str) -> bool {
-    match classify(path) {
-        FileKind::Policy | FileKind::Test => true,
-        FileKind::TestData | FileKind::Schema => {
-            [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending))
-        }
-        FileKind::Hidden | FileKind::Other => false,
     }
 }
 

@@ -74,6 +74,9 @@ pub const TIME_ZONE_COST: usize = 20;
 /// Most digits after the point in a `%f` or `%e` clause of `format`.
 pub const FORMAT_PRECISION: usize = 100;
 
+/// Most characters of one text of a request or policy that the message of an error repeats.
+pub const ERROR_TEXT_CHARS: usize = 256;
+
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 

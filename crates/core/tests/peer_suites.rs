@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use procura_core::engine::{SchemaEnforcement, Settings};
+use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::policy::{Code, Severity, SourceFile, compile};
 use procura_core::suite::{Filter, run};
 use serde_json::{Map, Value};
@@ -17,7 +17,9 @@ use serde_json::{Map, Value};
 #[test]
 fn suites_of_the_peer_have_its_results() {
     let Some(root) = conformance() else { return };
-    let settings = Settings { schema_enforcement: SchemaEnforcement::Reject, ..Settings::default() };
+    let on_error = OnError::Cerbos;
+    let schema_enforcement = SchemaEnforcement::Reject;
+    let settings = Settings { on_error, schema_enforcement, ..Settings::default() };
     let (mut passed, mut waiting, mut wrong) = (0, 0, Vec::new());
     for path in entries(&root.join("compile/test_framework")) {
         let case: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

@@ -4,8 +4,9 @@
 use procura_core::model::{Evaluation, Item, ResourceEvaluation};
 use serde::{Deserialize, Serialize};
 
-use super::request::{AuxData, CheckCall, Entry, Head, Principal, items};
+use super::request::{CheckCall, Entry, Head, Principal, items};
 use super::response::Effects;
+use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Object, Text, parse};
 use crate::http::{Invalid, RequestLimits};
 use crate::telemetry::Api;

@@ -8,8 +8,9 @@ use procura_core::model::{Evaluation, Item, Resource, ResourceEvaluation};
 use procura_core::value::Map;
 use serde::{Deserialize, Serialize};
 
-use super::request::{AuxData, CheckCall, Head, Principal};
+use super::request::{CheckCall, Head, Principal};
 use super::response::{Effects, Meta};
+use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Named, Object, Text, parse};
 use crate::http::validate::bounded;
 use crate::http::{Invalid, RequestLimits};

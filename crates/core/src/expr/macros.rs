@@ -119,10 +119,9 @@ fn sort_by(mut call: Call, span: Span) -> Result<ExprKind, ExprDiagnostic> {
 fn variable(arg: &Expr, function: &str) -> Result<Arc<str>, ExprDiagnostic> {
     match &arg.kind {
         ExprKind::Ident { name, absolute: false } => Ok(name.clone()),
-        _ => Err(ExprDiagnostic::new(
-            arg.span.range(),
-            format!("`{function}` introduces a variable here, which must be a simple name"),
-            None,
-        )),
+        _ => {
+            let message = format!("`{function}` introduces a variable here, which must be a simple name");
+            Err(ExprDiagnostic::new(arg.span.range(), message, None))
+        }
     }
 }

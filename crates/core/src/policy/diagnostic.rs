@@ -133,9 +133,9 @@ pub enum Code {
     MisplacedVariables,
     /// P0047: an output without an expression.
     EmptyOutput,
-    /// P0048: an expression names a variable that the policy does not have.
+    /// P0070: an expression reads a variable that its policy does not have.
     UndefinedVariable,
-    /// P0049: an expression names a constant that the policy does not have.
+    /// P0071: an expression reads a constant that its policy does not have.
     UndefinedConstant,
 }
 
@@ -265,10 +265,10 @@ impl Code {
                 ("P0047", "empty output", "add `when.ruleActivated` or `when.conditionNotMet`, or remove it")
             }
             Code::UndefinedVariable => {
-                ("P0048", "undefined variable", "define it in `variables.local` or import a file that does")
+                ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
             }
             Code::UndefinedConstant => {
-                ("P0049", "undefined constant", "define it in `constants.local` or import a file that does")
+                ("P0071", "undefined constant", "correct the name, define it, or import the file that does")
             }
         }
     }

@@ -44,6 +44,7 @@ pub use check::is_identifier;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use files::{FileKind, classify};
+pub(crate) use findings::printable;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
 pub use naming::{policy_name, sanitise};

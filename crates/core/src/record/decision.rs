@@ -5,7 +5,7 @@ use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecisionId, wire};
+use super::{AuxDataInput, DecisionId, wire};
 use crate::model::{
     ActionDecision, Effect, Evaluation, OutputEntry, OutputValue, Problem, Request, ResourceEvaluation,
     Timestamp,
@@ -37,6 +37,9 @@ pub struct DecisionRecord<'a> {
     /// `request.context`; absent if the request had none.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Cow<'a, Map<'a>>>,
+    /// What the tokens of the call said; absent if it had none.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub aux_data: Option<AuxDataInput<'a>>,
     /// The resources, in request order.
     #[serde(borrow)]
     pub resources: Vec<ResourceInput<'a>>,
@@ -208,7 +211,8 @@ pub struct ProblemRecord<'a> {
 }
 
 impl<'a> DecisionRecord<'a> {
-    /// The record of a call that was evaluated at `at`; borrows everything from its arguments.
+    /// The record of a call that was evaluated at `at`; borrows everything from its arguments. Claims that it rests on
+    /// are in [`DecisionRecord::aux_data`], to be set by whoever knows who vouched for them.
     #[must_use]
     pub fn new(
         at: Timestamp,
@@ -231,6 +235,7 @@ impl<'a> DecisionRecord<'a> {
                 scope: borrowed(&principal.scope),
             },
             context: request.context.as_ref().map(Cow::Borrowed),
+            aux_data: None,
             resources: request.items.iter().map(|item| ResourceInput::of(&item.resource)).collect(),
         }
     }

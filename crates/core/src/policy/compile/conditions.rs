@@ -37,12 +37,7 @@ pub(in crate::policy) fn expression(
             let (line, column) = scalar::locate(&stretches, &text.value, 0);
             let begin = findings.position(Place { line, column, ..text.place });
             for found in diagnostics {
-                let code = match found.kind {
-                    ExprFault::Invalid => Code::InvalidExpression,
-                    ExprFault::UndefinedVariable(_) => Code::UndefinedVariable,
-                    ExprFault::UndefinedConstant(_) => Code::UndefinedConstant,
-                };
-                let finding = Finding::new(code, place_of(&found.range), found.message)
+                let finding = Finding::new(code(found.fault), place_of(&found.range), found.message)
                     .about(Subject::Expression(begin.clone()));
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
@@ -51,6 +46,14 @@ pub(in crate::policy) fn expression(
             }
             None
         }
+    }
+}
+
+fn code(fault: ExprFault) -> Code {
+    match fault {
+        ExprFault::Invalid => Code::InvalidExpression,
+        ExprFault::UndefinedVariable => Code::UndefinedVariable,
+        ExprFault::UndefinedConstant => Code::UndefinedConstant,
     }
 }
 
