@@ -3,13 +3,21 @@
 //! Log lines have a constant message, the same as the `event` field, and everything else in fields. Attribute values
 //! and tokens never appear in them: those belong in the decision log.
 
+mod policies;
+mod tokens;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use policies::{
+    PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
+    WatchDegraded,
+};
+pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 
-use super::labels::{Api, Outcome, Phase, ReloadOutcome, Surface, Where};
+use super::labels::{Api, Outcome, Phase, Surface, Where};
 use super::metrics::{Metrics, status_class};
 
 // === Calls ===
@@ -127,172 +135,6 @@ impl PanicCaught {
         let place = self.place.as_str();
         error!(event = "panic_caught", place, "panic caught");
         metrics.panics.with_label_values(&[place]).inc();
-    }
-}
-
-// === Policies ===
-
-/// A policy set went live.
-#[derive(Debug)]
-pub struct SnapshotActivated<'a> {
-    /// Content hash of the set.
-    pub revision: &'a str,
-    /// Content hash of the set before, if there was one.
-    pub from: Option<&'a str>,
-    /// Running number.
-    pub generation: u64,
-    /// Policies in the set.
-    pub policies: usize,
-    /// Files in the set.
-    pub files: usize,
-    /// How many warnings it has.
-    pub warnings: usize,
-    /// The first of them, with its place.
-    pub first_warning: Option<&'a str>,
-    /// What asked for the attempt.
-    pub cause: &'a str,
-    /// When, in Unix seconds.
-    pub at: f64,
-    /// Time to read and compile.
-    pub took: Duration,
-}
-
-impl SnapshotActivated<'_> {
-    /// Writes the log line and moves the metrics.
-    pub fn emit(&self, metrics: &Metrics) {
-        info!(
-            event = "snapshot_activated",
-            revision = self.revision,
-            from = self.from,
-            generation = self.generation,
-            policies = self.policies,
-            files = self.files,
-            warnings = self.warnings,
-            first_warning = self.first_warning,
-            cause = self.cause,
-            took_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3,
-            "policy set is live"
-        );
-        metrics.reloads.with_label_values(&[ReloadOutcome::Activated.as_str()]).inc();
-        metrics.generation.set(i64::try_from(self.generation).unwrap_or(i64::MAX));
-        metrics.policies.set(i64::try_from(self.policies).unwrap_or(i64::MAX));
-        metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
-        metrics.diagnostics.set(0);
-        metrics.reload_success.set(self.at);
-    }
-}
-
-/// A policy set without any file went live.
-#[derive(Debug)]
-pub struct PolicySetEmpty<'a> {
-    /// Where the files would be.
-    pub location: &'a str,
-}
-
-impl PolicySetEmpty<'_> {
-    /// Writes the log line.
-    pub fn emit(&self) {
-        warn!(
-            event = "policy_set_empty",
-            "no policy file in `{}`: every request will be denied", self.location
-        );
-    }
-}
-
-/// The files are those of the live set.
-#[derive(Debug)]
-pub struct ReloadUnchanged<'a> {
-    /// What asked for the attempt.
-    pub cause: &'a str,
-    /// When, in Unix seconds.
-    pub at: f64,
-}
-
-impl ReloadUnchanged<'_> {
-    /// Writes the log line (level debug) and moves the metrics.
-    pub fn emit(&self, metrics: &Metrics) {
-        debug!(event = "reload_unchanged", cause = self.cause, "policies are unchanged");
-        metrics.reloads.with_label_values(&[ReloadOutcome::Unchanged.as_str()]).inc();
-        metrics.diagnostics.set(0);
-        metrics.reload_success.set(self.at);
-    }
-}
-
-/// A set has errors; the live one stays, if there is one.
-#[derive(Debug)]
-pub struct ReloadRejected<'a> {
-    /// What asked for the attempt.
-    pub cause: &'a str,
-    /// Content hash of the refused set.
-    pub revision: &'a str,
-    /// How many errors it has.
-    pub errors: usize,
-    /// The first of them, with its place.
-    pub first: &'a str,
-    /// Content hash of the set that stays; none while the server starts.
-    pub live: Option<&'a str>,
-}
-
-impl ReloadRejected<'_> {
-    /// Writes the log line and moves the metrics.
-    pub fn emit(&self, metrics: &Metrics) {
-        error!(
-            event = "reload_rejected",
-            cause = self.cause,
-            revision = self.revision,
-            errors = self.errors,
-            first = self.first,
-            live = self.live,
-            "policy set has errors, {}",
-            what_stays(self.live)
-        );
-        metrics.reloads.with_label_values(&[ReloadOutcome::Rejected.as_str()]).inc();
-        metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
-    }
-}
-
-/// The set could not be read or compiled at all; the live one stays, if there is one.
-#[derive(Debug)]
-pub struct ReloadFailed<'a> {
-    /// What asked for the attempt.
-    pub cause: &'a str,
-    /// Why it failed.
-    pub error: &'a (dyn Error + 'static),
-    /// Content hash of the set that stays; none while the server starts.
-    pub live: Option<&'a str>,
-}
-
-impl ReloadFailed<'_> {
-    /// Writes the log line and moves the metrics.
-    pub fn emit(&self, metrics: &Metrics) {
-        error!(
-            event = "reload_failed",
-            cause = self.cause,
-            error = chain(self.error),
-            live = self.live,
-            "policies cannot be loaded, {}",
-            what_stays(self.live)
-        );
-        metrics.reloads.with_label_values(&[ReloadOutcome::Failed.as_str()]).inc();
-    }
-}
-
-/// Nothing is served before the first set.
-const fn what_stays(live: Option<&str>) -> &'static str {
-    if live.is_some() { "the old set stays" } else { "the server does not start" }
-}
-
-/// The policy directory cannot be watched; changes are found by the poll alone.
-#[derive(Debug)]
-pub struct WatchDegraded<'a> {
-    /// Why.
-    pub error: &'a (dyn Error + 'static),
-}
-
-impl WatchDegraded<'_> {
-    /// Writes the log line.
-    pub fn emit(&self) {
-        warn!(event = "watch_degraded", error = chain(self.error), "cannot watch the policies, polling only");
     }
 }
 

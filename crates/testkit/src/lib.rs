@@ -13,6 +13,8 @@ pub mod calls;
 pub mod clock;
 pub mod corpus;
 pub mod http;
+pub mod issuer;
+pub mod key_server;
 pub mod kill;
 pub mod power_cut;
 pub mod reload_storm;

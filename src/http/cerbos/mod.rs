@@ -39,8 +39,8 @@ async fn check_resources(
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
-    let check = CheckCall::parse(&body.bytes, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &check.call, received).await?;
+    let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     answer::respond(&services, &answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
         .await
 }
@@ -54,8 +54,8 @@ async fn check_resource_set(
     let request = SetRequest::parse(&body.bytes)?;
     let size = request.size().within(&services.limits)?;
     let _room = services.budget.work(size.text, size.decisions).await?;
-    let check = request.validate(&services.limits)?;
-    let answer = answer::decide(&services, &caller, &check.call, received).await?;
+    let mut check = request.validate(&services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     answer::respond(&services, &answer, &SetResponse::new(&check, &answer.evaluation)).await
 }
 
@@ -65,8 +65,8 @@ async fn check_resource_batch(
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
-    let check = batch::parse_call(&body.bytes, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &check.call, received).await?;
+    let mut check = batch::parse_call(&body.bytes, &services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     answer::respond(&services, &answer, &BatchResponse::new(&check, &answer.evaluation)).await
 }
 

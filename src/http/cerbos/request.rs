@@ -5,12 +5,12 @@
 //! `context` is ours: the peer has no such member.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use procura_core::model;
 use procura_core::value::Map;
 use serde::Deserialize;
 
+use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Object, Text, parse};
 use crate::http::validate::bounded;
 use crate::http::{Invalid, RequestLimits};
@@ -94,25 +94,6 @@ struct Resource<'a> {
     scope: Option<Text<'a>>,
 }
 
-/// Tokens about the principal. Nothing of them reaches a condition or a record unverified.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AuxData<'a> {
-    #[serde(borrow)]
-    jwt: Option<Object<Token<'a>>>,
-    #[serde(borrow)]
-    jwts: Option<BTreeMap<Text<'a>, Object<Token<'a>>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Token<'a> {
-    #[serde(borrow, rename = "token")]
-    _token: Option<Text<'a>>,
-    #[serde(borrow, rename = "keySetId", alias = "key_set_id")]
-    _key_set_id: Option<Text<'a>>,
-}
-
 /// Notes of the caller for itself; they decide nothing.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,9 +113,7 @@ pub(super) struct Head<'a> {
 impl<'a> Head<'a> {
     /// A call through `api` that asks for nothing yet.
     pub(super) fn call(self, api: Api, limits: &RequestLimits) -> Result<Call<'a>, Invalid> {
-        if let Some(Object(AuxData { jwt: Some(_), jwts: Some(_) })) = self.aux_data {
-            return Err(Invalid::at("auxData", "only one of `jwt` and `jwts` may be there"));
-        }
+        let tokens = self.aux_data.map(|Object(aux_data)| aux_data.tokens(limits)).transpose()?;
         let Some(Object(principal)) = self.principal else {
             return Err(Invalid::at("principal", "a value is required"));
         };
@@ -146,7 +125,7 @@ impl<'a> Head<'a> {
             context: self.context,
             aux_data: model::AuxData::default(),
         };
-        Ok(Call { api, request_id, request })
+        Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default() })
     }
 }
 

@@ -79,7 +79,10 @@ async fn bad_check_request_is_told_where_and_why() {
         (bad(action, json!(["x".repeat(5000)])), &["`resources[0].actions[0]`", "5000", "4096"]),
         (bad("/includeMeta", json!("yes")), &["`includeMeta`", "boolean"]),
         (bad("/context", json!("here")), &["`context`", "expected an object"]),
-        (bad("/auxData", json!({"jwt": {"token": "t"}, "jwts": {}})), &["`auxData`", "only one"]),
+        (
+            bad("/auxData", json!({"jwt": {"token": "t"}, "jwts": {"a": {"token": "t"}}})),
+            &["`auxData`", "only one"],
+        ),
         (bad("/auxData", json!({"jwt": {"tokens": "t"}})), &["`auxData.jwt", "unknown field"]),
         (bad("/requestContext", json!({"annotations": 1})), &["`requestContext.annotations`"]),
     ];

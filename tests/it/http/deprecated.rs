@@ -150,7 +150,10 @@ async fn bad_set_is_told_where_and_why() {
         (bad("/actions", json!(["a", "a"])), &["`actions[1]`", "twice"]),
         (bad("/actions", names(51)), &["`actions`", "51", "50"]),
         (bad("/includeMeta", json!("true")), &["`includeMeta`", "boolean"]),
-        (bad("/auxData", json!({"jwt": {"token": "t"}, "jwts": {}})), &["`auxData`", "only one"]),
+        (
+            bad("/auxData", json!({"jwt": {"token": "t"}, "jwts": {"a": {"token": "t"}}})),
+            &["`auxData`", "only one"],
+        ),
     ];
     refused_then_served(SET, &good_set(), cases).await;
 }

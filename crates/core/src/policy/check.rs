@@ -1,5 +1,4 @@
-//! What can be said of one policy alone: the form of its names, what must be unique in it, and what this
-//! version does not evaluate yet.
+//! What can be said of one policy alone: the form of its names and what must be unique in it.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +19,6 @@ pub(super) fn document(document: &Document<'_>, findings: &mut Findings<'_>) {
         Body::DerivedRoles(body) => derived_roles(body, findings),
         Body::ExportVariables(body) => form(&body.name, "name", is_set_name, SET_NAME, findings),
         Body::ExportConstants(body) => form(&body.name, "name", is_set_name, SET_NAME, findings),
-    }
-    if !document.disabled {
-        not_evaluated_yet(document, findings);
     }
 }
 
@@ -153,14 +149,6 @@ fn role_names(roles: &[Text<'_>], findings: &mut Findings<'_>) {
         let hint = "name each role; only `*` alone stands for any role";
         findings.add(Finding::new(Code::PatternAsRole, role.place, message).hint(hint));
     }
-}
-
-fn not_evaluated_yet(document: &Document<'_>, findings: &mut Findings<'_>) {
-    let Body::Resource(ResourcePolicy { schemas: Some(place), .. }) = &document.body else {
-        return;
-    };
-    let message = "`schemas` are not evaluated by this version";
-    findings.add(Finding::new(Code::NotEvaluatedYet, *place, message));
 }
 
 fn scope_form(scope: &Scope<'_>, findings: &mut Findings<'_>) {

@@ -67,8 +67,6 @@ pub enum Code {
     InvalidExpression,
     /// P0017: `condition.script`, which the language no longer has.
     ScriptCondition,
-    /// P0018: part of the language that this version does not evaluate yet.
-    NotEvaluatedYet,
     /// P0019: a `_schemas` directory that is not at the root of the set.
     MisplacedSchemas,
     /// P0020: a field that still works and should be replaced.
@@ -81,11 +79,23 @@ pub enum Code {
     MissingScope,
     /// P0025: a role policy that does not confine its role.
     NothingConfined,
+    /// P0030: a policy names a schema that cannot be used.
+    UnusableSchema,
+    /// P0031: a file that is no schema.
+    InvalidSchema,
+    /// P0032: a reference in a schema that leads to nothing in the set.
+    UnknownSchemaReference,
+    /// P0033: schemas of a policy with a scope, which nothing reads.
+    IdleSchemas,
+    /// P0070: an expression reads a variable that its policy does not have.
+    UndefinedVariable,
+    /// P0071: an expression reads a constant that its policy does not have.
+    UndefinedConstant,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 29] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -103,13 +113,18 @@ impl Code {
         Code::CyclicVariables,
         Code::InvalidExpression,
         Code::ScriptCondition,
-        Code::NotEvaluatedYet,
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
         Code::ConflictingScopePermissions,
         Code::MissingScope,
         Code::NothingConfined,
+        Code::UnusableSchema,
+        Code::InvalidSchema,
+        Code::UnknownSchemaReference,
+        Code::IdleSchemas,
+        Code::UndefinedVariable,
+        Code::UndefinedConstant,
     ];
 
     /// The code as shown to authors.
@@ -134,7 +149,13 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole | Code::NothingConfined => Severity::Warning,
+            Code::Deprecated
+            | Code::PatternAsRole
+            | Code::NothingConfined
+            | Code::UnusableSchema
+            | Code::InvalidSchema
+            | Code::UnknownSchemaReference
+            | Code::IdleSchemas => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -169,7 +190,6 @@ impl Code {
             Code::ScriptCondition => {
                 ("P0017", "script condition", "write the condition as `match` with `expr`")
             }
-            Code::NotEvaluatedYet => ("P0018", "not evaluated yet", "remove it, or use a later version"),
             Code::MisplacedSchemas => {
                 ("P0019", "misplaced schemas", "move `_schemas` to the root of the set")
             }
@@ -184,6 +204,24 @@ impl Code {
                 ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
             }
             Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
+            Code::UnusableSchema => ("P0030", "unusable schema", "correct the reference or the schema"),
+            Code::InvalidSchema => ("P0031", "invalid schema", ""),
+            Code::UnknownSchemaReference => (
+                "P0032",
+                "unknown schema reference",
+                "correct the reference or add what it names to `_schemas`",
+            ),
+            Code::IdleSchemas => (
+                "P0033",
+                "idle schemas",
+                "move `schemas` to the policy of the root scope, whose schemas always apply",
+            ),
+            Code::UndefinedVariable => {
+                ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
+            }
+            Code::UndefinedConstant => {
+                ("P0071", "undefined constant", "correct the name, define it, or import the file that does")
+            }
         }
     }
 }

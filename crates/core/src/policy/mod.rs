@@ -14,6 +14,7 @@
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
+//! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
@@ -31,6 +32,7 @@ mod names;
 mod naming;
 mod rules;
 mod scalar;
+mod schemas;
 mod scopes;
 mod snapshot;
 mod source;
@@ -40,6 +42,7 @@ pub use check::is_identifier;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
+pub(crate) use findings::printable;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
 pub use naming::{policy_name, sanitise};
@@ -47,6 +50,7 @@ pub use rules::{
     ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
     ScopePermissions, Spanned, Stance,
 };
+pub use schemas::{AttributeSchema, Schemas};
 pub use scopes::ancestors;
 pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
 pub use source::{Position, Revision, SourceFile};
@@ -66,16 +70,17 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Compiles a set of policy files. The order of `files` is irrelevant; files that hold no policies by their
-/// path (see [`classify`]) count towards the revision and are not read.
+/// Compiles a set of policy files, with the schemas that they refer to. The order of `files` is irrelevant; files that
+/// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let mut sources: Vec<&SourceFile> =
-        files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
+    let is_read = |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
+    let mut sources: Vec<&SourceFile> = files.iter().filter(is_read).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
     let mut documents = Vec::new();
-    for (number, source) in (0..).zip(&sources) {
+    let is_policy = |source: &SourceFile| classify(&source.path) == FileKind::Policy;
+    for (number, source) in (0..).zip(&sources).filter(|(_, source)| is_policy(source)) {
         documents.extend(read(source, number, &mut findings));
     }
     for document in &documents {
@@ -85,7 +90,9 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     let index = index::build(&documents, &mut findings);
     scopes::check(&documents, &mut findings);
     let compiled = compile::snapshot(&documents, &index, &mut findings);
-    let snapshot = Snapshot { revision: Revision::of(files), files: sources.len(), ..compiled };
+    let schemas = schemas::compile(&documents, &sources, &index.patterns, &mut findings);
+    let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
+    let snapshot = Snapshot { revision: Revision::of(files), files: files_of_policies, schemas, ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
     Compiled { snapshot, diagnostics: findings.into_diagnostics() }
 }
@@ -125,16 +132,8 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
 /// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as
 /// well, since the two cannot be told apart.
 fn damaged_text(text: &str, file: u32) -> Option<Place> {
-    let (before, _) = text.split_once(char::REPLACEMENT_CHARACTER)?;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Some(Place {
-        file,
-        line: number(before.matches('\n').count() + 1),
-        column: number(column),
-        start: number(before.len()),
-        end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
-    })
+    let start = text.find(char::REPLACEMENT_CHARACTER)?;
+    Some(Place::of(text, start..start + char::REPLACEMENT_CHARACTER.len_utf8(), file))
 }
 
 #[cfg(test)]

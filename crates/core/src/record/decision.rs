@@ -5,10 +5,10 @@ use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecisionId, wire};
+use super::{AuxDataInput, DecisionId, wire};
 use crate::model::{
     ActionDecision, Effect, Evaluation, OutputEntry, OutputValue, Problem, Request, ResourceEvaluation,
-    Timestamp,
+    Timestamp, ValidatedPart, ValidationError,
 };
 use crate::value::{Map, Value};
 
@@ -37,12 +37,18 @@ pub struct DecisionRecord<'a> {
     /// `request.context`; absent if the request had none.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Cow<'a, Map<'a>>>,
+    /// What the tokens of the call said; absent if it had none.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub aux_data: Option<AuxDataInput<'a>>,
     /// The resources, in request order.
     #[serde(borrow)]
     pub resources: Vec<ResourceInput<'a>>,
     /// The decisions: resources in request order, within each its actions in request order.
     #[serde(borrow)]
     pub decisions: Vec<DecisionEntry<'a>>,
+    /// What in the attributes does not fit their schemas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_errors: Vec<ValidationRecord<'a>>,
 }
 
 /// Which call, and who made it.
@@ -207,8 +213,24 @@ pub struct ProblemRecord<'a> {
     pub message: Cow<'a, str>,
 }
 
+/// Something in the attributes that does not fit their schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidationRecord<'a> {
+    /// For which resource it was found: index into [`DecisionRecord::resources`].
+    pub resource: usize,
+    /// Whose attributes: `principal` or `resource`.
+    pub source: Cow<'a, str>,
+    /// JSON pointer into the attributes; empty if the schema itself cannot be used.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub path: Cow<'a, str>,
+    /// What does not fit.
+    pub message: Cow<'a, str>,
+}
+
 impl<'a> DecisionRecord<'a> {
-    /// The record of a call that was evaluated at `at`; borrows everything from its arguments.
+    /// The record of a call that was evaluated at `at`; borrows everything from its arguments. Claims that it rests on
+    /// are in [`DecisionRecord::aux_data`], to be set by whoever knows who vouched for them.
     #[must_use]
     pub fn new(
         at: Timestamp,
@@ -221,6 +243,7 @@ impl<'a> DecisionRecord<'a> {
         Self {
             at,
             decisions: entries(&call.id, request, evaluation),
+            validation_errors: validation_errors(evaluation),
             call,
             basis,
             principal: PrincipalInput {
@@ -231,6 +254,7 @@ impl<'a> DecisionRecord<'a> {
                 scope: borrowed(&principal.scope),
             },
             context: request.context.as_ref().map(Cow::Borrowed),
+            aux_data: None,
             resources: request.items.iter().map(|item| ResourceInput::of(&item.resource)).collect(),
         }
     }
@@ -270,6 +294,13 @@ fn entries<'a>(
     entries
 }
 
+fn validation_errors(evaluation: &Evaluation) -> Vec<ValidationRecord<'_>> {
+    let resources = evaluation.resources.iter().enumerate();
+    let errors = resources
+        .flat_map(|(resource, result)| result.validation_errors.iter().map(move |error| (resource, error)));
+    errors.map(|(resource, error)| ValidationRecord::of(resource, error)).collect()
+}
+
 fn entry<'a>(
     id: DecisionId<'a>,
     resource: usize,
@@ -300,6 +331,17 @@ impl<'a> OutputRecord<'a> {
             OutputValue::Error(error) => (None, Some(borrowed(error))),
         };
         Self { rule: borrowed(&output.src), value, error }
+    }
+}
+
+impl<'a> ValidationRecord<'a> {
+    fn of(resource: usize, error: &'a ValidationError) -> Self {
+        let source = match error.part {
+            ValidatedPart::Principal => "principal",
+            ValidatedPart::Resource => "resource",
+        };
+        let (path, message) = (borrowed(&error.path), borrowed(&error.message));
+        Self { resource, source: borrowed(source), path, message }
     }
 }
 

@@ -13,16 +13,18 @@ mod decision;
 mod event;
 mod id;
 mod sentence;
+mod tokens;
 mod wire;
 
 pub use chain::ChainHash;
 pub use decision::{
     Basis, Call, Caller, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput, ProblemRecord,
-    ResourceInput,
+    ResourceInput, ValidationRecord,
 };
 pub use event::{LogRepair, PolicyChange, PolicySet};
 pub use id::DecisionId;
 pub use sentence::sentence;
+pub use tokens::{AuxDataInput, TokenInput, Vouchers};
 
 use std::io;
 

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -140,6 +141,29 @@ fn a_record_over_the_limit_is_refused() {
     assert!(matches!(record(&request, &evaluation).encode(), Err(RecordError::TooLarge)));
 }
 
+#[test]
+fn claims_stand_beside_who_vouched_for_them() {
+    let (mut request, evaluation) = (request(Map::default()), evaluation());
+    let claims = || Map::from_entries(vec![("sub".into(), Value::String("ada".into()))]).unwrap();
+    request.aux_data.jwt = claims();
+    request.aux_data.jwts.insert("agent".into(), Value::Map(claims()));
+    let jwts = BTreeMap::from([("agent".to_owned(), "issuer".to_owned())]);
+    let vouchers = Vouchers { jwt: None, jwts };
+    let mut record = record(&request, &evaluation);
+    record.aux_data = AuxDataInput::new(&request.aux_data, &vouchers);
+    let payload = record.encode().unwrap();
+    let text = std::str::from_utf8(&payload).unwrap();
+    let expected = concat!(
+        r#""auxData":{"jwt":{"claims":{"sub":"ada"}},"#,
+        r#""jwts":{"agent":{"keySet":"issuer","claims":{"sub":"ada"}}}},"resources""#
+    );
+    assert!(text.contains(expected), "{text}");
+    let Record::Decision(decoded) = Record::decode(&payload).unwrap() else { panic!("a decision") };
+    assert_eq!(*decoded, record);
+    assert_eq!(decoded.aux_data.as_ref().unwrap().claims(), request.aux_data);
+    assert_eq!(AuxDataInput::new(&AuxData::default(), &Vouchers::default()), None);
+}
+
 proptest! {
     #[test]
     fn records_round_trip_bit_for_bit(attr in any_map(), id in any::<String>()) {
@@ -171,7 +195,7 @@ fn any_map() -> impl Strategy<Value = Map<'static>> {
     prop::collection::btree_map(any::<String>(), tree, 0..6).prop_map(map_of)
 }
 
-fn map_of(entries: std::collections::BTreeMap<String, Value<'static>>) -> Map<'static> {
+fn map_of(entries: BTreeMap<String, Value<'static>>) -> Map<'static> {
     Map::from_entries(entries.into_iter().map(|(k, v)| (Cow::Owned(k), v)).collect()).unwrap()
 }
 

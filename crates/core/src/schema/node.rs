@@ -213,16 +213,4 @@ impl Type {
             Type::Object => "object",
         }
     }
-
-    /// The type of `value`, which is never `integer`.
-    pub(super) const fn of(value: &Value<'_>) -> Self {
-        match value {
-            Value::Null => Type::Null,
-            Value::Bool(_) => Type::Boolean,
-            Value::Number(_) => Type::Number,
-            Value::String(_) => Type::String,
-            Value::List(_) => Type::Array,
-            Value::Map(_) => Type::Object,
-        }
-    }
 }

@@ -10,10 +10,11 @@
 //! | `plan` | a test with what it refers to looked up, expectations by principal and resource |
 //! | `play` | one test through the engine |
 //! | `filter` | which tests to run |
-//! | `report` | what came of it |
+//! | `report`, `failed` | what came of it |
 
 mod decode;
 mod document;
+mod failed;
 mod filter;
 mod fixtures;
 mod instant;
@@ -26,6 +27,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use failed::FailedTest;
 pub use filter::{Filter, FilterError};
 pub use report::{
     ActionCase, Details, Failure, Outcome, OutputFailure, OutputFailureKind, PrincipalCase, Report,
@@ -61,14 +63,17 @@ pub fn run_observed(
     observe: &mut dyn FnMut(&Observed<'_>),
 ) -> Report {
     let tally = Tallying::default();
-    let mut context = Context { snapshot, settings, filter, observe, units: SUITE_COST, tally };
+    run_all(files, &mut Context { snapshot, settings, filter, observe, units: SUITE_COST, tally })
+}
+
+fn run_all(files: &[SourceFile], context: &mut Context<'_>) -> Report {
     let mut shelf = Shelf { files, directories: BTreeMap::new() };
     let mut steps = Steps::new();
     let mut suites: Vec<&SourceFile> =
         files.iter().filter(|file| classify(&file.path) == FileKind::Test).collect();
     suites.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let suites: Vec<SuiteReport> =
-        suites.into_iter().map(|file| suite(file, &mut shelf, &mut steps, &mut context)).collect();
+        suites.into_iter().map(|file| suite(file, &mut shelf, &mut steps, context)).collect();
     let summary = Summary::of_all(suites.iter().map(|suite| &suite.summary));
     Report { suites, summary }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::expr::{self, Program};
+use crate::expr::{self, ExprFault, Program};
 use crate::policy::ast::{Match, Text, When};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
@@ -35,7 +35,7 @@ pub(in crate::policy) fn expression(
         }
         Err(diagnostics) => {
             for found in diagnostics {
-                let finding = Finding::new(Code::InvalidExpression, place_of(&found.range), found.message);
+                let finding = Finding::new(code(found.fault), place_of(&found.range), found.message);
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
                     None => finding,
@@ -43,6 +43,14 @@ pub(in crate::policy) fn expression(
             }
             None
         }
+    }
+}
+
+fn code(fault: ExprFault) -> Code {
+    match fault {
+        ExprFault::Invalid => Code::InvalidExpression,
+        ExprFault::UndefinedVariable => Code::UndefinedVariable,
+        ExprFault::UndefinedConstant => Code::UndefinedConstant,
     }
 }
 
