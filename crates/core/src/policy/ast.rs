@@ -197,6 +197,8 @@ pub(super) enum Match<'t> {
     All(Vec<Match<'t>>),
     Any(Vec<Match<'t>>),
     None(Vec<Match<'t>>),
+    /// `condition.script`, which the language no longer has.
+    Script(Place),
 }
 
 impl<T> Default for Definitions<'_, T> {

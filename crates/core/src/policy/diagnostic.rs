@@ -17,6 +17,42 @@ pub struct Diagnostic {
     pub hint: Option<String>,
     /// The source around the place, with the place marked.
     pub frame: String,
+    /// What it is about, where programs want to know.
+    pub subject: Option<Subject>,
+}
+
+/// What a finding is about, in parts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A variable, by name.
+    Variable(String),
+    /// A constant, by name.
+    Constant(String),
+    /// A derived role, by name.
+    DerivedRole(String),
+    /// An expression, by the place where its text begins.
+    Expression(Position),
+    /// An import of something that does not exist.
+    Import {
+        /// `derived roles`, `variables` or `constants`.
+        what: &'static str,
+        /// What the import names.
+        name: String,
+    },
+    /// A policy that exists twice.
+    Duplicate {
+        /// The policy: kind, name, version and scope, as in `resource.album.vdefault/acme`.
+        policy: String,
+        /// The file of the other one.
+        other: String,
+    },
+    /// A policy that others need: the parent scopes of a policy.
+    MissingPolicy {
+        /// The policy that does not exist.
+        policy: String,
+        /// The policies below it.
+        descendants: Vec<String>,
+    },
 }
 
 /// Whether a finding keeps the set from going live.
@@ -47,7 +83,7 @@ pub enum Code {
     MissingField,
     /// P0007: a value that the field does not take.
     InvalidValue,
-    /// P0008: the document holds no policy, or more than one.
+    /// P0008: the document holds no policy.
     NotOnePolicy,
     /// P0009: a name or value occurs twice where each must be unique.
     NotUnique,
@@ -87,6 +123,22 @@ pub enum Code {
     UnknownSchemaReference,
     /// P0033: schemas of a policy with a scope, which nothing reads.
     IdleSchemas,
+    /// P0040: a word that is none of those a field knows.
+    UnknownWord,
+    /// P0041: fields that exclude each other.
+    SeveralChosen,
+    /// P0042: none of the fields of which one is needed.
+    NothingChosen,
+    /// P0043: a file with more than one document.
+    SeveralDocuments,
+    /// P0044: a rule that names neither roles nor derived roles.
+    NoRoles,
+    /// P0045: two rules, derived roles or resources of one policy with the same name.
+    DuplicateName,
+    /// P0046: top-level `variables` beside exported definitions.
+    MisplacedVariables,
+    /// P0047: an output without an expression.
+    EmptyOutput,
     /// P0070: an expression reads a variable that its policy does not have.
     UndefinedVariable,
     /// P0071: an expression reads a constant that its policy does not have.
@@ -95,7 +147,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 29] = [
+    pub const ALL: [Code; 37] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -123,6 +175,14 @@ impl Code {
         Code::InvalidSchema,
         Code::UnknownSchemaReference,
         Code::IdleSchemas,
+        Code::UnknownWord,
+        Code::SeveralChosen,
+        Code::NothingChosen,
+        Code::SeveralDocuments,
+        Code::NoRoles,
+        Code::DuplicateName,
+        Code::MisplacedVariables,
+        Code::EmptyOutput,
         Code::UndefinedVariable,
         Code::UndefinedConstant,
     ];
@@ -170,7 +230,7 @@ impl Code {
             Code::WrongType => ("P0005", "wrong type", "write a value of the expected type; quote text"),
             Code::MissingField => ("P0006", "missing field", "add the field"),
             Code::InvalidValue => ("P0007", "invalid value", "use a value that the field takes"),
-            Code::NotOnePolicy => ("P0008", "not one policy", "give each document exactly one policy body"),
+            Code::NotOnePolicy => ("P0008", "no policy", "give the file exactly one policy body"),
             Code::NotUnique => ("P0009", "not unique", "rename or remove one of the two"),
             Code::DuplicatePolicy => {
                 ("P0010", "duplicate policy", "remove one, or change its name or version")
@@ -216,6 +276,20 @@ impl Code {
                 "idle schemas",
                 "move `schemas` to the policy of the root scope, whose schemas always apply",
             ),
+            Code::UnknownWord => ("P0040", "unknown word", "write one of the words that the field knows"),
+            Code::SeveralChosen => ("P0041", "excluding fields", "keep one of them"),
+            Code::NothingChosen => ("P0042", "nothing chosen", "add one of the fields"),
+            Code::SeveralDocuments => ("P0043", "several documents", "give each policy a file of its own"),
+            Code::NoRoles => ("P0044", "no roles", "add `roles`, with `\"*\"` for whoever holds any role"),
+            Code::DuplicateName => ("P0045", "duplicate name", "rename or remove one of the two"),
+            Code::MisplacedVariables => (
+                "P0046",
+                "misplaced variables",
+                "move the entries into `definitions` of an `exportVariables` file",
+            ),
+            Code::EmptyOutput => {
+                ("P0047", "empty output", "add `when.ruleActivated` or `when.conditionNotMet`, or remove it")
+            }
             Code::UndefinedVariable => {
                 ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::formats::Format;
+use super::text::segment;
 use crate::value::Value;
 
 /// One schema of a compiled set of schemas: an index into it.
@@ -188,7 +189,7 @@ impl Keywords {
             found.extend(list.iter().enumerate().map(|(index, node)| (format!("{name}/{index}"), *node)));
         }
         let dependent = self.object.dependent_schemas.iter();
-        found.extend(dependent.map(|(name, node)| (format!("dependentSchemas/{name}"), *node)));
+        found.extend(dependent.map(|(name, node)| (format!("dependentSchemas/{}", segment(name)), *node)));
         found
     }
 }

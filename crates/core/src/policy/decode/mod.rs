@@ -6,6 +6,7 @@ mod fields;
 mod rules;
 
 pub(crate) use self::fields::json;
+pub(super) use self::fields::scalar_text;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
     At, Body, Definitions, DerivedRole, DerivedRoles, Document, Export, NameSources, PrincipalPolicy,
@@ -14,10 +15,16 @@ use super::ast::{
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::rules::ScopePermissions;
-use super::yaml::{Entry, Node, Place};
+use super::yaml::{Content, Entry, Node, Place};
 
 /// The one version of the language.
 const API_VERSION: &str = "api.cerbos.dev/v1";
+
+/// Whether `node` says that it is disabled.
+pub(super) fn is_disabled(node: &Node<'_>) -> bool {
+    let Content::Map(entries) = &node.content else { return false };
+    entries.iter().any(|entry| entry.key == "disabled" && matches!(entry.value.content, Content::Bool(true)))
+}
 
 /// What `node` holds, if it can be read.
 pub(super) fn document<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<Document<'t>> {
@@ -113,8 +120,7 @@ fn body<'t>(
 fn refuse_variables(variables: Option<&Entry<'_>>, findings: &mut Findings<'_>) {
     let Some(entry) = variables else { return };
     let message = "`variables` cannot stand beside exported definitions";
-    let hint = "move the entries into `definitions` of an `exportVariables` file";
-    findings.add(Finding::new(Code::UnknownField, entry.place, message).hint(hint));
+    findings.add(Finding::new(Code::MisplacedVariables, entry.place, message));
 }
 
 fn resource_policy<'t>(
