@@ -12,5 +12,6 @@ mod durable;
 pub mod http;
 pub mod pap;
 pub mod pdp;
+pub mod pip;
 pub mod ports;
 pub mod telemetry;

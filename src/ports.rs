@@ -1,5 +1,6 @@
 //! The traits through which the application services reach the outside world, each said once.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -7,11 +8,59 @@ use std::pin::Pin;
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
 use procura_core::record::{DecisionEntry, DecisionRecord};
+use procura_core::value::Map;
 
 /// The only source of time. Called once per request; never blocks.
 pub trait Clock: Send + Sync + 'static {
     /// The current instant.
     fn now(&self) -> Timestamp;
+}
+
+/// A token as it came with a call: untrusted text. It is never logged, recorded or repeated.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token<'a> {
+    /// The token.
+    pub text: Cow<'a, str>,
+    /// The key set that the call names for it, empty for the only one.
+    pub key_set: Cow<'a, str>,
+}
+
+impl std::fmt::Debug for Token<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("key_set", &self.key_set).finish_non_exhaustive()
+    }
+}
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifiedToken {
+    /// Its claims.
+    pub claims: Map<'static>,
+    /// The key set that vouches for it; `None` if verification is turned off.
+    pub key_set: Option<String>,
+}
+
+/// Why a token is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// There is something wrong with it, or with the key set that was named for it.
+    #[error("{0}")]
+    Invalid(Cow<'static, str>),
+    /// Nobody can say: the keys of the set could not be fetched yet.
+    #[error("the keys of the key set `{key_set}` could not be fetched yet")]
+    KeysUnavailable {
+        /// The key set.
+        key_set: String,
+    },
+}
+
+/// Resolves to what a token says, after at most a few seconds.
+pub type Verification<'a> = Pin<Box<dyn Future<Output = Result<VerifiedToken, TokenError>> + Send + 'a>>;
+
+/// Verifies tokens. Called for every token of every call; may wait for keys that are being fetched.
+pub trait TokenVerifier: Send + Sync + 'static {
+    /// What `token` says at the instant `now`.
+    fn verify<'a>(&'a self, token: &'a Token<'_>, now: Timestamp) -> Verification<'a>;
 }
 
 /// Where policy text comes from. Called by the reload task on a blocking thread.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use procura_core::policy::{Compiled, Snapshot};
+use procura_core::policy::Compiled;
 use serde::Serialize;
 
 use super::compare::{Affected, affected_by_on_error};
@@ -62,9 +62,9 @@ fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]
     let files = policies::counted(files, "file");
     match &compiled.snapshot {
         Some(snapshot) => {
-            let policies = match policy_count(snapshot) {
-                1 => "1 resource policy".to_owned(),
-                count => format!("{count} resource policies"),
+            let policies = match snapshot.policies().count() {
+                1 => "1 policy".to_owned(),
+                count => format!("{count} policies"),
             };
             print(&format!("ok: {files}, {policies}, revision {}\n", snapshot.revision))?;
         }
@@ -77,10 +77,6 @@ fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]
     let rules = policies::counted(affected.len(), "rule");
     print(&format!("{rules} may decide differently under `engine.onError: cerbos`\n"))?;
     Ok(())
-}
-
-fn policy_count(snapshot: &Snapshot) -> usize {
-    snapshot.resource_policies.values().map(std::collections::BTreeMap::len).sum()
 }
 
 /// The JSON that `--format json` prints.

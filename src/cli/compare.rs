@@ -1,7 +1,7 @@
 //! Which rules `engine.onError` matters for: those that an error in a condition makes wider under `cerbos`.
 
 use procura_core::model::Effect;
-use procura_core::policy::{Condition, Position, ResourcePolicy, Rule, Snapshot};
+use procura_core::policy::{Condition, Policy, Position, Rule, Snapshot};
 
 /// A rule that may decide differently, and why.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,11 +29,11 @@ const ALLOW_ROLE: &str =
 ///
 /// An error never makes an allow rule without `none` apply, under either setting, so those are not listed.
 pub(super) fn affected_by_on_error(snapshot: &Snapshot) -> Vec<Affected<'_>> {
-    let policies = snapshot.resource_policies.values().flat_map(|versions| versions.values());
+    let policies = snapshot.policies();
     policies.flat_map(|policy| policy.rules.iter().filter_map(|rule| affected(policy, rule))).collect()
 }
 
-fn affected<'a>(policy: &'a ResourcePolicy, rule: &'a Rule) -> Option<Affected<'a>> {
+fn affected<'a>(policy: &'a Policy, rule: &'a Rule) -> Option<Affected<'a>> {
     let mut roles = rule.derived_roles.iter().filter_map(|index| policy.derived_roles.get(*index));
     let why = match rule.effect {
         Effect::Deny if rule.condition.is_some() => DENY,

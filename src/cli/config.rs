@@ -16,7 +16,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let config = args.options.load()?;
     let mut rows = vec![["KEY".to_owned(), "VALUE".to_owned(), "ORIGIN".to_owned()]];
     for setting in &config.settings {
-        rows.push([setting.key.to_owned(), setting.shown().to_owned(), setting.origin.to_string()]);
+        rows.push([setting.key.to_owned(), setting.shown().into_owned(), setting.origin.to_string()]);
     }
     print(&table(&rows))?;
     for notice in &config.notices {

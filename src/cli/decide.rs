@@ -13,11 +13,12 @@ use procura_core::model::Problem;
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Overrides;
-use super::{policies, print, print_error};
+use super::{policies, print, print_error, tokens};
 use crate::http::RequestLimits;
 use crate::http::cerbos::{CheckCall, CheckResponse};
 use crate::pdp::{Active, Caller, Pdp};
 use crate::ports::Clock;
+use crate::telemetry::Metrics;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,15 +53,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Policy);
     };
     let body = read(args.request.as_deref(), &limits)?;
-    let check = CheckCall::parse(&body, &limits).map_err(|invalid| anyhow::anyhow!("{invalid}"))?;
+    let mut check = CheckCall::parse(&body, &limits).map_err(|invalid| anyhow::anyhow!("{invalid}"))?;
 
     let clock = Arc::new(SystemClock);
     let active = Active { snapshot, generation: 1, since: clock.now() };
     let active = Arc::new(ArcSwapOption::from_pointee(active));
-    let pdp = Pdp::new(active, None, clock, config.engine);
     let caller = Caller { name: None, address: None, loopback: true };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build()?;
-    let answer = runtime.block_on(pdp.decide(&caller, &check.call))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let answer = runtime.block_on(async {
+        let verifier = tokens::start(&config.aux_data, Arc::new(Metrics::new()?))?;
+        let pdp = Pdp::new(active, None, clock, verifier, config.engine);
+        anyhow::Ok(pdp.decide(&caller, &mut check.call).await?)
+    })?;
 
     let decisions = answer.evaluation.resources.iter().flat_map(|resource| &resource.actions);
     let problems = decisions.flat_map(|decision| &decision.problems);

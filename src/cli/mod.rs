@@ -12,6 +12,7 @@ mod options;
 mod policies;
 mod serve;
 mod signals;
+mod tokens;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

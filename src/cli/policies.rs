@@ -5,7 +5,7 @@ use std::thread;
 
 use anyhow::{Context, anyhow, bail};
 use procura_core::limits::COMPILE_STACK_BYTES;
-use procura_core::policy::{self, Compiled, Diagnostic, Severity, SourceFile};
+use procura_core::policy::{self, Compiled, Diagnostic, FileKind, Severity, SourceFile, classify};
 
 use super::print_error;
 use crate::pap::Disk;
@@ -18,7 +18,7 @@ use crate::ports::PolicySource;
 pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
     require_directory(directory, "")?;
     let files = Disk::new(directory).read()?;
-    let count = files.len();
+    let count = files.iter().filter(|file| classify(&file.path) == FileKind::Policy).count();
     if count == 0 {
         let directory = directory.display();
         print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));

@@ -19,7 +19,7 @@ use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
-use super::{policies, print, print_error};
+use super::{policies, print, print_error, tokens};
 use crate::audit::{DirFiles, Log, LogSettings};
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
@@ -151,13 +151,26 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             print_error(&policies::report(&diagnostics));
             return Ok(Exit::Policy);
         }
+        ReloadOutcome::TestsFailed { count, first } => {
+            let list: String = first.iter().map(|test| format!("{test}\n")).collect();
+            let count = policies::counted(count, "failed test");
+            print_error(&format!("{list}{count}: mend them, or turn `reload.requireTests` off\n"));
+            return Ok(Exit::Policy);
+        }
         ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
     }
+    let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
 
     let services = Services {
-        pdp: Pdp::new(Arc::clone(&active), writer.clone(), Arc::new(SystemClock), config.engine.clone()),
+        pdp: Pdp::new(
+            Arc::clone(&active),
+            writer.clone(),
+            Arc::new(SystemClock),
+            verifier,
+            config.engine.clone(),
+        ),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,
@@ -192,6 +205,7 @@ fn start_reload(
             quiet: config.storage.quiet_period,
             poll: config.storage.watch.then_some(config.storage.poll_interval),
         },
+        tests: config.reload.require_tests.then(|| config.engine.clone()),
     };
     ReloadHandle::start(parts, Arc::clone(active)).context("cannot start the reload thread")
 }
@@ -220,9 +234,14 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     } else {
         "not recorded (`audit.enabled` is false)".to_owned()
     };
+    let warning = if config.aux_data.disable_verification {
+        "  tokens     NOT VERIFIED (`auxData.jwt.disableVerification` is true): whoever can ask can claim anything\n"
+    } else {
+        ""
+    };
     // The log has said the same; a full disk behind standard output is no reason not to serve.
     let _ = print(&format!(
-        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\nlistening on http://{address}\n",
+        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\n{warning}listening on http://{address}\n",
         env!("CARGO_PKG_VERSION")
     ));
 }

@@ -1,10 +1,15 @@
 //! The configuration file: YAML (and so JSON) to a list of leaves, each with its dotted key and its place.
+//!
+//! A leaf is a single value, or the whole structure below a key that takes one.
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
+
+use super::keys::is_structure;
 
 /// Largest configuration file, in bytes.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -17,12 +22,23 @@ const MAX_DEPTH: usize = 32;
 pub(super) struct Leaf {
     /// Dotted key.
     pub(super) key: String,
-    /// The scalar as text; `None` for a list.
-    pub(super) text: Option<String>,
+    /// What the key is set to.
+    pub(super) content: Content,
     /// Line of the key, from 1.
     pub(super) line: u64,
     /// Column of the key, from 1.
     pub(super) column: u64,
+}
+
+/// What a leaf holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A scalar as text.
+    Text(String),
+    /// A list where none is known: nothing of it is read.
+    List,
+    /// Whatever a key that takes a structure was given.
+    Structure(Value),
 }
 
 /// Why the file is not understood, and where.
@@ -35,21 +51,11 @@ pub(super) struct FileError {
 
 /// Every leaf of the file, in source order. Empty maps and `null` set nothing.
 pub(super) fn read(text: &str) -> Result<Vec<Leaf>, FileError> {
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_documents: 1 },
-    };
-    let root: Option<Node> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error.location();
-        let (line, column) = place.map_or((1, 1), |place| (place.line(), place.column()));
-        FileError { line, column, message: error.without_snippet().to_string() }
-    })?;
     let mut leaves = Vec::new();
-    match root {
+    match parse::<Option<Node>>(text)? {
         None | Some(Node::Null) => {}
         Some(Node::Map(entries)) => flatten("", entries, &mut leaves),
-        Some(Node::Scalar(_) | Node::List) => {
+        Some(Node::Scalar(_) | Node::List(_)) => {
             return Err(FileError {
                 line: 1,
                 column: 1,
@@ -60,28 +66,69 @@ pub(super) fn read(text: &str) -> Result<Vec<Leaf>, FileError> {
     Ok(leaves)
 }
 
+/// A structure written as YAML or JSON in one line, outside the file.
+pub(super) fn structure(text: &str) -> Result<Value, FileError> {
+    parse::<Node>(text).map(Node::into_value)
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, FileError> {
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_documents: 1 },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let place = error.location();
+        let (line, column) = place.map_or((1, 1), |place| (place.line(), place.column()));
+        FileError { line, column, message: error.without_snippet().to_string() }
+    })
+}
+
 fn flatten(prefix: &str, entries: Vec<(Spanned<String>, Node)>, leaves: &mut Vec<Leaf>) {
     for (name, node) in entries {
         let key = if prefix.is_empty() { name.value } else { format!("{prefix}.{}", name.value) };
-        let text = match node {
+        let content = match node {
             Node::Null => continue,
+            node if is_structure(&key) => Content::Structure(node.into_value()),
             Node::Map(entries) => {
                 flatten(&key, entries, leaves);
                 continue;
             }
-            Node::Scalar(text) => Some(text),
-            Node::List => None,
+            Node::Scalar(scalar) => Content::Text(text_of(scalar)),
+            Node::List(_) => Content::List,
         };
-        leaves.push(Leaf { key, text, line: name.referenced.line(), column: name.referenced.column() });
+        leaves.push(Leaf { key, content, line: name.referenced.line(), column: name.referenced.column() });
     }
 }
 
-/// A node of the file, as far as configuration cares: the items of lists belong to keys without effect.
+/// A scalar as it would be written for a key that takes text.
+fn text_of(scalar: Value) -> String {
+    match scalar {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// A node of the file.
 enum Node {
     Null,
-    Scalar(String),
-    List,
+    Scalar(Value),
+    List(Vec<Node>),
     Map(Vec<(Spanned<String>, Node)>),
+}
+
+impl Node {
+    fn into_value(self) -> Value {
+        match self {
+            Node::Null => Value::Null,
+            Node::Scalar(scalar) => scalar,
+            Node::List(items) => items.into_iter().map(Node::into_value).collect(),
+            Node::Map(entries) => {
+                let members = entries.into_iter().map(|(name, node)| (name.value, node.into_value()));
+                Value::Object(members.collect::<Map<_, _>>())
+            }
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -112,28 +159,32 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Scalar(Value::Bool(value)))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Scalar(value.into()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+        Ok(Node::Scalar(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_string()))
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number must be finite"))?;
+        Ok(Node::Scalar(Value::Number(number)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::Scalar(value.to_owned()))
+        Ok(Node::Scalar(value.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        while items.next_element::<Node>()?.is_some() {}
-        Ok(Node::List)
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
@@ -152,8 +203,12 @@ impl<'de> Visitor<'de> for NodeVisitor {
 mod tests {
     use super::*;
 
-    fn keys(text: &str) -> Vec<(String, Option<String>, u64, u64)> {
-        read(text).unwrap().into_iter().map(|leaf| (leaf.key, leaf.text, leaf.line, leaf.column)).collect()
+    fn keys(text: &str) -> Vec<(String, Content, u64, u64)> {
+        read(text).unwrap().into_iter().map(|leaf| (leaf.key, leaf.content, leaf.line, leaf.column)).collect()
+    }
+
+    fn content(text: &str) -> Content {
+        Content::Text(text.into())
     }
 
     #[test]
@@ -162,9 +217,9 @@ mod tests {
         assert_eq!(
             keys(text),
             [
-                ("server.httpListenAddr".into(), Some(":3592".into()), 2, 3),
-                ("server.cors.allowedOrigins".into(), None, 3, 10),
-                ("audit.enabled".into(), Some("false".into()), 5, 3),
+                ("server.httpListenAddr".into(), content(":3592"), 2, 3),
+                ("server.cors.allowedOrigins".into(), Content::List, 3, 10),
+                ("audit.enabled".into(), content("false"), 5, 3),
             ]
         );
     }
@@ -172,12 +227,21 @@ mod tests {
     #[test]
     fn json_is_read_too_and_empty_files_set_nothing() {
         assert_eq!(
-            keys("{\n \"engine\": {\"globals\": {\"n\": 1.5}},\n \"telemetry\": null}"),
-            [("engine.globals.n".into(), Some("1.5".into()), 2, 25)]
+            keys("{\n \"server\": {\"advanced\": {\"n\": 1.5}},\n \"telemetry\": null}"),
+            [("server.advanced.n".into(), content("1.5"), 2, 26)]
         );
         assert_eq!(keys(""), []);
         assert_eq!(keys("# nothing\n"), []);
         assert_eq!(keys("server:\n"), []);
+    }
+
+    #[test]
+    fn structures_are_leaves_with_their_types() {
+        let text = "auxData:\n  jwt:\n    keySets:\n      - id: \"1\"\n        local: {pem: true, data: ~}\n";
+        let list = serde_json::json!([{"id": "1", "local": {"pem": true, "data": null}}]);
+        assert_eq!(keys(text), [("auxData.jwt.keySets".into(), Content::Structure(list.clone()), 3, 5)]);
+        assert_eq!(structure("[{id: '1', local: {pem: true, data: null}}]"), Ok(list));
+        assert!(structure("[{id: 1}").is_err());
     }
 
     #[test]

@@ -76,15 +76,58 @@ pub const KEYS: &[Key] = &[
         meaning: "How long the directory must stay unchanged before a set goes live. At most 1 min.",
     },
     Key {
+        name: "reload.requireTests",
+        default: "false",
+        meaning: "Whether the tests beside the policies must pass before a changed set goes live.",
+    },
+    Key {
         name: "engine.defaultPolicyVersion",
         default: "default",
         meaning: "Policy version for requests that name none.",
+    },
+    Key {
+        name: "engine.defaultScope",
+        default: "",
+        meaning: "Scope for requests that name none, such as `acme.hr`. A request means the root by `.`.",
+    },
+    Key {
+        name: "engine.lenientScopeSearch",
+        default: "false",
+        meaning: "Whether a request for a scope without a policy is decided by the nearest scope above that has one.",
+    },
+    Key {
+        name: "engine.strictEvaluation",
+        default: "false",
+        meaning: "Whether an error in an expression that a decision rests on denies the action, whatever other rules \
+                  say.",
+    },
+    Key {
+        name: "engine.globals",
+        default: "{}",
+        meaning: "Values that conditions read as `globals.name` or `G.name`: a map of any JSON, at most 64 KiB, which \
+                  is in every record. `--set engine.globals.name=value` sets one of them.",
     },
     Key {
         name: "engine.onError",
         default: "closed",
         meaning: "What an erroring condition does. `closed`: it never makes an action allowed. `cerbos`: it counts as \
                   false, also in deny rules.",
+    },
+    Key {
+        name: "auxData.jwt.disableVerification",
+        default: "false",
+        meaning: "If `true`, claims are taken from tokens whose signature nobody checked: whoever can send a request can \
+                  claim anything. For trials only.",
+    },
+    Key {
+        name: "auxData.jwt.acceptableTimeSkew",
+        default: "0s",
+        meaning: "How far the clocks of token issuers may be off when `exp` and `nbf` are checked, at most 10 min.",
+    },
+    Key {
+        name: "auxData.jwt.keySets",
+        default: "[]",
+        meaning: "Keys that verify tokens, a list; see [Tokens](aux-data.md).",
     },
     Key {
         name: "audit.enabled",
@@ -124,6 +167,35 @@ pub const KEYS: &[Key] = &[
     },
 ];
 
+/// A key whose value is a list or a map instead of one text.
+///
+/// Outside the file its value is YAML or JSON in one line. [`super::layers::Setting::value`]
+/// holds it as JSON.
+#[derive(Debug)]
+pub(super) struct Structure {
+    /// The name of the key.
+    pub(super) name: &'static str,
+    /// Members, anywhere within, whose values must not be shown.
+    pub(super) hidden: &'static [&'static str],
+    /// Whether it is set as a whole, or also member by member outside the file.
+    pub(super) setting: StructureSetting,
+}
+
+/// How a structure is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StructureSetting {
+    /// Only as a whole.
+    Whole,
+    /// As a whole, or a member of it by its path: `engine.globals.limits.days`.
+    Members,
+}
+
+/// The keys that take structures.
+pub(super) const STRUCTURES: &[Structure] = &[
+    Structure { name: "auxData.jwt.keySets", hidden: &["data"], setting: StructureSetting::Whole },
+    Structure { name: "engine.globals", hidden: &[], setting: StructureSetting::Members },
+];
+
 /// A key of the peer that is accepted, with everything below it, but has no effect.
 #[derive(Debug)]
 pub(super) struct Inert {
@@ -138,9 +210,10 @@ const LATER: &str = "is not evaluated yet";
 
 /// Keys of the peer that are accepted with a notice.
 pub(super) const INERT: &[Inert] = &[
-    Inert { prefix: "auxData", why: "is not evaluated yet: conditions see no `request.auxData`" },
-    Inert { prefix: "engine.globals", why: "is not evaluated yet: conditions that name globals err" },
-    Inert { prefix: "engine.lenientScopeSearch", why: LATER },
+    Inert {
+        prefix: "auxData.jwt.cacheSize",
+        why: "has no meaning here: every token is verified whenever it comes",
+    },
     Inert {
         prefix: "schema.enforcement",
         why: "is not evaluated yet: policies that name schemas are refused",
@@ -191,24 +264,11 @@ pub(super) struct Refused {
 }
 
 /// Keys of the peer that are refused.
-pub(super) const REFUSED: &[Refused] = &[
-    Refused {
-        prefix: "server.tls",
-        harmless: "",
-        why: "is not supported yet: end TLS in a proxy before the server and remove the key",
-    },
-    Refused {
-        prefix: "engine.defaultScope",
-        harmless: "",
-        why: "is not evaluated yet, and to ignore it could allow more: remove the key",
-    },
-    Refused {
-        prefix: "engine.strictEvaluation",
-        harmless: "false",
-        why: "is not evaluated yet, and denies more than `engine.onError: closed` does: remove the key or set it to \
-              `false`",
-    },
-];
+pub(super) const REFUSED: &[Refused] = &[Refused {
+    prefix: "server.tls",
+    harmless: "",
+    why: "is not supported yet: end TLS in a proxy before the server and remove the key",
+}];
 
 /// The entry of [`INERT`] that `name` is, or is below.
 pub(super) fn inert(name: &str) -> Option<&'static Inert> {
@@ -218,6 +278,16 @@ pub(super) fn inert(name: &str) -> Option<&'static Inert> {
 /// The entry of [`REFUSED`] that `name` is, or is below.
 pub(super) fn refused(name: &str) -> Option<&'static Refused> {
     REFUSED.iter().find(|entry| covers(entry.prefix, name))
+}
+
+/// Whether the value of `name` is a list or a map.
+pub(super) fn is_structure(name: &str) -> bool {
+    STRUCTURES.iter().any(|structure| structure.name == name)
+}
+
+/// The structure that `name` is a part of.
+pub(super) fn structure_above(name: &str) -> Option<&'static Structure> {
+    STRUCTURES.iter().find(|structure| covers(structure.name, name))
 }
 
 fn covers(prefix: &str, name: &str) -> bool {
@@ -268,6 +338,8 @@ mod tests {
              `procura config` shows each value and where it came from.\n\n\
              Files are YAML or JSON; keys are those of a Cerbos configuration where the concept is the same.\n\
              `${NAME}` and `${NAME:default}` in a value of the file stand for an environment variable, `$$` for `$`.\n\
+             A key whose default is a list or a map is set as a whole; in the environment and with `--set` its value is \
+             YAML or JSON in one line.\n\
              An unknown key is an error.\n\n\
              | key | environment | default | meaning |\n|---|---|---|---|\n",
         );

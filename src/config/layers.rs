@@ -1,11 +1,17 @@
 //! Layering: defaults, file, environment, `--set`, flags. The last that sets a key wins, and its origin is kept.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::file;
+use serde_json::Value;
+
+use super::file::{self, Content, Leaf};
 use super::interpolate::interpolate;
-use super::keys::{KEYS, environment_name, inert, is_secret, refused};
+use super::keys::{
+    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, refused,
+    structure_above,
+};
 use super::suggest::nearest;
 
 /// Where a value comes from.
@@ -47,7 +53,7 @@ impl fmt::Display for Origin {
 pub struct Setting {
     /// Dotted key.
     pub key: &'static str,
-    /// Its value as text.
+    /// Its value as text; JSON if it is a list or a map.
     pub value: String,
     /// What set it.
     pub origin: Origin,
@@ -56,8 +62,36 @@ pub struct Setting {
 impl Setting {
     /// The value for people: a secret is not shown.
     #[must_use]
-    pub fn shown(&self) -> &str {
-        if is_secret(self.key) { "(not shown)" } else { &self.value }
+    pub fn shown(&self) -> Cow<'_, str> {
+        match structure_above(self.key) {
+            _ if is_secret(self.key) => Cow::Borrowed(NOT_SHOWN),
+            None => Cow::Borrowed(&self.value),
+            Some(structure) => match serde_json::from_str(&self.value) {
+                Ok(mut value) => {
+                    hide(&mut value, structure);
+                    Cow::Owned(value.to_string())
+                }
+                Err(_) => Cow::Borrowed(NOT_SHOWN),
+            },
+        }
+    }
+}
+
+const NOT_SHOWN: &str = "(not shown)";
+
+fn hide(value: &mut Value, structure: &Structure) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, structure)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                if is_secret(name) || structure.hidden.contains(&name.as_str()) {
+                    *member = NOT_SHOWN.into();
+                } else {
+                    hide(member, structure);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -88,7 +122,7 @@ impl Layers {
     pub(super) fn of(sources: &Sources) -> Self {
         let mut layers = Self::default();
         for key in KEYS {
-            layers.assign(key.name, Some(key.default.to_owned()), Origin::Default);
+            layers.assign_text(key.name, key.default, Origin::Default);
         }
         if let Some((path, text)) = &sources.file {
             layers.apply_file(path, text, &sources.environment);
@@ -96,14 +130,14 @@ impl Layers {
         layers.apply_environment(&sources.environment);
         for argument in &sources.set {
             match argument.split_once('=') {
-                Some((key, value)) => layers.assign(key.trim(), Some(value.to_owned()), Origin::Set),
+                Some((key, value)) => layers.assign_text(key.trim(), value, Origin::Set),
                 None => {
                     layers.problems.push(format!("--set: `{argument}` has no `=`; write `--set key=value`"));
                 }
             }
         }
         for (flag, key, value) in &sources.flags {
-            layers.assign(key, Some(value.clone()), Origin::Flag(flag));
+            layers.assign_text(key, value, Origin::Flag(flag));
         }
         layers
     }
@@ -117,19 +151,21 @@ impl Layers {
             }
         };
         for leaf in leaves {
-            let origin = Origin::File { path: path.to_owned(), line: leaf.line, column: leaf.column };
+            let Leaf { key, content, line, column } = leaf;
+            let origin = Origin::File { path: path.to_owned(), line, column };
             // A variable that only a key without effect refers to need not exist.
-            let value = match leaf.text {
-                Some(text) if known(&leaf.key).is_some() => match interpolate(&text, environment) {
-                    Ok(value) => Some(value),
-                    Err(error) => {
-                        self.problems.push(format!("{origin}: `{}`: {error}", leaf.key));
-                        continue;
-                    }
-                },
-                other => other,
+            let value = match content {
+                Content::Text(text) if known(&key).is_some() => interpolate(&text, environment).map(Some),
+                Content::Text(text) => Ok(Some(text)),
+                Content::List => Ok(None),
+                Content::Structure(value) => {
+                    interpolate_all(value, environment).map(|value| Some(value.to_string()))
+                }
             };
-            self.assign(&leaf.key, value, origin);
+            match value {
+                Ok(value) => self.assign(&key, value, origin),
+                Err(error) => self.problems.push(format!("{origin}: `{key}`: {error}")),
+            }
         }
     }
 
@@ -143,12 +179,35 @@ impl Layers {
                 continue;
             }
             if let Some(key) = names.get(variable) {
-                self.assign(key, Some(value.clone()), Origin::Environment(variable.clone()));
+                self.assign_text(key, value, Origin::Environment(variable.clone()));
             } else if variable.contains("__") {
                 let hint = did_you_mean(nearest(variable, names.keys().map(String::as_str)));
                 self.problems.push(format!("environment: `{variable}` sets no known key{hint}"));
             } else if let Some(name) = names.keys().find(|name| name.replace("__", "_") == *variable) {
                 self.notices.push(format!("environment: `{variable}` sets nothing; did you mean `{name}`?"));
+            }
+        }
+    }
+
+    /// Sets `key` to what stands outside the file: one line of text.
+    fn assign_text(&mut self, key: &str, text: &str, origin: Origin) {
+        let member_of = structure_above(key).filter(|above| above.setting == StructureSetting::Members);
+        let path =
+            member_of.and_then(|above| Some((above.name, key.strip_prefix(above.name)?.strip_prefix('.')?)));
+        if path.is_none() && !is_structure(key) {
+            self.assign(key, Some(text.to_owned()), origin);
+            return;
+        }
+        match (file::structure(text), path) {
+            (Ok(value), None) => self.assign(key, Some(value.to_string()), origin),
+            (Ok(value), Some((name, path))) => {
+                let whole =
+                    self.settings.get(name).and_then(|setting| serde_json::from_str(&setting.value).ok());
+                let whole = with_member(whole.unwrap_or_default(), path, value);
+                self.assign(name, Some(whole.to_string()), origin);
+            }
+            (Err(error), _) => {
+                self.problems.push(format!("{origin}: `{key}` is not valid YAML or JSON: {}", error.message));
             }
         }
     }
@@ -169,6 +228,8 @@ impl Layers {
             if self.noticed.insert(entry.prefix) {
                 self.notices.push(format!("{origin}: `{}` {}", entry.prefix, entry.why));
             }
+        } else if let Some(Structure { name, .. }) = structure_above(key) {
+            self.problems.push(format!("{origin}: `{key}` is a part of `{name}`, which is set as a whole"));
         } else if KEYS.iter().any(|known| known.name.starts_with(&format!("{key}."))) {
             self.problems.push(format!("{origin}: `{key}` is a section; set the keys below it"));
         } else {
@@ -176,6 +237,35 @@ impl Layers {
             self.problems.push(format!("{origin}: unknown key `{key}`{hint}"));
         }
     }
+}
+
+/// `value` with the references in all its texts replaced; what was a text stays one.
+fn interpolate_all(value: Value, environment: &BTreeMap<String, String>) -> Result<Value, String> {
+    Ok(match value {
+        Value::String(text) => Value::String(interpolate(&text, environment)?),
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| interpolate_all(item, environment));
+            Value::Array(items.collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(name, member)| interpolate_all(member, environment).map(|member| (name, member)));
+            Value::Object(members.collect::<Result<_, _>>()?)
+        }
+        other => other,
+    })
+}
+
+/// `whole` with the member at the dotted `path` set to `value`; maps that are missing on the way are made.
+fn with_member(whole: Value, path: &str, value: Value) -> Value {
+    let mut members = if let Value::Object(members) = whole { members } else { serde_json::Map::new() };
+    let (name, value) = match path.split_once('.') {
+        Some((name, rest)) => (name, with_member(members.remove(name).unwrap_or_default(), rest, value)),
+        None => (path, value),
+    };
+    members.insert(name.to_owned(), value);
+    Value::Object(members)
 }
 
 fn known(key: &str) -> Option<&'static str> {

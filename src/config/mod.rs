@@ -3,13 +3,16 @@
 //! The order, later wins: defaults, file (`--config`), environment (`PROCURA_…`), `--set key=value`, flags.
 //! Keys are the peer's where the concept is the same; `keys.rs` lists them all.
 
+mod aux_data;
 mod file;
+mod globals;
 mod interpolate;
 mod keys;
 mod layers;
 mod suggest;
 mod typed;
 
+pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 
@@ -31,8 +34,12 @@ pub struct Config {
     pub server: Server,
     /// The policies.
     pub storage: Storage,
+    /// What a changed policy set must show before it goes live.
+    pub reload: Reload,
     /// The decisions.
     pub engine: Settings,
+    /// The tokens that come with requests.
+    pub aux_data: AuxData,
     /// The decision log.
     pub audit: Audit,
     /// Log lines.
@@ -75,6 +82,13 @@ pub struct Storage {
     pub poll_interval: Duration,
     /// How long the directory must stay unchanged before a set goes live.
     pub quiet_period: Duration,
+}
+
+/// What a changed policy set must show before it goes live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the tests beside the policies must pass.
+    pub require_tests: bool,
 }
 
 /// How decisions are recorded.

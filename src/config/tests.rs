@@ -96,10 +96,80 @@ fn wrong_values_name_their_origin_and_what_is_valid() {
         ("storage.driver=git", "`storage.driver` must be `disk`, not `git`"),
         ("storage.disk.directory=", "must not be empty"),
         ("server.tls.cert=/c", "--set: `server.tls.cert` is not supported yet"),
-        ("engine.defaultScope=acme", "remove the key"),
+        ("engine.defaultScope=a..b", "must be segments of letters, digits, `_` and `-`"),
+        ("engine.strictEvaluation=yes", "must be `false` or `true`, not `yes`"),
     ] {
         let text = problems(&sources("", &[], &[set]));
         assert!(text.starts_with("--set: `") && text.contains(want), "{set}: {text}");
+    }
+}
+
+#[test]
+fn structures_come_from_every_layer_as_a_whole() {
+    let key = "auxData.jwt.keySets";
+    let file = "auxData: {jwt: {keySets: [{id: '${ID:a}', local: {file: k}}]}}";
+    let set = format!("{key}=[{{id: c, local: {{file: k}}}}]");
+    let variable = ("PROCURA_AUX_DATA__JWT__KEY_SETS", r#"[{"id": "b", "local": {"file": "k"}}]"#);
+    for (sources, id) in [
+        (sources(file, &[], &[]), "a"),
+        (sources(file, &[("ID", "x")], &[]), "x"),
+        (sources(file, &[variable], &[]), "b"),
+        (sources(file, &[variable], &[&set]), "c"),
+    ] {
+        let config = Config::from_sources(&sources).unwrap();
+        assert_eq!(config.aux_data.key_sets.iter().map(|set| &set.id).collect::<Vec<_>>(), [id]);
+        assert_eq!(setting(&config, key).value, format!(r#"[{{"id":"{id}","local":{{"file":"k"}}}}]"#));
+    }
+}
+
+#[test]
+fn globals_are_set_as_a_whole_or_one_by_one() {
+    let file = "engine: {globals: {environment: '${ENV:test}', limits: {days: 5}, list: [1, {a: null}]}}";
+    let variable = ("PROCURA_ENGINE__GLOBALS", "{region: eu}");
+    let members =
+        ["engine.globals.limits.hours=2.5", "engine.globals.environment.name=live", "engine.globals.on=true"];
+    let replaced = ["engine.globals={a: 1}", "engine.globals.b=hello", "engine.globals.empty="];
+    for (sources, want) in [
+        (sources("", &[], &[]), "{}"),
+        (sources(file, &[], &[]), r#"{"environment":"test","limits":{"days":5},"list":[1,{"a":null}]}"#),
+        (sources(file, &[("ENV", "x"), variable], &[]), r#"{"region":"eu"}"#),
+        (
+            sources(file, &[], &members),
+            r#"{"environment":{"name":"live"},"limits":{"days":5,"hours":2.5},"list":[1,{"a":null}],"on":true}"#,
+        ),
+        (sources(file, &[], &replaced), r#"{"a":1,"b":"hello","empty":null}"#),
+    ] {
+        let config = Config::from_sources(&sources).unwrap();
+        assert_eq!(serde_json::to_string(&config.engine.globals).unwrap(), want);
+        assert_eq!(setting(&config, "engine.globals").shown(), want);
+    }
+}
+
+#[test]
+fn wrong_structures_name_place_and_member() {
+    let file = "auxData:\n  jwt:\n    keySets:\n      - {id: a, local: {file: k, pem: 1}}\n";
+    let text = problems(&sources(file, &[], &[]));
+    assert!(text.starts_with("c.yaml:3:5: `auxData.jwt.keySets[0].local.pem` is not valid: "), "{text}");
+    assert!(!text.contains(" line "), "{text}");
+    for (set, want) in [
+        ("auxData.jwt.keySets=[{id: a", "`auxData.jwt.keySets` is not valid YAML or JSON: "),
+        ("auxData.jwt.keySets=a", "`auxData.jwt.keySets` is not valid: "),
+        ("auxData.jwt.keySets=[{id: a, x: 1}]", "`auxData.jwt.keySets[0].x` is not valid: unknown field `x`"),
+        ("auxData.jwt.keySets=[{id: a}]", "`auxData.jwt.keySets[0]` must have either `remote` or `local`"),
+        ("auxData.jwt.keySets[0].id=a", "unknown key"),
+        ("auxData.jwt.keySets.id=a", "is a part of `auxData.jwt.keySets`, which is set as a whole"),
+        ("engine.globals=[1]", "`engine.globals` must be a map of names to values"),
+        ("engine.globals.a-b=1", "`engine.globals.a-b` must have a name that expressions can use"),
+        ("engine.globals.a=[", "`engine.globals.a` is not valid YAML or JSON: "),
+        ("engine.globals.=1", "must have a name"),
+        ("auxData.jwt.acceptableTimeSkew=1h", "must be a duration from 0ns to 600s"),
+        (
+            "auxData.jwt.keySets=[{id: a, remote: {url: 'https://x', refreshInterval: 1}}]",
+            "`auxData.jwt.keySets[0].remote.refreshInterval` is not valid: ",
+        ),
+    ] {
+        let text = problems(&sources("", &[], &[set]));
+        assert!(text.starts_with("--set: ") && text.contains(want), "{set}: {text}");
     }
 }
 
@@ -110,16 +180,14 @@ fn all_problems_are_reported_at_once() {
 }
 
 #[test]
-fn strict_evaluation_is_refused_whatever_an_error_means() {
-    let strict = "engine.strictEvaluation=true";
-    for mode in ["engine.onError=closed", "engine.onError=cerbos"] {
-        let text = problems(&sources("", &[], &[strict, mode]));
-        assert!(text.starts_with("--set: `engine.strictEvaluation` is not evaluated yet"), "{mode}: {text}");
-        let text = problems(&sources("engine: {strictEvaluation: true}", &[], &[mode]));
-        assert!(text.starts_with("c.yaml:1:10: `engine.strictEvaluation`"), "{mode}: {text}");
-    }
-    let off = Config::from_sources(&sources("engine: {strictEvaluation: false}", &[], &[])).unwrap();
-    assert!(off.notices.is_empty(), "{:?}", off.notices);
+fn settings_of_the_engine_reach_it() {
+    let file = "engine: {defaultScope: acme.hr, lenientScopeSearch: true, strictEvaluation: true}";
+    let engine = Config::from_sources(&sources(file, &[], &[])).unwrap().engine;
+    assert_eq!(engine.default_scope, "acme.hr");
+    assert!(engine.lenient_scope_search && engine.strict_evaluation);
+    let root = Config::from_sources(&sources(file, &[], &["engine.defaultScope=."])).unwrap().engine;
+    assert_eq!(root.default_scope, "", "the root has one name");
+    assert_eq!(Config::from_sources(&Sources::default()).unwrap().engine, Settings::default());
 }
 
 #[test]
@@ -131,7 +199,7 @@ fn configuration_of_the_peer_starts_with_notices_only() {
       "telemetry": {"disabled": true},
       "engine": {"globals": {"environment": "test", "list": [1, {"a": 2}]}, "defaultScope": ""},
       "schema": {"enforcement": "none"},
-      "auxData": {"jwt": {"disableVerification": true, "keySets": [{"id": "a"}]}}
+      "auxData": {"jwt": {"cacheSize": 256, "keySets": [{"id": "a", "local": {"file": "/k"}}]}}
     }"#;
     let config = Config::from_sources(&sources(file, &[], &["engine.onError=cerbos"])).unwrap();
     assert_eq!(config.server.listen, "0.0.0.0:3592");
@@ -143,13 +211,12 @@ fn configuration_of_the_peer_starts_with_notices_only() {
         "server.playgroundEnabled",
         "server.adminAPI.adminCredentials",
         "telemetry",
-        "engine.globals",
         "schema.enforcement",
-        "auxData",
+        "auxData.jwt.cacheSize",
     ] {
         assert!(notices.contains(&format!("`{key}`")), "{key} not in\n{notices}");
     }
-    assert_eq!(config.notices.len(), 7, "{notices}");
+    assert_eq!(config.notices.len(), 6, "{notices}");
 }
 
 #[test]
@@ -180,6 +247,9 @@ fn variables_that_others_set_are_left_alone() {
 fn secrets_are_not_shown() {
     let hidden = Setting { key: "store.password", value: "x".into(), origin: Origin::Default };
     assert_eq!(hidden.shown(), "(not shown)");
+    let value = r#"[{"id":"a","local":{"data":"k","pem":true}}]"#.into();
+    let keys = Setting { key: "auxData.jwt.keySets", value, origin: Origin::Default };
+    assert_eq!(keys.shown(), r#"[{"id":"a","local":{"data":"(not shown)","pem":true}}]"#);
     let open = Setting { key: "log.level", value: "x".into(), origin: Origin::Default };
     assert_eq!(open.shown(), "x");
 }

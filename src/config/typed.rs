@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use procura_core::engine::{OnError, Settings};
+use procura_core::model::is_scope;
+use procura_core::value::Map;
+use serde::de::DeserializeOwned;
 
-use super::layers::{Layers, Setting};
-use super::{Audit, Config, Log, Server, Storage};
+use super::aux_data::KeySetList;
+use super::layers::{Layers, Origin, Setting};
+use super::{Audit, AuxData, Config, Log, Reload, Server, Storage, globals};
 use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 
@@ -26,13 +30,16 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     let mut reader = Reader(layers);
     reader.choice("storage.driver", &[("disk", ())]);
     let (server, storage) = (server(&mut reader), storage(&mut reader));
-    let (engine, audit, log) = (engine(&mut reader), audit(&mut reader), log(&mut reader));
+    let reload = Reload { require_tests: reader.switch("reload.requireTests") };
+    let (engine, aux_data) = (engine(&mut reader), aux_data(&mut reader));
+    let (audit, log) = (audit(&mut reader), log(&mut reader));
     let Reader(layers) = reader;
     if !layers.problems.is_empty() {
         return Err(layers.problems);
     }
     let settings = layers.settings.into_values().collect();
-    Ok(Config { server, storage, engine, audit, log, settings, notices: layers.notices })
+    let notices = layers.notices;
+    Ok(Config { server, storage, reload, engine, aux_data, audit, log, settings, notices })
 }
 
 fn server(reader: &mut Reader) -> Server {
@@ -61,7 +68,41 @@ fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
     let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
-    Settings { default_policy_version, on_error, ..Settings::default() }
+    Settings {
+        default_policy_version,
+        default_scope: reader.scope("engine.defaultScope"),
+        lenient_scope_search: reader.switch("engine.lenientScopeSearch"),
+        on_error,
+        strict_evaluation: reader.switch("engine.strictEvaluation"),
+        globals: globals(reader),
+        ..Settings::default()
+    }
+}
+
+fn globals(reader: &mut Reader) -> Map<'static> {
+    const GLOBALS: &str = "engine.globals";
+    globals::read(&reader.text(GLOBALS)).unwrap_or_else(|problems| {
+        for (member, advice) in problems {
+            reader.reject_member(GLOBALS, &member, advice);
+        }
+        Map::default()
+    })
+}
+
+fn aux_data(reader: &mut Reader) -> AuxData {
+    const KEY_SETS: &str = "auxData.jwt.keySets";
+    let checked = reader.structure::<KeySetList>(KEY_SETS).map(KeySetList::check);
+    let key_sets = checked.unwrap_or(Ok(Vec::new())).unwrap_or_else(|problems| {
+        for (member, advice) in problems {
+            reader.reject_member(KEY_SETS, &member, advice);
+        }
+        Vec::new()
+    });
+    AuxData {
+        disable_verification: reader.switch("auxData.jwt.disableVerification"),
+        acceptable_time_skew: reader.duration("auxData.jwt.acceptableTimeSkew", Duration::ZERO..=10 * MINUTE),
+        key_sets,
+    }
 }
 
 fn audit(reader: &mut Reader) -> Audit {
@@ -89,6 +130,29 @@ struct Reader(Layers);
 impl Reader {
     fn text(&self, key: &str) -> String {
         self.0.settings.get(key).map(|setting| setting.value.clone()).unwrap_or_default()
+    }
+
+    /// The list or map that is the value of `key`.
+    fn structure<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        let text = self.text(key);
+        let read = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&text));
+        read.map_err(|error| {
+            let (path, error) = (error.path().to_string(), error.into_inner().to_string());
+            // The line and column are those of our own JSON, which nobody wrote.
+            let advice = error.rsplit_once(" at line ").map_or(error.as_str(), |(advice, _)| advice);
+            let member = match path.as_str() {
+                "." => String::new(),
+                path if path.starts_with('[') => path.to_owned(),
+                path => format!(".{path}"),
+            };
+            self.reject_member(key, &member, format_args!("is not valid: {advice}"));
+        })
+        .ok()
+    }
+
+    fn reject_member(&mut self, key: &str, member: &str, advice: impl Display) {
+        let origin = self.0.settings.get(key).map_or(&Origin::Default, |setting| &setting.origin);
+        self.0.problems.push(format!("{origin}: `{key}{member}` {advice}"));
     }
 
     fn reject(&mut self, key: &str, advice: impl Display) {
@@ -155,6 +219,20 @@ impl Reader {
                 least
             }
         }
+    }
+
+    /// A scope; the root is written `.` or left empty.
+    fn scope(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        if !is_scope(&text) {
+            self.reject(
+                key,
+                format_args!(
+                    "must be segments of letters, digits, `_` and `-`, separated by dots, not `{text}`"
+                ),
+            );
+        }
+        Some(text).filter(|text| text != ".").unwrap_or_default()
     }
 
     fn url(&mut self, key: &str) -> Option<String> {

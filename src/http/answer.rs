@@ -22,7 +22,7 @@ const CALL_ID: HeaderName = HeaderName::from_static("procura-call-id");
 pub(super) async fn decide(
     services: &Services,
     caller: &Caller,
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     received: Instant,
 ) -> Result<Answer, Refusal> {
     let parse = received.elapsed();

@@ -84,6 +84,8 @@ fn surface_of(path: &str) -> Surface {
 fn api_of(path: &str) -> Option<Api> {
     match path {
         "/api/check/resources" => Some(Api::CheckResources),
+        "/api/check" => Some(Api::CheckResourceSet),
+        "/api/check_resource_batch" => Some(Api::CheckResourceBatch),
         "/access/v1/evaluation" => Some(Api::Evaluation),
         _ => None,
     }
@@ -119,6 +121,8 @@ mod tests {
     fn paths_belong_to_their_surface() {
         for (path, surface) in [
             ("/api/check/resources", Surface::Cerbos),
+            ("/api/check", Surface::Cerbos),
+            ("/api/check_resource_batch", Surface::Cerbos),
             ("/api/decisions/0193", Surface::Decisions),
             ("/access/v1/evaluation", Surface::Authzen),
             ("/.well-known/authzen-configuration", Surface::Authzen),

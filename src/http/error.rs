@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::json::Invalid;
 use crate::pdp::{DecideError, ReloadOutcome};
-use crate::ports::LogError;
+use crate::ports::{LogError, TokenError};
 use crate::telemetry::{Outcome, Surface};
 
 /// Seconds after which a caller may try again what was refused for a passing reason.
@@ -52,6 +52,9 @@ pub(super) enum Refusal {
     /// No policy set is live.
     #[error("no policy set has been loaded yet")]
     NoPolicySet,
+    /// A token cannot be judged: the keys for it could not be fetched.
+    #[error("{0}")]
+    KeysUnavailable(String),
     /// The decision log cannot be written or read.
     #[error("{0}")]
     LogUnavailable(LogError),
@@ -72,7 +75,9 @@ pub(super) const fn readiness_status(ready: bool) -> StatusCode {
 pub(super) const fn reload_status(outcome: &ReloadOutcome) -> StatusCode {
     match outcome {
         ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => StatusCode::OK,
-        ReloadOutcome::Rejected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadOutcome::Rejected { .. } | ReloadOutcome::TestsFailed { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ReloadOutcome::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -88,6 +93,7 @@ impl Refusal {
         match self {
             Self::Overloaded => Outcome::Overloaded,
             Self::NoPolicySet => Outcome::NoPolicySet,
+            Self::KeysUnavailable(_) => Outcome::KeysUnavailable,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
             Self::Internal => Outcome::Internal,
@@ -131,6 +137,7 @@ impl Refusal {
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::KeysUnavailable(_) => ("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
@@ -176,6 +183,10 @@ impl From<DecideError> for Refusal {
     fn from(error: DecideError) -> Self {
         match error {
             DecideError::NoPolicySet => Self::NoPolicySet,
+            DecideError::Token { token, error: TokenError::Invalid(reason) } => {
+                Self::Invalid(Invalid::at(format_args!("auxData.{token}"), reason))
+            }
+            error @ DecideError::Token { .. } => Self::KeysUnavailable(error.to_string()),
             DecideError::Unrecorded(error @ LogError::TooLarge { .. }) => {
                 Self::Unrecordable(error.to_string())
             }

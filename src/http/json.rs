@@ -1,6 +1,7 @@
 //! JSON bodies: parsed straight into borrowed wire types; a body that fails is parsed once more to say where.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -10,7 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::RequestLimits;
 
-/// Most entries of a [`List`].
+/// Most entries of a [`List`] or of [`Named`].
 const LIST_ENTRIES: usize = 1000;
 
 /// Longest path or message that an error repeats, in characters: both may hold text of the request.
@@ -62,6 +63,10 @@ pub(super) struct Object<T>(pub(super) T);
 /// would else grow into many bytes of memory.
 #[derive(Debug)]
 pub(super) struct List<T>(pub(super) Vec<T>);
+
+/// A JSON object whose members are named by the caller: each name once, and no more of them than a [`List`] has entries.
+#[derive(Debug)]
+pub(super) struct Named<'a, T>(pub(super) BTreeMap<Cow<'a, str>, T>);
 
 /// A JSON string, borrowed where it holds no escapes.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,6 +154,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             }
         }
         deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamedVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
+            type Value = Named<'de, T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<'de, T>, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((Text(name), member)) = map.next_entry::<Text<'de>, T>()? {
+                    if members.len() >= LIST_ENTRIES {
+                        return Err(A::Error::custom(format_args!("more than {LIST_ENTRIES} members")));
+                    }
+                    if members.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("`{name}` is there twice")));
+                    }
+                    members.insert(name, member);
+                }
+                Ok(Named(members))
+            }
+        }
+        deserializer.deserialize_map(NamedVisitor(PhantomData))
     }
 }
 

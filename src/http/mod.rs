@@ -14,6 +14,7 @@
 mod admin;
 mod answer;
 mod authzen;
+mod aux_data;
 mod body;
 mod budget;
 mod caller;

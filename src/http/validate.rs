@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use procura_core::model::is_scope;
+
 use super::json::{List, Text};
 use super::{Invalid, RequestLimits};
 
@@ -98,30 +100,6 @@ pub(super) fn bounded<T>(path: impl Display, list: Option<List<T>>, limit: usize
     Ok(list)
 }
 
-/// The peer's rule: `^(^$|\.|[0-9a-zA-Z][\w\-]*(\.\w[\w\-]*)*)$`.
-fn is_scope(scope: &str) -> bool {
-    let is_segment = |segment: &str| {
-        let mut bytes = segment.bytes();
-        bytes.next().is_some_and(is_word) && bytes.all(|b| is_word(b) || b == b'-')
-    };
-    scope.is_empty() || scope == "." || (!scope.starts_with('_') && scope.split('.').all(is_segment))
-}
-
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_are_dotted_words() {
-        for good in ["", ".", "acme", "acme.hr.uk", "0a-b._c", "a._"] {
-            assert!(is_scope(good), "{good}");
-        }
-        for bad in ["acme.", ".acme", "..", "a..b", "_a", "-a", "a.-b", "a b", "ä"] {
-            assert!(!is_scope(bad), "{bad}");
-        }
-    }
 }

@@ -14,7 +14,7 @@ use crate::ports::{PolicySource, SourceError};
 /// Most bytes of policy text in one set: what a machine with little memory can hold twice while a set is replaced.
 const SET_BYTES: usize = 256 * 1024 * 1024;
 
-/// The policy files below a directory.
+/// The files of the policy set below a directory: policies, tests, fixtures and schemas.
 #[derive(Clone, Debug)]
 pub struct Disk {
     directory: PathBuf,

@@ -1,4 +1,4 @@
-//! A scan: the policy files below a directory, each with a stamp that changes when the file does.
+//! A scan: the files of a policy set below a directory, each with a stamp that changes when the file does.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, Metadata};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use procura_core::policy::{FileKind, classify};
+use procura_core::policy::classify;
 
 use crate::ports::SourceError;
 
@@ -22,13 +22,13 @@ pub(super) const ENTRIES: usize = 100_000;
 /// What a scan finds. Two scans are equal if nothing seems to have changed between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
-    /// The policy files, sorted by path.
+    /// The files of the set, sorted by path.
     pub files: Vec<Found>,
     /// Every directory that was looked into, by its real path: a change in one of them may change the set.
     pub directories: BTreeMap<PathBuf, Inode>,
 }
 
-/// A policy file that a scan found.
+/// A file that a scan found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// Path within the set, with forward slashes.
@@ -129,10 +129,10 @@ impl Walk<'_> {
             return Ok(());
         }
         let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
-        let is_policy = classify(&path) == FileKind::Policy;
+        let belongs = classify(&path).belongs_to_the_set();
         let meta = match self.resolve(entry, &real)? {
             Target::Here(meta) => meta,
-            Target::Astray { is_directory, reason } if is_policy || is_directory => {
+            Target::Astray { is_directory, reason } if belongs || is_directory => {
                 return Err(refused(&real, reason));
             }
             Target::Astray { .. } => return Ok(()),
@@ -140,14 +140,14 @@ impl Walk<'_> {
         if meta.is_dir() {
             return self.directory(&real, &path);
         }
-        if !is_policy {
+        if !belongs {
             return Ok(());
         }
         // To open a pipe would block, to open a device could do anything.
         if !meta.is_file() {
             return Err(refused(
                 &real,
-                "is not a regular file: a pipe, a socket or a device holds no policy",
+                "is not a regular file: a pipe, a socket or a device is no part of a policy set",
             ));
         }
         self.scan.files.push(Found { path: path.into(), real, stamp: Stamp::of(&meta) });

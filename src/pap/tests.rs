@@ -17,23 +17,23 @@ use crate::ports::{Notice, PolicySource, SourceError};
 // === Reading ===
 
 #[test]
-fn only_policy_files_are_read_in_order_of_their_path() {
+fn only_files_of_the_set_are_read_in_order_of_their_path() {
     let dir = TempDir::new("disk");
-    for path in ["b/two.yml", "a.json", "b/c/three.yaml"] {
-        dir.write(path, path);
-    }
-    for path in [
-        ".hidden.yaml",
-        ".git/a.yaml",
-        "a_test.yaml",
-        "b/testdata/principals.yaml",
+    let files = [
         "_schemas/leave.json",
-        "README.md",
-        "a.yaml~",
-    ] {
+        "a.json",
+        "a_test.yaml",
+        "b/c/three.yaml",
+        "b/testdata/principals.yaml",
+        "b/two.yml",
+    ];
+    for path in files.iter().rev() {
         dir.write(path, path);
     }
-    assert_eq!(paths(dir.path()), ["a.json", "b/c/three.yaml", "b/two.yml"]);
+    for path in [".hidden.yaml", ".git/a.yaml", "b/testdata/notes.txt", "README.md", "a.yaml~"] {
+        dir.write(path, path);
+    }
+    assert_eq!(paths(dir.path()), files);
 }
 
 #[test]
@@ -73,13 +73,13 @@ fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
 }
 
 #[test]
-fn links_that_can_be_no_policy_may_lead_anywhere_but_to_a_directory() {
+fn links_that_are_no_part_of_the_set_may_lead_anywhere_but_to_a_directory() {
     let dir = TempDir::new("disk");
     dir.write("a.yaml", "x");
     for (name, target) in [
         ("notes.txt", "missing"),
         ("below", "a.yaml/b"),
-        ("a_test.yaml", "missing"),
+        ("a.yaml~", "missing"),
         ("hostname", "/etc/hostname"),
         ("null", "/dev/null"),
     ] {

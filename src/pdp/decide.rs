@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use procura_core::engine;
 use procura_core::model::{Evaluation, Request, Timestamp};
-use procura_core::record::{self, Basis, DecisionRecord, RecordError};
+use procura_core::record::{self, AuxDataInput, Basis, DecisionRecord, RecordError};
 use uuid::{NoContext, Uuid};
 
-use super::{Active, Caller, Pdp};
-use crate::ports::{Durability, LogError, NewRecord};
+use super::{Active, Caller, Pdp, Tokens};
+use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::Api;
 
 /// Cost units up to which a call is small: one or two milliseconds at most.
@@ -23,8 +23,10 @@ pub struct Call<'a> {
     pub api: Api,
     /// The caller's own id for the request, empty if it gave none.
     pub request_id: Cow<'a, str>,
-    /// What is asked.
+    /// What is asked. Its `aux_data` is what `tokens` turn out to say, and nothing else.
     pub request: Request<'a>,
+    /// The tokens that came with it.
+    pub tokens: Tokens<'a>,
 }
 
 /// What a call is answered. It exists only once its record is as durable as the log promises.
@@ -48,6 +50,15 @@ pub enum DecideError {
     /// No policy set is live.
     #[error("no policy set has been loaded yet")]
     NoPolicySet,
+    /// A token is not believed, so nothing is decided.
+    #[error("`auxData.{token}`: {error}")]
+    Token {
+        /// Which one: `jwt`, or `jwts` and its name.
+        token: String,
+        /// Why.
+        #[source]
+        error: TokenError,
+    },
     /// The decision was made but could not be recorded.
     #[error(transparent)]
     Unrecorded(#[from] LogError),
@@ -60,9 +71,12 @@ impl Pdp {
     /// Decides `call` for `caller` and records it. Dropping the future gives up the answer, not the record.
     ///
     /// INVARIANT(one_snapshot): the snapshot, the clock and the id are each taken once per call, here.
-    pub async fn decide(&self, caller: &Caller, call: &Call<'_>) -> Result<Answer, DecideError> {
-        let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
+    pub async fn decide(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Answer, DecideError> {
         let now = self.clock.now();
+        let (claims, vouchers) = self.claims(&call.tokens, now).await?;
+        call.request.aux_data = claims;
+        // The set is taken after the tokens, which may have to wait for keys.
+        let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
         let call_id = call_id(now);
 
         let started = Instant::now();
@@ -78,7 +92,8 @@ impl Pdp {
                 caller: recorded(caller),
             };
             let basis = self.basis(&active, log.durability());
-            let record = DecisionRecord::new(now, origin, basis, &call.request, &evaluation);
+            let mut record = DecisionRecord::new(now, origin, basis, &call.request, &evaluation);
+            record.aux_data = AuxDataInput::new(&call.request.aux_data, &vouchers);
             log.append(NewRecord { at: now, payload: record.encode()? }).await?;
         }
         Ok(Answer { call_id, active, evaluation, decide: decided - started, record: decided.elapsed() })
@@ -98,12 +113,18 @@ impl Pdp {
 
     /// What the decisions rest on besides the request.
     fn basis<'r>(&'r self, active: &'r Active, durability: Durability) -> Basis<'r> {
+        let settings = &self.settings;
         Basis {
             engine: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             policy_revision: Cow::Borrowed(active.snapshot.revision.as_str()),
             policy_generation: active.generation,
-            on_error: Cow::Borrowed(self.settings.on_error.as_str()),
-            default_policy_version: Cow::Borrowed(&self.settings.default_policy_version),
+            on_error: Cow::Borrowed(settings.on_error.as_str()),
+            default_policy_version: Cow::Borrowed(&settings.default_policy_version),
+            default_scope: Cow::Borrowed(&settings.default_scope),
+            lenient_scope_search: settings.lenient_scope_search,
+            strict_evaluation: settings.strict_evaluation,
+            schema_enforcement: Cow::Borrowed(settings.schema_enforcement.as_str()),
+            globals: Cow::Borrowed(&settings.globals),
             durability: Cow::Borrowed(durability.as_str()),
         }
     }

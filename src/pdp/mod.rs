@@ -6,12 +6,14 @@ mod health;
 mod reload;
 mod settle;
 mod status;
+mod tokens;
 
 pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use health::{Check, CheckState, Health, Readiness};
 pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
-pub use status::{Attempt, Cause, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};
+pub use status::{Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};
+pub use tokens::Tokens;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use procura_core::model::Timestamp;
 use procura_core::policy::Snapshot;
 use tokio::sync::Semaphore;
 
-use crate::ports::{Clock, DecisionLog};
+use crate::ports::{Clock, DecisionLog, TokenVerifier};
 
 /// A snapshot together with when and as which generation it went live.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub struct Pdp {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
     clock: Arc<dyn Clock>,
+    tokens: Arc<dyn TokenVerifier>,
     settings: Settings,
     /// One permit for each processor.
     large_calls: Semaphore,
@@ -52,9 +55,10 @@ impl Pdp {
         active: Arc<ArcSwapOption<Active>>,
         log: Option<Arc<dyn DecisionLog>>,
         clock: Arc<dyn Clock>,
+        tokens: Arc<dyn TokenVerifier>,
         settings: Settings,
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { active, log, clock, settings, large_calls: Semaphore::new(processors) }
+        Self { active, log, clock, tokens, settings, large_calls: Semaphore::new(processors) }
     }
 }

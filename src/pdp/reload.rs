@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use procura_core::engine::Settings;
 use procura_core::limits::COMPILE_STACK_BYTES;
 use procura_core::policy::{self, Compiled, SourceFile};
 use tokio::runtime::Handle;
@@ -40,6 +41,8 @@ pub struct ReloadParts {
     pub metrics: Arc<Metrics>,
     /// How long, how often.
     pub timing: ReloadTiming,
+    /// With which settings the tests beside the policies must pass before a set goes live; `None` if they need not.
+    pub tests: Option<Settings>,
 }
 
 /// How long, how often.

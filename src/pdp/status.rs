@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Diagnostic, Revision, Severity};
+use procura_core::suite::FailedTest;
 
 use super::Active;
 
@@ -28,6 +29,9 @@ pub struct ReloadStatus {
 
 /// How many attempts are kept.
 pub const HISTORY: usize = 50;
+
+/// How many failed tests an attempt names: enough to mend them, while a set with thousands stays small in the status.
+pub const FAILED_TESTS: usize = 100;
 
 /// The set that answers now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +122,13 @@ pub enum ReloadOutcome {
         /// All findings in all files, errors and warnings.
         diagnostics: Vec<Diagnostic>,
     },
+    /// The set has no errors, but tests beside it that do not pass.
+    TestsFailed {
+        /// How many.
+        count: usize,
+        /// The first of them, at most [`FAILED_TESTS`].
+        first: Vec<FailedTest>,
+    },
     /// The set could not be read, kept or recorded.
     Failed {
         /// What went wrong and where.
@@ -133,6 +144,7 @@ impl ReloadOutcome {
             ReloadOutcome::Activated { .. } => "activated",
             ReloadOutcome::Unchanged => "unchanged",
             ReloadOutcome::Rejected { .. } => "rejected",
+            ReloadOutcome::TestsFailed { .. } => "tests_failed",
             ReloadOutcome::Failed { .. } => "failed",
         }
     }
@@ -164,6 +176,10 @@ impl ReloadStatus {
                 let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
                 Some(format!("the policies at the source have {errors} errors, an older set answers"))
             }
+            ReloadOutcome::TestsFailed { count, first } => {
+                let first = first.first().map(|test| format!(": {test}")).unwrap_or_default();
+                Some(format!("{count} tests of the policies at the source fail, an older set answers{first}"))
+            }
             ReloadOutcome::Failed { reason } => Some(reason.clone()),
         }
     }
@@ -176,7 +192,9 @@ impl ReloadStatus {
         let repeats = match &attempt.outcome {
             ReloadOutcome::Activated { .. } => false,
             ReloadOutcome::Unchanged => !self.is_stale(),
-            ReloadOutcome::Rejected { .. } | ReloadOutcome::Failed { .. } => {
+            ReloadOutcome::Rejected { .. }
+            | ReloadOutcome::TestsFailed { .. }
+            | ReloadOutcome::Failed { .. } => {
                 self.last.as_ref().is_some_and(|last| last.same_finding(&attempt))
             }
         };
@@ -191,7 +209,8 @@ impl ReloadStatus {
 impl Attempt {
     fn same_finding(&self, other: &Self) -> bool {
         match (&self.outcome, &other.outcome) {
-            (ReloadOutcome::Rejected { .. }, ReloadOutcome::Rejected { .. }) => {
+            (ReloadOutcome::Rejected { .. }, ReloadOutcome::Rejected { .. })
+            | (ReloadOutcome::TestsFailed { .. }, ReloadOutcome::TestsFailed { .. }) => {
                 self.revision == other.revision
             }
             (ReloadOutcome::Failed { reason: one }, ReloadOutcome::Failed { reason: two }) => one == two,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, trace, warn};
 
-use super::labels::{Api, Outcome, Phase, ReloadOutcome, Surface, Where};
+use super::labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, Surface, Where};
 use super::metrics::{Metrics, status_class};
 
 // === Calls ===
@@ -178,6 +178,7 @@ impl SnapshotActivated<'_> {
         metrics.policies.set(i64::try_from(self.policies).unwrap_or(i64::MAX));
         metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
         metrics.diagnostics.set(0);
+        metrics.failed_tests.set(0);
         metrics.reload_success.set(self.at);
     }
 }
@@ -214,6 +215,7 @@ impl ReloadUnchanged<'_> {
         debug!(event = "reload_unchanged", cause = self.cause, "policies are unchanged");
         metrics.reloads.with_label_values(&[ReloadOutcome::Unchanged.as_str()]).inc();
         metrics.diagnostics.set(0);
+        metrics.failed_tests.set(0);
         metrics.reload_success.set(self.at);
     }
 }
@@ -248,6 +250,41 @@ impl ReloadRejected<'_> {
         );
         metrics.reloads.with_label_values(&[ReloadOutcome::Rejected.as_str()]).inc();
         metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
+        metrics.failed_tests.set(0);
+    }
+}
+
+/// Tests beside the policies do not pass; the live set stays, if there is one.
+#[derive(Debug)]
+pub struct TestsFailed<'a> {
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// Content hash of the refused set.
+    pub revision: &'a str,
+    /// How many tests do not pass.
+    pub failed: usize,
+    /// The first of them, with its place.
+    pub first: &'a str,
+    /// Content hash of the set that stays; none while the server starts.
+    pub live: Option<&'a str>,
+}
+
+impl TestsFailed<'_> {
+    /// Writes the log line and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        error!(
+            event = "tests_failed",
+            cause = self.cause,
+            revision = self.revision,
+            failed = self.failed,
+            first = self.first,
+            live = self.live,
+            "tests of the policy set fail, {}",
+            what_stays(self.live)
+        );
+        metrics.reloads.with_label_values(&[ReloadOutcome::TestsFailed.as_str()]).inc();
+        metrics.diagnostics.set(0);
+        metrics.failed_tests.set(i64::try_from(self.failed).unwrap_or(i64::MAX));
     }
 }
 
@@ -293,6 +330,75 @@ impl WatchDegraded<'_> {
     /// Writes the log line.
     pub fn emit(&self) {
         warn!(event = "watch_degraded", error = chain(self.error), "cannot watch the policies, polling only");
+    }
+}
+
+// === Tokens ===
+
+/// Tokens are believed without anyone having checked their signatures.
+#[derive(Debug)]
+pub struct TokensNotVerified;
+
+impl TokensNotVerified {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        error!(
+            event = "tokens_not_verified",
+            "`auxData.jwt.disableVerification` is true: nobody checks the signatures of tokens, so whoever can send \
+             a request can claim anything"
+        );
+    }
+}
+
+/// The keys of a key set are those at their source.
+#[derive(Debug)]
+pub struct KeysRefreshed<'a> {
+    /// The key set.
+    pub key_set: &'a str,
+    /// How many keys it has.
+    pub keys: usize,
+    /// Whether they are others than before.
+    pub changed: bool,
+    /// When the remote set that is out of touch the longest was last fetched, in Unix seconds.
+    pub oldest: f64,
+}
+
+impl KeysRefreshed<'_> {
+    /// Writes the log line (level debug if nothing changed) and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        let Self { key_set, keys, changed, oldest } = *self;
+        if changed {
+            info!(event = "keys_refreshed", key_set, keys, "new keys of the key set are in use");
+        } else {
+            debug!(event = "keys_refreshed", key_set, keys, "keys of the key set are unchanged");
+        }
+        metrics.key_refreshes.with_label_values(&[KeyRefresh::Succeeded.as_str()]).inc();
+        metrics.oldest_keys.set(oldest);
+    }
+}
+
+/// The keys of a key set could not be loaded.
+#[derive(Debug)]
+pub struct KeyRefreshFailed<'a> {
+    /// The key set.
+    pub key_set: &'a str,
+    /// Why.
+    pub error: &'a (dyn Error + 'static),
+    /// Whether there are keys from before.
+    pub has_keys: bool,
+}
+
+impl KeyRefreshFailed<'_> {
+    /// Writes the log line and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        let stays = if self.has_keys { "the old keys stay" } else { "its tokens are refused" };
+        error!(
+            event = "key_refresh_failed",
+            key_set = self.key_set,
+            error = chain(self.error),
+            "keys of the key set cannot be loaded, {stays}"
+        );
+        metrics.key_refreshes.with_label_values(&[KeyRefresh::Failed.as_str()]).inc();
     }
 }
 

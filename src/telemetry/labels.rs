@@ -29,6 +29,10 @@ label! {
     Api {
         /// `POST /api/check/resources`.
         CheckResources => "check_resources",
+        /// `POST /api/check`, deprecated by the peer.
+        CheckResourceSet => "check_resource_set",
+        /// `POST /api/check_resource_batch`, deprecated by the peer.
+        CheckResourceBatch => "check_resource_batch",
         /// AuthZEN `POST /access/v1/evaluation`.
         Evaluation => "access_evaluation",
     }
@@ -47,6 +51,8 @@ label! {
         NoPolicySet => "no_policy_set",
         /// Refused because its record could not be written.
         LogUnavailable => "decision_log_unavailable",
+        /// Refused because the keys for a token could not be fetched.
+        KeysUnavailable => "keys_unavailable",
         /// Refused because there can be no record of it.
         Unrecordable => "decision_unrecordable",
         /// Refused because of an error of ours.
@@ -75,7 +81,19 @@ label! {
         Unchanged => "unchanged",
         /// The set has errors; the old one stays.
         Rejected => "rejected",
+        /// Tests beside the set fail; the old one stays.
+        TestsFailed => "tests_failed",
         /// The set could not be read or compiled at all; the old one stays.
+        Failed => "failed",
+    }
+}
+
+label! {
+    /// How an attempt to load the keys of a key set ended.
+    KeyRefresh {
+        /// The keys are those at the source.
+        Succeeded => "succeeded",
+        /// The keys could not be loaded; the old ones stay.
         Failed => "failed",
     }
 }

@@ -8,7 +8,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use super::labels::{Api, Outcome, Phase, ReloadOutcome, Surface, Where};
+use super::labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, Surface, Where};
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
 #[derive(Debug)]
@@ -23,12 +23,15 @@ pub struct Metrics {
     pub(super) reloads: IntCounterVec,
     pub(super) reload_success: Gauge,
     pub(super) diagnostics: IntGauge,
+    pub(super) failed_tests: IntGauge,
     pub(super) log_records: IntCounter,
     pub(super) log_bytes: IntCounter,
     pub(super) log_batch: Histogram,
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) key_refreshes: IntCounterVec,
+    pub(super) oldest_keys: Gauge,
     pub(super) http_requests: IntCounterVec,
     pub(super) panics: IntCounterVec,
 }
@@ -88,6 +91,10 @@ impl Metrics {
             )?)?,
             diagnostics: names
                 .gauge("procura_policy_errors", "Errors found by the last attempt to load the policies.")?,
+            failed_tests: names.gauge(
+                "procura_policy_failed_tests",
+                "Policy tests that failed at the last attempt to load the policies.",
+            )?,
             log_records: names
                 .counter("procura_log_records_total", "Records written to the decision log.")?,
             log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,
@@ -107,6 +114,16 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            key_refreshes: names.counters(
+                "procura_key_refreshes_total",
+                "Attempts to load the keys that verify tokens, by how they ended.",
+                &["outcome"],
+            )?,
+            oldest_keys: names.keep(Gauge::new(
+                "procura_keys_oldest_success_timestamp_seconds",
+                "When the remote key set that is out of touch the longest was last fetched, in Unix time; 0 if some \
+                 never was, or if there is none.",
+            )?)?,
             http_requests: names.counters(
                 "procura_http_requests_total",
                 "HTTP requests, by group of paths and class of the status.",
@@ -160,6 +177,9 @@ impl Metrics {
         }
         for outcome in ReloadOutcome::ALL {
             self.reloads.with_label_values(&[outcome.as_str()]);
+        }
+        for outcome in KeyRefresh::ALL {
+            self.key_refreshes.with_label_values(&[outcome.as_str()]);
         }
         for surface in Surface::ALL {
             for class in STATUS_CLASSES {

@@ -11,6 +11,7 @@ use procura_core::model::Timestamp;
 use procura_core::policy::{Snapshot, compile};
 use procura_testkit::corpus::{self, Answer, Behaviour, Case, Decision};
 use procura_testkit::http::Connection;
+use procura_testkit::replay::replayed;
 use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ fn every_behaviour_of_the_corpus_is_the_behaviour_of_the_core() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn server_and_command_line_decide_as_the_core_does() {
+async fn server_and_command_line_decide_as_the_core_does_and_records_suffice_to_decide_again() {
     for behaviour in corpus::behaviours() {
         let snapshot = snapshot(&behaviour);
         let directory = TempDir::new("decisions");
@@ -49,11 +50,13 @@ async fn server_and_command_line_decide_as_the_core_does() {
                 let about = format!("{}: {}", behaviour.name, case.name);
                 let answers = answers_of_the_core(&snapshot, case);
                 let expected = results_of(case, &answers);
-                let body = with_meta(case);
+                let body = case.wire_body();
                 let response = over_http(&mut connection, &body).await;
                 assert_eq!(told(&response), expected, "over HTTP: {about}");
+                let record = record_of(&mut connection, &response).await;
                 let decisions: Vec<_> = answers.into_iter().map(|answer| answer.actions).collect();
-                assert_eq!(recorded(&mut connection, &response).await, decisions, "recorded: {about}");
+                assert_eq!(recorded(&record), decisions, "recorded: {about}");
+                assert_is_made_again(&record, &snapshot, &about);
                 assert_eq!(
                     on_command_line(&policies, &settings, &body),
                     expected,
@@ -75,7 +78,7 @@ fn snapshot(behaviour: &Behaviour) -> Snapshot {
 
 fn answers_of_the_core(snapshot: &Snapshot, case: &Case) -> Vec<Answer> {
     let body = case.body();
-    let request = corpus::core_request(&body);
+    let request = case.core_request(&body);
     corpus::answers(&request, &decide(snapshot, &request, &case.settings(), Timestamp::UNIX_EPOCH))
 }
 
@@ -83,21 +86,9 @@ fn answers_of_the_core(snapshot: &Snapshot, case: &Case) -> Vec<Answer> {
 fn cases_by_settings(behaviour: &Behaviour) -> BTreeMap<Vec<String>, Vec<&Case>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for case in &behaviour.cases {
-        let settings = case.settings();
-        let arguments = vec![
-            format!("--set=engine.onError={}", settings.on_error.as_str()),
-            format!("--set=engine.defaultPolicyVersion={}", settings.default_policy_version),
-        ];
-        groups.entry(arguments).or_default().push(case);
+        groups.entry(case.arguments()).or_default().push(case);
     }
     groups
-}
-
-/// The request, asking also for what decided.
-fn with_meta(case: &Case) -> String {
-    let mut request = case.request.clone();
-    request["includeMeta"] = json!(true);
-    request.to_string()
 }
 
 /// What the check API tells of `answers`, in the form of [`told`].
@@ -107,7 +98,7 @@ fn results_of(case: &Case, answers: &[Answer]) -> Value {
             .actions
             .iter()
             .map(|(action, decision)| {
-                (action, json!([format!("EFFECT_{}", decision.effect), decision.policy]))
+                (action, json!([format!("EFFECT_{}", decision.effect), decision.policy, decision.scope]))
             })
             .collect();
         let outputs = answer.outputs.iter().map(|output| match output.error {
@@ -119,6 +110,7 @@ fn results_of(case: &Case, answers: &[Answer]) -> Value {
             "actions": actions,
             "roles": answer.derived_roles,
             "outputs": outputs.collect::<Vec<_>>(),
+            "validationErrors": answer.validation_errors,
         })
     };
     case.request["resources"].as_array().unwrap().iter().zip(answers).map(result).collect()
@@ -131,7 +123,11 @@ fn told(response: &Value) -> Value {
         let effects = result["actions"].as_object().unwrap();
         let actions: BTreeMap<_, _> = effects
             .iter()
-            .map(|(action, effect)| (action, json!([effect, meta["actions"][action]["matchedPolicy"]])))
+            .map(|(action, effect)| {
+                let matched = &meta["actions"][action];
+                let scope = matched["matchedScope"].as_str().unwrap_or_default();
+                (action, json!([effect, matched["matchedPolicy"], scope]))
+            })
             .collect();
         let outputs = result["outputs"].as_array().into_iter().flatten().map(|output| {
             let value = output.get("val").map_or(json!("error"), |value| json!({"val": value}));
@@ -142,21 +138,46 @@ fn told(response: &Value) -> Value {
             "actions": actions,
             "roles": meta.get("effectiveDerivedRoles").cloned().unwrap_or(json!([])),
             "outputs": outputs.collect::<Vec<_>>(),
+            "validationErrors": validation_errors(&result["validationErrors"]),
         })
     };
     let results = response["results"].as_array();
     results.unwrap_or_else(|| panic!("no results in {response}")).iter().map(result).collect()
 }
 
+fn validation_errors(told: &Value) -> Vec<String> {
+    let line = |error: &Value| {
+        let part = error["source"].as_str().unwrap().trim_start_matches("SOURCE_").to_lowercase();
+        format!(
+            "{part} {}: {}",
+            error["path"].as_str().unwrap_or_default(),
+            error["message"].as_str().unwrap()
+        )
+    };
+    let mut lines: Vec<_> = told.as_array().into_iter().flatten().map(line).collect();
+    lines.sort();
+    lines
+}
+
 async fn over_http(connection: &mut Connection, body: &str) -> Value {
     connection.post_json("/api/check/resources", body.as_bytes()).await.unwrap().json().unwrap()
 }
 
-/// What the decision log holds about the call that was answered with `response`: the decisions of each resource.
-async fn recorded(connection: &mut Connection, response: &Value) -> Vec<BTreeMap<String, Decision>> {
+/// What the decision log holds about the call that was answered with `response`.
+async fn record_of(connection: &mut Connection, response: &Value) -> Value {
     let path = format!("/api/decisions/{}", response["cerbosCallId"].as_str().unwrap());
-    let found = connection.get(&path).await.unwrap().json().unwrap();
-    let record = &found["record"];
+    connection.get(&path).await.unwrap().json().unwrap()["record"].take()
+}
+
+/// What is in `record` and the policy set make the same record again, member by member.
+fn assert_is_made_again(record: &Value, snapshot: &Snapshot, about: &str) {
+    let text = record.to_string();
+    let again: Value = serde_json::from_slice(&replayed(text.as_bytes(), snapshot)).unwrap();
+    assert_eq!(again, *record, "made again: {about}");
+}
+
+/// The decisions of each resource.
+fn recorded(record: &Value) -> Vec<BTreeMap<String, Decision>> {
     let mut resources = vec![BTreeMap::new(); record["resources"].as_array().unwrap().len()];
     for entry in record["decisions"].as_array().unwrap() {
         let text = |member: &Value| member.as_str().map(str::to_owned);
@@ -166,6 +187,7 @@ async fn recorded(connection: &mut Connection, response: &Value) -> Vec<BTreeMap
             reason: text(&entry["reason"]).unwrap(),
             rule: text(&entry["rule"]),
             policy: text(&entry["policy"]),
+            scope: Some(text(&entry["scope"]).unwrap_or_default()),
             problems: problems
                 .map(|p| ["code", "source", "position"].map(|member| text(&p[member]).unwrap()).join(" "))
                 .collect(),

@@ -93,6 +93,68 @@ async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn set_whose_tests_fail_leaves_the_old_answers_and_the_status_names_the_test() {
+    let dir = TempDir::new("it-reload");
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
+    dir.write("policies/leave_test.yaml", suite("EFFECT_ALLOW"));
+    let mut site = Site::start(dir, &["--set=reload.requireTests=true"]).await;
+    site.dir.write("policies/leave.yaml", policy("leave", Effect::Deny));
+    site.wait_until_stale().await;
+
+    assert_eq!(site.effect("leave").await, "EFFECT_ALLOW");
+    let status = site.status().await;
+    assert_eq!(status["live"]["generation"], 1);
+    let attempt = &status["lastAttempt"];
+    assert_eq!(
+        (&attempt["outcome"], &attempt["failedTests"]),
+        (&json!("tests_failed"), &json!(1)),
+        "{status}"
+    );
+    let expected = json!({
+        "file": "leave_test.yaml", "line": 9, "column": 64, "suite": "Leave", "test": "seen", "principal": "sam",
+        "resource": "one", "action": "view", "expected": "EFFECT_ALLOW", "actual": "EFFECT_DENY",
+        "reason": "expected EFFECT_ALLOW, got EFFECT_DENY",
+    });
+    assert_eq!(attempt["tests"][0], expected);
+    let refused = site.connection.post_json("/admin/policies/reload", b"").await.unwrap();
+    assert_eq!(refused.status, 422);
+    let metrics = site.connection.get("/metrics").await.unwrap();
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(metrics.contains("procura_policy_failed_tests 1"), "{metrics}");
+
+    // A change of the test alone is enough.
+    site.dir.write("policies/leave_test.yaml", suite("EFFECT_DENY"));
+    site.wait_for("leave", "EFFECT_DENY").await;
+    assert_eq!(site.status().await["stale"], false);
+}
+
+#[tokio::test]
+async fn server_does_not_start_on_a_set_whose_tests_fail() {
+    let dir = TempDir::new("it-reload");
+    dir.write("policies/leave.yaml", policy("leave", Effect::Deny));
+    dir.write("policies/leave_test.yaml", suite("EFFECT_ALLOW"));
+    let spec = ServerSpec::new(BINARY, dir.path().join("policies"), dir.path().join("data"));
+    let error = spec.arg("--set=reload.requireTests=true").start().await.unwrap_err().to_string();
+    assert!(error.contains("leave_test.yaml:9:64: Leave / seen / sam / one / view: expected"), "{error}");
+}
+
+/// A suite with one test for the policy of leave.
+fn suite(effect: &str) -> String {
+    format!(
+        "name: Leave
+principals:
+  sam: {{id: sam, roles: [employee]}}
+resources:
+  one: {{id: '1', kind: leave}}
+tests:
+  - name: seen
+    input: {{principals: [sam], resources: [one], actions: [view]}}
+    expected: [{{principal: sam, resource: one, actions: {{view: {effect}}}}}]
+"
+    )
+}
+
+#[tokio::test]
 async fn deleted_directory_leaves_the_old_answers_until_it_is_back() {
     let dir = TempDir::new("it-reload");
     dir.write("policies/leave.yaml", policy("leave", Effect::Allow));

@@ -16,8 +16,8 @@ async fn the_javascript_client_drives_the_server_unchanged() {
         return;
     }
     let data = TempDir::new("sdk-node");
-    let server = shipped_policies(data.path()).await;
-    run(Command::new("node").arg("check.mjs").arg(url(&server)).current_dir(&dir));
+    let servers = servers(data.path()).await;
+    run(Command::new("node").arg("check.mjs").args(servers.iter().map(url)).current_dir(&dir));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,8 +31,8 @@ async fn the_python_client_drives_the_server_unchanged() {
         return;
     }
     let data = TempDir::new("sdk-python");
-    let server = shipped_policies(data.path()).await;
-    run(Command::new(&python).arg("check.py").arg(url(&server)).current_dir(&dir));
+    let servers = servers(data.path()).await;
+    run(Command::new(&python).arg("check.py").args(servers.iter().map(url)).current_dir(&dir));
 }
 
 /// Whether the client could be installed. Without a registry the test is skipped with a message; the gate, which
@@ -47,9 +47,14 @@ fn installed(dir: &Path, command: &mut Command) -> bool {
     out.status.success()
 }
 
-async fn shipped_policies(data: &Path) -> Server {
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data).start().await.unwrap()
+/// A server with the shipped policies and one with those of the clients' folder.
+async fn servers(data: &Path) -> [Server; 2] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let binary = env!("CARGO_BIN_EXE_procura");
+    let shipped = ServerSpec::new(binary, root.join("policies"), data.join("shipped"));
+    let mut scoped = ServerSpec::new(binary, root.join("tests/sdk/policies"), data.join("scoped"));
+    scoped.args = vec!["--set=engine.globals.auditor=grace".to_owned()];
+    [shipped.start().await.unwrap(), scoped.start().await.unwrap()]
 }
 
 fn url(server: &Server) -> String {
@@ -67,7 +72,9 @@ fn workspace(name: &str, tool: &str) -> Option<PathBuf> {
     fs::create_dir_all(&dir).unwrap();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
+        }
     }
     Some(dir)
 }

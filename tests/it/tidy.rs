@@ -16,9 +16,10 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("config", &["ports", "telemetry"]),
     ("pap", &["durable", "ports", "telemetry"]),
     ("audit", &["durable", "ports", "telemetry"]),
+    ("pip", &["ports", "telemetry"]),
     ("pdp", &["ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    ("cli", &["audit", "config", "http", "pap", "pdp", "ports", "telemetry"]),
+    ("cli", &["audit", "config", "http", "pap", "pdp", "pip", "ports", "telemetry"]),
 ];
 
 /// What each module of the core may import from its siblings.
@@ -27,9 +28,11 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("value", &["limits"]),
     ("model", &["value", "limits"]),
     ("expr", &["value", "limits", "model"]),
-    ("policy", &["value", "limits", "model", "expr"]),
-    ("engine", &["value", "limits", "model", "expr", "policy"]),
+    ("schema", &["value", "limits", "expr"]),
+    ("policy", &["value", "limits", "model", "expr", "schema"]),
+    ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];
 
 /// Each risky dependency and the only files that may name it.
@@ -37,6 +40,10 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/testkit/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
+    ("aws_lc_rs", &["src/pip/signature.rs", "crates/testkit/src/issuer.rs"]),
+    ("hyper_rustls", &["src/pip/fetch.rs"]),
+    ("rustls_pki_types", &["src/pip/pem.rs"]),
+    ("webpki", &["src/pip/pem.rs"]),
 ];
 
 /// Crates that would give the core a runtime, files, a network, a clock or randomness.

@@ -1,4 +1,5 @@
-// Drives a running server through the unchanged JavaScript HTTP client. Usage: node check.mjs URL
+// Drives running servers through the unchanged JavaScript HTTP client.
+// Usage: node check.mjs URL URL, of servers with the shipped policies and with those beside this file.
 import assert from "node:assert/strict";
 import { HTTP } from "@cerbos/http";
 
@@ -35,4 +36,27 @@ assert.equal(second.outputs[0].value, "this request needs the approval of HR");
 await assert.rejects(cerbos.checkResources({ principal: { ...grace, roles: [] }, resources: [] }));
 assert.ok((await cerbos.serverInfo()).version);
 assert.equal((await cerbos.checkHealth()).status, "SERVING");
+
+const scoped = new HTTP(process.argv[3]);
+const report = (id, scope, audited) => ({ kind: "report", id, scope, attr: { audited } });
+const ada = { id: "ada", roles: ["employee"] };
+const reports = await scoped.checkResources({
+  principal: ada,
+  resources: [report("r1", "", true), report("r2", "acme", false), report("r3", "acme", true)].map((resource) => ({
+    resource,
+    actions: ["view"],
+  })),
+  includeMetadata: true,
+});
+assert.deepEqual(reports.results.map((result) => result.isAllowed("view")), [true, true, false]);
+assert.deepEqual(reports.results.map((result) => result.resource.scope), ["", "acme", "acme"]);
+assert.deepEqual(reports.results.map((result) => result.metadata.actions.view.matchedPolicy), [
+  "resource.report.vdefault",
+  "resource.report.vdefault/acme",
+  "resource.report.vdefault/acme",
+]);
+assert.deepEqual(reports.results.map((result) => result.metadata.actions.view.matchedScope), ["", "", "acme"]);
+assert.deepEqual(reports.results[2].outputs.map(({ source, value }) => [source, value]), [
+  ["resource.report.vdefault/acme#closed-for-audit", "ask grace"],
+]);
 console.log("ok");

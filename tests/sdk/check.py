@@ -1,4 +1,7 @@
-"""Drives a running server through the unchanged Python HTTP client. Usage: check.py URL"""
+"""Drives running servers through the unchanged Python HTTP client.
+
+Usage: check.py URL URL, of servers with the shipped policies and with those beside this file.
+"""
 import sys
 
 from cerbos.sdk.client import CerbosClient
@@ -21,4 +24,17 @@ with CerbosClient(sys.argv[1]) as cerbos:
     assert answer.get_resource("LR-1").is_allowed("view")
     assert answer.get_resource("LR-1").is_allowed("approve")
     assert not answer.get_resource("LR-2").is_allowed("approve")
+
+ada = Principal("ada", roles={"employee"})
+reports = [
+    Resource("r1", "report", attr={"audited": True}),
+    Resource("r2", "report", scope="acme", attr={"audited": False}),
+    Resource("r3", "report", scope="acme", attr={"audited": True}),
+]
+with CerbosClient(sys.argv[2]) as cerbos:
+    resources = ResourceList(resources=[ResourceAction(resource=report, actions={"view"}) for report in reports])
+    answer = cerbos.check_resources(ada, resources)
+    assert [result.is_allowed("view") for result in answer.results] == [True, True, False]
+    assert answer.results[2].resource.scope == "acme"
+    assert [output.val for output in answer.results[2].outputs] == ["ask grace"]
 print("ok")

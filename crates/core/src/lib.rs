@@ -9,8 +9,10 @@
 //! | [`value`] | attribute values, one representation from request bytes to evaluator |
 //! | [`model`] | the words of the field: principal, resource, request, effect, evaluation |
 //! | [`expr`] | CEL: source text to program to value, bounded by a cost counter |
+//! | [`schema`] | JSON Schema: what attributes must look like |
 //! | [`policy`] | policy files: text to AST to compiled [`policy::Snapshot`], with diagnostics |
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
+//! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
 #![forbid(unsafe_code)]
 
@@ -20,4 +22,6 @@ pub mod limits;
 pub mod model;
 pub mod policy;
 pub mod record;
+pub mod schema;
+pub mod suite;
 pub mod value;

@@ -90,6 +90,14 @@ pub const POLICY_NODES: usize = 100_000;
 /// Most bytes of text in one policy file, aliases expanded: room for a few copies of a file of the largest size.
 pub const POLICY_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
+/// Most decisions and expectations of all suites of policy tests of a set, counted together: a large set has a few
+/// thousand.
+pub const SUITE_STEPS: usize = 200_000;
+
+/// Cost units that all suites of policy tests of a set may spend together: a hundred of the largest calls, which takes
+/// a minute at most, while an ordinary test spends a few hundred.
+pub const SUITE_COST: u64 = 100 * CALL_COST;
+
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
 pub const POLICY_DEPTH: usize = 48;
@@ -106,6 +114,9 @@ pub const GLOB_CHARS: usize = 512;
 /// Deepest nesting of `{...}` in a pattern of actions.
 pub const GLOB_DEPTH: usize = 8;
 
+/// Most segments of the scope of a policy: every scope above it needs a policy of its own.
+pub const SCOPE_SEGMENTS: usize = 100;
+
 /// Most problems reported for one action: enough to see what is broken, while a call over thousands of
 /// actions and a policy whose every rule errs stays small.
 pub const ACTION_PROBLEMS: usize = 16;
@@ -114,3 +125,30 @@ pub const ACTION_PROBLEMS: usize = 16;
 /// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
 /// whose record would be larger is not answered.
 pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
+
+/// Deepest nesting of a schema file: the parser and the check of a file recurse over it.
+pub const SCHEMA_DEPTH: usize = 64;
+
+/// Most JSON values in one schema file: one every ten bytes of a file of the largest size.
+pub const SCHEMA_VALUES: usize = 100_000;
+
+/// Most schemas that are compiled for one policy set; a schema counts once for each that a policy names and that
+/// leads to it.
+pub const SCHEMA_NODES: usize = 200_000;
+
+/// Most schemas in a row that look at the same value, each through another.
+pub const SCHEMA_CHAIN: usize = 64;
+
+/// How deep validating goes: schemas within schemas along with values within values. Ordinary schemas need two or
+/// three for each level of the value; this many fit a stack of 2 MiB without optimisation.
+pub const SCHEMA_WALK_DEPTH: usize = 256;
+
+/// Cost units for looking at one value by one schema, and for each mismatch.
+pub const SCHEMA_STEP_COST: usize = 4;
+
+/// Most mismatches that are listed for one set of attributes: enough to see what is wrong, while the answer to a large
+/// call of which nothing fits stays small.
+pub const SCHEMA_MISMATCHES: usize = 100;
+
+/// Longest path and message of a mismatch, in bytes: both can quote what the request holds.
+pub const SCHEMA_MISMATCH_BYTES: usize = 1024;

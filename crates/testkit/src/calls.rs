@@ -48,6 +48,11 @@ impl MadeUpCall<'_> {
             policy_generation: 1,
             on_error: "closed".into(),
             default_policy_version: "default".into(),
+            default_scope: "".into(),
+            lenient_scope_search: false,
+            strict_evaluation: false,
+            schema_enforcement: "none".into(),
+            globals: std::borrow::Cow::default(),
             durability: "durable".into(),
         };
         let record = DecisionRecord::new(self.at, call, basis, &request, &evaluation);

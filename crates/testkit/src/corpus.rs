@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use procura_core::engine::{OnError, Settings};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::model::{self, ActionDecision, Evaluation, OutputValue, Request};
 use procura_core::policy::SourceFile;
 use procura_core::value::Map;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::yaml;
 
@@ -23,7 +26,7 @@ pub struct Behaviour {
     pub name: String,
     /// What it is, in a sentence or two.
     pub about: String,
-    /// Policy files: text by path.
+    /// Policy files, and schemas below `_schemas/`: text by path.
     pub policies: BTreeMap<String, String>,
     /// Requests, and how each is answered.
     pub cases: Vec<Case>,
@@ -38,8 +41,11 @@ pub struct Case {
     /// Settings that differ from the default.
     #[serde(default)]
     pub settings: CaseSettings,
-    /// The body of `POST /api/check/resources`.
+    /// The body of `POST /api/check/resources`, without `auxData`.
     pub request: serde_json::Value,
+    /// What the tokens of the request say.
+    #[serde(default)]
+    pub claims: Claims,
     /// One entry per resource of the request.
     pub expect: Vec<Answer>,
 }
@@ -52,6 +58,32 @@ pub struct CaseSettings {
     pub on_error: Option<String>,
     /// `engine.defaultPolicyVersion`; `default` if absent.
     pub default_policy_version: Option<String>,
+    /// `engine.defaultScope`; the root if absent.
+    #[serde(default)]
+    pub default_scope: String,
+    /// `engine.lenientScopeSearch`.
+    #[serde(default)]
+    pub lenient_scope_search: bool,
+    /// `engine.strictEvaluation`.
+    #[serde(default)]
+    pub strict_evaluation: bool,
+    /// `schema.enforcement`; `none` if absent.
+    pub schema_enforcement: Option<String>,
+    /// `engine.globals`.
+    #[serde(default)]
+    pub globals: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The claims of the tokens of a request. The core takes them as they are; whoever takes tokens gets them in tokens
+/// that nobody signed, and must be told to believe them.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    /// Of the one token.
+    pub jwt: Option<serde_json::Value>,
+    /// By the name of the token.
+    #[serde(default)]
+    pub jwts: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What is answered about one resource.
@@ -66,6 +98,10 @@ pub struct Answer {
     /// Outputs in the order of the answer.
     #[serde(default)]
     pub outputs: Vec<Output>,
+    /// Attributes that do not fit their schema as `part path: message`, or as `part path` where the text does not
+    /// matter, sorted; `part` is `principal` or `resource`.
+    #[serde(default)]
+    pub validation_errors: Vec<String>,
 }
 
 /// What is answered about one action.
@@ -80,6 +116,8 @@ pub struct Decision {
     pub rule: Option<String>,
     /// The policy that decided; not compared where a case does not name it.
     pub policy: Option<String>,
+    /// The scope whose rules decided, empty for the root; not compared where a case does not name it.
+    pub scope: Option<String>,
     /// Problems as `code source file:line:column`, or as `code source` where the place does not matter.
     #[serde(default)]
     pub problems: Vec<String>,
@@ -89,6 +127,9 @@ impl Decision {
     fn forget_what_is_left_open(&mut self, expected: &Decision) {
         if expected.policy.is_none() {
             self.policy = None;
+        }
+        if expected.scope.is_none() {
+            self.scope = None;
         }
         for (problem, expected) in self.problems.iter_mut().zip(&expected.problems) {
             if let Some(at) = problem.rfind(' ').filter(|at| problem.get(..*at) == Some(expected)) {
@@ -144,19 +185,76 @@ impl Case {
     /// The settings to decide with.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        let on_error = match self.settings.on_error.as_deref() {
-            None | Some("closed") => OnError::Closed,
-            Some("cerbos") => OnError::Cerbos,
-            Some(other) => panic!("{}: no such mode: {other}", self.name),
-        };
-        let version = self.settings.default_policy_version.as_deref().unwrap_or("default");
-        Settings { default_policy_version: version.to_owned(), on_error, ..Settings::default() }
+        let CaseSettings { on_error, default_policy_version, schema_enforcement, .. } = &self.settings;
+        let modes = [OnError::Closed, OnError::Cerbos].map(|mode| (mode.as_str(), mode));
+        let enforcements = [SchemaEnforcement::None, SchemaEnforcement::Warn, SchemaEnforcement::Reject];
+        let enforcements = enforcements.map(|enforcement| (enforcement.as_str(), enforcement));
+        Settings {
+            default_policy_version: default_policy_version.clone().unwrap_or("default".to_owned()),
+            default_scope: self.settings.default_scope.clone(),
+            lenient_scope_search: self.settings.lenient_scope_search,
+            on_error: named(&modes, on_error.as_deref().unwrap_or("closed")),
+            strict_evaluation: self.settings.strict_evaluation,
+            schema_enforcement: named(&enforcements, schema_enforcement.as_deref().unwrap_or("none")),
+            globals: map_of(&self.settings.globals),
+        }
     }
 
-    /// The body to send.
+    /// The arguments with which a command of the server has the settings of this case.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let Settings {
+            default_policy_version,
+            default_scope,
+            lenient_scope_search,
+            on_error,
+            strict_evaluation,
+            schema_enforcement,
+            globals,
+        } = self.settings();
+        let mut arguments = vec![
+            format!("--set=engine.defaultPolicyVersion={default_policy_version}"),
+            format!("--set=engine.defaultScope={default_scope}"),
+            format!("--set=engine.lenientScopeSearch={lenient_scope_search}"),
+            format!("--set=engine.onError={}", on_error.as_str()),
+            format!("--set=engine.strictEvaluation={strict_evaluation}"),
+            format!("--set=schema.enforcement={}", schema_enforcement.as_str()),
+            format!("--set=engine.globals={}", serde_json::to_string(&globals).unwrap()),
+        ];
+        if self.claims != Claims::default() {
+            arguments.push("--set=auxData.jwt.disableVerification=true".to_owned());
+        }
+        arguments
+    }
+
+    /// The request as the core takes it; borrows from `body`, which is [`Case::body`].
+    #[must_use]
+    pub fn core_request<'b>(&self, body: &'b str) -> Request<'b> {
+        let jwt = self.claims.jwt.as_ref().and_then(serde_json::Value::as_object).map(map_of);
+        let aux_data = model::AuxData { jwt: jwt.unwrap_or_default(), jwts: map_of(&self.claims.jwts) };
+        Request { aux_data, ..core_request(body) }
+    }
+
+    /// The body for the core.
     #[must_use]
     pub fn body(&self) -> String {
         self.request.to_string()
+    }
+
+    /// The body for whoever answers as the server does: the claims in tokens, and asking also for what decided.
+    #[must_use]
+    pub fn wire_body(&self) -> String {
+        let mut request = self.request.clone();
+        request["includeMeta"] = true.into();
+        if let Some(claims) = &self.claims.jwt {
+            request["auxData"] = json!({"jwt": {"token": token(claims)}});
+        }
+        if !self.claims.jwts.is_empty() {
+            let tokens =
+                self.claims.jwts.iter().map(|(name, claims)| (name, json!({"token": token(claims)})));
+            request["auxData"] = json!({"jwts": tokens.collect::<BTreeMap<_, _>>()});
+        }
+        request.to_string()
     }
 
     /// Fails unless `answers` are the expected ones.
@@ -166,6 +264,11 @@ impl Case {
             for (action, decision) in &mut answer.actions {
                 if let Some(expected) = expected.actions.get(action) {
                     decision.forget_what_is_left_open(expected);
+                }
+            }
+            for (error, expected) in answer.validation_errors.iter_mut().zip(&expected.validation_errors) {
+                if let Some((place, _)) = error.split_once(": ").filter(|(place, _)| place == expected) {
+                    *error = place.to_owned();
                 }
             }
         }
@@ -185,6 +288,7 @@ pub fn answers(request: &Request<'_>, evaluation: &Evaluation) -> Vec<Answer> {
             .collect(),
         derived_roles: resource.effective_derived_roles.iter().map(ToString::to_string).collect(),
         outputs: resource.outputs.iter().map(output).collect(),
+        validation_errors: validation_errors(resource),
     };
     request.items.iter().zip(&evaluation.resources).map(answer).collect()
 }
@@ -196,8 +300,22 @@ fn decision(decision: &ActionDecision) -> Decision {
         reason: decision.reason.code().to_owned(),
         rule: decision.rule.as_deref().map(str::to_owned),
         policy: Some(decision.matched_policy.to_string()),
+        scope: Some(decision.matched_scope.to_string()),
         problems: decision.problems.iter().map(problem).collect(),
     }
+}
+
+fn validation_errors(resource: &model::ResourceEvaluation) -> Vec<String> {
+    let line = |error: &model::ValidationError| {
+        let part = match error.part {
+            model::ValidatedPart::Principal => "principal",
+            model::ValidatedPart::Resource => "resource",
+        };
+        format!("{part} {}: {}", error.path, error.message)
+    };
+    let mut lines: Vec<_> = resource.validation_errors.iter().map(line).collect();
+    lines.sort();
+    lines
 }
 
 fn output(entry: &model::OutputEntry) -> Output {
@@ -208,10 +326,26 @@ fn output(entry: &model::OutputEntry) -> Output {
     Output { src: entry.src.to_string(), action: entry.action.clone(), val, error }
 }
 
+/// The choice with this name.
+pub(crate) fn named<T: Copy>(choices: &[(&str, T)], name: &str) -> T {
+    let choice = choices.iter().find(|(known, _)| *known == name);
+    choice.unwrap_or_else(|| panic!("no such setting: {name}")).1
+}
+
+fn map_of(members: &serde_json::Map<String, serde_json::Value>) -> Map<'static> {
+    serde_json::from_str::<Map<'_>>(&serde_json::to_string(members).unwrap()).unwrap().into_owned()
+}
+
+/// A token with `claims` that nobody signed.
+fn token(claims: &serde_json::Value) -> String {
+    let part = |json: String| URL_SAFE_NO_PAD.encode(json);
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    format!("{}.{}.{}", part(header.to_string()), part(claims.to_string()), part("unsigned".into()))
+}
+
 /// Reads the body of a case as the core takes it. The core has no wire form of its own, and the corpus must not
 /// depend on that of the server.
-#[must_use]
-pub fn core_request(body: &str) -> Request<'_> {
+fn core_request(body: &str) -> Request<'_> {
     let wire: WireRequest<'_> = serde_json::from_str(body).unwrap();
     Request {
         principal: wire.principal.into(),
@@ -233,12 +367,16 @@ struct WireRequest<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct WirePrincipal<'a> {
     id: Cow<'a, str>,
     roles: Vec<Cow<'a, str>>,
     #[serde(borrow, default)]
     attr: Map<'a>,
+    #[serde(default)]
+    policy_version: Cow<'a, str>,
+    #[serde(default)]
+    scope: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -264,8 +402,8 @@ struct WireResource<'a> {
 
 impl<'a> From<WirePrincipal<'a>> for model::Principal<'a> {
     fn from(wire: WirePrincipal<'a>) -> Self {
-        let WirePrincipal { id, roles, attr } = wire;
-        Self { id, roles, attr, policy_version: "".into(), scope: "".into() }
+        let WirePrincipal { id, roles, attr, policy_version, scope } = wire;
+        Self { id, roles, attr, policy_version, scope }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The JSON shapes of policy administration.
 
-use procura_core::model::Timestamp;
-use procura_core::policy::Revision;
+use procura_core::model::{Effect, Timestamp};
+use procura_core::policy::{Diagnostic, Revision};
+use procura_core::suite::FailedTest;
 use serde::{Serialize, Serializer};
 
 use crate::http::Finding;
@@ -61,6 +62,7 @@ struct HistoryEntry<'s> {
 
 /// What came of an attempt; also the body of `POST /admin/policies/reload`.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Outcome<'s> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +71,11 @@ pub(super) struct Outcome<'s> {
     reason: Option<&'s str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<Finding<'s>>,
+    /// How many policy tests do not pass; `tests` has the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_tests: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tests: Vec<Test<'s>>,
 }
 
 impl<'s> From<&'s ReloadStatus> for Status<'s> {
@@ -110,16 +117,76 @@ impl<'s> From<&'s Attempt> for HistoryEntry<'s> {
 
 impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
     fn from(outcome: &'s ReloadOutcome) -> Self {
-        let (generation, reason, diagnostics) = match outcome {
+        let name = outcome.as_str();
+        let findings = |diagnostics: &'s [Diagnostic]| diagnostics.iter().map(Finding::from).collect();
+        match outcome {
             ReloadOutcome::Activated { generation, warnings } => {
-                (Some(*generation), None, warnings.as_slice())
+                Self { generation: Some(*generation), diagnostics: findings(warnings), ..Self::named(name) }
             }
-            ReloadOutcome::Unchanged => (None, None, [].as_slice()),
-            ReloadOutcome::Rejected { diagnostics } => (None, None, diagnostics.as_slice()),
-            ReloadOutcome::Failed { reason } => (None, Some(reason.as_str()), [].as_slice()),
-        };
-        let diagnostics = diagnostics.iter().map(Finding::from).collect();
-        Self { outcome: outcome.as_str(), generation, reason, diagnostics }
+            ReloadOutcome::Unchanged => Self::named(name),
+            ReloadOutcome::Rejected { diagnostics } => {
+                Self { diagnostics: findings(diagnostics), ..Self::named(name) }
+            }
+            ReloadOutcome::TestsFailed { count, first } => Self {
+                failed_tests: Some(*count),
+                tests: first.iter().map(Test::from).collect(),
+                ..Self::named(name)
+            },
+            ReloadOutcome::Failed { reason } => Self { reason: Some(reason), ..Self::named(name) },
+        }
+    }
+}
+
+impl Outcome<'_> {
+    fn named(outcome: &'static str) -> Self {
+        Self {
+            outcome,
+            generation: None,
+            reason: None,
+            diagnostics: Vec::new(),
+            failed_tests: None,
+            tests: Vec::new(),
+        }
+    }
+}
+
+/// A policy test that does not pass.
+#[derive(Serialize)]
+struct Test<'s> {
+    file: &'s str,
+    line: u32,
+    column: u32,
+    suite: &'s str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    test: &'s str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    principal: &'s str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    resource: &'s str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    action: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<&'static str>,
+    reason: &'s str,
+}
+
+impl<'s> From<&'s FailedTest> for Test<'s> {
+    fn from(failed: &'s FailedTest) -> Self {
+        Self {
+            file: &failed.position.file,
+            line: failed.position.line,
+            column: failed.position.column,
+            suite: &failed.suite,
+            test: &failed.test,
+            principal: &failed.principal,
+            resource: &failed.resource,
+            action: &failed.action,
+            expected: failed.expected.map(Effect::wire_name),
+            actual: failed.actual.map(Effect::wire_name),
+            reason: &failed.reason,
+        }
     }
 }
 

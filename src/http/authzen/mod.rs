@@ -41,8 +41,8 @@ async fn evaluation(
     let received = Instant::now();
     demand_json(&headers)?;
     let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &evaluation.check.call, received).await?;
+    let mut evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut evaluation.check.call, received).await?;
     answer::respond(&services, &answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
         .await
 }

@@ -9,6 +9,7 @@
 //! | `action.name` | the action |
 //! | `context["cerbos.requestId"]`, else the header `X-Request-ID` | request id |
 //! | `context["cerbos.includeMeta"]` | whether the check response names policies |
+//! | `context["cerbos.auxData"]` | tokens, as `auxData` of a check request |
 //! | other members of `context` | `request.context` |
 //!
 //! Unknown members are ignored, as the specification demands.
@@ -19,6 +20,7 @@ use procura_core::model;
 use procura_core::value::{Map, Value};
 use serde::Deserialize;
 
+use crate::http::aux_data::AuxData;
 use crate::http::cerbos::CheckCall;
 use crate::http::json::{List, Object, Text, parse};
 use crate::http::{Invalid, RequestLimits};
@@ -92,7 +94,10 @@ impl<'a> EvaluationRequest<'a> {
         let request_id =
             limits.optional("context.cerbos.requestId", body_id.or(Some(Text(Cow::Borrowed(header_id)))))?;
         let include_meta = options.flag("cerbos.includeMeta")?;
-        options.take("cerbos.auxData");
+        let aux_data = options.take("cerbos.auxData");
+        let aux_data =
+            aux_data.map(|value| AuxData::from_value("context.cerbos.auxData", value)).transpose()?;
+        let tokens = aux_data.unwrap_or_default().tokens(limits)?;
 
         let request = model::Request {
             principal,
@@ -100,7 +105,8 @@ impl<'a> EvaluationRequest<'a> {
             context,
             aux_data: model::AuxData::default(),
         };
-        let check = CheckCall { call: Call { api: Api::Evaluation, request_id, request }, include_meta };
+        let call = Call { api: Api::Evaluation, request_id, request, tokens };
+        let check = CheckCall { call, include_meta };
         Ok(EvaluationCall { check, wants_check_response })
     }
 }

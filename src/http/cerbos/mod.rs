@@ -1,7 +1,9 @@
 //! The check API, as Cerbos clients speak it, so that an SDK needs no change.
 
+mod batch;
 mod request;
 mod response;
+mod set;
 
 pub use request::CheckCall;
 pub use response::CheckResponse;
@@ -19,10 +21,14 @@ use super::body::Bounded;
 use super::error::Refusal;
 use super::{Services, answer};
 use crate::pdp::Caller;
+use batch::BatchResponse;
+use set::{SetRequest, SetResponse};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/api/check/resources", post(check_resources))
+        .route("/api/check", post(check_resource_set))
+        .route("/api/check_resource_batch", post(check_resource_batch))
         .route("/api/plan/resources", any(plan_resources))
         .route("/api/server_info", get(server_info))
 }
@@ -33,10 +39,35 @@ async fn check_resources(
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
-    let check = CheckCall::parse(&body.bytes, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &check.call, received).await?;
+    let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     answer::respond(&services, &answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
         .await
+}
+
+async fn check_resource_set(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    body: Bounded,
+) -> Result<Response, Refusal> {
+    let received = Instant::now();
+    let request = SetRequest::parse(&body.bytes)?;
+    let size = request.size().within(&services.limits)?;
+    let _room = services.budget.work(size.text, size.decisions).await?;
+    let mut check = request.validate(&services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    answer::respond(&services, &answer, &SetResponse::new(&check, &answer.evaluation)).await
+}
+
+async fn check_resource_batch(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    body: Bounded,
+) -> Result<Response, Refusal> {
+    let received = Instant::now();
+    let mut check = batch::parse_call(&body.bytes, &services.limits)?;
+    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    answer::respond(&services, &answer, &BatchResponse::new(&check, &answer.evaluation)).await
 }
 
 /// Cerbos answers query plans here; its clients should not take the path for a mistake of theirs.

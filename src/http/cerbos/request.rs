@@ -1,15 +1,16 @@
-//! The request of `POST /api/check/resources`: its JSON shape, and its way to a valid [`Call`].
+//! The request of `POST /api/check/resources`: its JSON shape, and its way to a valid [`Call`]. The deprecated check
+//! requests are made of the same parts.
 //!
 //! Members are camelCase, snake_case is accepted, unknown members are refused, `null` is the same as absent.
 //! `context` is ours: the peer has no such member.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use procura_core::model;
 use procura_core::value::Map;
 use serde::Deserialize;
 
+use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Object, Text, parse};
 use crate::http::validate::bounded;
 use crate::http::{Invalid, RequestLimits};
@@ -52,9 +53,10 @@ struct CheckRequest<'a> {
     context: Option<Map<'a>>,
 }
 
+/// The principal of any check request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Principal<'a> {
+pub(super) struct Principal<'a> {
     #[serde(borrow)]
     id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -67,9 +69,10 @@ struct Principal<'a> {
     scope: Option<Text<'a>>,
 }
 
+/// One resource and the actions asked for on it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     #[serde(borrow)]
     actions: Option<List<Text<'a>>>,
     #[serde(borrow)]
@@ -91,25 +94,6 @@ struct Resource<'a> {
     scope: Option<Text<'a>>,
 }
 
-/// Tokens about the principal. Nothing of them reaches a condition or a record unverified.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuxData<'a> {
-    #[serde(borrow)]
-    jwt: Option<Object<Token<'a>>>,
-    #[serde(borrow)]
-    jwts: Option<BTreeMap<Text<'a>, Object<Token<'a>>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Token<'a> {
-    #[serde(borrow, rename = "token")]
-    _token: Option<Text<'a>>,
-    #[serde(borrow, rename = "keySetId", alias = "key_set_id")]
-    _key_set_id: Option<Text<'a>>,
-}
-
 /// Notes of the caller for itself; they decide nothing.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,25 +102,48 @@ struct RequestContext<'a> {
     _annotations: Option<Map<'a>>,
 }
 
-impl<'a> CheckRequest<'a> {
-    fn validate(self, limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
-        if let Some(Object(AuxData { jwt: Some(_), jwts: Some(_) })) = self.aux_data {
-            return Err(Invalid::at("auxData", "only one of `jwt` and `jwts` may be there"));
-        }
+/// What all check requests have besides resources and actions.
+pub(super) struct Head<'a> {
+    pub(super) request_id: Option<Text<'a>>,
+    pub(super) principal: Option<Object<Principal<'a>>>,
+    pub(super) aux_data: Option<Object<AuxData<'a>>>,
+    pub(super) context: Option<Map<'a>>,
+}
+
+impl<'a> Head<'a> {
+    /// A call through `api` that asks for nothing yet.
+    pub(super) fn call(self, api: Api, limits: &RequestLimits) -> Result<Call<'a>, Invalid> {
+        let tokens = self.aux_data.map(|Object(aux_data)| aux_data.tokens(limits)).transpose()?;
         let Some(Object(principal)) = self.principal else {
             return Err(Invalid::at("principal", "a value is required"));
         };
         let request_id = limits.optional("requestId", self.request_id)?;
         let principal = principal.validate(limits)?;
-        let entries = bounded("resources", self.resources, limits.max_resources_per_request)?;
-        let items = entries.into_iter().enumerate().map(|(i, Object(entry))| entry.validate(i, limits));
         let request = model::Request {
             principal,
-            items: items.collect::<Result<_, _>>()?,
+            items: Vec::new(),
             context: self.context,
             aux_data: model::AuxData::default(),
         };
-        let call = Call { api: Api::CheckResources, request_id, request };
+        Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default() })
+    }
+}
+
+/// The valid form of `resources`: at least one and at most as many as allowed.
+pub(super) fn items<'a>(
+    resources: Option<List<Object<Entry<'a>>>>,
+    limits: &RequestLimits,
+) -> Result<Vec<model::Item<'a>>, Invalid> {
+    let entries = bounded("resources", resources, limits.max_resources_per_request)?;
+    entries.into_iter().enumerate().map(|(i, Object(entry))| entry.validate(i, limits)).collect()
+}
+
+impl<'a> CheckRequest<'a> {
+    fn validate(self, limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
+        let Self { request_id, principal, aux_data, context, .. } = self;
+        let head = Head { request_id, principal, aux_data, context };
+        let mut call = head.call(Api::CheckResources, limits)?;
+        call.request.items = items(self.resources, limits)?;
         Ok(CheckCall { call, include_meta: self.include_meta.unwrap_or(false) })
     }
 }

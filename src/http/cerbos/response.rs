@@ -69,9 +69,9 @@ struct ResourceKey<'r> {
 
 /// A map from action to effect.
 #[derive(Debug)]
-struct Effects<'r> {
-    item: &'r Item<'r>,
-    decided: &'r ResourceEvaluation,
+pub(super) struct Effects<'r> {
+    pub(super) item: &'r Item<'r>,
+    pub(super) decided: &'r ResourceEvaluation,
 }
 
 impl Serialize for Effects<'_> {
@@ -81,16 +81,17 @@ impl Serialize for Effects<'_> {
     }
 }
 
+/// What decided about one resource.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Meta<'r> {
+pub(super) struct Meta<'r> {
     actions: Matches<'r>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     effective_derived_roles: Vec<&'r str>,
 }
 
 impl<'r> Meta<'r> {
-    fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
+    pub(super) fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
         let roles = decided.effective_derived_roles.iter().map(AsRef::as_ref);
         Self { actions: Matches { item, decided }, effective_derived_roles: roles.collect() }
     }

@@ -1,6 +1,5 @@
 //! The reload thread: one attempt after the other, each from reading to activation.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -12,17 +11,19 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use procura_core::model::Timestamp;
 use procura_core::policy::{Compiled, Diagnostic, Revision, Severity, Snapshot, SourceFile};
 use procura_core::record::{PolicyChange, PolicySet, Record, RecordError};
+use procura_core::suite::{self, Filter};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Message, ReloadParts};
 use crate::pdp::settle::{SettleError, Settled, settle};
-use crate::pdp::{Active, Attempt, Cause, LiveSet, ReloadOutcome, ReloadStatus, Running};
+
+use crate::pdp::{Active, Attempt, Cause, FAILED_TESTS, LiveSet, ReloadOutcome, ReloadStatus, Running};
 use crate::ports::{LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
     self, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
-    WatchDegraded,
+    TestsFailed, WatchDegraded,
 };
 
 /// Owns reloading: the only place that activates a set.
@@ -33,8 +34,8 @@ pub(super) struct Reloader {
     pub(super) change_waits: Arc<AtomicBool>,
     pub(super) runtime: Handle,
     pub(super) compile: fn(&[SourceFile]) -> Compiled,
-    /// The newest set that was refused: the same text has the same findings and is not compiled again.
-    pub(super) refused: Option<(Revision, Vec<Diagnostic>)>,
+    /// The newest set that was refused, and why: the same text has the same faults and is not looked at again.
+    pub(super) refused: Option<(Revision, ReloadOutcome)>,
 }
 
 impl Reloader {
@@ -129,20 +130,28 @@ impl Reloader {
             ReloadUnchanged { cause: tried.cause.as_str(), at }.emit(&self.parts.metrics);
             return Ok(ReloadOutcome::Unchanged);
         }
-        let compiled = self.compiled(&set);
-        match compiled.snapshot {
-            Some(snapshot) => self.activate(tried, &set, snapshot, compiled.diagnostics),
-            None => Ok(self.reject(tried.cause, set.revision, compiled.diagnostics)),
+        if let Some((_, outcome)) = self.refused.take_if(|(revision, _)| *revision == set.revision) {
+            return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
+        let Compiled { snapshot, diagnostics } = (self.compile)(&set.files);
+        let Some(snapshot) = snapshot else {
+            return Ok(self.refuse(tried.cause, set.revision, ReloadOutcome::Rejected { diagnostics }));
+        };
+        if let Some(outcome) = self.failed_tests(&set, &snapshot) {
+            return Ok(self.refuse(tried.cause, set.revision, outcome));
+        }
+        self.activate(tried, &set, snapshot, diagnostics)
     }
 
-    fn compiled(&self, set: &Settled) -> Compiled {
-        match &self.refused {
-            Some((revision, diagnostics)) if *revision == set.revision => {
-                Compiled { snapshot: None, diagnostics: diagnostics.clone() }
-            }
-            _ => (self.compile)(&set.files),
+    /// What is said of a set whose tests have to pass and do not.
+    fn failed_tests(&self, set: &Settled, snapshot: &Snapshot) -> Option<ReloadOutcome> {
+        let settings = self.parts.tests.as_ref()?;
+        let report = suite::run(&set.files, snapshot, settings, &Filter::default());
+        if report.is_success() {
+            return None;
         }
+        let count = report.failed().count();
+        Some(ReloadOutcome::TestsFailed { count, first: report.failed().take(FAILED_TESTS).collect() })
     }
 
     /// Keeps the set, records the change, and only then lets the set answer.
@@ -165,7 +174,7 @@ impl Reloader {
             revision: set.revision.as_str(),
             from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
             generation,
-            policies: active.snapshot.resource_policies.values().map(BTreeMap::len).sum(),
+            policies: active.snapshot.policies().count(),
             files: active.snapshot.files,
             warnings: warnings.len(),
             first_warning: warnings.first().map(in_a_line).as_deref(),
@@ -174,7 +183,7 @@ impl Reloader {
             took: tried.began.elapsed(),
         }
         .emit(&self.parts.metrics);
-        if set.files.is_empty() {
+        if active.snapshot.files == 0 {
             PolicySetEmpty { location: &self.parts.source.location() }.emit();
         }
         self.active.store(Some(Arc::new(active)));
@@ -197,19 +206,29 @@ impl Reloader {
         Ok(self.runtime.block_on(receipt)?)
     }
 
-    fn reject(&mut self, cause: Cause, revision: Revision, diagnostics: Vec<Diagnostic>) -> ReloadOutcome {
-        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
-        let first = errors.clone().next().map(in_a_line);
-        ReloadRejected {
-            cause: cause.as_str(),
-            revision: revision.as_str(),
-            errors: errors.count(),
-            first: &first.unwrap_or_default(),
-            live: self.live_revision().as_ref().map(Revision::as_str),
+    /// Leaves the live set as it is, says why, and remembers it.
+    fn refuse(&mut self, cause: Cause, revision: Revision, outcome: ReloadOutcome) -> ReloadOutcome {
+        let live = self.live_revision();
+        let live = live.as_ref().map(Revision::as_str);
+        let (cause, refused) = (cause.as_str(), revision.as_str());
+        match &outcome {
+            ReloadOutcome::Rejected { diagnostics } => {
+                let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+                let first = errors.clone().next().map(in_a_line).unwrap_or_default();
+                let errors = errors.count();
+                ReloadRejected { cause, revision: refused, errors, first: &first, live }
+                    .emit(&self.parts.metrics);
+            }
+            ReloadOutcome::TestsFailed { count, first } => {
+                let first = first.first().map(ToString::to_string).unwrap_or_default();
+                let failed = *count;
+                TestsFailed { cause, revision: refused, failed, first: &first, live }
+                    .emit(&self.parts.metrics);
+            }
+            ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged | ReloadOutcome::Failed { .. } => {}
         }
-        .emit(&self.parts.metrics);
-        self.refused = Some((revision, diagnostics.clone()));
-        ReloadOutcome::Rejected { diagnostics }
+        self.refused = Some((revision, outcome.clone()));
+        outcome
     }
 
     fn live_revision(&self) -> Option<Revision> {

@@ -64,6 +64,46 @@ async fn whatever_goes_wrong_the_live_set_stays_and_the_status_says_why() {
 }
 
 #[tokio::test]
+async fn set_whose_tests_fail_goes_live_only_when_they_pass_or_need_not() {
+    let failing = || Ok([files("b"), vec![test("EFFECT_ALLOW")]].concat());
+    let broken = || Ok([files("b"), vec![SourceFile { text: "x".into(), ..test("") }]].concat());
+    let passing = || Ok([files("b"), vec![test("EFFECT_DENY")]].concat());
+    let readings = || {
+        let bad = vec![failing(), failing(), failing(), failing(), broken(), broken()];
+        [vec![set("a"), set("a")], bad, vec![passing(), passing()]].into_iter().flatten().collect()
+    };
+    let server = Server::start_with(readings(), None, Some(Settings::default()));
+    assert_eq!(server.reload().await, "activated");
+    // The second time the set is known and its tests are not run again.
+    for _ in 0..2 {
+        assert_eq!(server.reload().await, "tests_failed");
+        assert_eq!(server.live(), Some((revision("a"), 1)));
+    }
+    let status = server.handle.status();
+    let ReloadOutcome::TestsFailed { count, first } = &status.last.as_ref().unwrap().outcome else {
+        panic!("{status:?}")
+    };
+    let reason = "b_test.yaml:7:60: Docs / open / u / d / view: expected EFFECT_ALLOW, got EFFECT_DENY";
+    assert_eq!((*count, first[0].to_string().as_str()), (1, reason));
+    assert!(status.why_stale().unwrap().contains(reason));
+    assert_eq!(status.history.len(), 2);
+    assert_eq!(server.health().readiness().checks[1].state, CheckState::Degraded);
+
+    assert_eq!(server.reload().await, "tests_failed");
+    let why = server.handle.status().why_stale().unwrap();
+    assert!(
+        why.contains("b_test.yaml:1:1: Unknown: failed to load test suite: 1:1 invalid document"),
+        "{why}"
+    );
+    assert_eq!(server.reload().await, "activated");
+    assert!(!server.handle.status().is_stale());
+
+    let server = Server::start(readings(), None);
+    server.reload().await;
+    assert_eq!(server.reload().await, "activated");
+}
+
+#[tokio::test]
 async fn change_of_policies_is_recorded_before_the_set_answers() {
     let log = Arc::new(Log::default());
     let readings = vec![set("a"), set("a"), set("b"), set("b")];
@@ -209,10 +249,15 @@ struct Server {
 
 impl Server {
     fn start(readings: Vec<Reading>, log: Option<Arc<Log>>) -> Self {
+        Self::start_with(readings, log, None)
+    }
+
+    fn start_with(readings: Vec<Reading>, log: Option<Arc<Log>>, tests: Option<Settings>) -> Self {
         let dir = TempDir::new("reload");
         let source = Arc::new(Script(Mutex::new(readings.into())));
         let log = log.map(|log| log as Arc<dyn DecisionLog>);
-        let parts = ReloadParts { source: Arc::clone(&source) as _, ..parts(Vec::new(), log.clone(), &dir) };
+        let parts =
+            ReloadParts { source: Arc::clone(&source) as _, tests, ..parts(Vec::new(), log.clone(), &dir) };
         let active = Arc::new(ArcSwapOption::empty());
         let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
         Self { handle, active, source, log, dir }
@@ -239,6 +284,7 @@ fn parts(readings: Vec<Reading>, log: Option<Arc<dyn DecisionLog>>, dir: &TempDi
         clock: Arc::new(Epoch),
         metrics: Arc::new(Metrics::new().unwrap()),
         timing: ReloadTiming { quiet: Duration::from_millis(1), poll: None },
+        tests: None,
     }
 }
 
@@ -264,6 +310,21 @@ fn compile(files: &[SourceFile]) -> Compiled {
 
 fn set(text: &str) -> Reading {
     Ok(files(text))
+}
+
+/// A suite with one test, which expects `effect` where there is no policy.
+fn test(effect: &str) -> SourceFile {
+    let text = format!(
+        "name: Docs
+principals: {{u: {{id: u, roles: [r]}}}}
+resources: {{d: {{id: d, kind: doc}}}}
+tests:
+  - name: open
+    input: {{principals: [u], resources: [d], actions: [view]}}
+    expected: [{{principal: u, resource: d, actions: {{view: {effect}}}}}]
+"
+    );
+    SourceFile { path: "b_test.yaml".into(), text: text.into() }
 }
 
 fn torn() -> Reading {

@@ -125,10 +125,10 @@ fn config_shows_each_value_with_its_origin() {
 #[test]
 fn check_accepts_good_policies() {
     let dir = policies(GOOD);
-    expect(&procura(&["check", text(dir.path())]), 0, &["ok: 1 file, 1 resource policy, revision "]);
+    expect(&procura(&["check", text(dir.path())]), 0, &["ok: 1 file, 1 policy, revision "]);
     let two = policies(GOOD);
     two.write("day.yaml", GOOD.replace("album", "day"));
-    expect(&procura(&["check", text(two.path())]), 0, &["ok: 2 files, 2 resource policies, revision "]);
+    expect(&procura(&["check", text(two.path())]), 0, &["ok: 2 files, 2 policies, revision "]);
     let output = procura(&["check", text(dir.path()), "--format=json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], true);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{CHECK, EVALUATION, TestServer, good_check, good_evaluation, with};
 
 /// Posts each body, expects 400 with all the texts in the body, then a good answer on the same connection.
-async fn refused_then_served(path: &str, good: &Value, cases: Vec<(Vec<u8>, &[&str])>) {
+pub(super) async fn refused_then_served(path: &str, good: &Value, cases: Vec<(Vec<u8>, &[&str])>) {
     let server = TestServer::start().await;
     let mut connection = server.connect().await;
     for (body, expected) in cases {
@@ -79,7 +79,10 @@ async fn bad_check_request_is_told_where_and_why() {
         (bad(action, json!(["x".repeat(5000)])), &["`resources[0].actions[0]`", "5000", "4096"]),
         (bad("/includeMeta", json!("yes")), &["`includeMeta`", "boolean"]),
         (bad("/context", json!("here")), &["`context`", "expected an object"]),
-        (bad("/auxData", json!({"jwt": {"token": "t"}, "jwts": {}})), &["`auxData`", "only one"]),
+        (
+            bad("/auxData", json!({"jwt": {"token": "t"}, "jwts": {"a": {"token": "t"}}})),
+            &["`auxData`", "only one"],
+        ),
         (bad("/auxData", json!({"jwt": {"tokens": "t"}})), &["`auxData.jwt", "unknown field"]),
         (bad("/requestContext", json!({"annotations": 1})), &["`requestContext.annotations`"]),
     ];

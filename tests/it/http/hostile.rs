@@ -85,7 +85,7 @@ fn mutated_bodies_are_always_answered(path: &'static str, seed_body: &str) {
 #[test]
 fn mutated_check_is_always_answered() {
     let mut body = good_check();
-    body["auxData"] = json!({"jwt": {"token": "t", "keySetId": "k"}});
+    body["auxData"] = json!({"jwts": {}});
     body["context"] = json!({"place": "home", "list": [1, {"x": null}]});
     mutated_bodies_are_always_answered(CHECK, &body.to_string());
 }
@@ -96,4 +96,21 @@ fn mutated_evaluation_is_always_answered() {
     body["context"] = json!({"cerbos.requestId": "x", "cerbos.includeMeta": true, "place": "home"});
     body["subject"]["properties"] = json!({"cerbos.roles": ["user"], "cerbos.scope": "acme"});
     mutated_bodies_are_always_answered(EVALUATION, &body.to_string());
+}
+
+#[test]
+fn mutated_deprecated_checks_are_always_answered() {
+    let principal = json!({"id": "alice", "roles": ["user"], "attr": {"team": "red"}});
+    let instances = json!({"a1": {"attr": {"owner": "alice"}}, "a2": {}});
+    let set = json!({
+        "requestId": "r-1",
+        "includeMeta": true,
+        "principal": principal,
+        "actions": ["view", "delete"],
+        "resource": {"kind": "album", "policyVersion": "default", "scope": "", "instances": instances},
+    });
+    mutated_bodies_are_always_answered("/api/check", &set.to_string());
+    let mut batch = good_check();
+    batch["aux_data"] = json!({});
+    mutated_bodies_are_always_answered("/api/check_resource_batch", &batch.to_string());
 }

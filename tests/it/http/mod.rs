@@ -3,6 +3,7 @@
 mod bad_input;
 mod connections;
 mod crowd;
+mod deprecated;
 mod hostile;
 mod large_calls;
 mod surfaces;
@@ -15,6 +16,7 @@ use procura::audit::{DirFiles, Log, LogSettings};
 use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
 use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
+use procura::pip::{TokenSettings, Verifier};
 use procura::ports::{Clock, DecisionLog};
 use procura::telemetry::Metrics;
 use procura_core::engine::Settings;
@@ -124,6 +126,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
         timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
+        tests: None,
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
     if setup.loaded {
@@ -131,8 +134,10 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
     }
     let settings = Settings::default();
+    let verifier =
+        Verifier::start(&TokenSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
     let services = Services {
-        pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, settings),
+        pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, Arc::new(verifier), settings),
         decisions: Some(log.clone()),
         health: Health::new(active, Some(writer), reload.clone()),
         reload,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::OnError;
 use crate::expr::{EvalErrorKind, Program, Scope, Val};
 use crate::limits::ACTION_PROBLEMS;
-use crate::model::{Effect, Problem, ProblemCode};
+use crate::model::{Problem, ProblemCode};
 use crate::policy::{Condition, Spanned};
 
 /// What a condition comes to.
@@ -39,6 +39,9 @@ pub(super) struct CostExceeded;
 pub(super) struct Judged {
     /// What it came to.
     pub(super) truth: Result<Truth, CostExceeded>,
+    /// Whether an error was met on the way, even one that leaves the truth as it is. For the peer a value that is
+    /// no boolean is none.
+    pub(super) erred: bool,
     /// At most [`ACTION_PROBLEMS`].
     pub(super) problems: Vec<Problem>,
 }
@@ -51,22 +54,14 @@ pub(super) fn judge<'r>(
     on_error: OnError,
     source: &Arc<str>,
 ) -> Judged {
-    let mut judge = Judge { scope, on_error, source, problems: Vec::new() };
+    let mut judge = Judge { scope, on_error, source, erred: false, problems: Vec::new() };
     let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
-    Judged { truth, problems: judge.problems }
+    Judged { truth, erred: judge.erred, problems: judge.problems }
 }
 
 impl Truth {
-    /// How it counts for a rule with this effect: an undecided one applies a deny rule and no allow rule.
-    pub(super) fn counts_for(self, effect: Effect) -> bool {
-        match self {
-            Truth::True => true,
-            Truth::False => false,
-            Truth::Undecided => effect == Effect::Deny,
-        }
-    }
-
-    fn not(self) -> Truth {
+    /// The truth of the opposite.
+    pub(super) fn not(self) -> Truth {
         match self {
             Truth::True => Truth::False,
             Truth::False => Truth::True,
@@ -79,6 +74,7 @@ struct Judge<'s, 'r> {
     scope: &'s Scope<'r>,
     on_error: OnError,
     source: &'s Arc<str>,
+    erred: bool,
     problems: Vec<Problem>,
 }
 
@@ -114,6 +110,7 @@ impl<'r> Judge<'_, 'r> {
             Ok(_) => {
                 let message = "the condition yields a value that is not a boolean".to_owned();
                 self.note(ProblemCode::NotBoolean, program, 0..0, message);
+                self.erred |= self.on_error == OnError::Closed;
                 return Ok(self.failed());
             }
             Err(error) => error,
@@ -123,6 +120,7 @@ impl<'r> Judge<'_, 'r> {
             return Err(CostExceeded);
         }
         self.note(ProblemCode::ConditionError, program, error.range.clone(), error.account());
+        self.erred = true;
         Ok(self.failed())
     }
 

@@ -4,27 +4,39 @@ use std::sync::Arc;
 
 use super::Call;
 use super::conditions::{self, CostExceeded, Judged, Truth};
+use super::roles::HeldRole;
 use crate::expr::{Frame, Inputs, Scope};
 use crate::model::Problem;
-use crate::policy::{DerivedRole, ResourcePolicy};
+use crate::policy::{DerivedRole, Policy};
 
 /// The derived roles of one policy, for one principal and resource.
 pub(super) struct DerivedRoles {
     judged: Vec<Judged>,
     held: Vec<Arc<str>>,
+    /// Whether conditions may read which of them hold.
+    known: bool,
 }
 
 impl DerivedRoles {
     /// Evaluates the condition of every derived role of which the principal has a parent role.
-    pub(super) fn judge<'r>(call: &Call<'r>, policy: &'r ResourcePolicy, inputs: Inputs<'r>) -> Self {
+    pub(super) fn judge<'r>(
+        call: &Call<'r>,
+        policy: &'r Policy,
+        roles: &[HeldRole<'r>],
+        inputs: Inputs<'r>,
+    ) -> Self {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
-        let mut scopes =
-            Scopes { inputs: Inputs { derived_roles: Some(&[]), ..inputs }, call, opened: Vec::new() };
+        let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
+        let mut scopes = Scopes { inputs, call, roles, opened: Vec::new() };
         let judged: Vec<_> = policy.derived_roles.iter().map(|role| scopes.judge(role)).collect();
         let by_name = judged.iter().zip(&policy.derived_roles);
         let held =
             by_name.filter(|(judged, _)| judged.truth == Ok(Truth::True)).map(|(_, role)| role.name.clone());
-        Self { held: held.collect(), judged }
+        let is_known = |judged: &Judged| match judged.truth {
+            Ok(Truth::True | Truth::False) => !(judged.erred && call.settings.strict_evaluation),
+            Ok(Truth::Undecided) | Err(CostExceeded) => false,
+        };
+        Self { held: held.collect(), known: judged.iter().all(is_known), judged }
     }
 
     /// The names of those that hold for certain, sorted.
@@ -32,15 +44,20 @@ impl DerivedRoles {
         &self.held
     }
 
-    /// What conditions may read: the names that hold, unless that is undecided for any of them.
+    /// What conditions may read: the names that hold, unless that is undecided for any of them, or under strict
+    /// evaluation an error was met.
     pub(super) fn known(&self) -> Option<&[Arc<str>]> {
-        let decided = |judged: &Judged| matches!(judged.truth, Ok(Truth::True | Truth::False));
-        self.judged.iter().all(decided).then_some(&self.held)
+        self.known.then_some(&self.held)
     }
 
     /// Whether the derived role at `index` of the policy holds; one that could not be paid for does not.
     pub(super) fn truth(&self, index: usize) -> Truth {
         self.judged.get(index).and_then(|judged| judged.truth.ok()).unwrap_or(Truth::Undecided)
+    }
+
+    /// The derived role at `index` as it was evaluated.
+    pub(super) fn judged(&self, index: usize) -> Option<&Judged> {
+        self.judged.get(index)
     }
 
     /// What went wrong while the derived role at `index` was evaluated.
@@ -49,8 +66,8 @@ impl DerivedRoles {
     }
 
     /// The first derived role whose condition cost more than the call may spend.
-    pub(super) fn too_costly(&self) -> Option<usize> {
-        self.judged.iter().position(|judged| judged.truth.is_err())
+    pub(super) fn too_costly(&self) -> Option<&Judged> {
+        self.judged.iter().find(|judged| judged.truth.is_err())
     }
 }
 
@@ -58,16 +75,18 @@ impl DerivedRoles {
 struct Scopes<'c, 'r> {
     inputs: Inputs<'r>,
     call: &'c Call<'r>,
+    roles: &'c [HeldRole<'r>],
     opened: Vec<(&'r Arc<Frame>, Scope<'r>)>,
 }
 
 impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
-        if self.call.budget.charge_call(self.call.request.principal.roles.len()).is_err() {
-            return Judged { truth: Err(CostExceeded), problems: Vec::new() };
+        let names = self.roles.iter().map(|held| held.names.len()).sum();
+        if let Err(exceeded) = self.call.charge(names) {
+            return Judged { truth: Err(exceeded), erred: false, problems: Vec::new() };
         }
-        if !self.call.request.principal.roles.iter().any(|held| role.parent_roles.contain(held)) {
-            return Judged { truth: Ok(Truth::False), problems: Vec::new() };
+        if !self.roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0) {
+            return Judged { truth: Ok(Truth::False), erred: false, problems: Vec::new() };
         }
         let on_error = self.call.settings.on_error;
         if let Some((_, scope)) = self.opened.iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {

@@ -1,16 +1,16 @@
-//! How a rule comes to speak to a role of the principal: by naming it, or through derived roles that it names.
+//! How a rule comes to speak to a role of the principal: by naming it or a role above it, or through derived roles that
+//! it names.
 //!
 //! The links of a rule depend on neither the action nor the other rules, so they are found once per resource.
 
-use std::borrow::Cow;
-
 use super::conditions::{CostExceeded, Truth};
 use super::derived_roles::DerivedRoles;
+use super::roles::HeldRole;
 use crate::expr::Budget;
-use crate::policy::{ResourcePolicy, Rule};
+use crate::policy::{Policy, Rule, Stance};
 
 /// One rule and one role.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Link {
     /// By how many ways; by none, the rule is not about the role.
     pub(super) ways: usize,
@@ -20,10 +20,15 @@ pub(super) struct Link {
     pub(super) erring: bool,
 }
 
-/// What the links of one resource are found from.
+impl Link {
+    /// The link of a rule that speaks to whoever its policy is about.
+    pub(super) const DIRECT: Link = Link { ways: 1, certain: true, erring: false };
+}
+
+/// What the links of one resource policy are found from.
 pub(super) struct Links<'r> {
-    pub(super) policy: &'r ResourcePolicy,
-    pub(super) roles: &'r [Cow<'r, str>],
+    pub(super) policy: &'r Policy,
+    pub(super) roles: &'r [HeldRole<'r>],
     pub(super) derived_roles: &'r DerivedRoles,
     pub(super) budget: &'r Budget,
 }
@@ -31,11 +36,11 @@ pub(super) struct Links<'r> {
 impl Links<'_> {
     /// The links of `rule` by role, in the order of the roles; none at all if it speaks to no role.
     pub(super) fn of(&self, rule: &Rule) -> Result<Box<[Link]>, CostExceeded> {
-        self.charge(self.roles.len() + rule.derived_roles.len())?;
-        let named = |role| rule.roles.as_ref().is_some_and(|roles| roles.contain(role));
-        let by_name = self.roles.iter().map(|role| named(role));
+        self.charge(self.names() + rule.derived_roles.len())?;
+        let by_name =
+            self.roles.iter().map(|role| rule.roles.as_ref().map_or(0, |roles| role.ways_into(roles)));
         let mut links: Box<[Link]> =
-            by_name.map(|named| Link { ways: usize::from(named), certain: named, erring: false }).collect();
+            by_name.map(|ways| Link { ways, certain: ways > 0, erring: false }).collect();
         for index in &rule.derived_roles {
             self.add_derived(rule, *index, &mut links)?;
         }
@@ -43,14 +48,17 @@ impl Links<'_> {
         Ok(if speaks { links } else { Box::default() })
     }
 
-    /// The derived roles of `rule` that met a problem and follow from `role`.
-    pub(super) fn erring(&self, rule: &Rule, role: &str) -> Result<Vec<usize>, CostExceeded> {
-        self.charge(rule.derived_roles.len())?;
+    /// The derived roles of `rule` that met a problem and follow from the role at index `role`.
+    pub(super) fn erring(&self, rule: &Rule, role: usize) -> Result<Vec<usize>, CostExceeded> {
+        let Some(role) = self.roles.get(role) else {
+            return Ok(Vec::new());
+        };
+        self.charge(rule.derived_roles.len() * role.names.len())?;
         let derived_roles = rule.derived_roles.iter().copied();
         let erring = derived_roles.filter(|index| {
-            let follows =
-                || self.policy.derived_roles.get(*index).is_some_and(|it| it.parent_roles.contain(role));
-            !self.derived_roles.problems(*index).is_empty() && follows()
+            let derived_role = self.policy.derived_roles.get(*index);
+            !self.derived_roles.problems(*index).is_empty()
+                && derived_role.is_some_and(|it| role.ways_into(&it.parent_roles) > 0)
         });
         Ok(erring.collect())
     }
@@ -64,15 +72,27 @@ impl Links<'_> {
         if truth == Truth::False && !erring {
             return Ok(());
         }
-        self.charge(self.roles.len())?;
+        self.charge(self.names())?;
+        let may_count = match truth {
+            Truth::True => true,
+            Truth::False => false,
+            // An undecided role is held for what denies, and not for what allows.
+            Truth::Undecided => self.policy.stance(rule) != Stance::Allow,
+        };
         for (link, role) in links.iter_mut().zip(self.roles) {
-            if derived_role.parent_roles.contain(role) {
-                link.ways += usize::from(truth.counts_for(rule.effect));
+            let ways = role.ways_into(&derived_role.parent_roles);
+            if ways > 0 {
+                link.ways += if may_count { ways } else { 0 };
                 link.certain |= truth == Truth::True;
                 link.erring |= erring;
             }
         }
         Ok(())
+    }
+
+    /// How many names of roles there are to compare with.
+    fn names(&self) -> usize {
+        self.roles.iter().map(|role| role.names.len()).sum()
     }
 
     fn charge(&self, units: usize) -> Result<(), CostExceeded> {

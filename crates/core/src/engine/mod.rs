@@ -2,30 +2,40 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | `resource` | one resource against its policy: which rules are visited, in which order |
-//! | `combine` | how allow and deny of several rules and several roles combine |
+//! | `target` | which policies a request asks: versions and scopes |
+//! | `resource` | one resource: who is asked about each action, and in which order |
+//! | `layer` | one scope: its role policies and its resource policy |
+//! | `applied` | one policy: which of its rules are visited |
+//! | `combine` | how allow and deny of several rules, scopes and roles combine |
+//! | `roles` | which roles stand above a role |
 //! | `derived_roles` | which derived roles hold |
-//! | `conditions` | whether a condition is true, false or undecided |
 //! | `links` | how a rule comes to speak to a role |
+//! | `conditions` | whether a condition is true, false or undecided |
 //! | `outputs` | what a visited rule puts out |
+//! | `question`, `conclusion` | what is met on the way to a decision, and what is answered |
 
+mod applied;
 mod combine;
+mod conclusion;
 mod conditions;
 mod derived_roles;
+mod layer;
 mod links;
 mod outputs;
+mod question;
 mod resource;
+mod roles;
+mod target;
 #[cfg(test)]
 mod tests;
 
+use conditions::CostExceeded;
 use outputs::Room;
 
 use crate::expr::{Budget, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
-use crate::model::{
-    ActionDecision, Effect, Evaluation, Item, Reason, Request, Resource, ResourceEvaluation, Timestamp,
-};
-use crate::policy::{ResourcePolicy, Snapshot};
+use crate::model::{Evaluation, Request, Resource, Timestamp};
+use crate::policy::Snapshot;
 use crate::value::Map;
 
 /// What a decision depends on besides the policies and the request. All of it is in the record.
@@ -108,11 +118,11 @@ impl OnError {
 /// Decides every (resource, action) of `request` against one snapshot at one instant.
 ///
 /// Everything that one call asks for shares one budget of [`CALL_COST`] units; an action that exceeds it, or whose
-/// outputs exceed what a call may put out, is denied with [`Reason::CostExceeded`], whatever `settings.on_error`
+/// outputs exceed what a call may put out, is denied with [`CostExceeded`](crate::model::Reason::CostExceeded), whatever `settings.on_error`
 /// says.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
-    evaluate(snapshot, request, settings, now, &Budget::new(CALL_COST, EXPR_COST))
+    decide_with(snapshot, request, settings, now, &Budget::new(CALL_COST, EXPR_COST))
 }
 
 /// As [`decide`] if that takes at most `units` of cost, otherwise nothing: tells a small call from a large one at
@@ -126,11 +136,13 @@ pub fn decide_within(
     units: u64,
 ) -> Option<Evaluation> {
     let budget = Budget::new(units.min(CALL_COST), EXPR_COST);
-    let evaluation = evaluate(snapshot, request, settings, now, &budget);
+    let evaluation = decide_with(snapshot, request, settings, now, &budget);
     (!budget.is_exceeded()).then_some(evaluation)
 }
 
-fn evaluate(
+/// As [`decide`], within `budget`, which tells afterwards what happened on the way.
+#[must_use]
+pub(crate) fn decide_with(
     snapshot: &Snapshot,
     request: &Request<'_>,
     settings: &Settings,
@@ -138,16 +150,13 @@ fn evaluate(
     budget: &Budget,
 ) -> Evaluation {
     let room = Room::new();
-    let call = Call { request, settings, now, budget, room: &room };
-    let decide_item = |item| match policy_for(snapshot, item, settings) {
-        Some(policy) => resource::decide(&call, policy, item),
-        None => without_policy(item),
-    };
-    Evaluation { resources: request.items.iter().map(decide_item).collect() }
+    let call = Call { snapshot, request, settings, now, budget, room: &room };
+    Evaluation { resources: request.items.iter().map(|item| resource::decide(&call, item)).collect() }
 }
 
 /// What the decisions of one call share.
 struct Call<'r> {
+    snapshot: &'r Snapshot,
     request: &'r Request<'r>,
     settings: &'r Settings,
     now: Timestamp,
@@ -167,36 +176,8 @@ impl<'r> Call<'r> {
             derived_roles: None,
         }
     }
-}
 
-/// The policy for the kind and version of the item. No policy has a scope yet, so a request that asks for one
-/// other than the root (empty, or `.` to say so) finds none.
-fn policy_for<'s>(
-    snapshot: &'s Snapshot,
-    item: &Item<'_>,
-    settings: &Settings,
-) -> Option<&'s ResourcePolicy> {
-    let resource = &item.resource;
-    if !matches!(resource.scope.as_ref(), "" | ".") {
-        return None;
+    fn charge(&self, units: usize) -> Result<(), CostExceeded> {
+        self.budget.charge_call(units).map_err(|_| CostExceeded)
     }
-    let version = match resource.policy_version.as_ref() {
-        "" => settings.default_policy_version.as_str(),
-        requested => requested,
-    };
-    snapshot.resource_policies.get(resource.kind.as_ref())?.get(version)
-}
-
-/// Every action denied: nobody has written down who may do what.
-fn without_policy(item: &Item<'_>) -> ResourceEvaluation {
-    let deny = ActionDecision {
-        effect: Effect::Deny,
-        reason: Reason::NoPolicy,
-        matched_policy: "NO_MATCH".into(),
-        matched_scope: "".into(),
-        rule: None,
-        problems: Vec::new(),
-    };
-    let actions = item.actions.iter().map(|_| deny.clone()).collect();
-    ResourceEvaluation { actions, ..ResourceEvaluation::default() }
 }

@@ -4,12 +4,11 @@ use std::cell::Cell;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use super::combine::Finding;
-use super::resource::Visit;
+use super::applied::Visit;
 use crate::expr::{Program, Scope, Val};
 use crate::limits::{BYTES_PER_COST_UNIT, CALL_OUTPUT_BYTES, CALL_OUTPUTS};
 use crate::model::{OutputEntry, OutputValue, Problem, ProblemCode};
-use crate::policy::{ResourcePolicy, Spanned};
+use crate::policy::Spanned;
 use crate::value::Value;
 
 /// What the outputs of one call may still take.
@@ -18,7 +17,7 @@ pub(super) struct Room {
     bytes: Cell<usize>,
 }
 
-/// The entries of one visit: `ruleActivated` where the rule applies, otherwise `conditionNotMet`.
+/// The entries of one visit: `ruleActivated` where the rule is activated, otherwise `conditionNotMet`.
 /// An output that errs says so in its entry and changes no decision; outputs that do not fit into `room` or cannot
 /// be paid for are none at all, and the action must be denied.
 ///
@@ -26,34 +25,32 @@ pub(super) struct Room {
 /// do we, as clients count them.
 pub(super) fn of<'r>(
     visit: &Visit<'_, 'r>,
-    policy: &ResourcePolicy,
     scope: &Scope<'r>,
     room: &Room,
 ) -> Result<Vec<OutputEntry>, Box<Problem>> {
     let output = &visit.rule.output;
-    let (expression, times) = match visit.says {
-        Finding::Silent => (&output.condition_not_met, visit.found),
-        Finding::Allow(_) | Finding::DenyUndecided(_) => (&output.rule_activated, visit.found),
-        Finding::Deny(_) => (&output.rule_activated, 1),
+    let expression = match visit.activated {
+        true => &output.rule_activated,
+        false => &output.condition_not_met,
     };
     let Some(expression) = expression else {
         return Ok(Vec::new());
     };
     let entry = OutputEntry {
-        src: format!("{}#{}", policy.name, visit.rule.name).into(),
+        src: Arc::clone(&visit.rule.output_source),
         action: visit.action.to_owned(),
         value: convert(expression.node.eval(scope).map_err(|error| error.message), scope),
     };
-    let bytes = times.saturating_mul(encoded(&entry));
+    let bytes = visit.times.saturating_mul(encoded(&entry));
     let problem = |message| Box::new(problem(visit, expression, message));
-    if !room.take(times, bytes) {
+    if !room.take(visit.times, bytes) {
         let message =
             format!("a call puts out at most {CALL_OUTPUTS} entries of {CALL_OUTPUT_BYTES} bytes together");
         return Err(problem(message));
     }
-    let cost = times.saturating_add(bytes / BYTES_PER_COST_UNIT);
+    let cost = visit.times.saturating_add(bytes / BYTES_PER_COST_UNIT);
     scope.budget().charge_call(cost).map_err(|error| problem(error.message))?;
-    Ok(repeat_n(entry, times).collect())
+    Ok(repeat_n(entry, visit.times).collect())
 }
 
 impl Room {

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::limits::{CALL_OUTPUT_BYTES, CALL_OUTPUTS};
-use crate::model::{AuxData, Principal, ProblemCode};
+use crate::model::{AuxData, Effect, Item, Principal, ProblemCode, Reason};
 use crate::policy::{SourceFile, compile};
 use crate::value::{Map, Value};
 

@@ -15,6 +15,8 @@ pub struct Budget {
     limit: u64,
     /// Whether something could not be paid for.
     exceeded: Cell<bool>,
+    /// Whether an expression asked what time it is.
+    time_asked: Cell<bool>,
 }
 
 impl Budget {
@@ -26,6 +28,7 @@ impl Budget {
             expr: Cell::new(call.min(expr)),
             limit: expr,
             exceeded: Cell::new(false),
+            time_asked: Cell::new(false),
         }
     }
 
@@ -50,6 +53,21 @@ impl Budget {
         self.call.set(left);
         self.expr.set(self.expr.get().min(left));
         Ok(())
+    }
+
+    /// What the call may still spend.
+    pub(crate) fn left(&self) -> u64 {
+        self.call.get()
+    }
+
+    /// Whether an expression asked what time it is. As long as none did, another instant changes nothing.
+    pub(crate) fn is_time_asked(&self) -> bool {
+        self.time_asked.get()
+    }
+
+    /// Notes that an expression asks what time it is.
+    pub(crate) fn note_time(&self) {
+        self.time_asked.set(true);
     }
 
     /// Whether something could not be paid for. As long as nothing was refused, a larger budget changes nothing.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use ::regex::Regex;
 
+use super::Budget;
+use super::functions::CallError;
 use super::functions::regex::{self, Size};
-use crate::limits::{REGEX_PROGRAM_BYTES, REGEX_SET_BYTES};
+use crate::limits::{REGEX_COST, REGEX_KIB_COST, REGEX_PROGRAM_BYTES, REGEX_PROGRAM_STEPS, REGEX_SET_BYTES};
 
 /// Compiled literals of a set. Expressions compiled with the same `Patterns` share the programs of equal literals.
 #[derive(Debug, Default)]
@@ -44,6 +46,15 @@ impl Patterns {
         kept.programs.insert(pattern.into(), program.clone());
         program
     }
+}
+
+/// Whether `pattern`, which is known only now, is a regular expression; paid for.
+pub(crate) fn is_regex(budget: &Budget, pattern: &str) -> Result<bool, CallError> {
+    budget.charge_call(REGEX_COST + pattern.len())?;
+    for kib in REGEX_PROGRAM_STEPS {
+        budget.charge_call(kib * REGEX_KIB_COST)?;
+    }
+    Ok(regex::compile(pattern).is_ok())
 }
 
 #[cfg(test)]

@@ -52,9 +52,10 @@ pub struct ActionDecision {
     pub effect: Effect,
     /// Why, as a stable code.
     pub reason: Reason,
-    /// The policy that decided, as the check API names it (`resource.album.vdefault`), or `NO_MATCH`.
+    /// The policy that decided, as the check API names it (`resource.album.vdefault/acme`), or `NO_MATCH`. As for the
+    /// peer it is that of the scope in which the search began, whichever scope's rules decided.
     pub matched_policy: Arc<str>,
-    /// The scope of the policy that decided, empty for the root.
+    /// The scope whose rules decided, empty for the root or if none did.
     pub matched_scope: Arc<str>,
     /// The rule that decided, if one did.
     pub rule: Option<Arc<str>>,
@@ -69,7 +70,7 @@ pub enum Reason {
     AllowRule,
     /// A deny rule applied.
     DenyRule,
-    /// A deny rule was held to apply because its condition or derived role could not be evaluated.
+    /// A rule was held to deny because its condition or derived role could not be evaluated.
     DenyRuleUndecided,
     /// A policy for the resource exists, but none of its rules applied.
     NoRuleMatched,
@@ -77,7 +78,10 @@ pub enum Reason {
     NoPolicy,
     /// An allow rule of a scope applied, and no scope above it, whose consent it needs, allows as well.
     NoParentalConsent,
-    /// A role policy of the principal's role does not list the action.
+    /// The condition of an allow rule is false, in a scope whose allow rules need the consent of the scopes above:
+    /// there the rule denies.
+    AllowRuleNotMet,
+    /// A role policy of the principal's role does not list the action, or lists it under a condition that is false.
     NotInRolePolicy,
     /// An expression that the decision rests on could not be evaluated, and `engine.strictEvaluation` is on.
     EvaluationError,
@@ -98,6 +102,7 @@ impl Reason {
             Reason::NoRuleMatched => "no_rule_matched",
             Reason::NoPolicy => "no_policy",
             Reason::NoParentalConsent => "no_parental_consent",
+            Reason::AllowRuleNotMet => "allow_rule_not_met",
             Reason::NotInRolePolicy => "not_in_role_policy",
             Reason::EvaluationError => "evaluation_error",
             Reason::InvalidAttributes => "invalid_attributes",

@@ -2,12 +2,14 @@
 
 mod evaluation;
 mod request;
+mod scope;
 
 pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
     ValidatedPart, ValidationError,
 };
 pub use request::{AuxData, Item, Principal, Request, Resource};
+pub use scope::{is_scope, scope_name};
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

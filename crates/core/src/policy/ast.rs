@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::rules::ScopePermissions;
 use super::yaml::Place;
 use crate::model::Effect;
 use crate::value::Value;
@@ -21,7 +22,7 @@ pub(super) type Text<'t> = At<Cow<'t, str>>;
 
 /// One document.
 #[derive(Debug)]
-pub(super) struct Policy<'t> {
+pub(super) struct Document<'t> {
     /// Where the body's key is.
     pub(super) place: Place,
     /// Treated as if absent.
@@ -72,8 +73,25 @@ pub(super) struct PrincipalPolicy<'t> {
     pub(super) version: Text<'t>,
     pub(super) scope: Scope<'t>,
     pub(super) names: NameSources<'t>,
-    /// The action rules of each rule.
-    pub(super) rules: Vec<Vec<NamedRule<'t>>>,
+    pub(super) rules: Vec<PrincipalRule<'t>>,
+}
+
+/// One rule of a principal policy: a pattern of resources, and what holds for actions on them.
+#[derive(Debug)]
+pub(super) struct PrincipalRule<'t> {
+    pub(super) resource: Text<'t>,
+    pub(super) actions: Vec<ActionRule<'t>>,
+}
+
+/// What holds for a pattern of actions.
+#[derive(Debug)]
+pub(super) struct ActionRule<'t> {
+    pub(super) place: Place,
+    pub(super) name: Option<Text<'t>>,
+    pub(super) action: Text<'t>,
+    /// `None` if it could not be read, which is reported.
+    pub(super) effect: Option<Effect>,
+    pub(super) when: When<'t>,
 }
 
 /// `rolePolicy`: the actions a role is confined to.
@@ -82,14 +100,18 @@ pub(super) struct RolePolicy<'t> {
     pub(super) role: Text<'t>,
     pub(super) version: Option<Text<'t>>,
     pub(super) scope: Scope<'t>,
+    pub(super) parent_roles: Vec<Text<'t>>,
     pub(super) names: NameSources<'t>,
-    pub(super) rules: Vec<NamedRule<'t>>,
+    pub(super) rules: Vec<RoleRule<'t>>,
 }
 
-/// A rule of a principal or role policy, as far as it is checked.
+/// One rule of a role policy: actions that the role may be allowed on a pattern of resources.
 #[derive(Debug)]
-pub(super) struct NamedRule<'t> {
+pub(super) struct RoleRule<'t> {
+    pub(super) place: Place,
     pub(super) name: Option<Text<'t>>,
+    pub(super) resource: Text<'t>,
+    pub(super) allow_actions: Vec<Text<'t>>,
     pub(super) when: When<'t>,
 }
 
@@ -127,7 +149,8 @@ pub(super) struct Definition<'t, T> {
 #[derive(Debug, Default)]
 pub(super) struct Scope<'t> {
     pub(super) scope: Option<Text<'t>>,
-    pub(super) permissions: Option<Place>,
+    /// `None` if it is not given or cannot be read, which is reported.
+    pub(super) permissions: Option<At<ScopePermissions>>,
 }
 
 /// Where the variables and constants of a policy come from.

@@ -3,37 +3,26 @@
 
 use std::collections::BTreeMap;
 
-use super::ast::{Body, DerivedRoles, Policy, ResourcePolicy, ResourceRule, Scope, Text};
+use super::ast::{
+    Body, DerivedRoles, Document, PrincipalPolicy, ResourcePolicy, ResourceRule, RolePolicy, Scope, Text,
+};
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::yaml::Place;
+use crate::limits::SCOPE_SEGMENTS;
 
 /// Checks one policy.
-pub(super) fn policy(policy: &Policy<'_>, findings: &mut Findings<'_>) {
-    match &policy.body {
+pub(super) fn document(document: &Document<'_>, findings: &mut Findings<'_>) {
+    match &document.body {
         Body::Resource(body) => resource_policy(body, findings),
-        Body::Principal(body) => {
-            form(&body.principal, "principal", is_name_without_glob, NO_GLOB, findings);
-            form(&body.version, "version", is_word, WORD, findings);
-            scope_form(&body.scope, findings);
-            for rules in &body.rules {
-                rule_names(rules.iter().map(|rule| &rule.name), findings);
-            }
-        }
-        Body::Role(body) => {
-            form(&body.role, "role", is_name_without_glob, NO_GLOB, findings);
-            if let Some(version) = body.version.as_ref().filter(|version| !version.value.is_empty()) {
-                form(version, "version", is_word, WORD, findings);
-            }
-            scope_form(&body.scope, findings);
-            rule_names(body.rules.iter().map(|rule| &rule.name), findings);
-        }
+        Body::Principal(body) => principal_policy(body, findings),
+        Body::Role(body) => role_policy(body, findings),
         Body::DerivedRoles(body) => derived_roles(body, findings),
         Body::ExportVariables(body) => form(&body.name, "name", is_set_name, SET_NAME, findings),
         Body::ExportConstants(body) => form(&body.name, "name", is_set_name, SET_NAME, findings),
     }
-    if !policy.disabled {
-        not_evaluated_yet(policy, findings);
+    if !document.disabled {
+        not_evaluated_yet(document, findings);
     }
 }
 
@@ -51,8 +40,9 @@ fn unique(texts: &[Text<'_>], what: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether `name` can follow `V.` or `C.` in an expression.
-pub(super) fn is_identifier(name: &str) -> bool {
+/// Whether `name` can follow `V.`, `C.` or `G.` in an expression.
+#[must_use]
+pub fn is_identifier(name: &str) -> bool {
     const RESERVED: [&str; 20] = [
         "as",
         "break",
@@ -97,6 +87,32 @@ fn resource_policy(body: &ResourcePolicy<'_>, findings: &mut Findings<'_>) {
     rule_names(body.rules.iter().map(|rule| &rule.name), findings);
 }
 
+fn principal_policy(body: &PrincipalPolicy<'_>, findings: &mut Findings<'_>) {
+    form(&body.principal, "principal", is_name_without_glob, NO_GLOB, findings);
+    form(&body.version, "version", is_word, WORD, findings);
+    scope_form(&body.scope, findings);
+    let resources: Vec<_> = body.rules.iter().map(|rule| rule.resource.clone()).collect();
+    unique(&resources, "resource", findings);
+    for rule in &body.rules {
+        rule_names(rule.actions.iter().map(|rule| &rule.name), findings);
+    }
+}
+
+fn role_policy(body: &RolePolicy<'_>, findings: &mut Findings<'_>) {
+    form(&body.role, "role", is_name_without_glob, NO_GLOB, findings);
+    if let Some(version) = body.version.as_ref().filter(|version| is_given(version)) {
+        form(version, "version", is_word, WORD, findings);
+    }
+    scope_form(&body.scope, findings);
+    role_names(&body.parent_roles, findings);
+    rule_names(body.rules.iter().map(|rule| &rule.name), findings);
+    if body.rules.is_empty() {
+        let message = format!("the policy has no rules and does not confine role `{}`", body.role.value);
+        let hint = "list the actions that it may perform; as it is, it may do all that its parent roles may";
+        findings.add(Finding::new(Code::NothingConfined, body.role.place, message).hint(hint));
+    }
+}
+
 fn resource_rule(rule: &ResourceRule<'_>, findings: &mut Findings<'_>) {
     unique(&rule.actions, "action", findings);
     role_names(&rule.roles, findings);
@@ -139,41 +155,21 @@ fn role_names(roles: &[Text<'_>], findings: &mut Findings<'_>) {
     }
 }
 
-fn not_evaluated_yet(policy: &Policy<'_>, findings: &mut Findings<'_>) {
-    let mut refuse = |place: Place, what: &str| {
-        let message = format!("{what} are not evaluated by this version");
-        findings.add(Finding::new(Code::NotEvaluatedYet, place, message));
+fn not_evaluated_yet(document: &Document<'_>, findings: &mut Findings<'_>) {
+    let Body::Resource(ResourcePolicy { schemas: Some(place), .. }) = &document.body else {
+        return;
     };
-    let scope = match &policy.body {
-        Body::Resource(body) => {
-            if let Some(place) = body.schemas {
-                refuse(place, "`schemas`");
-            }
-            Some(&body.scope)
-        }
-        Body::Principal(body) => {
-            refuse(policy.place, "principal policies");
-            Some(&body.scope)
-        }
-        Body::Role(body) => {
-            refuse(policy.place, "role policies");
-            Some(&body.scope)
-        }
-        Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => None,
-    };
-    let Some(scope) = scope else { return };
-    if let Some(text) = scope.scope.as_ref().filter(|scope| is_given(scope)) {
-        refuse(text.place, "scopes");
-    }
-    if let Some(place) = scope.permissions {
-        refuse(place, "`scopePermissions`");
-    }
+    let message = "`schemas` are not evaluated by this version";
+    findings.add(Finding::new(Code::NotEvaluatedYet, *place, message));
 }
 
 fn scope_form(scope: &Scope<'_>, findings: &mut Findings<'_>) {
     const SCOPE: &str = "write names of letters, digits, `_` and `-`, separated by single `.`";
-    if let Some(scope) = &scope.scope {
-        form(scope, "scope", is_scope, SCOPE, findings);
+    let Some(scope) = &scope.scope else { return };
+    form(scope, "scope", is_scope, SCOPE, findings);
+    if scope.value.split('.').count() > SCOPE_SEGMENTS {
+        let message = format!("the scope has more than {SCOPE_SEGMENTS} segments");
+        findings.add(Finding::new(Code::TooLarge, scope.place, message));
     }
 }
 

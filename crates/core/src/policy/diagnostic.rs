@@ -75,6 +75,12 @@ pub enum Code {
     Deprecated,
     /// P0021: a role that looks like a pattern and is compared as it is written.
     PatternAsRole,
+    /// P0023: policies of one scope that disagree about `scopePermissions`.
+    ConflictingScopePermissions,
+    /// P0024: a policy in a scope, and none of its name and version in a scope above.
+    MissingScope,
+    /// P0025: a role policy that does not confine its role.
+    NothingConfined,
     /// P0070: an expression reads a variable that its policy does not have.
     UndefinedVariable,
     /// P0071: an expression reads a constant that its policy does not have.
@@ -83,7 +89,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 26] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -105,6 +111,9 @@ impl Code {
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
+        Code::ConflictingScopePermissions,
+        Code::MissingScope,
+        Code::NothingConfined,
         Code::UndefinedVariable,
         Code::UndefinedConstant,
     ];
@@ -131,7 +140,7 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole => Severity::Warning,
+            Code::Deprecated | Code::PatternAsRole | Code::NothingConfined => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -172,6 +181,15 @@ impl Code {
             }
             Code::Deprecated => ("P0020", "deprecated", "write it in the way of the hint"),
             Code::PatternAsRole => ("P0021", "pattern as role", "name each role, or write `*` alone"),
+            Code::ConflictingScopePermissions => (
+                "P0023",
+                "conflicting scope permissions",
+                "write the same `scopePermissions` in all policies of the scope",
+            ),
+            Code::MissingScope => {
+                ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
+            }
+            Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
             Code::UndefinedVariable => {
                 ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
             }

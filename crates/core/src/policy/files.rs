@@ -7,7 +7,7 @@ pub enum FileKind {
     Policy,
     /// A suite of policy tests: `*_test.yaml`, `*_test.yml`, `*_test.json`.
     Test,
-    /// Fixtures of policy tests: below a directory `testdata`.
+    /// Fixtures of policy tests: YAML or JSON below a directory `testdata`.
     TestData,
     /// A JSON schema: below `_schemas` at the root of the set.
     Schema,
@@ -15,6 +15,17 @@ pub enum FileKind {
     Hidden,
     /// Anything else; it is not read.
     Other,
+}
+
+impl FileKind {
+    /// Whether such files belong to the set: its revision counts them.
+    #[must_use]
+    pub const fn belongs_to_the_set(self) -> bool {
+        match self {
+            FileKind::Policy | FileKind::Test | FileKind::TestData | FileKind::Schema => true,
+            FileKind::Hidden | FileKind::Other => false,
+        }
+    }
 }
 
 /// Classifies `path`, relative to the policy directory, with forward slashes.
@@ -27,10 +38,9 @@ pub fn classify(path: &str) -> FileKind {
     if directory.split('/').next() == Some("_schemas") {
         return FileKind::Schema;
     }
-    if directory.split('/').any(|part| part == "testdata") {
-        return FileKind::TestData;
-    }
+    let is_fixture = directory.split('/').any(|part| part == "testdata");
     match name.rsplit_once('.') {
+        Some((_, "yaml" | "yml" | "json")) if is_fixture => FileKind::TestData,
         Some((stem, "yaml" | "yml" | "json")) if stem.ends_with("_test") => FileKind::Test,
         Some((_, "yaml" | "yml" | "json")) => FileKind::Policy,
         _ => FileKind::Other,
@@ -56,6 +66,7 @@ mod tests {
             ("x/a_test.json", FileKind::Test),
             ("testdata/a.yaml", FileKind::TestData),
             ("x/testdata/y/a_test.yaml", FileKind::TestData),
+            ("testdata/README.md", FileKind::Other),
             ("_schemas/a.json", FileKind::Schema),
             ("_schemas/x/a.txt", FileKind::Schema),
             ("x/_schemas/a.json", FileKind::Policy),

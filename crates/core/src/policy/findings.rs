@@ -105,7 +105,7 @@ impl<'t> Findings<'t> {
 }
 
 /// `text` in one short line that a terminal shows as it is: names come from files, and files from anywhere.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     /// Most characters of a message that are kept.
     const LONGEST: usize = 400;
     let mut line = String::with_capacity(text.len().min(LONGEST));

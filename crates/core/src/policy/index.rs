@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::ast::{Body, DerivedRoles, Export, Policy, Scope, Text};
+use super::ast::{Body, DerivedRoles, Document, Export, RolePolicy, Scope, Text};
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::hint;
 use super::yaml::Place;
 use crate::expr::Patterns;
+use crate::model::scope_name;
 use crate::value::Value;
 
 /// What policies can import, by name, and the regular expressions that they share.
@@ -23,19 +24,19 @@ pub(super) struct Index<'p, 't> {
 ///
 /// INVARIANT(policy_identity): two policies are the same if kind of policy, name, version and scope are, as
 /// written; names that merely print alike stay apart.
-pub(super) fn build<'p, 't>(policies: &'p [Policy<'t>], findings: &mut Findings<'_>) -> Index<'p, 't> {
+pub(super) fn build<'p, 't>(documents: &'p [Document<'t>], findings: &mut Findings<'_>) -> Index<'p, 't> {
     let mut index = Index::default();
     let mut seen: BTreeMap<Identity<'p>, Place> = BTreeMap::new();
-    for policy in policies {
-        let identity = identity(&policy.body);
+    for document in documents {
+        let identity = identity(&document.body);
         if let Some(first) = seen.get(&identity) {
             let first = findings.position(*first);
             let message = format!("policy `{}` exists twice: here and at {first}", name(&identity));
-            findings.add(Finding::new(Code::DuplicatePolicy, policy.place, message));
+            findings.add(Finding::new(Code::DuplicatePolicy, document.place, message));
             continue;
         }
-        seen.insert(identity, policy.place);
-        match &policy.body {
+        seen.insert(identity, document.place);
+        match &document.body {
             Body::DerivedRoles(body) => drop(index.derived_roles.insert(&body.name.value, body)),
             Body::ExportVariables(body) => drop(index.variables.insert(&body.name.value, body)),
             Body::ExportConstants(body) => drop(index.constants.insert(&body.name.value, body)),
@@ -64,6 +65,17 @@ pub(super) fn import<'p, T>(
     found
 }
 
+/// The version of a role policy, which may be left out.
+pub(super) fn version_of<'p>(body: &'p RolePolicy<'_>) -> &'p str {
+    let version = body.version.as_ref().map_or("", |version| &version.value);
+    if version.is_empty() { "default" } else { version }
+}
+
+/// The scope of a policy, empty for the root.
+pub(super) fn scope<'p>(scope: &'p Scope<'_>) -> &'p str {
+    scope.scope.as_ref().map_or("", |text| scope_name(&text.value))
+}
+
 /// Kind of policy, name, version, scope.
 type Identity<'p> = (&'static str, &'p str, &'p str, &'p str);
 
@@ -73,23 +85,11 @@ fn identity<'p>(body: &'p Body<'_>) -> Identity<'p> {
         Body::Principal(body) => {
             ("principal", &body.principal.value, &body.version.value, scope(&body.scope))
         }
-        Body::Role(body) => {
-            let version = body.version.as_ref().map_or("", |version| &version.value);
-            (
-                "role",
-                &body.role.value,
-                if version.is_empty() { "default" } else { version },
-                scope(&body.scope),
-            )
-        }
+        Body::Role(body) => ("role", &body.role.value, version_of(body), scope(&body.scope)),
         Body::DerivedRoles(body) => ("derived_roles", &body.name.value, "", ""),
         Body::ExportVariables(body) => ("export_variables", &body.name.value, "", ""),
         Body::ExportConstants(body) => ("export_constants", &body.name.value, "", ""),
     }
-}
-
-fn scope<'p>(scope: &'p Scope<'_>) -> &'p str {
-    scope.scope.as_ref().map_or("", |text| text.value.strip_prefix('.').unwrap_or(&text.value))
 }
 
 fn name((kind, name, version, scope): &Identity<'_>) -> String {

@@ -10,8 +10,10 @@
 //! | `decode` | tree to AST: which fields there are, of what type |
 //! | `check` | what can be said of one policy alone |
 //! | `index` | the set as a whole: duplicates, what can be imported |
+//! | `scopes` | the scopes of the set: gaps and contradictions |
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
+//! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
@@ -26,21 +28,31 @@ mod glob;
 mod hint;
 mod index;
 mod names;
+mod naming;
+mod rules;
 mod scalar;
+mod scopes;
 mod snapshot;
 mod source;
-mod yaml;
+pub(crate) mod yaml;
 
+pub use check::is_identifier;
+pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use files::{FileKind, classify};
+pub(crate) use findings::printable;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
-pub use snapshot::{
-    ActionPattern, Condition, DerivedRole, Output, ResourcePolicy, Roles, Rule, Snapshot, Spanned,
+pub use naming::{policy_name, sanitise};
+pub use rules::{
+    ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
+    ScopePermissions, Spanned, Stance,
 };
+pub use scopes::ancestors;
+pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
 pub use source::{Position, Revision, SourceFile};
 
-use self::ast::Policy;
+use self::ast::Document;
 use self::findings::{Finding, Findings};
 use self::yaml::Place;
 use crate::limits::POLICY_FILE_BYTES;
@@ -63,23 +75,24 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
         files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
-    let mut policies = Vec::new();
+    let mut documents = Vec::new();
     for (number, source) in (0..).zip(&sources) {
-        policies.extend(read(source, number, &mut findings));
+        documents.extend(read(source, number, &mut findings));
     }
-    for policy in &policies {
-        check::policy(policy, &mut findings);
+    for document in &documents {
+        check::document(document, &mut findings);
     }
-    policies.retain(|policy| !policy.disabled);
-    let index = index::build(&policies, &mut findings);
-    let resource_policies = compile::policies(&policies, &index, &mut findings);
-    let snapshot = Snapshot { revision: Revision::of(files), resource_policies, files: sources.len() };
+    documents.retain(|document| !document.disabled);
+    let index = index::build(&documents, &mut findings);
+    scopes::check(&documents, &mut findings);
+    let compiled = compile::snapshot(&documents, &index, &mut findings);
+    let snapshot = Snapshot { revision: Revision::of(files), files: sources.len(), ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
     Compiled { snapshot, diagnostics: findings.into_diagnostics() }
 }
 
 /// The policies of one file that can be read.
-fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Vec<Policy<'t>> {
+fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Vec<Document<'t>> {
     let start = Place::start_of(number);
     if files::is_misplaced_schema(&source.path) {
         let message = "a `_schemas` directory must be at the root of the set";
@@ -103,11 +116,11 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
             return Vec::new();
         }
     };
-    for (key, place) in parsed.repeated {
+    for (key, place, _) in parsed.repeated {
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }
-    parsed.documents.into_iter().filter_map(|document| decode::policy(document, findings)).collect()
+    parsed.documents.into_iter().filter_map(|document| decode::document(document, findings)).collect()
 }
 
 /// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as

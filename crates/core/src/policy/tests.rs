@@ -62,7 +62,7 @@ fn a_policy_compiles_to_what_it_says() {
         live(&[file("album.yaml", ALBUM), file("shared.yml", SHARED), file("x_test.yaml", ": wat")]);
     assert_eq!(snapshot.files, 2);
     assert_eq!(snapshot.resource_policies.len(), 1);
-    let policy = &snapshot.resource_policies["album:private/x"]["default"];
+    let policy = snapshot.resource_policies.get("", "default", "album:private/x").unwrap();
     assert_eq!(&*policy.name, "resource.album_private_x.vdefault");
     let order: Vec<_> = policy.frame.variables.iter().map(|(name, _)| &**name).collect();
     assert_eq!(order, ["a", "b", "c", "z"]);
@@ -96,7 +96,7 @@ fn names_print_as_the_peer_prints_them() {
         let text =
             format!("{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: '{kind}', version: v}}}}");
         let snapshot = live(&[file("a.yaml", &text)]);
-        let policy = &snapshot.resource_policies[kind]["v"];
+        let policy = snapshot.resource_policies.get("", "v", kind).unwrap();
         assert_eq!(&*policy.name, format!("resource.{printed}.vv"));
     }
 }
@@ -107,7 +107,7 @@ fn policies_that_print_alike_stay_apart() {
         format!("{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: '{kind}', version: v}}}}")
     };
     let snapshot = live(&[file("a.yaml", &text("album:a/b")), file("b.yaml", &text("album:a-b"))]);
-    let names: Vec<_> = snapshot.resource_policies.values().map(|by| &*by["v"].name).collect();
+    let names: Vec<_> = snapshot.policies().map(|policy| &*policy.name).collect();
     assert_eq!(names, ["resource.album_a_b.vv"; 2]);
 }
 
@@ -124,7 +124,7 @@ resourcePolicy:
 ";
     for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{}", text.trim_start())] {
         let snapshot = live(&[file("a.yaml", &text)]);
-        let rules = &snapshot.resource_policies["album"]["default"].rules;
+        let rules = &snapshot.resource_policies.get("", "default", "album").unwrap().rules;
         assert_eq!(rules[1].actions, [ActionPattern::Exact("edit".into())]);
         assert_eq!(rules[1].roles, rules[0].roles);
     }

@@ -4,7 +4,7 @@
 //! and `<<` merges are resolved here; only YAML 1.2 booleans are booleans.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -17,32 +17,32 @@ use crate::limits::{POLICY_DEPTH, POLICY_NODES, POLICY_TEXT_BYTES};
 
 /// A part of a file: byte range, and line and column (in characters, from 1) of its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Index of the file in the sorted set.
-    pub(super) file: u32,
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) start: u32,
-    pub(super) end: u32,
+    pub(crate) file: u32,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 impl Place {
     /// The beginning of a file.
-    pub(super) fn start_of(file: u32) -> Self {
+    pub(crate) fn start_of(file: u32) -> Self {
         Self { file, line: 1, column: 1, start: 0, end: 0 }
     }
 }
 
 /// One value of a document.
 #[derive(Debug)]
-pub(super) struct Node<'t> {
-    pub(super) place: Place,
-    pub(super) content: Content<'t>,
+pub(crate) struct Node<'t> {
+    pub(crate) place: Place,
+    pub(crate) content: Content<'t>,
 }
 
 /// What a node holds.
 #[derive(Debug)]
-pub(super) enum Content<'t> {
+pub(crate) enum Content<'t> {
     Null,
     Bool(bool),
     Number(f64),
@@ -53,29 +53,30 @@ pub(super) enum Content<'t> {
 
 /// One entry of a map. Keys are text whatever they look like.
 #[derive(Debug)]
-pub(super) struct Entry<'t> {
-    pub(super) key: Cow<'t, str>,
-    pub(super) place: Place,
-    pub(super) value: Node<'t>,
+pub(crate) struct Entry<'t> {
+    pub(crate) key: Cow<'t, str>,
+    pub(crate) place: Place,
+    pub(crate) value: Node<'t>,
 }
 
-/// A parsed file: its documents that are not empty, and the keys that occur a second time in their map.
+/// A parsed file: its documents that are not empty, and the keys that occur a second time in their map, each with the
+/// place where it occurs again and the place where it occurs first.
 #[derive(Debug, Default)]
-pub(super) struct Parsed<'t> {
-    pub(super) documents: Vec<Node<'t>>,
-    pub(super) repeated: Vec<(Cow<'t, str>, Place)>,
+pub(crate) struct Parsed<'t> {
+    pub(crate) documents: Vec<Node<'t>>,
+    pub(crate) repeated: Vec<(Cow<'t, str>, Place, Place)>,
 }
 
 /// Why a text is not YAML, and where.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) code: Code,
-    pub(super) message: String,
-    pub(super) place: Place,
+pub(crate) struct Fault {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) place: Place,
 }
 
 /// Parses all documents of `text`, which is file number `file` of the set.
-pub(super) fn parse(text: &str, file: u32) -> Result<Parsed<'_>, Fault> {
+pub(crate) fn parse(text: &str, file: u32) -> Result<Parsed<'_>, Fault> {
     let documents: Vec<Spanned<Raw<'_>>> =
         serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| fault(&error, file))?;
     let mut parsed = Parsed::default();
@@ -171,7 +172,7 @@ fn place(location: Location, file: u32) -> Place {
 struct Builder<'t> {
     text: &'t str,
     file: u32,
-    repeated: Vec<(Cow<'t, str>, Place)>,
+    repeated: Vec<(Cow<'t, str>, Place, Place)>,
 }
 
 impl<'t> Builder<'t> {
@@ -190,16 +191,18 @@ impl<'t> Builder<'t> {
     }
 
     fn entries(&mut self, raw: Vec<(Spanned<Raw<'t>>, Spanned<Raw<'t>>)>) -> Result<Vec<Entry<'t>>, Fault> {
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         let mut entries = Vec::with_capacity(raw.len());
         for (key, value) in raw {
             let place = place(key.defined, self.file);
             let key = self.key(key.value, place)?;
             let value = self.node(value)?;
-            if seen.insert(key.clone()) {
-                entries.push(Entry { key, place, value });
-            } else {
-                self.repeated.push((key, place));
+            match seen.get(&key) {
+                Some(first) => self.repeated.push((key, place, *first)),
+                None => {
+                    seen.insert(key.clone(), place);
+                    entries.push(Entry { key, place, value });
+                }
             }
         }
         Ok(entries)

@@ -1,15 +1,19 @@
 //! The record of one call: every input of its decisions once, then one entry per (resource, action).
 
 use std::borrow::Cow;
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecisionId, wire};
+use super::{AuxDataInput, DecisionId, wire};
 use crate::model::{
     ActionDecision, Effect, Evaluation, OutputEntry, OutputValue, Problem, Request, ResourceEvaluation,
     Timestamp,
 };
 use crate::value::{Map, Value};
+
+/// The schema enforcement of records that do not name one.
+const NO_ENFORCEMENT: &str = "none";
 
 /// The record of one call. Members are written in the order of the fields; empty ones are left out.
 ///
@@ -33,6 +37,9 @@ pub struct DecisionRecord<'a> {
     /// `request.context`; absent if the request had none.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Cow<'a, Map<'a>>>,
+    /// What the tokens of the call said; absent if it had none.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub aux_data: Option<AuxDataInput<'a>>,
     /// The resources, in request order.
     #[serde(borrow)]
     pub resources: Vec<ResourceInput<'a>>,
@@ -68,8 +75,8 @@ pub struct Caller<'a> {
     pub address: Option<Cow<'a, str>>,
 }
 
-/// What the decisions rest on besides the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the decisions rest on besides the request: the policy set and every setting that can change a decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Basis<'a> {
     /// Version of the engine that decided.
@@ -82,6 +89,21 @@ pub struct Basis<'a> {
     pub on_error: Cow<'a, str>,
     /// Policy version used where the request names none.
     pub default_policy_version: Cow<'a, str>,
+    /// Scope used where the request names none; empty for the root.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub default_scope: Cow<'a, str>,
+    /// Whether a request for a scope without a policy is decided by the nearest scope above that has one.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub lenient_scope_search: bool,
+    /// Whether an error met on the way to a decision denies the action, whatever the rules say.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub strict_evaluation: bool,
+    /// What attributes that do not fit their schema do: `none`, `warn` or `reject`.
+    #[serde(default = "no_enforcement", skip_serializing_if = "is_no_enforcement")]
+    pub schema_enforcement: Cow<'a, str>,
+    /// `globals` in conditions.
+    #[serde(borrow, default, skip_serializing_if = "is_empty_map")]
+    pub globals: Cow<'a, Map<'a>>,
     /// What the answer waited for: `durable`, `os` or `async`.
     pub durability: Cow<'a, str>,
 }
@@ -189,7 +211,8 @@ pub struct ProblemRecord<'a> {
 }
 
 impl<'a> DecisionRecord<'a> {
-    /// The record of a call that was evaluated at `at`; borrows everything from its arguments.
+    /// The record of a call that was evaluated at `at`; borrows everything from its arguments. Claims that it rests on
+    /// are in [`DecisionRecord::aux_data`], to be set by whoever knows who vouched for them.
     #[must_use]
     pub fn new(
         at: Timestamp,
@@ -212,6 +235,7 @@ impl<'a> DecisionRecord<'a> {
                 scope: borrowed(&principal.scope),
             },
             context: request.context.as_ref().map(Cow::Borrowed),
+            aux_data: None,
             resources: request.items.iter().map(|item| ResourceInput::of(&item.resource)).collect(),
         }
     }
@@ -302,6 +326,14 @@ fn borrowed(text: &str) -> Cow<'_, str> {
 
 fn is_empty(text: &str) -> bool {
     text.is_empty()
+}
+
+fn no_enforcement() -> Cow<'static, str> {
+    Cow::Borrowed(NO_ENFORCEMENT)
+}
+
+fn is_no_enforcement(enforcement: &str) -> bool {
+    enforcement == NO_ENFORCEMENT
 }
 
 fn is_empty_map(map: &Map<'_>) -> bool {

@@ -13,6 +13,7 @@ mod decision;
 mod event;
 mod id;
 mod sentence;
+mod tokens;
 mod wire;
 
 pub use chain::ChainHash;
@@ -23,6 +24,7 @@ pub use decision::{
 pub use event::{LogRepair, PolicyChange, PolicySet};
 pub use id::DecisionId;
 pub use sentence::sentence;
+pub use tokens::{AuxDataInput, TokenInput, Vouchers};
 
 use std::io;
 

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -31,6 +32,31 @@ fn a_record_has_this_text() {
         r#""position":"album.yaml:7:13","message":"no such key `x`"}]}]}"#,
     );
     assert_eq!(text, expected);
+}
+
+#[test]
+fn every_setting_that_can_change_a_decision_is_recorded() {
+    let (request, evaluation) = (request(Map::default()), evaluation());
+    let mut record = record(&request, &evaluation);
+    let plain = record.basis.clone();
+    record.basis.default_scope = "acme".into();
+    record.basis.lenient_scope_search = true;
+    record.basis.strict_evaluation = true;
+    record.basis.schema_enforcement = "reject".into();
+    record.basis.globals = Cow::Owned(Map::from_entries(vec![("limit".into(), Value::Number(2.5))]).unwrap());
+    let payload = record.encode().unwrap();
+    let settings = concat!(
+        r#""defaultPolicyVersion":"default","defaultScope":"acme","lenientScopeSearch":true,"#,
+        r#""strictEvaluation":true,"schemaEnforcement":"reject","globals":{"limit":2.5},"durability":"durable""#,
+    );
+    let text = String::from_utf8(payload.clone()).unwrap();
+    assert!(text.contains(settings), "{text}");
+    let Ok(Record::Decision(decoded)) = Record::decode(&payload) else { panic!("a decision") };
+    assert_eq!(decoded.basis, record.basis);
+
+    let older = text.replace(settings, r#""defaultPolicyVersion":"default","durability":"durable""#);
+    let Ok(Record::Decision(decoded)) = Record::decode(older.as_bytes()) else { panic!("a decision") };
+    assert_eq!(decoded.basis, plain, "a record from before there were these settings");
 }
 
 #[test]
@@ -115,6 +141,28 @@ fn a_record_over_the_limit_is_refused() {
     assert!(matches!(record(&request, &evaluation).encode(), Err(RecordError::TooLarge)));
 }
 
+#[test]
+fn claims_stand_beside_who_vouched_for_them() {
+    let (mut request, evaluation) = (request(Map::default()), evaluation());
+    let claims = || Map::from_entries(vec![("sub".into(), Value::String("ada".into()))]).unwrap();
+    request.aux_data.jwt = claims();
+    request.aux_data.jwts.insert("agent".into(), Value::Map(claims()));
+    let jwts = BTreeMap::from([("agent".to_owned(), "issuer".to_owned())]);
+    let vouchers = Vouchers { jwt: None, jwts };
+    let mut record = record(&request, &evaluation);
+    record.aux_data = AuxDataInput::new(&request.aux_data, &vouchers);
+    let payload = record.encode().unwrap();
+    let text = std::str::from_utf8(&payload).unwrap();
+    let expected = concat!(
+        r#""auxData":{"jwt":{"claims":{"sub":"ada"}},"#,
+        r#""jwts":{"agent":{"keySet":"issuer","claims":{"sub":"ada"}}}},"resources""#
+    );
+    assert!(text.contains(expected), "{text}");
+    let Record::Decision(decoded) = Record::decode(&payload).unwrap() else { panic!("a decision") };
+    assert_eq!(*decoded, record);
+    assert_eq!(AuxDataInput::new(&AuxData::default(), &Vouchers::default()), None);
+}
+
 proptest! {
     #[test]
     fn records_round_trip_bit_for_bit(attr in any_map(), id in any::<String>()) {
@@ -146,7 +194,7 @@ fn any_map() -> impl Strategy<Value = Map<'static>> {
     prop::collection::btree_map(any::<String>(), tree, 0..6).prop_map(map_of)
 }
 
-fn map_of(entries: std::collections::BTreeMap<String, Value<'static>>) -> Map<'static> {
+fn map_of(entries: BTreeMap<String, Value<'static>>) -> Map<'static> {
     Map::from_entries(entries.into_iter().map(|(k, v)| (Cow::Owned(k), v)).collect()).unwrap()
 }
 
@@ -159,6 +207,11 @@ fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionR
         policy_generation: 3,
         on_error: "closed".into(),
         default_policy_version: "default".into(),
+        default_scope: "".into(),
+        lenient_scope_search: false,
+        strict_evaluation: false,
+        schema_enforcement: "none".into(),
+        globals: Cow::default(),
         durability: "durable".into(),
     };
     let at = "2026-11-22T01:02:03.000000004Z".parse().unwrap();

@@ -64,10 +64,23 @@ impl<'a> Map<'a> {
         self.entries.get(at).map(|(_, v)| v)
     }
 
+    /// Puts `value` under `key`, in the place of what was there.
+    pub fn insert(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+        match self.entries.binary_search_by(|(k, _)| k.cmp(&key)) {
+            Ok(at) => self.entries.splice(at..=at, [(key, value)]).for_each(drop),
+            Err(at) => self.entries.insert(at, (key, value)),
+        }
+    }
+
     /// Takes the value under `key` out of the map.
     pub fn remove(&mut self, key: &str) -> Option<Value<'a>> {
         let at = self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
         Some(self.entries.remove(at).1)
+    }
+
+    /// The entries themselves, in the order of their keys.
+    pub fn into_entries(self) -> impl ExactSizeIterator<Item = (Cow<'a, str>, Value<'a>)> {
+        self.entries.into_iter()
     }
 
     /// The entries, in the order of their keys.

@@ -1,6 +1,5 @@
 //! Reading: the request, its attributes, variables, and parts of values.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Evaluated, Machine, absent, error, located, names, refused};
@@ -10,6 +9,7 @@ use crate::expr::functions::standard::{bounded, some};
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node};
 use crate::expr::val::{List, MapVal, Str, Val};
 use crate::expr::{Inputs, ops, wording};
+use crate::model::scope_name;
 use crate::value::{Map, Value};
 
 impl<'r> Machine<'_, 'r> {
@@ -24,11 +24,11 @@ impl<'r> Machine<'_, 'r> {
             Field::PrincipalId => text(&principal.id),
             Field::PrincipalRoles => Val::List(List::Names(&principal.roles)),
             Field::PrincipalVersion => text(&principal.policy_version),
-            Field::PrincipalScope => text(&principal.scope),
+            Field::PrincipalScope => text(scope_name(&principal.scope)),
             Field::ResourceKind => text(&resource.kind),
             Field::ResourceId => text(&resource.id),
             Field::ResourceVersion => text(&resource.policy_version),
-            Field::ResourceScope => text(&resource.scope),
+            Field::ResourceScope => text(scope_name(&resource.scope)),
             Field::DerivedRoles => match inputs.derived_roles {
                 Some(roles) => names(roles),
                 None => return Err(absent("runtime.effectiveDerivedRoles", span)),
@@ -203,7 +203,7 @@ fn optional(inner: Option<Val<'_>>) -> Val<'_> {
     Val::Optional(inner.map(Arc::new))
 }
 
-fn text<'r>(text: &'r Cow<'r, str>) -> Val<'r> {
+fn text(text: &str) -> Val<'_> {
     Val::String(Str::Borrowed(text))
 }
 
@@ -293,7 +293,7 @@ fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("roles", Val::List(List::Names(&principal.roles))),
         ("attr", Val::Map(MapVal::Values(&principal.attr))),
         ("policyVersion", text(&principal.policy_version)),
-        ("scope", text(&principal.scope)),
+        ("scope", text(scope_name(&principal.scope))),
     ])
 }
 
@@ -304,6 +304,6 @@ fn resource_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
         ("id", text(&resource.id)),
         ("attr", Val::Map(MapVal::Values(&resource.attr))),
         ("policyVersion", text(&resource.policy_version)),
-        ("scope", text(&resource.scope)),
+        ("scope", text(scope_name(&resource.scope))),
     ])
 }

@@ -23,7 +23,7 @@ fn now<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [] = args else {
         return Err(CallError::no_overload());
     };
-    Ok(Val::Timestamp(cx.now.into()))
+    Ok(Val::Timestamp(cx.now().into()))
 }
 
 /// Negative for an instant to come. Beyond 292 years it stays at the longest duration, as in the peer.
@@ -31,7 +31,7 @@ fn time_since<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::Timestamp(then)] = args else {
         return Err(CallError::no_overload());
     };
-    let since = Instant::from(cx.now).since(*then);
+    let since = Instant::from(cx.now()).since(*then);
     let longest = SignedDuration::from_nanos(i64::MAX);
     Ok(Val::Duration(since.clamp(-longest, longest)))
 }

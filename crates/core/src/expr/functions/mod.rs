@@ -102,6 +102,14 @@ pub(crate) struct CallCx<'c> {
     pub(crate) budget: &'c Budget,
 }
 
+impl CallCx<'_> {
+    /// The instant of the call.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.budget.note_time();
+        self.now
+    }
+}
+
 impl Overload {
     /// Called as `name(args)`.
     pub(crate) const fn function(params: &'static [Ty], result: Ty) -> Self {

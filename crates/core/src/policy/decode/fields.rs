@@ -165,7 +165,8 @@ pub(super) fn constant(node: Node<'_>, findings: &mut Findings<'_>) -> Option<Va
     value
 }
 
-fn json(content: Content<'_>, depth: usize) -> Option<Value<'static>> {
+/// `content` as JSON; `None` if it is nested deeper than `depth`.
+pub(crate) fn json(content: Content<'_>, depth: usize) -> Option<Value<'static>> {
     let inner = depth.checked_sub(1)?;
     Some(match content {
         Content::Null => Value::Null,

@@ -5,21 +5,23 @@
 mod fields;
 mod rules;
 
+pub(crate) use self::fields::json;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
-    Body, Definitions, DerivedRole, DerivedRoles, Export, NameSources, Policy, PrincipalPolicy,
-    ResourcePolicy, RolePolicy, Scope,
+    At, Body, Definitions, DerivedRole, DerivedRoles, Document, Export, NameSources, PrincipalPolicy,
+    ResourcePolicy, RolePolicy, Scope, Text,
 };
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
+use super::rules::ScopePermissions;
 use super::yaml::{Entry, Node, Place};
 
 /// The one version of the language.
 const API_VERSION: &str = "api.cerbos.dev/v1";
 
-/// The policy in `document`, if it can be read.
-pub(super) fn policy<'t>(document: Node<'t>, findings: &mut Findings<'_>) -> Option<Policy<'t>> {
-    let mut fields = Fields::of(document, "policy", findings)?;
+/// What `node` holds, if it can be read.
+pub(super) fn document<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<Document<'t>> {
+    let mut fields = Fields::of(node, "policy", findings)?;
     api_version(&mut fields, findings);
     let disabled = fields.flag("disabled", findings);
     fields.text("description", findings);
@@ -29,7 +31,7 @@ pub(super) fn policy<'t>(document: Node<'t>, findings: &mut Findings<'_>) -> Opt
     let body = body(&mut fields, variables, findings);
     fields.finish(findings);
     let (place, body) = body?;
-    Some(Policy { place, disabled, body })
+    Some(Document { place, disabled, body })
 }
 
 fn api_version(fields: &mut Fields<'_>, findings: &mut Findings<'_>) {
@@ -143,7 +145,7 @@ fn principal_policy<'t>(
     let scope = scope(&mut fields, findings);
     let names = name_sources(&mut fields, variables, findings);
     let nodes = fields.list("rules", findings);
-    let rules = nodes.into_iter().map(|node| rules::principal_rule(node, findings)).collect();
+    let rules = nodes.into_iter().filter_map(|node| rules::principal_rule(node, findings)).collect();
     fields.finish(findings);
     Some(PrincipalPolicy { principal: principal?, version: version?, scope, names, rules })
 }
@@ -156,12 +158,12 @@ fn role_policy<'t>(
     let role = fields.required("role", findings);
     let version = fields.text("version", findings);
     let scope = scope(&mut fields, findings);
-    fields.texts("parentRoles", findings);
+    let parent_roles = fields.texts("parentRoles", findings);
     let names = name_sources(&mut fields, variables, findings);
     let nodes = fields.list("rules", findings);
     let rules = nodes.into_iter().filter_map(|node| rules::role_rule(node, findings)).collect();
     fields.finish(findings);
-    Some(RolePolicy { role: role?, version, scope, names, rules })
+    Some(RolePolicy { role: role?, version, scope, parent_roles, names, rules })
 }
 
 fn derived_roles<'t>(
@@ -202,21 +204,28 @@ fn export<'t, T>(
 }
 
 fn scope<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> Scope<'t> {
-    const PERMISSIONS: [&str; 3] = [
-        "SCOPE_PERMISSIONS_UNSPECIFIED",
-        "SCOPE_PERMISSIONS_OVERRIDE_PARENT",
-        "SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS",
-    ];
     let scope = fields.text("scope", findings);
-    let permissions = fields.text("scopePermissions", findings);
-    if let Some(text) = &permissions
-        && !PERMISSIONS.contains(&text.value.as_ref())
-    {
+    let text = fields.text("scopePermissions", findings);
+    let permissions = text.and_then(|text| {
+        let value = scope_permissions(&text, findings)?;
+        Some(At { value, place: text.place })
+    });
+    Scope { scope, permissions }
+}
+
+fn scope_permissions(text: &Text<'_>, findings: &mut Findings<'_>) -> Option<ScopePermissions> {
+    const NAMES: [(&str, ScopePermissions); 3] = [
+        ("SCOPE_PERMISSIONS_UNSPECIFIED", ScopePermissions::OverrideParent),
+        ("SCOPE_PERMISSIONS_OVERRIDE_PARENT", ScopePermissions::OverrideParent),
+        ("SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS", ScopePermissions::RequireParentalConsent),
+    ];
+    let known = NAMES.iter().find(|(name, _)| text.value == *name);
+    if known.is_none() {
         let message = format!("unknown `scopePermissions` `{}`", text.value);
-        let hint = super::hint::fields(&text.value, &PERMISSIONS);
+        let hint = super::hint::fields(&text.value, &NAMES.map(|(name, _)| name));
         findings.add(Finding::new(Code::InvalidValue, text.place, message).hint(hint));
     }
-    Scope { scope, permissions: permissions.map(|text| text.place) }
+    known.map(|(_, permissions)| *permissions)
 }
 
 fn schemas(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Place> {

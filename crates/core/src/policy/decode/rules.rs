@@ -3,7 +3,7 @@
 use super::fields::{Fields, wrong_type};
 use crate::limits::CONDITION_DEPTH;
 use crate::model::Effect;
-use crate::policy::ast::{Match, NamedRule, ResourceRule, Text, When};
+use crate::policy::ast::{ActionRule, Match, PrincipalRule, ResourceRule, RoleRule, Text, When};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
@@ -23,40 +23,40 @@ pub(super) fn resource_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> 
     Some(ResourceRule { place, name, actions, roles, derived_roles, effect, when })
 }
 
-/// The action rules of one rule of a principal policy.
-pub(super) fn principal_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Vec<NamedRule<'t>> {
-    let Some(mut fields) = Fields::of(node, "rules", findings) else {
-        return Vec::new();
-    };
-    fields.required("resource", findings);
+/// A rule of a principal policy.
+pub(super) fn principal_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<PrincipalRule<'t>> {
+    let mut fields = Fields::of(node, "rules", findings)?;
+    let resource = fields.required("resource", findings);
     let nodes = fields.list("actions", findings);
     if nodes.is_empty() {
         fields.missing("actions", findings);
     }
-    let rules = nodes.into_iter().filter_map(|node| action_rule(node, findings)).collect();
+    let actions = nodes.into_iter().filter_map(|node| action_rule(node, findings)).collect();
     fields.finish(findings);
-    rules
+    Some(PrincipalRule { resource: resource?, actions })
 }
 
-fn action_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<NamedRule<'t>> {
+fn action_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<ActionRule<'t>> {
     let mut fields = Fields::of(node, "actions", findings)?;
-    fields.required("action", findings);
-    effect(&mut fields, findings);
+    let place = fields.place;
+    let action = fields.required("action", findings);
+    let effect = effect(&mut fields, findings);
     let name = fields.text("name", findings);
     let when = when(&mut fields, findings);
     fields.finish(findings);
-    Some(NamedRule { name, when })
+    Some(ActionRule { place, name, action: action?, effect, when })
 }
 
 /// A rule of a role policy.
-pub(super) fn role_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<NamedRule<'t>> {
+pub(super) fn role_rule<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<RoleRule<'t>> {
     let mut fields = Fields::of(node, "rules", findings)?;
-    fields.required("resource", findings);
-    fields.some_texts("allowActions", findings);
+    let place = fields.place;
+    let resource = fields.required("resource", findings);
+    let allow_actions = fields.some_texts("allowActions", findings);
     let name = fields.text("name", findings);
     let when = when(&mut fields, findings);
     fields.finish(findings);
-    Some(NamedRule { name, when })
+    Some(RoleRule { place, name, resource: resource?, allow_actions, when })
 }
 
 fn effect(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Effect> {

@@ -1,0 +1,65 @@
+//! What is answered about an action, after everybody was asked.
+
+use std::sync::Arc;
+
+use super::combine::Finding;
+use super::question::{Stop, Word};
+use super::target::Chain;
+use crate::model::{ActionDecision, Effect, Item, Reason, ResourceEvaluation};
+use crate::policy::PolicyKind;
+
+/// What decisions print where no policy could decide.
+const NO_MATCH: &str = "NO_MATCH";
+
+/// The decision that follows from what was said on `chain`; `needs_consent` is an allow rule that waits for the scopes
+/// above. Problems are still to be added.
+pub(super) fn of(
+    chain: &Chain<'_>,
+    finding: Finding<Word<'_>>,
+    needs_consent: Option<Word<'_>>,
+) -> ActionDecision {
+    let (reason, word) = match (finding, needs_consent) {
+        (Finding::Allow(word) | Finding::Deny(word), _) => (word.reason, word),
+        (Finding::DenyUndecided(word), _) => (Reason::DenyRuleUndecided, word),
+        (Finding::Silent, Some(word)) if chain.name.is_some() => {
+            let decision = decision(Reason::NoParentalConsent, chain.name.as_ref(), Some(word));
+            // No scope has decided.
+            return ActionDecision { matched_scope: Arc::default(), ..decision };
+        }
+        (Finding::Silent, _) if chain.name.is_some() => {
+            return decision(Reason::NoRuleMatched, chain.name.as_ref(), None);
+        }
+        (Finding::Silent, _) => return decision(Reason::NoPolicy, None, None),
+    };
+    let name = match word.policy.kind {
+        PolicyKind::Role => Some(&word.policy.name),
+        PolicyKind::Resource | PolicyKind::Principal => chain.name.as_ref(),
+    };
+    ActionDecision { effect: finding.effect(), ..decision(reason, name, Some(word)) }
+}
+
+/// The decision where not everybody was asked; `chain` is that of the resource.
+pub(super) fn of_stop(stop: &Stop<'_>, chain: &Chain<'_>) -> ActionDecision {
+    match stop {
+        Stop::Error(word) => decision(Reason::EvaluationError, Some(&word.policy.name), Some(*word)),
+        Stop::CostExceeded => decision(Reason::CostExceeded, chain.name.as_ref(), None),
+    }
+}
+
+/// Every action denied without asking anybody.
+pub(super) fn deny_all(item: &Item<'_>, reason: Reason) -> ResourceEvaluation {
+    let actions = item.actions.iter().map(|_| decision(reason, None, None)).collect();
+    ResourceEvaluation { actions, ..ResourceEvaluation::default() }
+}
+
+/// A denial on the word of somebody or nobody, with `name` for the policy.
+fn decision(reason: Reason, name: Option<&Arc<str>>, word: Option<Word<'_>>) -> ActionDecision {
+    ActionDecision {
+        effect: Effect::Deny,
+        reason,
+        matched_policy: name.map_or_else(|| NO_MATCH.into(), Arc::clone),
+        matched_scope: word.map_or_else(Arc::default, |word| Arc::clone(&word.policy.scope)),
+        rule: word.and_then(|word| word.rule).map(|rule| Arc::clone(&rule.name)),
+        problems: Vec::new(),
+    }
+}

@@ -1,0 +1,74 @@
+//! The roles of the principal, each with the roles that role policies put above it.
+//!
+//! The rules for a parent role speak to the role too. Only the role policies of the scope that the request names count:
+//! those of the version that is asked for, or else those of other versions, as the peer keeps parent roles by scope
+//! alone. Where several other versions disagree, a parent role must be in all of them; the peer takes any one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Call;
+use super::conditions::CostExceeded;
+use crate::policy::{ByVersion, Roles};
+
+/// A role that the principal holds.
+pub(super) struct HeldRole<'r> {
+    /// The role itself, then the roles above it, nearest first.
+    pub(super) names: Vec<&'r str>,
+}
+
+impl<'r> HeldRole<'r> {
+    /// The roles of the principal, in the order of the request.
+    pub(super) fn of_principal(
+        call: &Call<'r>,
+        scope: &str,
+        version: &str,
+    ) -> Result<Vec<Self>, CostExceeded> {
+        let policies = call.snapshot.role_policies.of_scope(scope);
+        let roles = call.request.principal.roles.iter();
+        roles.map(|role| Self::expand(call, role, policies, version)).collect()
+    }
+
+    /// By how many of its names it is one of `roles`.
+    pub(super) fn ways_into(&self, roles: &Roles) -> usize {
+        match roles {
+            Roles::Any => 1,
+            Roles::Named(_) => self.names.iter().filter(|name| roles.contain(name)).count(),
+        }
+    }
+
+    /// Breadth first and without recursion: chains of parent roles may be long, and may be circles.
+    fn expand(
+        call: &Call<'r>,
+        role: &'r str,
+        policies: Option<&'r ByVersion>,
+        version: &str,
+    ) -> Result<Self, CostExceeded> {
+        let mut names = vec![role];
+        let Some(policies) = policies else {
+            return Ok(Self { names });
+        };
+        let mut known = BTreeSet::from([role]);
+        let mut next = 0;
+        while let Some(name) = names.get(next) {
+            let parents = parents(policies, version, name);
+            call.charge(1 + policies.len() + parents.len())?;
+            names.extend(parents.into_iter().filter(|parent| known.insert(parent)));
+            next += 1;
+        }
+        Ok(Self { names })
+    }
+}
+
+fn parents<'r>(policies: &'r ByVersion, version: &str, role: &str) -> Vec<&'r str> {
+    let own = policies.get(version).and_then(|by_name| by_name.get(role));
+    let others: Vec<_> = match own {
+        Some(policy) => vec![policy],
+        None => policies.values().filter_map(|by_name| by_name.get(role)).collect(),
+    };
+    let Some((first, others)) = others.split_first() else {
+        return Vec::new();
+    };
+    let in_all = |parent: &&Arc<str>| others.iter().all(|policy| policy.parent_roles.contains(parent));
+    first.parent_roles.iter().filter(in_all).map(AsRef::as_ref).collect()
+}

@@ -1,0 +1,98 @@
+//! The scopes of the set as a whole: none may hang in the air, and all policies of one must agree what an allow rule
+//! means there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ast::{Body, Document, Scope, Text};
+use super::diagnostic::Code;
+use super::findings::{Finding, Findings};
+use super::index;
+use super::naming::policy_name;
+use super::rules::{PolicyKind, ScopePermissions};
+use super::yaml::Place;
+use crate::limits::SCOPE_SEGMENTS;
+
+/// Checks the scopes of the policies that take effect.
+pub(super) fn check(documents: &[Document<'_>], findings: &mut Findings<'_>) {
+    let policies: Vec<_> = documents.iter().filter_map(scoped).collect();
+    missing(&policies, findings);
+    conflicts(&policies, findings);
+}
+
+/// The scopes above `scope`, nearest first, down to the root.
+pub fn ancestors(scope: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(parent(scope), |scope| parent(scope))
+}
+
+fn parent(scope: &str) -> Option<&str> {
+    match scope.rsplit_once('.') {
+        Some((parent, _)) => Some(parent),
+        None => (!scope.is_empty()).then_some(""),
+    }
+}
+
+/// A policy of the kinds that pass decisions on to the scope above.
+struct Scoped<'p> {
+    identity: (PolicyKind, &'p str, &'p str),
+    scope: &'p str,
+    permissions: ScopePermissions,
+    /// Where the permissions are written; the policy itself if they are not.
+    permissions_place: Place,
+    place: Place,
+}
+
+fn scoped<'p>(document: &'p Document<'_>) -> Option<Scoped<'p>> {
+    let of = |kind, name: &'p Text<'_>, version: &'p Text<'_>, scope: &'p Scope<'_>| Scoped {
+        identity: (kind, name.value.as_ref(), version.value.as_ref()),
+        scope: index::scope(scope),
+        permissions: scope.permissions.as_ref().map(|permissions| permissions.value).unwrap_or_default(),
+        permissions_place: scope.permissions.as_ref().map_or(document.place, |permissions| permissions.place),
+        place: scope.scope.as_ref().map_or(document.place, |scope| scope.place),
+    };
+    match &document.body {
+        Body::Resource(body) => Some(of(PolicyKind::Resource, &body.resource, &body.version, &body.scope)),
+        Body::Principal(body) => Some(of(PolicyKind::Principal, &body.principal, &body.version, &body.scope)),
+        Body::Role(_) | Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => None,
+    }
+}
+
+/// Every policy needs one of its name and version in each scope above its own.
+fn missing(policies: &[Scoped<'_>], findings: &mut Findings<'_>) {
+    let present: BTreeSet<_> = policies.iter().map(|policy| (policy.identity, policy.scope)).collect();
+    let mut missing: BTreeMap<_, Vec<&Scoped<'_>>> = BTreeMap::new();
+    for policy in policies {
+        let above = ancestors(policy.scope).take(SCOPE_SEGMENTS);
+        for ancestor in above.filter(|scope| !present.contains(&(policy.identity, *scope))) {
+            missing.entry((policy.identity, ancestor)).or_default().push(policy);
+        }
+    }
+    for ((identity, scope), mut descendants) in missing {
+        descendants.sort_by_key(|policy| policy.scope);
+        let name = |scope: &str| policy_name(identity.0, identity.1, identity.2, scope);
+        let below: Vec<_> = descendants.iter().map(|policy| name(policy.scope)).collect();
+        let message = format!("policy `{}` is missing, above `{}`", name(scope), below.join("`, `"));
+        if let Some(first) = descendants.first() {
+            findings.add(Finding::new(Code::MissingScope, first.place, message));
+        }
+    }
+}
+
+/// INVARIANT(one_permission_per_scope): the peer keeps the permissions of a scope for all policies of the set together,
+/// and where they differ the last one that it happens to load wins. Not to write any is to let scopes override.
+fn conflicts(policies: &[Scoped<'_>], findings: &mut Findings<'_>) {
+    let mut by_scope: BTreeMap<&str, &Scoped<'_>> = BTreeMap::new();
+    for policy in policies {
+        let first = *by_scope.entry(policy.scope).or_insert(policy);
+        if first.permissions == policy.permissions {
+            continue;
+        }
+        let message = format!(
+            "policies of scope `{}` disagree about `scopePermissions`: here and at {}",
+            policy.scope,
+            findings.position(first.permissions_place),
+        );
+        let place = policy.permissions_place;
+        let finding = Finding::new(Code::ConflictingScopePermissions, place, message);
+        findings.add(finding.hint("a policy that does not write them overrides its parent scopes"));
+    }
+}

@@ -1,0 +1,29 @@
+//! From the configuration to what verifies tokens.
+
+use std::sync::Arc;
+
+use super::clock::SystemClock;
+use crate::config::{self, AuxData};
+use crate::pip::{KeyRules, KeySetSettings, KeySource, StartError, TokenSettings, Verifier};
+use crate::telemetry::Metrics;
+
+/// Starts what verifies tokens, on the current runtime.
+pub(super) fn start(aux_data: &AuxData, metrics: Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
+    let settings = TokenSettings {
+        unverified: aux_data.disable_verification,
+        skew: aux_data.acceptable_time_skew,
+        key_sets: aux_data.key_sets.iter().map(key_set).collect(),
+        ..TokenSettings::default()
+    };
+    Verifier::start(&settings, Arc::new(SystemClock), metrics).map(Arc::new)
+}
+
+fn key_set(set: &config::KeySet) -> KeySetSettings {
+    let source = match set.source.clone() {
+        config::KeySource::Remote { url, refresh_interval } => KeySource::Remote { url, refresh_interval },
+        config::KeySource::File { path, pem } => KeySource::File { path, pem },
+        config::KeySource::Data { bytes, pem } => KeySource::Data { text: bytes, pem },
+    };
+    let rules = KeyRules { optional_alg: set.optional_alg, optional_kid: set.optional_kid };
+    KeySetSettings { id: set.id.clone(), source, rules }
+}

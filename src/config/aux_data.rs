@@ -1,0 +1,285 @@
+//! `auxData.jwt.keySets`: where the keys are that verify tokens.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer};
+
+/// Most key sets; each remote one is fetched on its own.
+const MAX_KEY_SETS: usize = 100;
+
+/// How often a remote key set is fetched if nothing else is said.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// The shortest and the longest refresh interval: an issuer is neither flooded nor forgotten.
+const REFRESH_INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How tokens are verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuxData {
+    /// Whether the claims of unverified tokens are believed.
+    pub disable_verification: bool,
+    /// How far the clocks of issuers may be off.
+    pub acceptable_time_skew: Duration,
+    /// The key sets, in the order of the configuration; each id occurs once.
+    pub key_sets: Vec<KeySet>,
+}
+
+/// One set of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySet {
+    /// How requests name it.
+    pub id: String,
+    /// Where its keys are.
+    pub source: KeySource,
+    /// Whether a key without `alg` may be used, with the algorithms that fit its type.
+    pub optional_alg: bool,
+    /// Whether a token or key without `kid` may be used.
+    pub optional_kid: bool,
+}
+
+/// Where keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// At a URL.
+    Remote {
+        /// `https://…`, or `http://…` where that was allowed.
+        url: String,
+        /// How often it is fetched.
+        refresh_interval: Duration,
+    },
+    /// In a file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Whether it is PEM instead of a JSON Web Key Set.
+        pem: bool,
+    },
+    /// In the configuration itself.
+    Data {
+        /// The JSON Web Key Set or PEM text.
+        bytes: Vec<u8>,
+        /// Whether it is PEM.
+        pem: bool,
+    },
+}
+
+/// The key sets as they are written.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct KeySetList(#[serde(deserialize_with = "entries")] Vec<KeySetEntry>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct KeySetEntry {
+    id: String,
+    remote: Option<RemoteEntry>,
+    local: Option<LocalEntry>,
+    #[serde(default)]
+    insecure: InsecureEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RemoteEntry {
+    url: String,
+    #[serde(default, deserialize_with = "interval")]
+    refresh_interval: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LocalEntry {
+    file: Option<PathBuf>,
+    data: Option<String>,
+    #[serde(default)]
+    pem: bool,
+}
+
+/// What makes a key set less safe, each to be asked for by name.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct InsecureEntry {
+    #[serde(default)]
+    optional_alg: bool,
+    #[serde(default)]
+    optional_kid: bool,
+    #[serde(default)]
+    plain_http: bool,
+}
+
+impl KeySetList {
+    /// The key sets, or what is wrong with them: the path of the member below the list, and how to mend it.
+    pub(super) fn check(self) -> Result<Vec<KeySet>, Vec<(String, String)>> {
+        let mut ids = BTreeSet::new();
+        let (mut sets, mut problems) = (Vec::new(), Vec::new());
+        for (i, entry) in self.0.into_iter().enumerate() {
+            if entry.id.is_empty() {
+                problems.push((format!("[{i}].id"), "must not be empty".to_owned()));
+            } else if !ids.insert(entry.id.clone()) {
+                problems.push((format!("[{i}].id"), format!("`{}` is there twice", entry.id)));
+            }
+            match entry.check() {
+                Ok(set) => sets.push(set),
+                Err((member, advice)) => problems.push((format!("[{i}]{member}"), advice)),
+            }
+        }
+        if problems.is_empty() { Ok(sets) } else { Err(problems) }
+    }
+}
+
+impl KeySetEntry {
+    fn check(self) -> Result<KeySet, (&'static str, String)> {
+        let InsecureEntry { optional_alg, optional_kid, plain_http } = self.insecure;
+        let source = match (self.remote, self.local) {
+            (Some(remote), None) => remote.check(plain_http)?,
+            (None, Some(local)) => local.check()?,
+            _ => return Err(("", "must have either `remote` or `local`".into())),
+        };
+        Ok(KeySet { id: self.id, source, optional_alg, optional_kid })
+    }
+}
+
+impl RemoteEntry {
+    fn check(self, plain_http: bool) -> Result<KeySource, (&'static str, String)> {
+        const URL: &str = ".remote.url";
+        let Self { url, refresh_interval } = self;
+        let (encrypted, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => return Err((URL, format!("must begin with `https://`, not `{url}`"))),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.is_empty() || authority.contains('@') {
+            return Err((URL, "must name a host, and neither user nor password".into()));
+        }
+        if !encrypted && !plain_http && !is_loopback(authority) {
+            let advice = "must begin with `https://`: whoever stands between could replace the keys; to accept \
+                          that, set `insecure.plainHttp` of the key set";
+            return Err((URL, advice.into()));
+        }
+        Ok(KeySource::Remote { url, refresh_interval: refresh_interval.unwrap_or(REFRESH_INTERVAL) })
+    }
+}
+
+impl LocalEntry {
+    fn check(self) -> Result<KeySource, (&'static str, String)> {
+        let Self { file, data, pem } = self;
+        match (file, data) {
+            (Some(path), None) if path.as_os_str().is_empty() => {
+                Err((".local.file", "must not be empty".into()))
+            }
+            (Some(path), None) => Ok(KeySource::File { path, pem }),
+            (None, Some(data)) => match STANDARD.decode(data.trim()) {
+                Ok(bytes) => Ok(KeySource::Data { bytes, pem }),
+                Err(_) => Err((".local.data", "must be the keys in base64".into())),
+            },
+            _ => Err((".local", "must have either `file` or `data`".into())),
+        }
+    }
+}
+
+/// Whether `authority`, with or without a port, is this machine.
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<KeySetEntry>, D::Error> {
+    let entries: Vec<KeySetEntry> = Option::deserialize(deserializer)?.unwrap_or_default();
+    if entries.len() > MAX_KEY_SETS {
+        return Err(serde::de::Error::custom(format_args!("must have at most {MAX_KEY_SETS} entries")));
+    }
+    Ok(entries)
+}
+
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
+    match parsed {
+        // The peer takes zero for its own choice.
+        Some(Duration::ZERO) => Ok(None),
+        Some(interval) if REFRESH_INTERVALS.contains(&interval) => Ok(Some(interval)),
+        _ => Err(serde::de::Error::custom(format_args!(
+            "must be a duration from 1s to 7 days, such as `15m` or `1h`, not `{text}`"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str) -> Result<Vec<KeySet>, Vec<(String, String)>> {
+        serde_json::from_str::<KeySetList>(json).unwrap().check()
+    }
+
+    #[test]
+    fn key_sets_of_every_kind_are_read() {
+        let sets = check(
+            r#"[{"id": "r", "remote": {"url": "https://a/k", "refreshInterval": "15m"}},
+                {"id": "d", "remote": {"url": "http://127.0.0.1:8080/k"}, "insecure": {"optionalKid": true}},
+                {"id": "p", "remote": {"url": "http://issuer"}, "insecure": {"plainHttp": true}},
+                {"id": "f", "local": {"file": "/k.pem", "pem": true}, "insecure": {"optionalAlg": true}},
+                {"id": "i", "local": {"data": "e30="}}]"#,
+        );
+        let remote = |url: &str, seconds| KeySource::Remote {
+            url: url.into(),
+            refresh_interval: Duration::from_secs(seconds),
+        };
+        let set = |id: &str, source, optional_alg, optional_kid| KeySet {
+            id: id.into(),
+            source,
+            optional_alg,
+            optional_kid,
+        };
+        assert_eq!(
+            sets.unwrap(),
+            [
+                set("r", remote("https://a/k", 900), false, false),
+                set("d", remote("http://127.0.0.1:8080/k", 3600), false, true),
+                set("p", remote("http://issuer", 3600), false, false),
+                set("f", KeySource::File { path: "/k.pem".into(), pem: true }, true, false),
+                set("i", KeySource::Data { bytes: b"{}".to_vec(), pem: false }, false, false),
+            ]
+        );
+        assert_eq!(check("null"), Ok(vec![]));
+    }
+
+    #[test]
+    fn wrong_key_sets_name_the_member_and_how_to_mend_it() {
+        for (entry, member, advice) in [
+            (r#"{"id": ""}"#, "[0].id", "must not be empty"),
+            (r#"{"id": "a"}"#, "[0]", "either `remote` or `local`"),
+            (r#"{"id": "a", "remote": {"url": "ftp://x"}}"#, "[0].remote.url", "must begin with `https://`"),
+            (
+                r#"{"id": "a", "remote": {"url": "http://issuer/k"}}"#,
+                "[0].remote.url",
+                "`insecure.plainHttp`",
+            ),
+            (r#"{"id": "a", "remote": {"url": "http://127.0.0.1.evil"}}"#, "[0].remote.url", "plainHttp"),
+            (r#"{"id": "a", "remote": {"url": "http://localhost@evil/"}}"#, "[0].remote.url", "password"),
+            (r#"{"id": "a", "remote": {"url": "https:///k"}}"#, "[0].remote.url", "must name a host"),
+            (r#"{"id": "a", "local": {}}"#, "[0].local", "either `file` or `data`"),
+            (r#"{"id": "a", "local": {"file": "x", "data": "e30="}}"#, "[0].local", "either"),
+            (r#"{"id": "a", "local": {"data": "?"}}"#, "[0].local.data", "base64"),
+        ] {
+            let problems = check(&format!("[{entry}]")).unwrap_err();
+            let found = problems.iter().any(|(at, text)| at == member && text.contains(advice));
+            assert!(found, "{entry}: {problems:?}");
+        }
+        let twice = r#"[{"id": "a", "local": {"file": "x"}}, {"id": "a", "local": {"file": "y"}}]"#;
+        assert_eq!(check(twice), Err(vec![("[1].id".into(), "`a` is there twice".into())]));
+    }
+}

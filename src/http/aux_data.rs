@@ -1,0 +1,125 @@
+//! `auxData` of a request: the tokens that come with it, the same on every surface that asks for decisions.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use procura_core::value::{Map, Value};
+use serde::Deserialize;
+
+use super::json::{Named, Object, Text};
+use super::{Invalid, RequestLimits};
+use crate::pdp::Tokens;
+use crate::ports::Token;
+
+/// Most tokens of a call; each costs a signature check and may have to wait for keys.
+const MAX_TOKENS: usize = 8;
+
+/// Tokens about the principal. Nothing of them reaches a condition or a record unverified.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuxData<'a> {
+    #[serde(borrow)]
+    jwt: Option<Object<Entry<'a>>>,
+    #[serde(borrow)]
+    jwts: Option<Named<'a, Object<Entry<'a>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    token: Option<Text<'a>>,
+    #[serde(borrow, rename = "keySetId", alias = "key_set_id")]
+    key_set_id: Option<Text<'a>>,
+}
+
+impl<'a> AuxData<'a> {
+    /// From a value at `path`, where the request is read as values first.
+    pub(super) fn from_value(path: &str, value: Value<'a>) -> Result<Self, Invalid> {
+        let mut members = object(path, value)?;
+        let jwt = present(&mut members, "jwt").map(|value| Entry::from_value(&format!("{path}.jwt"), value));
+        let jwts = match present(&mut members, "jwts") {
+            Some(value) => named(&format!("{path}.jwts"), value)?,
+            None => BTreeMap::new(),
+        };
+        all_known(path, &members)?;
+        Ok(Self { jwt: jwt.transpose()?.map(Object), jwts: Some(Named(jwts)) })
+    }
+
+    /// The tokens.
+    pub(super) fn tokens(self, limits: &RequestLimits) -> Result<Tokens<'a>, Invalid> {
+        let Named(jwts) = self.jwts.unwrap_or(Named(BTreeMap::new()));
+        if self.jwt.is_some() && !jwts.is_empty() {
+            return Err(Invalid::at("auxData", "only one of `jwt` and `jwts` may be there"));
+        }
+        if jwts.len() > MAX_TOKENS {
+            let count = jwts.len();
+            return Err(Invalid::at(
+                "auxData.jwts",
+                format_args!("{count} tokens, the limit is {MAX_TOKENS}"),
+            ));
+        }
+        let jwt = self.jwt.map(|Object(entry)| entry.token("auxData.jwt", limits)).transpose()?;
+        let jwts = jwts.into_iter().map(|(name, Object(entry))| {
+            let name = limits.required("auxData.jwts", Some(Text(name)))?;
+            let token = entry.token(&format!("auxData.jwts.{name}"), limits)?;
+            Ok((name, token))
+        });
+        Ok(Tokens { jwt, jwts: jwts.collect::<Result<_, Invalid>>()? })
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn from_value(path: &str, value: Value<'a>) -> Result<Self, Invalid> {
+        let mut members = object(path, value)?;
+        let token = text(path, &mut members, "token")?;
+        let (key_set_id, alias) =
+            (text(path, &mut members, "keySetId")?, text(path, &mut members, "key_set_id")?);
+        all_known(path, &members)?;
+        Ok(Self { token, key_set_id: key_set_id.or(alias) })
+    }
+
+    /// The token; its length is for the verifier to judge.
+    fn token(self, path: &str, limits: &RequestLimits) -> Result<Token<'a>, Invalid> {
+        let Some(Text(text)) = self.token.filter(|Text(text)| !text.is_empty()) else {
+            return Err(Invalid::at(format_args!("{path}.token"), "a value is required"));
+        };
+        let key_set = limits.optional(format_args!("{path}.keySetId"), self.key_set_id)?;
+        Ok(Token { text, key_set })
+    }
+}
+
+fn object<'a>(path: &str, value: Value<'a>) -> Result<Map<'a>, Invalid> {
+    match value {
+        Value::Map(members) => Ok(members),
+        _ => Err(Invalid::at(path, "invalid type: expected an object")),
+    }
+}
+
+fn named<'a>(path: &str, value: Value<'a>) -> Result<BTreeMap<Cow<'a, str>, Object<Entry<'a>>>, Invalid> {
+    let members = object(path, value)?.into_entries();
+    let entries = members.map(|(name, value)| {
+        let entry = Entry::from_value(&format!("{path}.{name}"), value)?;
+        Ok((name, Object(entry)))
+    });
+    entries.collect()
+}
+
+fn present<'a>(members: &mut Map<'a>, name: &str) -> Option<Value<'a>> {
+    members.remove(name).filter(|value| *value != Value::Null)
+}
+
+fn text<'a>(path: &str, members: &mut Map<'a>, name: &str) -> Result<Option<Text<'a>>, Invalid> {
+    match present(members, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(Text(text))),
+        Some(_) => Err(Invalid::at(format_args!("{path}.{name}"), "invalid type: expected a string")),
+    }
+}
+
+fn all_known(path: &str, rest: &Map<'_>) -> Result<(), Invalid> {
+    match rest.iter().next() {
+        Some((name, _)) => Err(Invalid::at(path, format_args!("unknown field `{name}`"))),
+        None => Ok(()),
+    }
+}

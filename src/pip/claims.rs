@@ -1,0 +1,73 @@
+//! The claims of a token (RFC 7519, section 4.1), in the form that conditions know from the peer: `aud` is a list, and
+//! `exp`, `nbf` and `iat` are texts in RFC 3339.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use procura_core::model::Timestamp;
+use procura_core::value::{Map, Value};
+
+/// Why claims are not taken.
+type Fault = Cow<'static, str>;
+
+/// The claims in `payload`, if they are in force at `now`, give or take `skew`.
+pub(super) fn in_force(payload: &[u8], now: Timestamp, skew: Duration) -> Result<Map<'static>, Fault> {
+    let mut claims = match serde_json::from_slice::<Value<'_>>(payload) {
+        Ok(Value::Map(claims)) => claims.into_owned(),
+        _ => return Err("the claims of the token are not a JSON object that can be taken".into()),
+    };
+    for name in ["iss", "sub", "jti"] {
+        if claims.get(name).is_some_and(|value| !matches!(value, Value::String(_))) {
+            return Err(format!("the claim `{name}` is not a text").into());
+        }
+    }
+    if let Some(audience) = claims.remove("aud") {
+        claims.insert("aud".into(), list_of_texts(audience)?);
+    }
+    let expires = take_instant(&mut claims, "exp")?;
+    let begins = take_instant(&mut claims, "nbf")?;
+    let issued = take_instant(&mut claims, "iat")?;
+    // An instant that leaves the calendar by the skew is as far away as any can be.
+    let late = |at: Timestamp| at.saturating_add(skew).unwrap_or(Timestamp::MAX);
+    let early = |at: Timestamp| at.saturating_sub(skew).unwrap_or(Timestamp::MIN);
+    if expires.is_some_and(|at| now >= late(at)) {
+        return Err("the token has expired".into());
+    }
+    if begins.is_some_and(|at| now < early(at)) {
+        return Err("the token is not in force yet (`nbf`)".into());
+    }
+    if issued.is_some_and(|at| now < early(at)) {
+        return Err("the token was issued in the future (`iat`)".into());
+    }
+    Ok(claims)
+}
+
+fn list_of_texts(audience: Value<'static>) -> Result<Value<'static>, Fault> {
+    match audience {
+        text @ Value::String(_) => Ok(Value::List(vec![text])),
+        Value::List(items) if items.iter().all(|item| matches!(item, Value::String(_))) => {
+            Ok(Value::List(items))
+        }
+        _ => Err("the claim `aud` is neither a text nor a list of texts".into()),
+    }
+}
+
+/// The instant in the claim `name`, which becomes a text. Fractions of a second are cut off, as the peer does.
+fn take_instant(claims: &mut Map<'static>, name: &'static str) -> Result<Option<Timestamp>, Fault> {
+    let seconds = match claims.get(name) {
+        None => return Ok(None),
+        Some(Value::Number(seconds)) => Some(*seconds),
+        Some(Value::String(digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            digits.parse().ok()
+        }
+        Some(_) => None,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "out of range becomes the nearest, which no instant has"
+    )]
+    let at = seconds.and_then(|seconds| Timestamp::from_second(seconds.floor() as i64).ok());
+    let at = at.ok_or_else(|| format!("the claim `{name}` is not an instant in seconds since 1970"))?;
+    claims.insert(name.into(), Value::String(Cow::Owned(at.to_string())));
+    Ok(Some(at))
+}

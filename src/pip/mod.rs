@@ -1,0 +1,30 @@
+//! Policy information: tokens are verified and turned into claims, and the keys for that are held and kept fresh.
+//!
+//! | file | what |
+//! |---|---|
+//! | `verifier.rs` | one token: which key set, is the signature good, is it in force |
+//! | `token.rs`, `claims.rs` | the parts of a token; what its claims become |
+//! | `keys.rs`, `jwk.rs`, `pem.rs` | a set of keys, from JSON Web Keys or PEM |
+//! | `signature.rs` | algorithms; the only file that knows the cryptography library |
+//! | `key_set.rs`, `remote.rs`, `local.rs`, `fetch.rs` | where keys come from and how they stay fresh |
+
+mod algorithm;
+mod claims;
+mod fetch;
+mod jwk;
+mod key_set;
+mod keys;
+mod local;
+mod pem;
+mod remote;
+mod signature;
+mod token;
+mod verifier;
+
+pub use key_set::{KeySetSettings, KeySource};
+pub use keys::{KeyError, KeyRules};
+pub use remote::RemoteTiming;
+pub use verifier::{StartError, TokenSettings, Verifier};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Keys at a URL: one task for each set fetches them, by itself now and then, and when somebody misses a key.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::fetch::{FetchError, Fetcher};
+use super::key_set::Shelf;
+use super::keys::KeyError;
+
+/// When remote keys are fetched, besides the interval of each set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteTiming {
+    /// How long one attempt may take.
+    pub deadline: Duration,
+    /// The shortest pause between two attempts, however many tokens miss a key: a stranger who invents key names must
+    /// not be able to flood the issuer.
+    pub pause: Duration,
+    /// The longest pause after failures.
+    pub longest_retry: Duration,
+}
+
+impl Default for RemoteTiming {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(3),
+            pause: Duration::from_secs(5),
+            longest_retry: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Asks the task of one key set for fresh keys. The task ends when this is dropped.
+pub(super) struct Remote {
+    wanted: Arc<Notify>,
+    state: watch::Receiver<State>,
+    timing: RemoteTiming,
+    task: JoinHandle<()>,
+}
+
+/// How far the task is.
+#[derive(Clone, Copy)]
+struct State {
+    /// How many attempts have ended.
+    ended: u64,
+    /// When the last of them did; `None` while another is under way.
+    idle_since: Option<Instant>,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+enum RefreshError {
+    #[error("cannot fetch `{0}`")]
+    Fetch(String, #[source] FetchError),
+    #[error("`{0}`")]
+    Keys(String, #[source] KeyError),
+}
+
+impl Remote {
+    /// Starts to fetch the keys at `url` onto `shelf`, at once and then about every `interval`.
+    pub(super) fn start(
+        url: String,
+        interval: Duration,
+        timing: RemoteTiming,
+        fetcher: Fetcher,
+        shelf: Arc<Shelf>,
+    ) -> Self {
+        let wanted = Arc::new(Notify::new());
+        let (tell, state) = watch::channel(State { ended: 0, idle_since: None });
+        let refresher =
+            Refresher { url, interval, timing, fetcher, shelf, wanted: Arc::clone(&wanted), tell };
+        Self { wanted, state, timing, task: tokio::spawn(refresher.run()) }
+    }
+
+    /// Waits until the attempt that is under way has ended, or a new one if the last is long enough ago.
+    pub(super) async fn refresh(&self) {
+        let mut state = self.state.clone();
+        let before = *state.borrow_and_update();
+        if before.idle_since.is_some_and(|since| since.elapsed() < self.timing.pause) {
+            return;
+        }
+        if before.idle_since.is_some() {
+            self.wanted.notify_one();
+        }
+        // An error means that the task has ended; then there is nothing to wait for.
+        let _ = state.wait_for(|state| state.ended > before.ended).await;
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Refresher {
+    url: String,
+    interval: Duration,
+    timing: RemoteTiming,
+    fetcher: Fetcher,
+    shelf: Arc<Shelf>,
+    wanted: Arc<Notify>,
+    tell: watch::Sender<State>,
+}
+
+impl Refresher {
+    async fn run(self) {
+        let (mut ended, mut failures) = (0, 0);
+        loop {
+            self.tell.send_replace(State { ended, idle_since: None });
+            match self.attempt().await {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    self.shelf.failed(&error);
+                    failures += 1;
+                }
+            }
+            ended += 1;
+            let idle_since = Instant::now();
+            self.tell.send_replace(State { ended, idle_since: Some(idle_since) });
+            tokio::select! {
+                () = tokio::time::sleep(self.until_next(failures)) => {}
+                () = self.wanted_after(idle_since + self.timing.pause) => {}
+            }
+        }
+    }
+
+    /// Resolves when somebody asks for keys after `earliest`. Who asked before has been served by the last attempt.
+    async fn wanted_after(&self, earliest: Instant) {
+        loop {
+            self.wanted.notified().await;
+            if Instant::now() >= earliest {
+                return;
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<(), RefreshError> {
+        let fetched = self.fetcher.get(&self.url, self.timing.deadline).await;
+        let text = fetched.map_err(|error| RefreshError::Fetch(self.url.clone(), error))?;
+        self.shelf.put(text.to_vec()).map_err(|error| RefreshError::Keys(self.url.clone(), error))
+    }
+
+    /// The interval, or after failures a pause that doubles; never the same twice, so that many servers do not ask the
+    /// issuer at the same moment.
+    fn until_next(&self, failures: u32) -> Duration {
+        let pause = match failures {
+            0 => self.interval,
+            _ => {
+                let doubled = self.timing.pause.saturating_mul(2_u32.saturating_pow(failures - 1));
+                doubled.min(self.timing.longest_retry).min(self.interval)
+            }
+        };
+        pause.mul_f64(0.9 + 0.2 * anything_below_one())
+    }
+}
+
+fn anything_below_one() -> f64 {
+    let [first, second, ..] = RandomState::new().hash_one(()).to_le_bytes();
+    f64::from(u16::from_le_bytes([first, second])) / 65536.0
+}

@@ -1,0 +1,192 @@
+//! Whether a token is believed, and what it says.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procura_core::model::Timestamp;
+use tokio::task::JoinHandle;
+
+use super::claims;
+use super::fetch::Fetcher;
+use super::key_set::{KeySet, KeySetSettings, KeySource, Reports, Shelf};
+use super::keys::Unvouched;
+use super::local;
+use super::remote::{Remote, RemoteTiming};
+use super::token::Token;
+use crate::ports::{self, Clock, TokenError, TokenVerifier, Verification, VerifiedToken};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::TokensNotVerified;
+
+/// How tokens are verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Whether claims are believed without a signature. Key sets are then not used at all.
+    pub unverified: bool,
+    /// How far the clocks of issuers may be off.
+    pub skew: Duration,
+    /// The key sets; each id occurs once.
+    pub key_sets: Vec<KeySetSettings>,
+    /// When remote keys are fetched.
+    pub timing: RemoteTiming,
+}
+
+/// Why tokens cannot be verified as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Keys of the configuration or of a file cannot be used.
+    #[error("cannot load the key set `{key_set}`")]
+    Keys {
+        /// The key set.
+        key_set: String,
+        /// Why.
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    /// Remote keys cannot be fetched by anyone.
+    #[error(
+        "cannot fetch keys: the system has no certificate authorities; install them, or name a file with \
+         `SSL_CERT_FILE`"
+    )]
+    NoAuthorities(#[source] io::Error),
+}
+
+/// Verifies tokens with the keys of the configured sets.
+pub struct Verifier {
+    trust: Trust,
+    skew: Duration,
+    watches: Vec<JoinHandle<()>>,
+}
+
+enum Trust {
+    /// Everything is believed.
+    Blind,
+    /// Only what the keys of a set vouch for.
+    Keys(BTreeMap<String, KeySet>),
+}
+
+impl Verifier {
+    /// Loads local keys and begins to fetch remote ones, on the runtime it is called on. It does not wait for those: no
+    /// issuer can keep the server from starting.
+    ///
+    /// # Errors
+    /// If local keys cannot be used.
+    pub fn start(
+        settings: &TokenSettings,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StartError> {
+        let mut verifier = Self { trust: Trust::Blind, skew: settings.skew, watches: Vec::new() };
+        if settings.unverified {
+            TokensNotVerified.emit();
+            return Ok(verifier);
+        }
+        let reports = Arc::new(Reports::new(&settings.key_sets, metrics, clock));
+        let fetcher = fetcher(settings)?;
+        let mut sets = BTreeMap::new();
+        for set in &settings.key_sets {
+            let shelf = Arc::new(Shelf::new(set, &reports));
+            let mut remote = None;
+            match &set.source {
+                KeySource::Remote { url, refresh_interval } => {
+                    remote = fetcher.clone().map(|fetcher| {
+                        let (url, shelf) = (url.clone(), Arc::clone(&shelf));
+                        Remote::start(url, *refresh_interval, settings.timing, fetcher, shelf)
+                    });
+                }
+                KeySource::File { path, .. } => {
+                    let loaded = local::load(path, &shelf).map_err(|error| unusable(set, error))?;
+                    verifier.watches.push(local::watch(path.clone(), Arc::clone(&shelf), loaded));
+                }
+                KeySource::Data { text, .. } => {
+                    shelf.put(text.clone()).map_err(|error| unusable(set, error))?;
+                }
+            }
+            sets.insert(set.id.clone(), KeySet { shelf, remote });
+        }
+        verifier.trust = Trust::Keys(sets);
+        Ok(verifier)
+    }
+
+    async fn claims_of(&self, token: &ports::Token<'_>, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+        let parsed = Token::parse(&token.text).map_err(TokenError::Invalid)?;
+        let key_set = match &self.trust {
+            Trust::Blind => None,
+            Trust::Keys(sets) => {
+                let set = named(sets, &token.key_set)?;
+                // INVARIANT(only_verified_claims): nothing reads the payload before a key has vouched for it.
+                set.vouch(&parsed).await?;
+                Some(set.shelf.id.clone())
+            }
+        };
+        let claims = claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
+        Ok(VerifiedToken { claims, key_set })
+    }
+}
+
+impl TokenVerifier for Verifier {
+    fn verify<'a>(&'a self, token: &'a ports::Token<'_>, now: Timestamp) -> Verification<'a> {
+        Box::pin(self.claims_of(token, now))
+    }
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        self.watches.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl KeySet {
+    /// Whether one of the keys made the signature of `token`. If there may be newer keys, they are asked for, once.
+    async fn vouch(&self, token: &Token<'_>) -> Result<(), TokenError> {
+        let keys = self.shelf.keys();
+        let mut outcome = keys.as_ref().map(|keys| keys.vouch(token));
+        let is_final = match (&keys, outcome) {
+            (Some(keys), Some(Err(failure))) => !keys.may_be_outdated(failure),
+            (_, outcome) => outcome.is_some(),
+        };
+        if let (false, Some(remote)) = (is_final, &self.remote) {
+            remote.refresh().await;
+            outcome = self.shelf.keys().map(|keys| keys.vouch(token));
+        }
+        match outcome {
+            Some(outcome) => outcome.map_err(|why| TokenError::Invalid(reason(why).into())),
+            None => Err(TokenError::KeysUnavailable { key_set: self.shelf.id.clone() }),
+        }
+    }
+}
+
+/// The key set called `id`, or the only one if there is no name.
+fn named<'s>(sets: &'s BTreeMap<String, KeySet>, id: &str) -> Result<&'s KeySet, TokenError> {
+    let invalid = |reason: &'static str| TokenError::Invalid(reason.into());
+    if !id.is_empty() {
+        return sets.get(id).ok_or(invalid("there is no key set with the id that `keySetId` names"));
+    }
+    let mut all = sets.values();
+    match (all.next(), all.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(invalid("no key set is configured, so no token can be verified")),
+        (Some(_), Some(_)) => Err(invalid("there are several key sets: name one with `keySetId`")),
+    }
+}
+
+const fn reason(why: Unvouched) -> &'static str {
+    match why {
+        Unvouched::NamesNoKey => "the header of the token names no key (`kid`)",
+        Unvouched::UnknownKey => "the key set has no key with the name in the header of the token (`kid`)",
+        Unvouched::WrongAlgorithm => "the token is signed with an algorithm that its key is not for",
+        Unvouched::WrongSignature => "the signature of the token is wrong",
+    }
+}
+
+fn unusable(set: &KeySetSettings, cause: impl Error + Send + Sync + 'static) -> StartError {
+    StartError::Keys { key_set: set.id.clone(), cause: Box::new(cause) }
+}
+
+/// A client, if any key set needs one.
+fn fetcher(settings: &TokenSettings) -> Result<Option<Fetcher>, StartError> {
+    let needed = settings.key_sets.iter().any(KeySetSettings::is_remote);
+    needed.then(Fetcher::new).transpose().map_err(StartError::NoAuthorities)
+}
