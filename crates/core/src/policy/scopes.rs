@@ -11,10 +11,12 @@ use super::naming::policy_name;
 use super::rules::{PolicyKind, ScopePermissions};
 use super::yaml::Place;
 use crate::limits::SCOPE_SEGMENTS;
+use crate::model::is_scope;
 
 /// Checks the scopes of the policies that take effect.
 pub(super) fn check(documents: &[Document<'_>], findings: &mut Findings<'_>) {
-    let policies: Vec<_> = documents.iter().filter_map(scoped).collect();
+    let scoped = documents.iter().filter_map(scoped);
+    let policies: Vec<_> = scoped.filter(|policy| is_scope(policy.scope)).collect();
     missing(&policies, findings);
     conflicts(&policies, findings);
 }
