@@ -22,7 +22,7 @@ pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
         let directory = directory.display();
         print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));
     }
-    Ok((files.len(), compile_files(files)?))
+    Ok((count, compile_files(files)?))
 }
 
 /// The files of `directory`, tests and schemas included.

@@ -97,6 +97,15 @@ impl Program {
         &self.result
     }
 
+    /// Its value, if that is the same boolean for every request.
+    #[must_use]
+    pub fn constant(&self) -> Option<bool> {
+        match &self.root.op {
+            ir::Op::Constant(Val::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The slots of the variables that it uses, sorted.
     #[must_use]
     pub fn uses(&self) -> &[usize] {

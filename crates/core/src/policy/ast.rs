@@ -39,6 +39,7 @@ pub(super) enum Body<'t> {
     DerivedRoles(DerivedRoles<'t>),
     ExportVariables(Export<'t, Text<'t>>),
     ExportConstants(Export<'t, Value<'static>>),
+    Capabilities(Capabilities<'t>),
 }
 
 /// `resourcePolicy`: which roles may do what to a kind of resource.
@@ -51,6 +52,25 @@ pub(super) struct ResourcePolicy<'t> {
     pub(super) import_derived_roles: Vec<Text<'t>>,
     pub(super) names: NameSources<'t>,
     pub(super) rules: Vec<ResourceRule<'t>>,
+}
+
+/// `capabilities`: what a system can do.
+#[derive(Debug)]
+pub(super) struct Capabilities<'t> {
+    pub(super) system: Text<'t>,
+    pub(super) entries: Vec<CapabilityEntry<'t>>,
+}
+
+/// Some actions on a kind of resource.
+#[derive(Debug)]
+pub(super) struct CapabilityEntry<'t> {
+    pub(super) place: Place,
+    pub(super) resource: Text<'t>,
+    pub(super) actions: Vec<Text<'t>>,
+    pub(super) owner: Text<'t>,
+    pub(super) risk: Text<'t>,
+    /// Type and greatest age of each required signal.
+    pub(super) signals: Vec<(Text<'t>, Text<'t>)>,
 }
 
 /// One rule of a resource policy.

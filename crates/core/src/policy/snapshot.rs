@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Policy, PolicyKind, Revision};
+use super::{Capabilities, Policy, PolicyKind, Revision};
 
 /// A compiled policy set.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub principal_policies: PolicyTable,
     /// Role policies; their name is the role.
     pub role_policies: PolicyTable,
+    /// The actions that are declared, and what is known of them.
+    pub capabilities: Capabilities,
 }
 
 /// The policies of one kind by scope, version and name.
