@@ -14,6 +14,7 @@
 //! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
 //! | `functions`, `format` | the libraries |
 //! | `output` | values to JSON |
+//! | `explain` | what an expression read, for those who explain decisions |
 //! | `uses` | which variables an expression uses, for those who put them in order |
 
 mod ast;
@@ -23,6 +24,7 @@ mod env;
 mod equality;
 mod error;
 mod eval;
+mod explain;
 mod format;
 mod functions;
 mod hint;
@@ -45,6 +47,7 @@ mod val;
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
+pub use explain::{Comparison, Reading};
 pub(crate) use functions::conversions::double_text;
 pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;

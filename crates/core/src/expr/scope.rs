@@ -77,6 +77,22 @@ impl<'r> Scope<'r> {
         Self { inputs, frame: &NO_VARIABLES, budget, variables: RefCell::default() }
     }
 
+    /// A scope for the same expressions that pays from `budget` and remembers nothing yet.
+    pub(crate) fn afresh<'s>(&self, budget: &'s Budget) -> Scope<'s>
+    where
+        'r: 's,
+    {
+        let inputs = match self.inputs {
+            Source::Request(inputs) => Source::Request(inputs),
+            Source::Bindings(bindings) => Source::Bindings(bindings),
+        };
+        Scope { inputs, frame: self.frame, budget, variables: RefCell::default() }
+    }
+
+    pub(crate) fn frame(&self) -> &'r Frame {
+        self.frame
+    }
+
     /// A scope with nothing in it, for constants.
     pub(crate) fn empty(budget: &'r Budget) -> Self {
         Self::of_bindings(Bindings { values: &[], now: Timestamp::UNIX_EPOCH }, budget)
