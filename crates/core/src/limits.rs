@@ -127,6 +127,9 @@ pub const EXPLAINED_DEPTH: usize = 8;
 /// About how many bytes of a value an explanation shows.
 pub const EXPLAINED_VALUE_BYTES: usize = 200;
 
+/// Most conditions of which an explanation says that one alone would have turned the answer around.
+pub const EXPLAINED_CHANGES: usize = 8;
+
 /// About how many bytes the explanation of one call takes: a large policy for a few actions, or a small one for many.
 pub const EXPLANATION_BYTES: usize = 1024 * 1024;
 
@@ -134,7 +137,7 @@ pub const EXPLANATION_BYTES: usize = 1024 * 1024;
 pub const EXPLANATION_COST: u64 = CALL_COST;
 
 /// Cost units for deciding once more to find out what would give the opposite answer, besides what that spends.
-pub const EXPLANATION_TRIAL_COST: u64 = 1_000;
+pub const EXPLANATION_TRIAL_COST: usize = 1_000;
 
 /// Largest encoded decision record, in bytes.
 /// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call

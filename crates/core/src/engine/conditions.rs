@@ -13,7 +13,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::OnError;
+use super::observe::Observer;
+use super::{Call, OnError};
 use crate::expr::{EvalErrorKind, Program, Scope, Val};
 use crate::limits::ACTION_PROBLEMS;
 use crate::model::{Problem, ProblemCode};
@@ -51,10 +52,11 @@ pub(super) struct Judged {
 pub(super) fn judge<'r>(
     condition: Option<&'r Condition>,
     scope: &Scope<'r>,
-    on_error: OnError,
+    call: &Call<'_>,
     source: &Arc<str>,
 ) -> Judged {
-    let mut judge = Judge { scope, on_error, source, erred: false, problems: Vec::new() };
+    let (on_error, observer) = (call.settings.on_error, call.observer);
+    let mut judge = Judge { scope, on_error, observer, source, erred: false, problems: Vec::new() };
     let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
     Judged { truth, erred: judge.erred, problems: judge.problems }
 }
@@ -73,6 +75,7 @@ impl Truth {
 struct Judge<'s, 'r> {
     scope: &'s Scope<'r>,
     on_error: OnError,
+    observer: Option<&'s dyn Observer>,
     source: &'s Arc<str>,
     erred: bool,
     problems: Vec<Problem>,
@@ -80,6 +83,18 @@ struct Judge<'s, 'r> {
 
 impl<'r> Judge<'_, 'r> {
     fn truth(&mut self, condition: &'r Condition) -> Result<Truth, CostExceeded> {
+        let Some(observer) = self.observer else {
+            return self.unwatched(condition);
+        };
+        if let Some(assumed) = observer.assumed(condition) {
+            return Ok(if assumed { Truth::True } else { Truth::False });
+        }
+        let truth = self.unwatched(condition);
+        observer.judged(condition, self.scope, truth);
+        truth
+    }
+
+    fn unwatched(&mut self, condition: &'r Condition) -> Result<Truth, CostExceeded> {
         match condition {
             Condition::Expr(program) => self.leaf(program),
             Condition::All(items) => self.until(Truth::False, items),

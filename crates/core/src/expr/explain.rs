@@ -6,9 +6,9 @@ mod comparison;
 mod shown;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 pub use comparison::Comparison;
+use serde::Serialize;
 
 use super::eval::Machine;
 use super::ir::{Node, Op};
@@ -16,16 +16,30 @@ use super::{Budget, Program, Scope};
 use crate::limits::{EXPLAINED_DEPTH, EXPLAINED_READINGS};
 
 /// A part of an expression and what it came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reading {
     /// The part as written: a member of the request, a variable, a call, or an operand of `&&` or `||`.
     pub expression: String,
-    /// Its value as CEL writes it, cut where it is long; or why it has none.
-    pub value: Result<String, String>,
+    /// Its value, or why it has none.
+    #[serde(flatten)]
+    pub value: ReadValue,
     /// What the variable stands for, if the part is one.
-    pub definition: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// What the part, or the definition of the variable, read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
+}
+
+/// What a part of an expression came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ReadValue {
+    /// Its value as CEL writes it, cut where it is long.
+    Value(String),
+    /// It could not be evaluated, for this reason.
+    Error(String),
 }
 
 impl Program {
@@ -53,9 +67,12 @@ impl Program {
 }
 
 /// What `node` comes to by itself, as text.
-fn value<'r>(node: &'r Node, scope: &Scope<'r>) -> Result<String, String> {
+fn value<'r>(node: &'r Node, scope: &Scope<'r>) -> ReadValue {
     let value = scope.budget().expression(|| Machine::new(scope).eval(node));
-    value.map(|value| shown::shown(&value)).map_err(|error| error.message)
+    match value {
+        Ok(value) => ReadValue::Value(shown::shown(&value)),
+        Err(error) => ReadValue::Error(error.message),
+    }
 }
 
 struct Reader<'s, 'r> {
@@ -102,7 +119,7 @@ impl<'r> Reader<'_, 'r> {
         match &node.op {
             Op::Variable(slot) => {
                 if let Some((_, variable)) = self.scope.frame().variables.get(*slot) {
-                    definition = Some(Arc::clone(&variable.source));
+                    definition = Some(variable.source.to_string());
                     self.walk(variable, &variable.root, depth + 1, &mut readings);
                 }
             }
@@ -131,7 +148,7 @@ impl<'r> Reader<'_, 'r> {
             Op::Map(entries) => entries.iter().flat_map(|entry| [&entry.key, &entry.value]).for_each(walk),
             Op::Comprehension(comprehension) => walk(&comprehension.range),
             Op::Bind { operands, .. } | Op::OptionalMap { operands, .. } => {
-                operands.iter().take(1).for_each(walk)
+                operands.iter().take(1).for_each(walk);
             }
             Op::Constant(_)
             | Op::Field(_)

@@ -47,7 +47,7 @@ mod val;
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
-pub use explain::{Comparison, Reading};
+pub use explain::{Comparison, ReadValue, Reading};
 pub(crate) use functions::conversions::double_text;
 pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;

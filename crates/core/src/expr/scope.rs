@@ -55,7 +55,7 @@ pub struct Scope<'r> {
     variables: RefCell<Vec<Option<Result<Val<'r>, EvalError>>>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Source<'r> {
     Request(Inputs<'r>),
     Bindings(Bindings<'r>),
@@ -82,11 +82,7 @@ impl<'r> Scope<'r> {
     where
         'r: 's,
     {
-        let inputs = match self.inputs {
-            Source::Request(inputs) => Source::Request(inputs),
-            Source::Bindings(bindings) => Source::Bindings(bindings),
-        };
-        Scope { inputs, frame: self.frame, budget, variables: RefCell::default() }
+        Scope { inputs: self.inputs, frame: self.frame, budget, variables: RefCell::default() }
     }
 
     pub(crate) fn frame(&self) -> &'r Frame {

@@ -1,7 +1,7 @@
 //! Expressions that compare one member of the request with a constant.
 
 use super::shown::shown;
-use super::value;
+use super::{ReadValue, value};
 use crate::expr::ast::{BinaryOp, UnaryOp};
 use crate::expr::ir::{Node, Op};
 use crate::expr::val::Val;
@@ -30,11 +30,12 @@ impl Program {
         let text = self.text(member);
         let is_presence = matches!(member.op, Op::HasAttribute(_) | Op::HasField(_));
         let (attribute, actual) = match (value(member, &scope), is_presence) {
-            (Ok(answer), true) => {
+            (ReadValue::Value(answer), true) => {
                 (asked_for(text)?, if answer == "true" { PRESENT } else { ABSENT }.to_owned())
             }
-            (Err(_), true) => (asked_for(text)?, ABSENT.to_owned()),
-            (actual, false) => (text, actual.unwrap_or_else(|_| ABSENT.to_owned())),
+            (ReadValue::Error(_), true) => (asked_for(text)?, ABSENT.to_owned()),
+            (ReadValue::Value(value), false) => (text, value),
+            (ReadValue::Error(_), false) => (text, ABSENT.to_owned()),
         };
         Some(Comparison { attribute: attribute.to_owned(), actual, when_true, when_false })
     }

@@ -44,8 +44,10 @@ fn explained<T>(source: &str, attr: &str, with: impl Fn(&Program, &Scope<'_>, &B
 /// The readings as lines, indented by depth.
 fn lines(readings: &[Reading], depth: usize, out: &mut String) {
     for Reading { expression, value, definition, readings } in readings {
-        let value =
-            value.as_ref().map_or_else(|error| format!("error: {error}"), |value| format!("= {value}"));
+        let value = match value {
+            ReadValue::Value(value) => format!("= {value}"),
+            ReadValue::Error(error) => format!("error: {error}"),
+        };
         let definition = definition.as_ref().map_or_else(String::new, |text| format!(" := {text}"));
         writeln!(out, "{}{expression}{definition} {value}", "  ".repeat(depth)).unwrap();
         lines(readings, depth + 1, out);
@@ -53,7 +55,7 @@ fn lines(readings: &[Reading], depth: usize, out: &mut String) {
 }
 
 fn read(source: &str, attr: &str) -> String {
-    let readings = explained(source, attr, |program, scope, budget| program.readings(scope, budget));
+    let readings = explained(source, attr, Program::readings);
     let mut out = String::new();
     lines(&readings, 0, &mut out);
     out
@@ -119,7 +121,7 @@ fn what_cannot_be_paid_for_is_said_to_be_an_error() {
     let value = explained("R.attr.on", "{\"on\": true}", |program, scope, _| {
         program.readings(scope, &Budget::new(0, 0)).pop().map(|reading| reading.value)
     });
-    assert!(matches!(value, Some(Err(_))), "{value:?}");
+    assert!(matches!(value, Some(ReadValue::Error(_))), "{value:?}");
 }
 
 #[test]
