@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::compare::{Affected, affected_by_on_error};
 use super::exit::Exit;
-use super::{policies, print, print_error};
+use super::{policies, print, print_error, report};
 use crate::http::Finding;
 
 const EXAMPLES: &str = "\
@@ -39,6 +39,8 @@ enum Format {
     Text,
     /// One JSON object on standard output
     Json,
+    /// SARIF 2.1.0 on standard output: what code hosts show beside the line
+    Sarif,
 }
 
 /// Compiles the directory and shows what was found.
@@ -51,6 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match args.format {
         Format::Text => show_text(files, &compiled, affected.as_deref())?,
         Format::Json => show_json(files, &compiled, affected.as_deref())?,
+        Format::Sarif => print(&report::diagnostics_as_sarif(&compiled.diagnostics, &args.directory)?)?,
     }
     Ok(if compiled.snapshot.is_some() { Exit::Ok } else { Exit::Policy })
 }

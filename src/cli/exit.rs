@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How a command ended. Code 4 is kept for failing policy tests, as the peer has it.
+/// How a command ended; 3 and 4 are the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     /// 0: it did what was asked.
@@ -13,6 +13,8 @@ pub(super) enum Exit {
     Usage,
     /// 3: the policies have errors.
     Policy,
+    /// 4: tests of the policies fail.
+    Tests,
 }
 
 impl From<Exit> for ExitCode {
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Failure => ExitCode::from(1),
             Exit::Usage => ExitCode::from(2),
             Exit::Policy => ExitCode::from(3),
+            Exit::Tests => ExitCode::from(4),
         }
     }
 }

@@ -4,14 +4,17 @@ mod audit;
 mod check;
 mod clock;
 mod compare;
+mod compile;
 mod config;
 mod decide;
 mod exit;
 mod health;
 mod options;
 mod policies;
+mod report;
 mod serve;
 mod signals;
+mod test;
 mod tokens;
 
 use std::io::{self, Write};
@@ -27,11 +30,12 @@ Examples:
   procura serve                          decide from `policies/` on http://127.0.0.1:3592
   procura serve --set storage.disk.directory=/etc/procura/policies
   procura check policies                 find every mistake before it goes live
+  procura test policies                  run the tests beside the policies
   procura decide policies request.json   answer one request without a server
   procura audit list --principal alice   who was decided on, and why
   procura config --config procura.yaml   show each setting and where it comes from
 
-Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies.";
+Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies, 4 failing policy tests.";
 
 /// A policy decision point: applications ask who may do what, policies in YAML say so, and every decision is recorded.
 #[derive(Debug, Parser)]
@@ -45,8 +49,9 @@ struct CommandLine {
 enum Command {
     #[command(alias = "server")]
     Serve(serve::Args),
-    #[command(alias = "compile")]
     Check(check::Args),
+    Test(test::Args),
+    Compile(compile::Args),
     Decide(decide::Args),
     Audit(audit::Args),
     Config(config::Args),
@@ -68,6 +73,8 @@ pub fn run() -> ExitCode {
     let result = match &command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Compile(args) => compile::run(args),
         Command::Decide(args) => decide::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Config(args) => config::run(args),
@@ -120,7 +127,8 @@ mod tests {
              | 0 | done |\n\
              | 1 | something failed; the message says what |\n\
              | 2 | the command line or the configuration is wrong; nothing was done |\n\
-             | 3 | the policies have errors |\n",
+             | 3 | the policies have errors |\n\
+             | 4 | tests of the policies fail |\n",
         );
         let mut command = CommandLine::command().bin_name("procura");
         command.build();

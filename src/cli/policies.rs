@@ -16,14 +16,19 @@ use crate::ports::PolicySource;
 /// # Errors
 /// If they cannot be read; what is wrong with their text is in the diagnostics.
 pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
-    require_directory(directory, "")?;
-    let files = Disk::new(directory).read()?;
+    let files = read(directory)?;
     let count = files.iter().filter(|file| classify(&file.path) == FileKind::Policy).count();
     if count == 0 {
         let directory = directory.display();
         print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));
     }
-    Ok((count, on_large_stack(files)?))
+    Ok((files.len(), compile_files(files)?))
+}
+
+/// The files of `directory`, tests and schemas included.
+pub(super) fn read(directory: &Path) -> anyhow::Result<Vec<SourceFile>> {
+    require_directory(directory, "")?;
+    Ok(Disk::new(directory).read()?)
 }
 
 /// Refuses a directory that is not there; `mend` continues that sentence.
@@ -54,7 +59,8 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-fn on_large_stack(files: Vec<SourceFile>) -> anyhow::Result<Compiled> {
+/// Compiles `files` on a thread with the stack that it takes.
+pub(super) fn compile_files(files: Vec<SourceFile>) -> anyhow::Result<Compiled> {
     let builder = thread::Builder::new().name("policy-compile".into()).stack_size(COMPILE_STACK_BYTES);
     let compiling = builder.spawn(move || policy::compile(&files)).context("cannot start a thread")?;
     compiling.join().map_err(|_| anyhow!("compiling the policies failed: this is a defect, please report it"))

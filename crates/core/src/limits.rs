@@ -74,6 +74,9 @@ pub const TIME_ZONE_COST: usize = 20;
 /// Most digits after the point in a `%f` or `%e` clause of `format`.
 pub const FORMAT_PRECISION: usize = 100;
 
+/// Most characters of one text of a request or policy that the message of an error repeats.
+pub const ERROR_TEXT_CHARS: usize = 256;
+
 /// Largest policy file, in bytes.
 pub const POLICY_FILE_BYTES: usize = 1024 * 1024;
 
@@ -169,4 +172,8 @@ pub const SCHEMA_STEP_COST: usize = 4;
 pub const SCHEMA_MISMATCHES: usize = 100;
 
 /// Longest path and message of a mismatch, in bytes: both can quote what the request holds.
-pub const SCHEMA_MISMATCH_BYTES: usize = 1024;
+pub const SCHEMA_MISMATCH_BYTES: usize = 4 * 1024;
+
+/// Most bytes of the paths and messages of one set of attributes: those of the largest call that the server accepts by
+/// default fit a record together.
+pub const SCHEMA_REPORT_BYTES: usize = 64 * 1024;

@@ -281,7 +281,7 @@ fn chained_variables_of_any_number_fit_the_stack() {
         let last =
             compile(&format!("V.v{}", count - 1), Names { variables: &names, ..Names::default() }).unwrap();
         let error = run(&last, &frame).unwrap_err();
-        assert_eq!(error, EvalErrorKind::InvalidArgument, "values nest too deep");
+        assert_eq!(error, EvalErrorKind::NoSuchKey, "values nest too deep, so the variable has none");
         let shallow = compile("V.v100 == V.v100", Names { variables: &names, ..Names::default() }).unwrap();
         assert_eq!(run(&shallow, &frame), Ok(()));
     });

@@ -133,7 +133,7 @@ impl Reloader {
         if let Some((_, outcome)) = self.refused.take_if(|(revision, _)| *revision == set.revision) {
             return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
-        let Compiled { snapshot, diagnostics } = (self.compile)(&set.files);
+        let Compiled { snapshot, diagnostics, .. } = (self.compile)(&set.files);
         let Some(snapshot) = snapshot else {
             return Ok(self.refuse(tried.cause, set.revision, ReloadOutcome::Rejected { diagnostics }));
         };

@@ -295,7 +295,7 @@ fn compile(files: &[SourceFile]) -> Compiled {
     if text != "bad" {
         let revision = Revision::of(files);
         let snapshot = Snapshot { revision, files: files.len(), ..Snapshot::default() };
-        return Compiled { snapshot: Some(snapshot), diagnostics: Vec::new() };
+        return Compiled { snapshot: Some(snapshot), diagnostics: Vec::new(), policies: Vec::new() };
     }
     let found = Diagnostic {
         code: Code::Syntax,
@@ -304,8 +304,9 @@ fn compile(files: &[SourceFile]) -> Compiled {
         message: "bad".into(),
         hint: None,
         frame: String::new(),
+        subject: None,
     };
-    Compiled { snapshot: None, diagnostics: vec![found] }
+    Compiled { snapshot: None, diagnostics: vec![found], policies: Vec::new() }
 }
 
 fn set(text: &str) -> Reading {

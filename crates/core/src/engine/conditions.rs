@@ -131,10 +131,10 @@ impl<'r> Judge<'_, 'r> {
             Err(error) => error,
         };
         if error.kind == EvalErrorKind::CostExceeded {
-            self.note(ProblemCode::CostExceeded, program, error.range, error.message);
+            self.note(ProblemCode::CostExceeded, program, error.range.clone(), error.account());
             return Err(CostExceeded);
         }
-        self.note(ProblemCode::ConditionError, program, error.range, error.message);
+        self.note(ProblemCode::ConditionError, program, error.range.clone(), error.account());
         self.erred = true;
         Ok(self.failed())
     }

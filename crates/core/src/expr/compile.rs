@@ -7,6 +7,7 @@ mod call;
 mod fold;
 mod place;
 mod request;
+mod written;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use super::Budget;
 use super::ast::{self, BinaryOp, ComprehensionKind, Expr, ExprKind, LogicOp, Span, UnaryOp};
 use super::env::{Env, Typing};
-use super::error::ExprDiagnostic;
+use super::error::{ExprDiagnostic, ExprFault};
 use super::functions::Overload;
 use super::ir::{self, Node, Op};
 use super::operators;
@@ -37,6 +38,7 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
         locals: Vec::new(),
         uses: BTreeSet::new(),
         findings: Vec::new(),
+        last_items: Vec::new(),
         folding: Budget::new(FOLDING_COST, FOLDING_COST),
     };
     let (root, ty) = compiler.value(expr);
@@ -61,6 +63,8 @@ struct Compiler<'a> {
     locals: Vec<(Arc<str>, Type)>,
     uses: BTreeSet<usize>,
     findings: Vec<ExprDiagnostic>,
+    /// The types of the items of the list that was compiled last.
+    last_items: Vec<Type>,
     /// What folding constants may still cost: it bounds what they take in memory, too.
     folding: Budget,
 }
@@ -135,8 +139,10 @@ impl Compiler<'_> {
     fn list(&mut self, elements: &[ast::Element]) -> (Op, Type) {
         let mut joined: Option<Type> = None;
         let mut nodes = Vec::with_capacity(elements.len());
+        let mut items = Vec::with_capacity(elements.len());
         for element in elements {
             let (value, ty) = self.value(&element.value);
+            items.push(ty.clone());
             let ty = if element.optional { self.inside_optional(&ty, element.value.span) } else { ty };
             joined = Some(match joined {
                 Some(before) => self.types.join(before, ty),
@@ -144,6 +150,7 @@ impl Compiler<'_> {
             });
             nodes.push(ir::Element { value, optional: element.optional });
         }
+        self.last_items = items;
         let item = joined.unwrap_or_else(|| self.types.fresh());
         (Op::List(nodes.into()), Type::List(item.into()))
     }
@@ -153,7 +160,6 @@ impl Compiler<'_> {
         let mut nodes = Vec::with_capacity(entries.len());
         for entry in entries {
             let (key, key_type) = self.value(&entry.key);
-            let key_type = self.key_type(&key_type, entry.key.span);
             let (value, ty) = self.value(&entry.value);
             let ty = if entry.optional { self.inside_optional(&ty, entry.value.span) } else { ty };
             joined = Some(match joined {
@@ -164,19 +170,6 @@ impl Compiler<'_> {
         }
         let (key, value) = joined.unwrap_or_else(|| (self.types.fresh(), self.types.fresh()));
         (Op::Map(nodes.into()), Type::Map(key.into(), value.into()))
-    }
-
-    fn key_type(&mut self, ty: &Type, span: Span) -> Type {
-        match self.types.resolve(ty) {
-            key @ (Type::Bool | Type::Int | Type::Uint | Type::String | Type::Dyn) => key,
-            Type::Parameter(_) => Type::Dyn,
-            other => {
-                // Also without static typing: at run time a double is a key, since numbers of attributes are doubles.
-                let message = format!("a map key cannot be {other}: it is a string, int, uint or bool");
-                self.finding(span, message, None);
-                Type::Dyn
-            }
-        }
     }
 
     /// What an optional list item or map entry holds.
@@ -320,7 +313,17 @@ impl Compiler<'_> {
     }
 
     fn finding(&mut self, span: Span, message: String, hint: Option<String>) {
-        self.findings.push(ExprDiagnostic { range: span.range(), message, hint });
+        self.findings.push(ExprDiagnostic::new(span.range(), message, hint));
+    }
+
+    /// A name of the policy that nothing defines.
+    fn undefined(&mut self, fault: ExprFault, span: Span, message: String, hint: Option<String>) -> Typed {
+        let reported = self.findings.len();
+        let typed = self.unresolved(span, message, hint);
+        if let Some(finding) = self.findings.get_mut(reported) {
+            finding.fault = fault;
+        }
+        typed
     }
 
     /// A name that stands for nothing: a finding, or an error of the evaluation where types are dynamic.

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use super::Budget;
 use super::functions::{CallError, spiffe};
-use super::val::{List, MapVal, Str, Val};
+use super::val::{List, MapVal, Opaque, Str, Val};
 use crate::limits;
 use crate::value::Map;
 
@@ -97,10 +97,20 @@ fn equal(a: &Val<'_>, b: &Val<'_>, walk: &mut Walk<'_>) -> Result<bool, CallErro
             walk.charge_bytes(a.bytes())?;
             Ok(a == b)
         }
-        (Val::Opaque(opaque), Val::String(text)) | (Val::String(text), Val::Opaque(opaque)) => {
+        (Val::Opaque(opaque), other) => equal_opaque(opaque, other),
+        _ => Ok(compare_numbers(a, b) == Some(Ordering::Equal)),
+    }
+}
+
+/// As in the peer, an opaque value decides only where it stands on the left: `spiffeID(x) == "spiffe://d/x"` holds,
+/// and the other way round it does not.
+fn equal_opaque(opaque: &Opaque, other: &Val<'_>) -> Result<bool, CallError> {
+    match (opaque, other) {
+        (Opaque::Ip(_) | Opaque::Cidr(..) | Opaque::SpiffeMatcher(_), _) | (_, Val::Null) => Ok(false),
+        (Opaque::SpiffeId { .. } | Opaque::SpiffeTrustDomain(_), Val::String(text)) => {
             Ok(spiffe::is_spelled(opaque, text.as_str()))
         }
-        _ => Ok(compare_numbers(a, b) == Some(Ordering::Equal)),
+        _ => Err(CallError::no_overload()),
     }
 }
 
@@ -255,11 +265,22 @@ mod tests {
     }
 
     #[test]
-    fn a_spiffe_id_is_equal_to_its_text() {
+    fn a_spiffe_id_on_the_left_is_equal_to_its_text() {
+        let budget = Budget::new(limits::EXPR_COST, limits::EXPR_COST);
         let id = call("spiffeID", &[s("spiffe://d/x")]).unwrap();
-        assert!(equal(&id, &s("spiffe://d/x")));
-        assert!(!equal(&id, &s("spiffe://d/y")));
-        assert!(equal(&call("spiffeTrustDomain", &[s("d")]).unwrap(), &s("spiffe://d")));
+        let domain = call("spiffeTrustDomain", &[s("d")]).unwrap();
+        let cases = [
+            (&id, s("spiffe://d/x"), Some(true)),
+            (&id, s("spiffe://d/y"), Some(false)),
+            (&id, Val::Null, Some(false)),
+            (&id, Val::Int(1), None),
+            (&domain, s("spiffe://d"), Some(true)),
+            (&domain, s("d"), Some(true)),
+        ];
+        for (opaque, other, expected) in cases {
+            assert_eq!(opaque.equals(&other, &budget).ok(), expected, "{opaque:?} == {other:?}");
+            assert!(!other.equals(opaque, &budget).unwrap(), "{other:?} == {opaque:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,26 @@ pub struct ExprDiagnostic {
     pub message: String,
     /// How to mend it, when known.
     pub hint: Option<String>,
+    /// What kind of mistake.
+    pub fault: ExprFault,
+}
+
+/// The kinds of [`ExprDiagnostic`], as tools tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExprFault {
+    /// Syntax, types, names of the language.
+    Invalid,
+    /// `V.name`, and no variable of the policy has the name.
+    UndefinedVariable,
+    /// `C.name`, and no constant of the policy has the name.
+    UndefinedConstant,
+}
+
+impl ExprDiagnostic {
+    /// A finding about the expression itself.
+    pub(crate) fn new(range: Range<usize>, message: String, hint: Option<String>) -> Self {
+        Self { range, message, hint, fault: ExprFault::Invalid }
+    }
 }
 
 /// Why an evaluation has no value.
@@ -20,8 +40,10 @@ pub struct EvalError {
     pub kind: EvalErrorKind,
     /// Byte range in the source of the part that failed.
     pub range: Range<usize>,
-    /// What happened: lower-case, no final stop.
+    /// What happened, in the words of the peer: callers see it in outputs.
     pub message: String,
+    /// What happened in the variable that failed, if one was read.
+    pub cause: Option<Box<str>>,
 }
 
 /// The kinds of [`EvalError`].
@@ -43,6 +65,15 @@ impl EvalError {
     /// An error at `range`.
     #[must_use]
     pub fn new(kind: EvalErrorKind, range: Range<usize>, message: String) -> Self {
-        Self { kind, range, message }
+        Self { kind, range, message, cause: None }
+    }
+
+    /// What happened and why, for those who mend it.
+    #[must_use]
+    pub fn account(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{}: {cause}", self.message),
+            None => self.message.clone(),
+        }
     }
 }

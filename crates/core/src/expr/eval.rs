@@ -14,7 +14,7 @@ use super::functions::{CallCx, CallError, Function};
 use super::ir::{Element, Entry, Node, Op};
 use super::ops;
 use super::val::{List, MapVal, Str, Val};
-use super::{Budget, Scope};
+use super::{Budget, Scope, wording};
 use crate::model::Timestamp;
 
 /// Errors are rare and boxed, so that results stay small.
@@ -56,6 +56,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::HasAttribute(attribute) => self.has_attribute(attribute, node.span),
             Op::Variable(slot) => self.variable(*slot, node.span),
             Op::HasVariable(slot) => self.has_variable(*slot, node.span),
+            Op::Variables(count) => self.variables(*count, node.span),
             Op::Declared(slot) => self.declared(*slot, node.span),
             Op::Local(slot) => self.local(*slot, node.span),
             Op::Unresolved(message) => Err(unresolved(message, node.span)),
@@ -70,6 +71,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::InTexts { operands, texts } => self.in_texts(operands, texts, node.span),
             Op::Matches(text, regex) => self.matches(text, regex, node.span),
             Op::Call(function, args) => self.call(function, args, node.span),
+            Op::Alternative(function, operands) => self.alternative(function, operands, node.span),
             Op::List(elements) => self.list(elements, node.span),
             Op::Map(entries) => self.map(entries, node.span),
             Op::Comprehension(comprehension) => self.comprehension(comprehension),
@@ -114,10 +116,7 @@ impl<'s, 'r> Machine<'s, 'r> {
     fn condition(&mut self, node: &'r Node) -> Result<bool, Box<EvalError>> {
         match self.eval(node)? {
             Val::Bool(value) => Ok(value),
-            other => {
-                let message = format!("expected a bool but found {}", other.type_name());
-                Err(error(EvalErrorKind::NoSuchOverload, message, node.span))
-            }
+            other => Err(refused(CallError::no_overload(), "!", &[other], node.span)),
         }
     }
 
@@ -173,6 +172,21 @@ impl<'s, 'r> Machine<'s, 'r> {
         }
     }
 
+    /// `a.or(b)`, `a.orValue(b)`: where `a` holds a value, `b` is not evaluated.
+    fn alternative(
+        &mut self,
+        function: &'static Function,
+        [first, second]: &'r [Node; 2],
+        span: Span,
+    ) -> Evaluated<'r> {
+        let first = self.eval(first)?;
+        if matches!(first, Val::Optional(Some(_))) {
+            return self.native(function, &[first], span);
+        }
+        let args = [first, self.eval(second)?];
+        self.native(function, &args, span)
+    }
+
     fn native(&self, function: &'static Function, args: &[Val<'r>], span: Span) -> Evaluated<'r> {
         (function.call)(&self.context(), args).map_err(|error| refused(error, function.name, args, span))
     }
@@ -182,7 +196,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         for element in elements {
             let value = self.eval(&element.value)?;
             items.extend(if element.optional {
-                self.unwrapped(value, element.value.span)?
+                self.optional_element(value, element.value.span)?
             } else {
                 Some(value)
             });
@@ -195,7 +209,11 @@ impl<'s, 'r> Machine<'s, 'r> {
         for entry in entries {
             let key = self.eval(&entry.key)?;
             let value = self.eval(&entry.value)?;
-            let value = if entry.optional { self.unwrapped(value, entry.value.span)? } else { Some(value) };
+            let value = if entry.optional {
+                self.optional_entry(&key, value, entry.value.span)?
+            } else {
+                Some(value)
+            };
             if let Some(value) = value {
                 self.insert(&mut result, key, value, entry.key.span)?;
             }
@@ -218,13 +236,12 @@ impl<'s, 'r> Machine<'s, 'r> {
             _ => false,
         };
         if !is_key {
-            let message = format!("a map key cannot be {}", key.type_name());
-            return Err(error(EvalErrorKind::InvalidArgument, message, span));
+            return Err(error(EvalErrorKind::InvalidArgument, wording::no_text(&key), span));
         }
         self.charge(entries.len(), span)?;
         for (known, _) in entries.iter() {
             if known.equals(&key, self.budget).map_err(|error| located(error, span))? {
-                let message = "the map has the same key twice".to_owned();
+                let message = format!("insert failed: key {} already exists", wording::shown(&key));
                 return Err(error(EvalErrorKind::InvalidArgument, message, span));
             }
         }
@@ -232,14 +249,25 @@ impl<'s, 'r> Machine<'s, 'r> {
         Ok(())
     }
 
-    fn unwrapped(&self, value: Val<'r>, span: Span) -> Result<Option<Val<'r>>, Box<EvalError>> {
-        match value {
-            Val::Optional(inner) => Ok(inner.map(|inner| (*inner).clone())),
-            other => {
-                let message = format!("expected an optional but found {}", other.type_name());
-                Err(error(EvalErrorKind::NoSuchOverload, message, span))
-            }
-        }
+    fn optional_element(&self, value: Val<'r>, span: Span) -> Result<Option<Val<'r>>, Box<EvalError>> {
+        unwrapped(value).map_err(|other| {
+            let value = wording::shown(&other);
+            let message = format!("cannot initialize optional list element from non-optional value {value}");
+            error(EvalErrorKind::NoSuchOverload, message, span)
+        })
+    }
+
+    fn optional_entry(
+        &self,
+        key: &Val<'r>,
+        value: Val<'r>,
+        span: Span,
+    ) -> Result<Option<Val<'r>>, Box<EvalError>> {
+        unwrapped(value).map_err(|other| {
+            let (key, value) = (wording::shown(key), wording::shown(&other));
+            let message = format!("cannot initialize optional entry '{key}' from non-optional value {value}");
+            error(EvalErrorKind::NoSuchOverload, message, span)
+        })
     }
 
     fn bind(&mut self, [value, body]: &'r [Node; 2], slot: usize) -> Evaluated<'r> {
@@ -249,13 +277,15 @@ impl<'s, 'r> Machine<'s, 'r> {
 
     fn optional_map(&mut self, [operand, body]: &'r [Node; 2], slot: usize, flat: bool) -> Evaluated<'r> {
         let value = self.eval(operand)?;
-        let Some(inner) = self.unwrapped(value, operand.span)? else {
+        let unwrapped = unwrapped(value)
+            .map_err(|other| refused(CallError::no_overload(), "hasValue", &[other], operand.span))?;
+        let Some(inner) = unwrapped else {
             return Ok(Val::Optional(None));
         };
         let result = self.with_local(slot, inner, body)?;
         match result {
-            result @ Val::Optional(_) if flat => Ok(result),
-            other if flat => Err(refused(CallError::no_overload(), "optFlatMap", &[other], body.span)),
+            // As in the peer, what is no optional is the result as it is.
+            result if flat => Ok(result),
             other => some(other, self.budget).map_err(|error| located(error, body.span)),
         }
     }
@@ -270,12 +300,20 @@ impl<'s, 'r> Machine<'s, 'r> {
     }
 }
 
+/// What an optional holds; `Err` is a value that is no optional.
+fn unwrapped<'r>(value: Val<'r>) -> Result<Option<Val<'r>>, Val<'r>> {
+    match value {
+        Val::Optional(inner) => Ok(inner.map(|inner| (*inner).clone())),
+        other => Err(other),
+    }
+}
+
 fn error(kind: EvalErrorKind, message: String, span: Span) -> Box<EvalError> {
     EvalError::new(kind, span.range(), message).into()
 }
 
 fn absent(name: &str, span: Span) -> Box<EvalError> {
-    error(EvalErrorKind::NoSuchKey, format!("`{name}` is absent"), span)
+    error(EvalErrorKind::NoSuchKey, wording::no_such_key(name), span)
 }
 
 fn unresolved(message: &str, span: Span) -> Box<EvalError> {
@@ -287,13 +325,12 @@ fn located(failure: CallError, span: Span) -> Box<EvalError> {
     error(failure.kind, failure.message, span)
 }
 
-/// As [`located`]; when no overload fits, the message names function and types.
+/// As [`located`]; where no overload fits, the message may name function and types.
 fn refused(failure: CallError, name: &str, args: &[Val<'_>], span: Span) -> Box<EvalError> {
     if failure.kind != EvalErrorKind::NoSuchOverload || !failure.message.is_empty() {
         return located(failure, span);
     }
-    let types: Vec<_> = args.iter().map(Val::type_name).collect();
-    error(failure.kind, format!("`{name}` does not take ({})", types.join(", ")), span)
+    error(failure.kind, wording::no_overload(name, args), span)
 }
 
 /// A constant as a value: text is borrowed from the program, which counts no references.

@@ -96,6 +96,7 @@ impl<'r> Reader<'_, 'r> {
             | Op::Index { .. }
             | Op::Matches(..)
             | Op::Call(..)
+            | Op::Alternative(..)
             | Op::Comprehension(_) => self.note(program, node, depth, found),
             Op::Logic(_, operands) => {
                 operands.iter().for_each(|operand| self.note(program, operand, depth, found));
@@ -139,7 +140,10 @@ impl<'r> Reader<'_, 'r> {
             | Op::Matches(operand, _)
             | Op::Select { operand, .. }
             | Op::Has { operand, .. } => walk(operand),
-            Op::Index { operands, .. } | Op::Binary(_, operands) | Op::InTexts { operands, .. } => {
+            Op::Index { operands, .. }
+            | Op::Alternative(_, operands)
+            | Op::Binary(_, operands)
+            | Op::InTexts { operands, .. } => {
                 operands.iter().for_each(walk);
             }
             Op::Conditional(branches) => branches.iter().for_each(walk),
@@ -157,6 +161,7 @@ impl<'r> Reader<'_, 'r> {
             | Op::HasAttribute(_)
             | Op::Variable(_)
             | Op::HasVariable(_)
+            | Op::Variables(_)
             | Op::Declared(_)
             | Op::Local(_)
             | Op::Unresolved(_) => {}

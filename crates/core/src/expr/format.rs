@@ -5,7 +5,9 @@
 //! Source: the strings extension of CEL, "Format".
 
 use super::functions::{CallCx, CallError};
+use super::types::Type;
 use super::val::{List, MapVal, Val};
+use super::wording;
 use crate::limits;
 
 /// Fills `template` with `values`. Values left over are ignored; a clause without a value is an error.
@@ -22,15 +24,45 @@ pub(crate) fn format(cx: &CallCx<'_>, template: &str, values: &List<'_>) -> Resu
             continue;
         }
         let (clause, after) = parse_clause(clause)?;
-        let value = values.get(next).ok_or_else(|| {
-            CallError::range(format!("`format` has no value for clause {} of the template", next + 1))
-        })?;
+        let value = values.get(next).ok_or_else(|| CallError::range(format!("index {next} out of range")))?;
         out.fill(clause, &value)?;
         next += 1;
         rest = after;
     }
     out.push(rest)?;
     Ok(out.text)
+}
+
+/// The verbs of the clauses of `template`, in order.
+pub(crate) fn verbs(template: &str) -> Result<Vec<char>, CallError> {
+    let mut verbs = Vec::new();
+    let mut rest = template;
+    while let Some((_, clause)) = rest.split_once('%') {
+        rest = match clause.strip_prefix('%') {
+            Some(after) => after,
+            None => {
+                let (clause, after) = parse_clause(clause)?;
+                verbs.push(clause.verb);
+                after
+            }
+        };
+    }
+    Ok(verbs)
+}
+
+/// Whether a clause may take values of a type, as far as it is known.
+pub(crate) fn takes_type(verb: char, ty: &Type) -> bool {
+    let integer = matches!(ty, Type::Int | Type::Uint);
+    match (verb, ty) {
+        (_, Type::Dyn | Type::Parameter(_)) => true,
+        ('s', Type::List(item)) => takes_type('s', item),
+        ('s', Type::Map(key, value)) => takes_type('s', key) && takes_type('s', value),
+        ('s', other) => !matches!(other, Type::Optional(_) | Type::Opaque(_) | Type::Record(_)),
+        ('d' | 'f' | 'e', other) => integer || *other == Type::Double,
+        ('b', other) => integer || *other == Type::Bool,
+        ('o', _) => integer,
+        (_, other) => integer || matches!(other, Type::String | Type::Bytes),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -46,12 +78,18 @@ fn parse_clause(text: &str) -> Result<(Clause, &str), CallError> {
         Some(digits) => {
             let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
             let (number, rest) = digits.split_at_checked(end).unwrap_or_default();
+            if rest.is_empty() {
+                return Err(bad_precision("could not find end of precision specifier"));
+            }
+            if number.is_empty() {
+                return Err(bad_precision(
+                    "error while converting precision to integer: strconv.Atoi: parsing \"\": invalid syntax",
+                ));
+            }
             let too_many = || {
-                CallError::invalid(format!(
-                    "a precision in `format` is a number up to {}, not `{}`",
-                    limits::FORMAT_PRECISION,
-                    number.chars().take(20).collect::<String>()
-                ))
+                let number = wording::shortened(number);
+                let most = limits::FORMAT_PRECISION;
+                bad_precision(&format!("precision {number} exceeds maximum allowed precision {most}"))
             };
             let precision =
                 number.parse().ok().filter(|n| *n <= limits::FORMAT_PRECISION).ok_or_else(too_many)?;
@@ -63,11 +101,17 @@ fn parse_clause(text: &str) -> Result<(Clause, &str), CallError> {
         Some(verb @ ('s' | 'd' | 'f' | 'e' | 'b' | 'o' | 'x' | 'X')) => {
             Ok((Clause { verb, precision }, chars.as_str()))
         }
-        Some(other) => Err(CallError::invalid(format!(
-            "`%{other}` is no clause of `format`: use %s, %d, %f, %e, %b, %o, %x or %X"
-        ))),
-        None => Err(CallError::invalid("the template of `format` ends inside a clause")),
+        Some(other) => {
+            let clause = wording::quoted(other.encode_utf8(&mut [0; 4]));
+            let why = "could not parse formatting clause: unrecognized formatting clause";
+            Err(CallError::invalid(format!("{why} {clause}")))
+        }
+        None => Err(CallError::invalid("unexpected end of string")),
     }
+}
+
+fn bad_precision(why: &str) -> CallError {
+    CallError::invalid(format!("could not parse formatting clause: error while parsing precision: {why}"))
 }
 
 /// The text so far, paid for as it grows.
@@ -106,14 +150,15 @@ impl Output<'_, '_> {
             Val::Int(_) | Val::Uint(_) | Val::Double(_) => self.push(&decimal(value)?),
             Val::String(text) => self.push(text.as_str()),
             Val::Bytes(bytes) => self.push(&String::from_utf8_lossy(bytes)),
-            Val::Timestamp(at) => self.push(&at.to_string()),
+            Val::Timestamp(at) => self.push(&at.in_utc().to_string()),
             Val::Duration(span) => self.push(&format!("{}s", span.as_secs_f64())),
             Val::Type(name) => self.push(name),
             Val::List(items) => self.push_list(items, depth),
             Val::Map(map) => self.push_map(map, depth),
             Val::Optional(_) | Val::Opaque(_) => Err(takes(
-                "%s",
-                "a bool, number, string, bytes, list, map, timestamp, duration, type or null",
+                "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, \
+                 durations, and timestamps",
+                value,
             )),
         }
     }
@@ -163,7 +208,7 @@ impl Output<'_, '_> {
             Val::Uint(n) => format!("{n:x}"),
             Val::String(text) => self.hex_of(text.as_str().as_bytes())?,
             Val::Bytes(bytes) => self.hex_of(bytes)?,
-            _ => return Err(takes("%x", "an int, uint, string or bytes")),
+            _ => return Err(takes("only ints, uints, bytes, and strings can be formatted as hex", value)),
         };
         if upper { self.push(&lower.to_ascii_uppercase()) } else { self.push(&lower) }
     }
@@ -179,18 +224,20 @@ fn decimal(value: &Val<'_>) -> Result<String, CallError> {
         Val::Int(n) => Ok(n.to_string()),
         Val::Uint(n) => Ok(n.to_string()),
         Val::Double(n) => Ok(not_finite(*n).map_or_else(|| n.to_string(), str::to_owned)),
-        _ => Err(takes("%d", "an int, uint or double")),
+        _ => Err(takes("decimal clause can only be used on ints, uints, and doubles", value)),
     }
 }
 
 fn fixed(value: &Val<'_>, precision: usize) -> Result<String, CallError> {
-    let number = double(value).ok_or_else(|| takes("%f", "a double, int or uint"))?;
+    let number = double(value)
+        .ok_or_else(|| takes("fixed-point clause can only be used on ints, uints, and doubles", value))?;
     Ok(not_finite(number).map_or_else(|| format!("{number:.precision$}"), str::to_owned))
 }
 
 /// The exponent has a sign and at least two digits.
 fn scientific(value: &Val<'_>, precision: usize) -> Result<String, CallError> {
-    let number = double(value).ok_or_else(|| takes("%e", "a double, int or uint"))?;
+    let number = double(value)
+        .ok_or_else(|| takes("scientific clause can only be used on ints, uints, and doubles", value))?;
     if let Some(name) = not_finite(number) {
         return Ok(name.to_owned());
     }
@@ -205,7 +252,7 @@ fn binary(value: &Val<'_>) -> Result<String, CallError> {
         Val::Bool(b) => Ok(u8::from(*b).to_string()),
         Val::Int(n) => Ok(signed(*n, format!("{:b}", n.unsigned_abs()))),
         Val::Uint(n) => Ok(format!("{n:b}")),
-        _ => Err(takes("%b", "an int, uint or bool")),
+        _ => Err(takes("only ints, uints, and bools can be formatted as binary", value)),
     }
 }
 
@@ -213,7 +260,7 @@ fn octal(value: &Val<'_>) -> Result<String, CallError> {
     match value {
         Val::Int(n) => Ok(signed(*n, format!("{:o}", n.unsigned_abs()))),
         Val::Uint(n) => Ok(format!("{n:o}")),
-        _ => Err(takes("%o", "an int or uint")),
+        _ => Err(takes("octal clause can only be used on ints and uints", value)),
     }
 }
 
@@ -239,8 +286,8 @@ fn signed(number: i64, magnitude: String) -> String {
     if number < 0 { format!("-{magnitude}") } else { magnitude }
 }
 
-fn takes(clause: &str, types: &str) -> CallError {
-    CallError::invalid(format!("`{clause}` in `format` takes {types}"))
+fn takes(what: &str, value: &Val<'_>) -> CallError {
+    CallError::invalid(format!("error during formatting: {what}, was given {}", value.type_name()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! The range is that of `google.protobuf.Timestamp`, so that an expiry at the end of the year 9999 stands for never.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,15 +10,19 @@ use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
+use super::wording;
 use crate::model::Timestamp;
 
-/// A point in time, nanosecond resolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A point in time, nanosecond resolution. It is shown at the offset that it was written with; two are equal if they
+/// are the same point in time.
+#[derive(Clone, Copy, Debug)]
 pub struct Instant {
     /// Since 1970, rounded down.
     second: i64,
     /// Past the second, 0 to 999 999 999.
     nanosecond: i32,
+    /// How far local time is ahead of UTC.
+    offset: Offset,
 }
 
 const FIRST_SECOND: i64 = -62_135_596_800;
@@ -30,7 +35,7 @@ impl Instant {
     pub fn new(second: i64, nanosecond: i32) -> Option<Self> {
         let in_range =
             (FIRST_SECOND..=LAST_SECOND).contains(&second) && (0..1_000_000_000).contains(&nanosecond);
-        in_range.then_some(Self { second, nanosecond })
+        in_range.then_some(Self { second, nanosecond, offset: Offset::UTC })
     }
 
     /// Seconds since the start of 1970, rounded down.
@@ -44,10 +49,17 @@ impl Instant {
     pub fn plus(self, d: SignedDuration) -> Option<Self> {
         let since_epoch = self.since_epoch().checked_add(d)?;
         let down = i64::from(since_epoch.subsec_nanos() < 0);
-        Self::new(
+        let moved = Self::new(
             since_epoch.as_secs() - down,
             since_epoch.subsec_nanos() + i32::try_from(down).ok()? * 1_000_000_000,
-        )
+        )?;
+        Some(Self { offset: self.offset, ..moved })
+    }
+
+    /// The same point in time, to be shown in UTC.
+    #[must_use]
+    pub(crate) fn in_utc(self) -> Self {
+        Self { offset: Offset::UTC, ..self }
     }
 
     /// How long after `earlier` this is.
@@ -61,12 +73,13 @@ impl Instant {
     }
 
     /// Date and time in a zone: an IANA name, or an offset such as `+02:00` or `-09:30`.
-    /// `None` if there is no such zone, or the year there is no longer within range.
-    pub(crate) fn in_zone(self, zone: &str) -> Option<DateTime> {
-        let zone = time_zone(zone)?;
+    /// `Err` says why there is no such zone; or the year there is no longer within range.
+    pub(crate) fn in_zone(self, zone: &str) -> Result<DateTime, String> {
+        let unknown = || format!("unknown time zone {}", wording::shortened(zone));
+        let time_zone = time_zone(zone)?.ok_or_else(unknown)?;
         let known = self.second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-        let offset = zone.to_offset(Timestamp::from_second(known).ok()?);
-        self.at_offset(offset)
+        let known = Timestamp::from_second(known).map_err(|_| unknown())?;
+        self.at_offset(time_zone.to_offset(known)).ok_or_else(unknown)
     }
 
     fn at_offset(self, offset: Offset) -> Option<DateTime> {
@@ -80,17 +93,43 @@ impl From<Timestamp> for Instant {
     fn from(t: Timestamp) -> Self {
         let down = i64::from(t.subsec_nanosecond() < 0);
         let second = (t.as_second() - down).clamp(FIRST_SECOND, LAST_SECOND);
-        Self { second, nanosecond: t.subsec_nanosecond().rem_euclid(1_000_000_000) }
+        let nanosecond = t.subsec_nanosecond().rem_euclid(1_000_000_000);
+        Self { second, nanosecond, offset: Offset::UTC }
     }
 }
 
-/// RFC 3339 in UTC, with as many decimals as needed.
+impl PartialEq for Instant {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Instant {}
+
+impl PartialOrd for Instant {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Instant {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.second, self.nanosecond).cmp(&(other.second, other.nanosecond))
+    }
+}
+
+/// RFC 3339, with as many decimals as needed.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at_offset(Offset::UTC) {
-            Some(date_time) => write!(f, "{date_time}Z"),
-            None => Err(fmt::Error),
+        let Some(date_time) = self.at_offset(self.offset) else {
+            return Err(fmt::Error);
+        };
+        let minutes = self.offset.seconds() / 60;
+        if minutes == 0 {
+            return write!(f, "{date_time}Z");
         }
+        let sign = if minutes < 0 { '-' } else { '+' };
+        write!(f, "{date_time}{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
     }
 }
 
@@ -110,7 +149,7 @@ impl FromStr for Instant {
     fn from_str(text: &str) -> Result<Self, NotAnInstant> {
         let (date_time, offset) = rfc3339(text).ok_or(NotAnInstant::Malformed)?;
         let utc = date_time.duration_since(EPOCH) - SignedDuration::from_secs(offset.seconds().into());
-        Self { second: 0, nanosecond: 0 }.plus(utc).ok_or(NotAnInstant::OutOfRange)
+        Self { second: 0, nanosecond: 0, offset }.plus(utc).ok_or(NotAnInstant::OutOfRange)
     }
 }
 
@@ -134,6 +173,21 @@ fn rfc3339(text: &str) -> Option<(DateTime, Offset)> {
         nanos,
     );
     Some((date_time.ok()?, offset(rest)?))
+}
+
+/// Whether each part of `text` by itself could be part of a timestamp, be there such a day or not.
+pub(crate) fn has_shape(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let mut rest = upper.as_str();
+    let mut parts = || {
+        let year = digits(&mut rest, 4)?;
+        let date = [after(&mut rest, '-', 2)?, after(&mut rest, '-', 2)?];
+        let time = [after(&mut rest, 'T', 2)?, after(&mut rest, ':', 2)?, after(&mut rest, ':', 2)?];
+        fraction(&mut rest)?;
+        offset(rest)?;
+        Some((year, date, time))
+    };
+    matches!(parts(), Some((_, [1..=12, 1..=31], [0..=23, 0..=59, 0..=60])))
 }
 
 /// `Z`, `+01:00` or `-01:00`.
@@ -177,16 +231,31 @@ fn fraction(rest: &mut &str) -> Option<i32> {
     nine.parse().ok()
 }
 
-fn time_zone(name: &str) -> Option<TimeZone> {
+fn time_zone(name: &str) -> Result<Option<TimeZone>, String> {
     if name.is_empty() || name == "UTC" {
-        return Some(TimeZone::UTC);
+        return Ok(Some(TimeZone::UTC));
     }
-    let signed = if name.starts_with(['+', '-']) { name.to_owned() } else { format!("+{name}") };
-    if let Some(offset) = offset(&signed) {
-        return Some(TimeZone::fixed(offset));
+    if let Some((hours, minutes)) = name.split_once(':') {
+        return zone_offset(hours, minutes).map(|offset| offset.map(TimeZone::fixed));
     }
-    // The zones that come with the program: the core reads no file.
-    TimeZoneDatabase::bundled().get(name).ok()
+    if name.starts_with(['/', '\\']) || name.contains("..") {
+        return Err("time: invalid location name".to_owned());
+    }
+    // The zones that come with the program: the core reads no file. Their names have one spelling.
+    let zone = TimeZoneDatabase::bundled().get(name).ok();
+    Ok(zone.filter(|zone| zone.iana_name() == Some(name)))
+}
+
+/// The offset of `+02:00`, read as the peer reads it: neither part has a fixed width.
+fn zone_offset(hours: &str, minutes: &str) -> Result<Option<Offset>, String> {
+    let number = |text: &str| {
+        let malformed = || format!("strconv.Atoi: parsing {}: invalid syntax", wording::quoted(text));
+        text.parse::<i32>().map_err(|_| malformed())
+    };
+    let (h, m) = (number(hours)?, number(minutes)?);
+    let m = if hours.starts_with('-') { m.checked_neg() } else { Some(m) };
+    let seconds = h.checked_mul(60).zip(m).and_then(|(h, m)| h.checked_add(m)?.checked_mul(60));
+    Ok(seconds.and_then(|seconds| Offset::from_seconds(seconds).ok()))
 }
 
 #[cfg(test)]
@@ -197,8 +266,9 @@ mod tests {
     fn timestamps_are_rfc_3339_and_within_range() {
         let cases = [
             ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00Z"),
-            ("2026-01-31T09:30:00.5+01:30", "2026-01-31T08:00:00.5Z"),
-            ("2026-01-31T09:30:00.1234567891234-00:30", "2026-01-31T10:00:00.123456789Z"),
+            ("2026-01-31T09:30:00.5+01:30", "2026-01-31T09:30:00.5+01:30"),
+            ("2026-01-31T09:30:00.1234567891234-00:30", "2026-01-31T09:30:00.123456789-00:30"),
+            ("2026-01-31T09:30:00-00:00", "2026-01-31T09:30:00Z"),
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
             ("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z"),
         ];
@@ -234,8 +304,8 @@ mod tests {
         {
             assert_eq!(t.in_zone(zone).unwrap().hour(), hour, "{zone}");
         }
-        for zone in ["Nowhere/Land", "../../etc/passwd", "+99:00", "é"] {
-            assert!(t.in_zone(zone).is_none(), "{zone}");
+        for zone in ["Nowhere/Land", "../../etc/passwd", "+99:00", "é", "europe/vienna", "+1:a", "Local"] {
+            assert!(t.in_zone(zone).is_err(), "{zone}");
         }
     }
 
@@ -247,7 +317,7 @@ mod tests {
         assert_eq!(last.plus(SignedDuration::from_nanos(1)), None);
         assert_eq!(first.plus(SignedDuration::from_nanos(-1)), None);
         assert_eq!(last.in_zone("America/New_York").unwrap().hour(), 18);
-        assert!(last.in_zone("Asia/Tokyo").is_none());
+        assert!(last.in_zone("Asia/Tokyo").is_err());
         let before = first.plus(SignedDuration::from_nanos(1)).unwrap();
         assert_eq!(before.to_string(), "0001-01-01T00:00:00.000000001Z");
     }

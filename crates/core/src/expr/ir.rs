@@ -24,6 +24,8 @@ pub(crate) enum Op {
     /// A variable of the policy, by slot in the frame.
     Variable(usize),
     HasVariable(usize),
+    /// `V` as a whole: the variables of lower slots than this.
+    Variables(usize),
     /// A declared variable, by slot in the bindings.
     Declared(usize),
     /// A variable that a macro introduced, by depth.
@@ -58,6 +60,8 @@ pub(crate) enum Op {
     /// `text.matches(pattern)` with the pattern compiled.
     Matches(Box<Node>, Arc<regex::Regex>),
     Call(&'static Function, Box<[Node]>),
+    /// A call that needs its second argument only where the first is an empty optional.
+    Alternative(&'static Function, Box<[Node; 2]>),
     List(Box<[Element]>),
     Map(Box<[Entry]>),
     Comprehension(Box<Comprehension>),

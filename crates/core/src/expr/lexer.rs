@@ -56,7 +56,7 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Token<'_>>, ExprDiagnostic> {
 
 fn too_much(range: std::ops::Range<usize>, message: String) -> ExprDiagnostic {
     let hint = Some("split it into variables".to_owned());
-    ExprDiagnostic { range, message, hint }
+    ExprDiagnostic::new(range, message, hint)
 }
 
 /// Symbols, longer ones before those they begin with.
@@ -137,10 +137,9 @@ impl<'s> Lexer<'s> {
         };
         let body = body.get(..length).unwrap_or_default();
         self.at = body_at + length + quote.length();
-        quote.decode(body).map_err(|bad| ExprDiagnostic {
-            range: body_at + bad.range.start..body_at + bad.range.end,
-            message: bad.message.to_owned(),
-            hint: None,
+        quote.decode(body).map_err(|bad| {
+            let range = body_at + bad.range.start..body_at + bad.range.end;
+            ExprDiagnostic::new(range, bad.message.to_owned(), None)
         })
     }
 
@@ -157,7 +156,7 @@ impl<'s> Lexer<'s> {
             self.at += word_length(self.rest());
             let text = self.source.get(start..self.at).unwrap_or_default();
             let message = format!("`{text}` is neither a number nor a name");
-            return Err(ExprDiagnostic { range: start..self.at, message, hint: None });
+            return Err(ExprDiagnostic::new(start..self.at, message, None));
         }
         Ok(kind)
     }
@@ -177,7 +176,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn error(&self, length: usize, message: String) -> ExprDiagnostic {
-        ExprDiagnostic { range: self.at..self.at + length, message, hint: None }
+        ExprDiagnostic::new(self.at..self.at + length, message, None)
     }
 }
 

@@ -63,7 +63,7 @@ fn comprehension(call: Call, shape: &Shape) -> Result<ExprKind, ExprDiagnostic> 
         (_, body) => {
             let range = body.map_or(0..0, |body| body.span.range());
             let message = format!("the two variables of `{function}` have the same name");
-            Err(ExprDiagnostic { range, message, hint: Some("give them different names".to_owned()) })
+            Err(ExprDiagnostic::new(range, message, Some("give them different names".to_owned())))
         }
     }
 }
@@ -71,11 +71,11 @@ fn comprehension(call: Call, shape: &Shape) -> Result<ExprKind, ExprDiagnostic> 
 fn has(arg: Expr) -> Result<ExprKind, ExprDiagnostic> {
     match arg.kind {
         ExprKind::Select { operand, field, access: Access::Required } => Ok(ExprKind::Has { operand, field }),
-        _ => Err(ExprDiagnostic {
-            range: arg.span.range(),
-            message: "`has` takes a field selection".to_owned(),
-            hint: Some("write `has(a.b)`".to_owned()),
-        }),
+        _ => Err(ExprDiagnostic::new(
+            arg.span.range(),
+            "`has` takes a field selection".to_owned(),
+            Some("write `has(a.b)`".to_owned()),
+        )),
     }
 }
 
@@ -119,10 +119,9 @@ fn sort_by(mut call: Call, span: Span) -> Result<ExprKind, ExprDiagnostic> {
 fn variable(arg: &Expr, function: &str) -> Result<Arc<str>, ExprDiagnostic> {
     match &arg.kind {
         ExprKind::Ident { name, absolute: false } => Ok(name.clone()),
-        _ => Err(ExprDiagnostic {
-            range: arg.span.range(),
-            message: format!("`{function}` introduces a variable here, which must be a simple name"),
-            hint: None,
-        }),
+        _ => {
+            let message = format!("`{function}` introduces a variable here, which must be a simple name");
+            Err(ExprDiagnostic::new(arg.span.range(), message, None))
+        }
     }
 }

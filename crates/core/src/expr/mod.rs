@@ -13,7 +13,7 @@
 //! | `scope`, `budget` | what an evaluation reads, and what it may cost |
 //! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
 //! | `functions`, `format` | the libraries |
-//! | `output` | values to JSON |
+//! | `output`, `wording` | values to JSON, errors to text |
 //! | `explain` | what an expression read, for those who explain decisions |
 //! | `uses` | which variables an expression uses, for those who put them in order |
 
@@ -43,10 +43,11 @@ mod time;
 mod types;
 mod uses;
 mod val;
+mod wording;
 
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
-pub use error::{EvalError, EvalErrorKind, ExprDiagnostic};
+pub use error::{EvalError, EvalErrorKind, ExprDiagnostic, ExprFault};
 pub use explain::{Comparison, ReadValue, Reading};
 pub(crate) use functions::conversions::double_text;
 pub use instant::{Instant, NotAnInstant};

@@ -89,8 +89,7 @@ const MODULO: &[Overload] = &[of(&[Ty::Int, Ty::Int], Ty::Int), of(&[Ty::Uint, T
 
 const NOT: &[Overload] = &[of(&[Ty::Bool], Ty::Bool)];
 
-const NEGATE: &[Overload] =
-    &[of(&[Ty::Int], Ty::Int), of(&[Ty::Double], Ty::Double), of(&[Ty::Duration], Ty::Duration)];
+const NEGATE: &[Overload] = &[of(&[Ty::Int], Ty::Int), of(&[Ty::Double], Ty::Double)];
 
 /// The overloads of `a[b]`; on an optional the result is optional.
 pub(crate) const INDEX: &[Overload] = &[

@@ -4,16 +4,14 @@
 //! type is an error; doubles follow IEEE 754.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::Budget;
-use super::ast::{Access, BinaryOp, UnaryOp};
+use super::ast::{BinaryOp, UnaryOp};
 use super::equality::search_cost;
 use super::functions::{CallError, Outcome};
-use super::time;
 use super::val::{List, MapVal, Opaque, Str, Val};
+use super::{Budget, time, wording};
 use crate::limits;
 
 /// Applies a binary operator.
@@ -45,52 +43,52 @@ pub(crate) fn unary<'r>(op: UnaryOp, operand: &Val<'r>) -> Outcome<'r> {
     }
 }
 
-/// The element of `operand` at `index`. On an optional, and with optional access, the result is optional.
-pub(crate) fn index<'r>(operand: &Val<'r>, index: &Val<'r>, access: Access, budget: &Budget) -> Outcome<'r> {
-    if let Val::Optional(inner) = operand {
-        let Some(inner) = inner else {
-            return Ok(Val::Optional(None));
-        };
-        return element(inner, index, budget).map(|found| Val::Optional(found.map(Arc::new)));
-    }
-    let found = element(operand, index, budget)?;
-    match (access, found) {
-        (Access::Optional, found) => Ok(Val::Optional(found.map(Arc::new))),
-        (Access::Required, Some(found)) => Ok(found),
-        (Access::Required, None) => Err(missing(operand, index)),
-    }
-}
-
-fn missing(operand: &Val<'_>, index: &Val<'_>) -> CallError {
-    if matches!(operand, Val::Map(_)) {
-        return CallError::absent(format!("the map has no key {}", key_text(index)));
-    }
-    CallError::range(format!("the index {} is out of range", key_text(index)))
-}
-
-fn key_text(key: &Val<'_>) -> String {
-    match key {
-        Val::Bool(b) => format!("`{b}`"),
-        Val::Int(n) => format!("`{n}`"),
-        Val::Uint(n) => format!("`{n}`"),
-        Val::Double(n) => format!("`{n}`"),
-        Val::String(text) => format!("`{}`", text.as_str().chars().take(64).collect::<String>()),
-        other => format!("of type {}", other.type_name()),
-    }
-}
-
-fn element<'r>(operand: &Val<'r>, index: &Val<'r>, budget: &Budget) -> Result<Option<Val<'r>>, CallError> {
+/// That `operand` holds nothing under `index`.
+pub(crate) fn missing(operand: &Val<'_>, index: &Val<'_>) -> CallError {
     match operand {
-        Val::List(items) => Ok(position(index)?.and_then(|at| items.get(at))),
-        Val::Map(map) => map.find(index, budget),
-        Val::Opaque(opaque) => match &**opaque {
-            Opaque::Hierarchy(segments) => {
-                let segment = position(index)?.and_then(|at| segments.get(at));
+        Val::List(_) => CallError::range(format!("index out of bounds: {}", wording::shown(index))),
+        Val::Opaque(opaque) if matches!(**opaque, Opaque::Hierarchy(_)) => {
+            CallError::range("index out of range")
+        }
+        _ => CallError::absent(wording::no_such_key(&wording::shown(index))),
+    }
+}
+
+/// What `operand` holds under `index`.
+pub(crate) fn element<'r>(
+    operand: &Val<'r>,
+    index: &Val<'_>,
+    budget: &Budget,
+) -> Result<Option<Val<'r>>, CallError> {
+    match operand {
+        Val::Opaque(opaque) if matches!(**opaque, Opaque::Hierarchy(_)) => match (&**opaque, index) {
+            (Opaque::Hierarchy(segments), Val::Int(at)) => {
+                let segment = usize::try_from(*at).ok().and_then(|at| segments.get(at));
                 Ok(segment.map(|segment| Val::string(segment)))
             }
-            _ => Err(CallError::no_overload()),
+            _ => Err(no_index(operand, index)),
         },
+        _ if !is_key(index) => {
+            let found = wording::native_type(index);
+            Err(CallError::invalid(format!("invalid qualifier type: {found}")))
+        }
+        Val::List(items) => Ok(position(index)?.and_then(|at| items.get(at))),
+        Val::Map(map) => map.find(index, budget),
         _ => Err(CallError::no_overload()),
+    }
+}
+
+/// Whether a value can be a key or an index.
+pub(crate) fn is_key(value: &Val<'_>) -> bool {
+    matches!(value, Val::Bool(_) | Val::Int(_) | Val::Uint(_) | Val::Double(_) | Val::String(_))
+}
+
+/// Whether a value holds others under keys or indices.
+pub(crate) fn is_container(value: &Val<'_>) -> bool {
+    match value {
+        Val::List(_) | Val::Map(_) | Val::Optional(_) => true,
+        Val::Opaque(opaque) => matches!(**opaque, Opaque::Hierarchy(_)),
+        _ => false,
     }
 }
 
@@ -99,9 +97,24 @@ fn position(index: &Val<'_>) -> Result<Option<usize>, CallError> {
     match index {
         Val::Int(n) => Ok(usize::try_from(*n).ok()),
         Val::Uint(n) => Ok(usize::try_from(*n).ok()),
-        Val::Double(n) if n.fract() == 0.0 => Ok(if *n < 0.0 { None } else { Some(*n as usize) }),
-        _ => Err(CallError::invalid("a list index is a whole number")),
+        Val::Double(n) if n.fract() == 0.0 && n.abs() < EXACT => {
+            Ok(if *n < 0.0 { None } else { Some(*n as usize) })
+        }
+        Val::Double(_) => {
+            let message = format!("unsupported index value {} in list", wording::shown(index));
+            Err(CallError::invalid(message))
+        }
+        _ => Err(no_index(&Val::list(Vec::new()), index)),
     }
+}
+
+/// Whole doubles below this are exact.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// That a list or hierarchy takes no index of this type.
+pub(crate) fn no_index(operand: &Val<'_>, index: &Val<'_>) -> CallError {
+    let place = if matches!(operand, Val::List(_)) { " in list" } else { "" };
+    CallError::invalid(format!("unsupported index type '{}'{place}", index.type_name()))
 }
 
 impl<'r> MapVal<'r> {
@@ -154,13 +167,13 @@ impl<'r> MapVal<'r> {
     }
 }
 
-/// `item in container`.
+/// `item in container`; the item stands on the left of each comparison.
 pub(crate) fn contains(container: &Val<'_>, item: &Val<'_>, budget: &Budget) -> Result<bool, CallError> {
     match container {
         Val::List(items) => {
             for candidate in items.iter() {
                 budget.charge(1)?;
-                if candidate.equals(item, budget)? {
+                if item.equals(&candidate, budget)? {
                     return Ok(true);
                 }
             }
@@ -184,7 +197,7 @@ fn ordered<'r>(a: &Val<'r>, b: &Val<'r>, holds: fn(Ordering) -> bool) -> Outcome
 fn add<'r>(a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
     match (a, b) {
         (Val::Int(a), Val::Int(b)) => a.checked_add(*b).map(Val::Int).ok_or_else(overflow),
-        (Val::Uint(a), Val::Uint(b)) => a.checked_add(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_add(*b).map(Val::Uint).ok_or_else(unsigned_overflow),
         (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a + b)),
         (Val::String(a), Val::String(b)) => {
             // Besides the bytes there is memory to be found for them.
@@ -208,7 +221,7 @@ fn add<'r>(a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
 fn subtract<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
     match (a, b) {
         (Val::Int(a), Val::Int(b)) => a.checked_sub(*b).map(Val::Int).ok_or_else(overflow),
-        (Val::Uint(a), Val::Uint(b)) => a.checked_sub(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_sub(*b).map(Val::Uint).ok_or_else(unsigned_overflow),
         (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a - b)),
         (Val::Timestamp(a), Val::Timestamp(b)) => time::duration(Some(a.since(*b))),
         (Val::Timestamp(t), Val::Duration(d)) => match d.checked_neg() {
@@ -223,7 +236,7 @@ fn subtract<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
 fn multiply<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
     match (a, b) {
         (Val::Int(a), Val::Int(b)) => a.checked_mul(*b).map(Val::Int).ok_or_else(overflow),
-        (Val::Uint(a), Val::Uint(b)) => a.checked_mul(*b).map(Val::Uint).ok_or_else(overflow),
+        (Val::Uint(a), Val::Uint(b)) => a.checked_mul(*b).map(Val::Uint).ok_or_else(unsigned_overflow),
         (Val::Double(a), Val::Double(b)) => Ok(Val::Double(a * b)),
         _ => Err(CallError::no_overload()),
     }
@@ -243,17 +256,19 @@ fn divide<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
 
 fn modulo<'r>(a: &Val<'r>, b: &Val<'r>) -> Outcome<'r> {
     match (a, b) {
-        (Val::Int(_), Val::Int(0)) | (Val::Uint(_), Val::Uint(0)) => {
-            Err(CallError::range("division by zero"))
-        }
+        (Val::Int(_), Val::Int(0)) | (Val::Uint(_), Val::Uint(0)) => Err(CallError::range("modulus by zero")),
         (Val::Int(a), Val::Int(b)) => a.checked_rem(*b).map(Val::Int).ok_or_else(overflow),
         (Val::Uint(a), Val::Uint(b)) => a.checked_rem(*b).map(Val::Uint).ok_or_else(overflow),
         _ => Err(CallError::no_overload()),
     }
 }
 
-fn overflow() -> CallError {
-    CallError::range("the result is out of range")
+pub(crate) fn unsigned_overflow() -> CallError {
+    CallError::range("unsigned integer overflow")
+}
+
+pub(crate) fn overflow() -> CallError {
+    CallError::range("integer overflow")
 }
 
 /// The zero value of its type, for `optional.ofNonZeroValue`.

@@ -9,14 +9,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::val::{MapVal, Val};
-use super::{Budget, time};
+use super::{Budget, time, wording};
 use crate::value::{Map, Value};
 
 /// What one value costs: as much as a few steps of evaluation, since it is kept until the answer is written.
 /// A value that an expression holds once and names a thousand times is written a thousand times.
 const COST: usize = 8;
 
-/// Integers up to here are exact as doubles.
+/// Integers below this are exact as doubles.
 const EXACT: u64 = 1 << 53;
 
 impl Val<'_> {
@@ -26,12 +26,12 @@ impl Val<'_> {
         Ok(match self {
             Val::Null => Value::Null,
             Val::Bool(b) => Value::Bool(*b),
-            Val::Int(n) if n.unsigned_abs() <= EXACT => Value::Number(*n as f64),
+            Val::Int(n) if n.unsigned_abs() < EXACT => Value::Number(*n as f64),
             Val::Int(n) => text(n.to_string()),
-            Val::Uint(n) if *n <= EXACT => Value::Number(*n as f64),
+            Val::Uint(n) if *n < EXACT => Value::Number(*n as f64),
             Val::Uint(n) => text(n.to_string()),
             Val::Double(n) if n.is_finite() => Value::Number(*n),
-            Val::Double(n) => return Err(format!("the number {n} has no JSON form")),
+            Val::Double(_) => return Err(wording::no_json_form(self)),
             Val::String(s) => {
                 budget.charge(s.as_str().len() / 8).map_err(|error| error.message)?;
                 text(s.as_str().to_owned())
@@ -47,10 +47,7 @@ impl Val<'_> {
             Val::Timestamp(t) => text(t.to_string()),
             Val::Duration(d) => text(time::duration_text(*d)),
             Val::Optional(Some(inner)) => inner.to_json(budget)?,
-            Val::Optional(None) => return Err("an empty optional has no JSON form".to_owned()),
-            Val::Type(_) | Val::Opaque(_) => {
-                return Err(format!("a value of type {} has no JSON form", self.type_name()));
-            }
+            Val::Optional(None) | Val::Type(_) | Val::Opaque(_) => return Err(wording::no_json_form(self)),
         })
     }
 }
@@ -63,7 +60,7 @@ fn object(map: &MapVal<'_>, budget: &Budget) -> Result<Value<'static>, String> {
     let mut entries = Vec::with_capacity(map.len());
     for (key, value) in (0..map.len()).filter_map(|at| map.entry(at)) {
         let Val::String(key) = key else {
-            return Err("a map whose keys are not strings has no JSON form".to_owned());
+            return Err(wording::no_text(&key));
         };
         budget.charge(key.as_str().len() / 8).map_err(|error| error.message)?;
         entries.push((Cow::Owned(key.as_str().to_owned()), value.to_json(budget)?));

@@ -344,7 +344,7 @@ fn int_literal(magnitude: u64, negative: bool, span: Span) -> Parsed {
 }
 
 fn diagnostic(span: Span, message: String, hint: Option<&str>) -> ExprDiagnostic {
-    ExprDiagnostic { range: span.range(), message, hint: hint.map(str::to_owned) }
+    ExprDiagnostic::new(span.range(), message, hint.map(str::to_owned))
 }
 
 #[cfg(test)]

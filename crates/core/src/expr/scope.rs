@@ -52,7 +52,7 @@ pub struct Scope<'r> {
     frame: &'r Frame,
     budget: &'r Budget,
     /// What the variables yielded, by slot, as far as they were used.
-    variables: RefCell<Vec<Option<Result<Val<'r>, EvalError>>>>,
+    memo: RefCell<Vec<Option<Result<Val<'r>, EvalError>>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,14 +67,14 @@ impl<'r> Scope<'r> {
     /// A fresh scope; variables are evaluated at most once in it, on first use.
     #[must_use]
     pub fn new(inputs: Inputs<'r>, frame: &'r Frame, budget: &'r Budget) -> Self {
-        Self { inputs: Source::Request(inputs), frame, budget, variables: RefCell::default() }
+        Self { inputs: Source::Request(inputs), frame, budget, memo: RefCell::default() }
     }
 
     /// A scope for expressions that were compiled with [`Declarations`](super::Declarations).
     #[must_use]
     pub fn of_bindings(bindings: Bindings<'r>, budget: &'r Budget) -> Self {
         let inputs = Source::Bindings(bindings);
-        Self { inputs, frame: &NO_VARIABLES, budget, variables: RefCell::default() }
+        Self { inputs, frame: &NO_VARIABLES, budget, memo: RefCell::default() }
     }
 
     /// A scope for the same expressions that pays from `budget` and remembers nothing yet.
@@ -82,7 +82,7 @@ impl<'r> Scope<'r> {
     where
         'r: 's,
     {
-        Scope { inputs: self.inputs, frame: self.frame, budget, variables: RefCell::default() }
+        Scope { inputs: self.inputs, frame: self.frame, budget, memo: RefCell::default() }
     }
 
     pub(crate) fn frame(&self) -> &'r Frame {
@@ -144,23 +144,26 @@ impl<'r> Scope<'r> {
                 pending.pop();
             }
         }
-        self.remembered(slot).unwrap_or_else(|| {
-            let message = "the variable is absent".to_owned();
-            Err(EvalError::new(EvalErrorKind::NoSuchKey, 0..0, message))
-        })
+        self.remembered(slot)
+            .unwrap_or_else(|| Err(EvalError::new(EvalErrorKind::NoSuchKey, 0..0, "no such key".to_owned())))
+    }
+
+    /// The name of the variable in `slot`.
+    pub(crate) fn name(&self, slot: usize) -> &'r str {
+        self.frame.variables.get(slot).map_or("", |(name, _)| name)
     }
 
     fn remembered(&self, slot: usize) -> Option<Result<Val<'r>, EvalError>> {
-        self.variables.borrow().get(slot)?.clone()
+        self.memo.borrow().get(slot)?.clone()
     }
 
     fn remember(&self, slot: usize, result: Result<Val<'r>, EvalError>) {
-        let mut variables = self.variables.borrow_mut();
-        if variables.is_empty() {
-            variables.resize(self.frame.variables.len(), None);
+        let mut memo = self.memo.borrow_mut();
+        if memo.is_empty() {
+            memo.resize(self.frame.variables.len(), None);
         }
-        if let Some(memo) = variables.get_mut(slot) {
-            *memo = Some(result);
+        if let Some(place) = memo.get_mut(slot) {
+            *place = Some(result);
         }
     }
 }

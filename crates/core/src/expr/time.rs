@@ -6,13 +6,14 @@
 use jiff::SignedDuration;
 
 use super::functions::{CallError, Outcome};
-use super::instant::{Instant, NotAnInstant};
+use super::instant::{self, Instant, NotAnInstant};
 use super::val::Val;
+use super::wording;
 
 /// A duration within range.
 pub(crate) fn duration<'r>(d: Option<SignedDuration>) -> Outcome<'r> {
     let in_range = d.filter(|d| i64::try_from(d.as_nanos()).is_ok());
-    in_range.map(Val::Duration).ok_or_else(|| CallError::range("the duration is out of range"))
+    in_range.map(Val::Duration).ok_or_else(|| CallError::range("integer overflow"))
 }
 
 /// A timestamp within range, `seconds` after 1970.
@@ -30,14 +31,17 @@ fn in_range<'r>(t: Option<Instant>) -> Outcome<'r> {
 }
 
 fn out_of_range() -> CallError {
-    CallError::range("the timestamp is out of range")
+    CallError::range("timestamp overflow")
 }
 
 /// Reads `2026-11-22T09:30:00.5+01:00` (RFC 3339).
 pub(crate) fn parse_timestamp<'r>(text: &str) -> Outcome<'r> {
     text.parse().map(Val::Timestamp).map_err(|error| match error {
+        NotAnInstant::Malformed if instant::has_shape(text) => {
+            CallError::invalid(wording::no_conversion("string", "google.protobuf.Timestamp"))
+        }
         NotAnInstant::Malformed => {
-            CallError::invalid("the text is not an RFC 3339 timestamp such as `2026-01-31T09:30:00Z`")
+            CallError::invalid(format!("invalid RFC 3339 timestamp {}", wording::quoted(text)))
         }
         NotAnInstant::OutOfRange => out_of_range(),
     })
@@ -48,10 +52,14 @@ pub(crate) fn parse_duration<'r>(text: &str) -> Outcome<'r> {
     match nanoseconds(text) {
         Some(nanos) => match i64::try_from(nanos) {
             Ok(nanos) => Ok(Val::Duration(SignedDuration::from_nanos(nanos))),
-            Err(_) => Err(CallError::range("the duration is out of range")),
+            Err(_) => Err(no_duration()),
         },
-        None => Err(CallError::invalid("the text is not a duration such as `1h30m` or `2.5s`")),
+        None => Err(no_duration()),
     }
+}
+
+fn no_duration() -> CallError {
+    CallError::invalid(wording::no_conversion("string", "google.protobuf.Duration"))
 }
 
 fn nanoseconds(text: &str) -> Option<i128> {

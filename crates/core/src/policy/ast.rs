@@ -47,10 +47,25 @@ pub(super) struct ResourcePolicy<'t> {
     pub(super) resource: Text<'t>,
     pub(super) version: Text<'t>,
     pub(super) scope: Scope<'t>,
-    pub(super) schemas: Option<Place>,
+    pub(super) schemas: Option<Schemas<'t>>,
     pub(super) import_derived_roles: Vec<Text<'t>>,
     pub(super) names: NameSources<'t>,
     pub(super) rules: Vec<ResourceRule<'t>>,
+}
+
+/// `schemas`: what attributes must look like.
+#[derive(Debug)]
+pub(super) struct Schemas<'t> {
+    pub(super) place: Place,
+    pub(super) principal: Option<SchemaUse<'t>>,
+    pub(super) resource: Option<SchemaUse<'t>>,
+}
+
+/// A schema, and the actions for which it does not matter.
+#[derive(Debug)]
+pub(super) struct SchemaUse<'t> {
+    pub(super) reference: Text<'t>,
+    pub(super) ignored_actions: Vec<Text<'t>>,
 }
 
 /// One rule of a resource policy.
@@ -182,6 +197,8 @@ pub(super) enum Match<'t> {
     All(Vec<Match<'t>>),
     Any(Vec<Match<'t>>),
     None(Vec<Match<'t>>),
+    /// `condition.script`, which the language no longer has.
+    Script(Place),
 }
 
 impl<T> Default for Definitions<'_, T> {

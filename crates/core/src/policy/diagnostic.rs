@@ -17,6 +17,42 @@ pub struct Diagnostic {
     pub hint: Option<String>,
     /// The source around the place, with the place marked.
     pub frame: String,
+    /// What it is about, where programs want to know.
+    pub subject: Option<Subject>,
+}
+
+/// What a finding is about, in parts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A variable, by name.
+    Variable(String),
+    /// A constant, by name.
+    Constant(String),
+    /// A derived role, by name.
+    DerivedRole(String),
+    /// An expression, by the place where its text begins.
+    Expression(Position),
+    /// An import of something that does not exist.
+    Import {
+        /// `derived roles`, `variables` or `constants`.
+        what: &'static str,
+        /// What the import names.
+        name: String,
+    },
+    /// A policy that exists twice.
+    Duplicate {
+        /// The policy: kind, name, version and scope, as in `resource.album.vdefault/acme`.
+        policy: String,
+        /// The file of the other one.
+        other: String,
+    },
+    /// A policy that others need: the parent scopes of a policy.
+    MissingPolicy {
+        /// The policy that does not exist.
+        policy: String,
+        /// The policies below it.
+        descendants: Vec<String>,
+    },
 }
 
 /// Whether a finding keeps the set from going live.
@@ -47,7 +83,7 @@ pub enum Code {
     MissingField,
     /// P0007: a value that the field does not take.
     InvalidValue,
-    /// P0008: the document holds no policy, or more than one.
+    /// P0008: the document holds no policy.
     NotOnePolicy,
     /// P0009: a name or value occurs twice where each must be unique.
     NotUnique,
@@ -67,8 +103,6 @@ pub enum Code {
     InvalidExpression,
     /// P0017: `condition.script`, which the language no longer has.
     ScriptCondition,
-    /// P0018: part of the language that this version does not evaluate yet.
-    NotEvaluatedYet,
     /// P0019: a `_schemas` directory that is not at the root of the set.
     MisplacedSchemas,
     /// P0020: a field that still works and should be replaced.
@@ -81,11 +115,39 @@ pub enum Code {
     MissingScope,
     /// P0025: a role policy that does not confine its role.
     NothingConfined,
+    /// P0030: a policy names a schema that cannot be used.
+    UnusableSchema,
+    /// P0031: a file that is no schema.
+    InvalidSchema,
+    /// P0032: a reference in a schema that leads to nothing in the set.
+    UnknownSchemaReference,
+    /// P0033: schemas of a policy with a scope, which nothing reads.
+    IdleSchemas,
+    /// P0040: a word that is none of those a field knows.
+    UnknownWord,
+    /// P0041: fields that exclude each other.
+    SeveralChosen,
+    /// P0042: none of the fields of which one is needed.
+    NothingChosen,
+    /// P0043: a file with more than one document.
+    SeveralDocuments,
+    /// P0044: a rule that names neither roles nor derived roles.
+    NoRoles,
+    /// P0045: two rules, derived roles or resources of one policy with the same name.
+    DuplicateName,
+    /// P0046: top-level `variables` beside exported definitions.
+    MisplacedVariables,
+    /// P0047: an output without an expression.
+    EmptyOutput,
+    /// P0070: an expression reads a variable that its policy does not have.
+    UndefinedVariable,
+    /// P0071: an expression reads a constant that its policy does not have.
+    UndefinedConstant,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 37] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -103,13 +165,26 @@ impl Code {
         Code::CyclicVariables,
         Code::InvalidExpression,
         Code::ScriptCondition,
-        Code::NotEvaluatedYet,
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
         Code::ConflictingScopePermissions,
         Code::MissingScope,
         Code::NothingConfined,
+        Code::UnusableSchema,
+        Code::InvalidSchema,
+        Code::UnknownSchemaReference,
+        Code::IdleSchemas,
+        Code::UnknownWord,
+        Code::SeveralChosen,
+        Code::NothingChosen,
+        Code::SeveralDocuments,
+        Code::NoRoles,
+        Code::DuplicateName,
+        Code::MisplacedVariables,
+        Code::EmptyOutput,
+        Code::UndefinedVariable,
+        Code::UndefinedConstant,
     ];
 
     /// The code as shown to authors.
@@ -134,7 +209,13 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Code::Deprecated | Code::PatternAsRole | Code::NothingConfined => Severity::Warning,
+            Code::Deprecated
+            | Code::PatternAsRole
+            | Code::NothingConfined
+            | Code::UnusableSchema
+            | Code::InvalidSchema
+            | Code::UnknownSchemaReference
+            | Code::IdleSchemas => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -149,7 +230,7 @@ impl Code {
             Code::WrongType => ("P0005", "wrong type", "write a value of the expected type; quote text"),
             Code::MissingField => ("P0006", "missing field", "add the field"),
             Code::InvalidValue => ("P0007", "invalid value", "use a value that the field takes"),
-            Code::NotOnePolicy => ("P0008", "not one policy", "give each document exactly one policy body"),
+            Code::NotOnePolicy => ("P0008", "no policy", "give the file exactly one policy body"),
             Code::NotUnique => ("P0009", "not unique", "rename or remove one of the two"),
             Code::DuplicatePolicy => {
                 ("P0010", "duplicate policy", "remove one, or change its name or version")
@@ -169,7 +250,6 @@ impl Code {
             Code::ScriptCondition => {
                 ("P0017", "script condition", "write the condition as `match` with `expr`")
             }
-            Code::NotEvaluatedYet => ("P0018", "not evaluated yet", "remove it, or use a later version"),
             Code::MisplacedSchemas => {
                 ("P0019", "misplaced schemas", "move `_schemas` to the root of the set")
             }
@@ -184,6 +264,38 @@ impl Code {
                 ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
             }
             Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
+            Code::UnusableSchema => ("P0030", "unusable schema", "correct the reference or the schema"),
+            Code::InvalidSchema => ("P0031", "invalid schema", ""),
+            Code::UnknownSchemaReference => (
+                "P0032",
+                "unknown schema reference",
+                "correct the reference or add what it names to `_schemas`",
+            ),
+            Code::IdleSchemas => (
+                "P0033",
+                "idle schemas",
+                "move `schemas` to the policy of the root scope, whose schemas always apply",
+            ),
+            Code::UnknownWord => ("P0040", "unknown word", "write one of the words that the field knows"),
+            Code::SeveralChosen => ("P0041", "excluding fields", "keep one of them"),
+            Code::NothingChosen => ("P0042", "nothing chosen", "add one of the fields"),
+            Code::SeveralDocuments => ("P0043", "several documents", "give each policy a file of its own"),
+            Code::NoRoles => ("P0044", "no roles", "add `roles`, with `\"*\"` for whoever holds any role"),
+            Code::DuplicateName => ("P0045", "duplicate name", "rename or remove one of the two"),
+            Code::MisplacedVariables => (
+                "P0046",
+                "misplaced variables",
+                "move the entries into `definitions` of an `exportVariables` file",
+            ),
+            Code::EmptyOutput => {
+                ("P0047", "empty output", "add `when.ruleActivated` or `when.conditionNotMet`, or remove it")
+            }
+            Code::UndefinedVariable => {
+                ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
+            }
+            Code::UndefinedConstant => {
+                ("P0071", "undefined constant", "correct the name, define it, or import the file that does")
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the passes put what they find, and how that becomes diagnostics.
 
-use super::diagnostic::{Code, Diagnostic, Severity};
+use super::diagnostic::{Code, Diagnostic, Severity, Subject};
 use super::frame;
 use super::source::{Position, SourceFile};
 use super::yaml::Place;
@@ -28,17 +28,24 @@ pub(super) struct Finding {
     code: Code,
     message: String,
     hint: Option<String>,
+    subject: Option<Subject>,
 }
 
 impl Finding {
     /// A finding of kind `code` at `place`.
     pub(super) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { place, code, message: printable(&message.into()), hint: None }
+        Self { place, code, message: printable(&message.into()), hint: None, subject: None }
     }
 
     /// With advice for this very case.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(printable(&hint.into()));
+        self
+    }
+
+    /// With what it is about.
+    pub(super) fn about(mut self, subject: Subject) -> Self {
+        self.subject = Some(subject);
         self
     }
 }
@@ -47,6 +54,11 @@ impl<'t> Findings<'t> {
     /// Nothing found yet in `sources`.
     pub(super) fn new(sources: &'t [&'t SourceFile]) -> Self {
         Self { sources, list: Vec::new(), tallies: vec![Tally::default(); sources.len()] }
+    }
+
+    /// For findings about the same files that nobody is told.
+    pub(super) fn scratch(&self) -> Findings<'t> {
+        Findings::new(self.sources)
     }
 
     /// Adds a finding. Beyond the limit for its file it is not listed; that there were more errors is.
@@ -83,6 +95,11 @@ impl<'t> Findings<'t> {
         Position { file, line: place.line, column: place.column }
     }
 
+    /// How many errors were found in the file at `place`.
+    pub(super) fn errors(&self, place: Place) -> usize {
+        self.tallies.get(place.file as usize).map_or(0, |tally| tally.errors)
+    }
+
     /// Whether something found keeps the set from going live.
     pub(super) fn any_error(&self) -> bool {
         self.list.iter().any(|finding| finding.code.severity() == Severity::Error)
@@ -97,10 +114,10 @@ impl<'t> Findings<'t> {
     }
 
     fn diagnostic(&self, finding: Finding) -> Diagnostic {
-        let Finding { place, code, message, hint } = finding;
+        let Finding { place, code, message, hint, subject } = finding;
         let position = self.position(place);
         let frame = frame::of(&position, self.text(place), place);
-        Diagnostic { code, severity: code.severity(), position, message, hint, frame }
+        Diagnostic { code, severity: code.severity(), position, message, hint, frame, subject }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ast::{Body, DerivedRoles, Document, Export, RolePolicy, Scope, Text};
-use super::diagnostic::Code;
+use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
 use super::hint;
 use super::yaml::Place;
@@ -32,7 +32,8 @@ pub(super) fn build<'p, 't>(documents: &'p [Document<'t>], findings: &mut Findin
         if let Some(first) = seen.get(&identity) {
             let first = findings.position(*first);
             let message = format!("policy `{}` exists twice: here and at {first}", name(&identity));
-            findings.add(Finding::new(Code::DuplicatePolicy, document.place, message));
+            let subject = Subject::Duplicate { policy: name(&identity), other: first.file.to_string() };
+            findings.add(Finding::new(Code::DuplicatePolicy, document.place, message).about(subject));
             continue;
         }
         seen.insert(identity, document.place);
@@ -49,20 +50,26 @@ pub(super) fn build<'p, 't>(documents: &'p [Document<'t>], findings: &mut Findin
 /// What `import` names in `exports`; reported if there is no such thing.
 pub(super) fn import<'p, T>(
     import: &Text<'_>,
-    what: &str,
+    what: &'static str,
     exports: &BTreeMap<&'p str, &'p T>,
     findings: &mut Findings<'_>,
 ) -> Option<&'p T> {
     let found = exports.get(import.value.as_ref()).copied();
     if found.is_none() {
         let message = format!("no file of the set defines {what} `{}`", import.value);
-        let finding = Finding::new(Code::UnknownImport, import.place, message);
+        let subject = Subject::Import { what, name: import.value.to_string() };
+        let finding = Finding::new(Code::UnknownImport, import.place, message).about(subject);
         findings.add(match hint::similar(&import.value, exports.keys().copied()) {
             Some(hint) => finding.hint(hint),
             None => finding,
         });
     }
     found
+}
+
+/// A policy as the peer prints it: kind, name, version and scope.
+pub(super) fn name_of(document: &Document<'_>) -> String {
+    name(&identity(&document.body))
 }
 
 /// The version of a role policy, which may be left out.

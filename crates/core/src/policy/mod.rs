@@ -6,14 +6,17 @@
 //! | module | what it does |
 //! |---|---|
 //! | `files` | tells policy files from tests, schemas and the rest |
+//! | `text` | what is wrong with a text before it is parsed |
 //! | `yaml` | text to a tree of nodes with places |
-//! | `decode` | tree to AST: which fields there are, of what type |
+//! | `shape` | which fields there are, of what type and form |
+//! | `decode` | tree to AST |
 //! | `check` | what can be said of one policy alone |
 //! | `index` | the set as a whole: duplicates, what can be imported |
 //! | `scopes` | the scopes of the set: gaps and contradictions |
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
+//! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
@@ -31,14 +34,17 @@ mod names;
 mod naming;
 mod rules;
 mod scalar;
+mod schemas;
 mod scopes;
+mod shape;
 mod snapshot;
 mod source;
+mod text;
 pub(crate) mod yaml;
 
 pub use check::is_identifier;
 pub(crate) use decode::json;
-pub use diagnostic::{Code, Diagnostic, Severity};
+pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use files::{FileKind, classify};
 pub(crate) use findings::printable;
 pub use frame::render;
@@ -48,13 +54,17 @@ pub use rules::{
     ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
     ScopePermissions, Spanned, Stance,
 };
+pub use schemas::{AttributeSchema, Schemas};
 pub use scopes::ancestors;
+pub use shape::{SCHEMAS, json_schema};
 pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
 pub use source::{Position, Revision, SourceFile};
 
+use std::sync::Arc;
+
 use self::ast::Document;
 use self::findings::{Finding, Findings};
-use self::yaml::Place;
+use self::yaml::{Node, Place};
 use crate::limits::POLICY_FILE_BYTES;
 
 /// What compiling a set yields: a snapshot unless a diagnostic is an error, and every diagnostic, ordered by
@@ -65,77 +75,113 @@ pub struct Compiled {
     pub snapshot: Option<Snapshot>,
     /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
+    /// The policies that could be read, disabled ones included, in the order of their files.
+    pub policies: Vec<PolicyName>,
 }
 
-/// Compiles a set of policy files. The order of `files` is irrelevant; files that hold no policies by their
-/// path (see [`classify`]) count towards the revision and are not read.
+/// A policy of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyName {
+    /// Kind, name, version and scope, as in `resource.album.vdefault/acme`.
+    pub name: String,
+    /// Its file.
+    pub file: Arc<str>,
+    /// Whether it is treated as if it were not there.
+    pub disabled: bool,
+}
+
+/// Compiles a set of policy files, with the schemas that they refer to. The order of `files` is irrelevant; files that
+/// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let mut sources: Vec<&SourceFile> =
-        files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
+    let is_read = |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
+    let mut sources: Vec<&SourceFile> = files.iter().filter(is_read).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
     let mut documents = Vec::new();
-    for (number, source) in (0..).zip(&sources) {
+    let is_policy = |source: &SourceFile| classify(&source.path) == FileKind::Policy;
+    for (number, source) in (0..).zip(&sources).filter(|(_, source)| is_policy(source)) {
         documents.extend(read(source, number, &mut findings));
     }
     for document in &documents {
         check::document(document, &mut findings);
     }
+    let names = documents.iter().map(|document| PolicyName {
+        name: index::name_of(document),
+        file: findings.position(document.place).file,
+        disabled: document.disabled,
+    });
+    let names = names.collect();
     documents.retain(|document| !document.disabled);
     let index = index::build(&documents, &mut findings);
     scopes::check(&documents, &mut findings);
     let compiled = compile::snapshot(&documents, &index, &mut findings);
-    let snapshot = Snapshot { revision: Revision::of(files), files: sources.len(), ..compiled };
+    let schemas = schemas::compile(&documents, &sources, &index.patterns, &mut findings);
+    let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
+    let snapshot = Snapshot { revision: Revision::of(files), files: files_of_policies, schemas, ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
-    Compiled { snapshot, diagnostics: findings.into_diagnostics() }
+    Compiled { snapshot, diagnostics: findings.into_diagnostics(), policies: names }
 }
 
-/// The policies of one file that can be read.
-fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Vec<Document<'t>> {
+/// The policy of one file, if it can be read.
+fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) -> Option<Document<'t>> {
     let start = Place::start_of(number);
     if files::is_misplaced_schema(&source.path) {
         let message = "a `_schemas` directory must be at the root of the set";
         findings.add(Finding::new(Code::MisplacedSchemas, start, message));
-        return Vec::new();
+        return None;
     }
     if source.text.len() > POLICY_FILE_BYTES {
         let message = format!("the file is larger than {POLICY_FILE_BYTES} bytes");
         findings.add(Finding::new(Code::TooLarge, start, message));
-        return Vec::new();
+        return None;
     }
-    if let Some(place) = damaged_text(&source.text, number) {
+    if let Some(place) = text::damage(&source.text, number) {
         let message = "the text is not UTF-8: it holds U+FFFD, which stands for bytes that are no character";
         findings.add(Finding::new(Code::Syntax, place, message));
-        return Vec::new();
+        return None;
+    }
+    if let Some(place) = text::second_document(&source.text, number) {
+        findings.add(Finding::new(Code::SeveralDocuments, place, "the file holds more than one document"));
+        return None;
     }
     let parsed = match yaml::parse(&source.text, number) {
         Ok(parsed) => parsed,
         Err(fault) => {
-            findings.add(Finding::new(fault.code, fault.place, fault.message));
-            return Vec::new();
+            report_fault(fault, &source.text, findings);
+            return None;
         }
     };
     for (key, place, _) in parsed.repeated {
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }
-    parsed.documents.into_iter().filter_map(|document| decode::document(document, findings)).collect()
+    decoded(parsed.documents.into_iter().next()?, findings)
 }
 
-/// The first U+FFFD: whoever read the file puts it where the bytes were no UTF-8. Written on purpose it is refused as
-/// well, since the two cannot be told apart.
-fn damaged_text(text: &str, file: u32) -> Option<Place> {
-    let (before, _) = text.split_once(char::REPLACEMENT_CHARACTER)?;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Some(Place {
-        file,
-        line: number(before.matches('\n').count() + 1),
-        column: number(column),
-        start: number(before.len()),
-        end: number(before.len() + char::REPLACEMENT_CHARACTER.len_utf8()),
-    })
+/// Says why a text cannot be parsed; what quotes do to an expression is a slip that deserves its own words.
+fn report_fault(fault: yaml::Fault, text: &str, findings: &mut Findings<'_>) {
+    let slips = text::quotes_that_end_early(text, fault.place.file);
+    if fault.code != Code::Syntax || slips.is_empty() {
+        findings.add(Finding::new(fault.code, fault.place, fault.message));
+        return;
+    }
+    for place in slips {
+        let finding =
+            Finding::new(Code::Syntax, place, "the value ends with its closing quote, but text follows");
+        findings.add(finding.hint("write the whole value below `|-` or `>-`, or within other quotes"));
+    }
+}
+
+/// The policy in `node`. If fields are wrong the rest of it is read as far as it goes, so that everything is
+/// found at once; of a policy that is disabled only the form is checked.
+fn decoded<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<Document<'t>> {
+    let before = findings.errors(node.place);
+    shape::document(&node, &shape::POLICY, findings);
+    if findings.errors(node.place) == before && !decode::is_disabled(&node) {
+        return decode::document(node, findings);
+    }
+    decode::document(node, &mut findings.scratch())
 }
 
 #[cfg(test)]

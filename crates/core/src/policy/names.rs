@@ -10,9 +10,10 @@ use std::sync::Arc;
 use super::ast::{Definition, Definitions, Export, NameSources, Text};
 use super::check::is_identifier;
 use super::compile::expression;
-use super::diagnostic::Code;
+use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
 use super::index::{self, Index};
+use super::yaml::Place;
 use crate::expr::{self, Constants, Frame, Patterns};
 use crate::value::Map;
 
@@ -71,33 +72,53 @@ pub(super) fn collect<'p>(
     (names, frame)
 }
 
+/// Reports the imports of a policy that name nothing.
+pub(super) fn check_imports(sources: &NameSources<'_>, index: &Index<'_, '_>, findings: &mut Findings<'_>) {
+    for import in &sources.constants.import {
+        index::import(import, "constants", &index.constants, findings);
+    }
+    for import in &sources.variables.import {
+        index::import(import, "variables", &index.variables, findings);
+    }
+}
+
 type Gathered<'p, 't, T> = BTreeMap<&'p str, &'p Definition<'t, T>>;
 
 /// The definitions of a block and of its imports; a name that is defined twice is reported.
 fn gather<'p, 't, T>(
     block: &'p Definitions<'t, T>,
-    what: &str,
+    what: &'static str,
     exports: &BTreeMap<&'p str, &'p Export<'t, T>>,
     findings: &mut Findings<'_>,
 ) -> Gathered<'p, 't, T> {
-    let imported = block.import.iter().filter_map(|import| index::import(import, what, exports, findings));
-    let imported: Vec<_> = imported.flat_map(|export| &export.definitions).collect();
+    let mut definitions: Vec<(Place, &'p Definition<'t, T>)> = Vec::new();
+    for import in &block.import {
+        let export = index::import(import, what, exports, findings);
+        definitions.extend(export.iter().flat_map(|e| &e.definitions).map(|found| (import.place, found)));
+    }
+    definitions.extend(block.local.iter().map(|local| (local.name.place, local)));
     let mut gathered: Gathered<'p, 't, T> = BTreeMap::new();
-    for definition in imported.into_iter().chain(&block.local) {
-        let Text { value: name, place } = &definition.name;
+    for (place, definition) in definitions {
+        let name = &definition.name.value;
         if !is_identifier(name) {
             let message = format!("`{name}` cannot be used as a name in expressions");
-            findings.add(Finding::new(Code::InvalidName, *place, message));
+            let finding = Finding::new(Code::InvalidName, definition.name.place, message);
+            findings.add(finding.about(subject(what, name)));
             continue;
         }
         if let Some(other) = gathered.insert(name, definition) {
             let first = findings.position(other.name.place);
-            let message = format!("`{name}` has more than one definition among the {what} of a policy");
+            let message = format!("`{name}` has more than one definition among the {what} of the policy");
             let hint = format!("the other one is at {first}");
-            findings.add(Finding::new(Code::AmbiguousName, *place, message).hint(hint));
+            let finding = Finding::new(Code::AmbiguousName, place, message).hint(hint);
+            findings.add(finding.about(subject(what, name)));
         }
     }
     gathered
+}
+
+fn subject(what: &str, name: &str) -> Subject {
+    if what == "variables" { Subject::Variable(name.to_owned()) } else { Subject::Constant(name.to_owned()) }
 }
 
 /// Variables in an order of compilation.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Body, Document, Scope, Text};
-use super::diagnostic::Code;
+use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
 use super::index;
 use super::naming::policy_name;
@@ -74,7 +74,8 @@ fn missing(policies: &[Scoped<'_>], findings: &mut Findings<'_>) {
         let below: Vec<_> = descendants.iter().map(|policy| name(policy.scope)).collect();
         let message = format!("policy `{}` is missing, above `{}`", name(scope), below.join("`, `"));
         if let Some(first) = descendants.first() {
-            findings.add(Finding::new(Code::MissingScope, first.place, message));
+            let subject = Subject::MissingPolicy { policy: name(scope), descendants: below };
+            findings.add(Finding::new(Code::MissingScope, first.place, message).about(subject));
         }
     }
 }

@@ -199,7 +199,7 @@ impl<'t> Reader<'t> {
         };
         let entry = |Entry { key, value, .. }: Entry<'t>| {
             let place = self.anchor(&value);
-            let path = format!("{path}[{key:?}]");
+            let path = format!("{path}[{:?}]", camel_case(&key));
             (key, Field { path, place, node: value })
         };
         entries.into_iter().map(entry).collect()
@@ -377,6 +377,27 @@ fn is_named(key: &str, name: &str) -> bool {
     key == name || key.chars().eq(underscored)
 }
 
+/// `key` as the peer writes it in paths: `my_key` and `MyKey` become `myKey`.
+fn camel_case(key: &str) -> String {
+    let mut written = String::with_capacity(key.len());
+    let mut raise = false;
+    let mut previous = ' ';
+    let mut rest = key.chars().peekable();
+    while let Some(c) = rest.next() {
+        let ends_acronym = previous.is_uppercase() && rest.peek().is_some_and(|next| next.is_lowercase());
+        if matches!(c, '_' | '-' | ' ') {
+            raise = true;
+        } else if raise || (c.is_uppercase() && (previous.is_lowercase() || ends_acronym)) {
+            written.extend(c.to_uppercase());
+            raise = false;
+        } else {
+            written.extend(c.to_lowercase());
+        }
+        previous = c;
+    }
+    written
+}
+
 fn kind(content: &Content<'_>) -> &'static str {
     match content {
         Content::Null => "Null",
@@ -386,5 +407,33 @@ fn kind(content: &Content<'_>) -> &'static str {
         Content::String(_) => "String",
         Content::List(_) => "Sequence",
         Content::Map(_) => "Mapping",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::camel_case;
+
+    #[test]
+    fn keys_in_paths_are_written_as_the_peer_writes_them() {
+        let cases = [
+            ("john_leave_request", "johnLeaveRequest"),
+            ("HTTPServer", "httpServer"),
+            ("AbC", "abC"),
+            ("aBC", "aBc"),
+            ("AB_CD", "abCd"),
+            ("a_bC", "aBC"),
+            ("my_ID_x", "myIdX"),
+            ("UserID2", "userId2"),
+            ("john.leave_request", "john.leaveRequest"),
+            ("a-b c", "aBC"),
+            ("_ab", "Ab"),
+            ("aB_", "aB"),
+            ("é_b", "éB"),
+            ("x_1_y", "x1Y"),
+        ];
+        for (key, written) in cases {
+            assert_eq!(camel_case(key), written, "{key}");
+        }
     }
 }

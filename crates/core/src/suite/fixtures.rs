@@ -118,10 +118,7 @@ pub(super) fn aux_data<'t>(
         if !jwt.is_empty() && !tokens.is_empty() {
             fields.invalid("Only one of the jwt or jwts fields must be set", reader);
         }
-        let named = |(name, claims): (String, Map<'static>)| {
-            let token = Map::from_entries(vec![("claims".into(), Value::Map(claims))]).unwrap_or_default();
-            (name.into(), Value::Map(token))
-        };
+        let named = |(name, claims): (String, Map<'static>)| (name.into(), Value::Map(claims));
         let jwts = Map::from_entries(tokens.into_iter().map(named).collect()).unwrap_or_default();
         AuxData { jwt, jwts }
     })

@@ -63,14 +63,17 @@ pub fn run_observed(
     observe: &mut dyn FnMut(&Observed<'_>),
 ) -> Report {
     let tally = Tallying::default();
-    let mut context = Context { snapshot, settings, filter, observe, units: SUITE_COST, tally };
+    run_all(files, &mut Context { snapshot, settings, filter, observe, units: SUITE_COST, tally })
+}
+
+fn run_all(files: &[SourceFile], context: &mut Context<'_>) -> Report {
     let mut shelf = Shelf { files, directories: BTreeMap::new() };
     let mut steps = Steps::new();
     let mut suites: Vec<&SourceFile> =
         files.iter().filter(|file| classify(&file.path) == FileKind::Test).collect();
     suites.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let suites: Vec<SuiteReport> =
-        suites.into_iter().map(|file| suite(file, &mut shelf, &mut steps, &mut context)).collect();
+        suites.into_iter().map(|file| suite(file, &mut shelf, &mut steps, context)).collect();
     let summary = Summary::of_all(suites.iter().map(|suite| &suite.summary));
     Report { suites, summary }
 }

@@ -1,5 +1,5 @@
 //! What would have to differ for the opposite answer: one condition at a time is taken to be the other way round, and
-//! the action is decided again.
+//! the resource is decided again.
 
 use super::explanation::Change;
 use super::recorder::Lead;
@@ -8,7 +8,7 @@ use crate::engine::observe::Observer;
 use crate::engine::{Conduct, Settings, decide_as};
 use crate::expr::Budget;
 use crate::limits::{CALL_COST, EXPLAINED_CHANGES, EXPLANATION_TRIAL_COST, EXPR_COST};
-use crate::model::{Effect, Request, Timestamp};
+use crate::model::{Effect, Evaluation, Request, ResourceEvaluation, Timestamp};
 use crate::policy::{Condition, Snapshot};
 
 /// What deciding again needs.
@@ -33,65 +33,82 @@ impl Observer for Assumption {
 }
 
 impl Trials<'_> {
-    /// What alone turns `action` of the one resource of `request`, which was decided with `effect`, around: expressions
-    /// if there are any, otherwise conditions as a whole.
-    pub(super) fn changes<'l>(
+    /// What alone turns each action of the one item of `request` around, which was decided as `decided` says:
+    /// expressions among `leads` if there are any, otherwise conditions as a whole.
+    pub(super) fn changes(
         &self,
-        request: &mut Request<'_>,
-        action: &str,
-        effect: Effect,
-        leads: impl Iterator<Item = &'l Lead> + Clone,
-    ) -> Vec<Change> {
-        for item in &mut request.items {
-            item.actions = vec![action.to_owned().into()];
+        request: &Request<'_>,
+        decided: &ResourceEvaluation,
+        leads: &[Lead],
+    ) -> Vec<Vec<Change>> {
+        let effects: Vec<Effect> = decided.actions.iter().map(|decision| decision.effect).collect();
+        let mut changes = vec![Vec::new(); effects.len()];
+        let of_rules = leads.iter().filter(|lead| lead.rule.is_some());
+        let leads = of_rules.chain(leads.iter().filter(|lead| lead.derived_role.is_some()));
+        for lead in leads.clone().filter(|lead| lead.expr.is_some()) {
+            self.try_out(request, lead, &effects, &mut changes);
         }
-        let of_expressions = leads.clone().filter(|lead| lead.expr.is_some());
-        let found: Vec<Change> = of_expressions
-            .filter_map(|lead| self.change(request, effect, lead))
-            .take(EXPLAINED_CHANGES)
-            .collect();
-        if !found.is_empty() {
-            return found;
+        let mut as_a_whole = vec![Vec::new(); effects.len()];
+        if changes.iter().any(Vec::is_empty) {
+            for lead in leads.filter(|lead| lead.expr.is_none()) {
+                self.try_out(request, lead, &effects, &mut as_a_whole);
+            }
         }
-        let as_a_whole = leads.filter(|lead| lead.expr.is_none());
-        as_a_whole.filter_map(|lead| self.change(request, effect, lead)).take(EXPLAINED_CHANGES).collect()
+        let both = changes.into_iter().zip(as_a_whole);
+        both.map(|(parts, whole)| if parts.is_empty() { whole } else { parts }).collect()
     }
 
-    fn change(&self, request: &Request<'_>, effect: Effect, lead: &Lead) -> Option<Change> {
+    /// Adds `lead` to the changes of the actions that it turns around.
+    fn try_out(&self, request: &Request<'_>, lead: &Lead, effects: &[Effect], changes: &mut [Vec<Change>]) {
         let others: &[bool] = match lead.truth {
             Truth::True => &[false],
             Truth::False => &[true],
             Truth::Undecided => &[true, false],
         };
-        let turns = |needed: &&bool| {
-            self.turns(request, effect, &Assumption { condition: lead.condition, truth: **needed })
-        };
-        let needed = *others.iter().find(turns)?;
-        let change = Change {
-            rule: lead.rule.clone(),
-            derived_role: lead.derived_role.clone(),
-            expr: lead.expr.clone(),
-            position: lead.position.clone(),
-            needed,
-            attribute: None,
-            actual: None,
-            wanted: None,
-        };
-        Some(change.comparing(lead.comparison.as_ref()))
+        let mut turned = vec![false; effects.len()];
+        for needed in others {
+            let assumption = Assumption { condition: lead.condition, truth: *needed };
+            let Some(after) = self.decide(request, &assumption) else {
+                return;
+            };
+            let decisions = after.resources.iter().flat_map(|resource| &resource.actions);
+            let pairs = effects.iter().zip(decisions).zip(changes.iter_mut().zip(&mut turned));
+            for ((before, after), (changes, turned)) in pairs {
+                if after.effect != *before && !*turned && changes.len() < EXPLAINED_CHANGES {
+                    *turned = true;
+                    changes.push(lead.change(*needed));
+                }
+            }
+        }
     }
 
-    /// Whether the decision is another one under `assumption`. What is too costly to find out does not count.
-    fn turns(&self, request: &Request<'_>, effect: Effect, assumption: &Assumption) -> bool {
-        if self.budget.charge_call(EXPLANATION_TRIAL_COST).is_err() {
-            return false;
-        }
+    /// What is decided under `assumption`; nothing if that is too costly to find out.
+    fn decide(&self, request: &Request<'_>, assumption: &Assumption) -> Option<Evaluation> {
+        self.budget.charge_call(EXPLANATION_TRIAL_COST).ok()?;
         let room = self.budget.left().min(CALL_COST);
         let budget = Budget::new(room, EXPR_COST);
         let conduct = Conduct::new(self.now, &budget).observed(assumption);
         let evaluation = decide_as(self.snapshot, request, self.settings, &conduct);
         let spent = usize::try_from(room.saturating_sub(budget.left())).unwrap_or(usize::MAX);
-        let is_paid = self.budget.charge_call(spent).is_ok() && !budget.is_exceeded();
-        let mut decisions = evaluation.resources.iter().flat_map(|resource| &resource.actions);
-        is_paid && decisions.all(|decision| decision.effect != effect)
+        self.budget.charge_call(spent).ok()?;
+        // What is denied because it costs too much says nothing about the condition.
+        (!budget.is_exceeded()).then_some(evaluation)
+    }
+}
+
+impl Lead {
+    /// That it would have to be `needed`.
+    fn change(&self, needed: bool) -> Change {
+        let change = Change {
+            rule: self.rule.clone(),
+            derived_role: self.derived_role.clone(),
+            expr: self.expr.clone(),
+            position: self.position.clone(),
+            needed,
+            attribute: None,
+            actual: None,
+            wanted: None,
+        };
+        change.comparing(self.comparison.as_ref())
     }
 }

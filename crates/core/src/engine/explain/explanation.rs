@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::expr::{Comparison, Reading};
-use crate::model::{ActionDecision, Effect, Evaluation, Problem};
+use crate::model::{ActionDecision, Effect, Evaluation, Problem, ValidatedPart, ValidationError};
 
 /// Why every decision of one call came out as it did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,8 +36,23 @@ pub struct ExplainedResource {
     pub roles: Vec<ExplainedRole>,
     /// The derived roles of every resource policy that was asked.
     pub derived_roles: Vec<ExplainedDerivedRole>,
+    /// Where the attributes do not fit the schemas of the policy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub validation_errors: Vec<ExplainedMismatch>,
     /// One entry per requested action, in the same order.
     pub actions: Vec<ExplainedAction>,
+}
+
+/// An attribute that does not fit its schema.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedMismatch {
+    /// Whose attribute: `principal` or `resource`.
+    pub part: &'static str,
+    /// JSON pointer into the attributes; empty for all of them together.
+    pub path: String,
+    /// What does not fit.
+    pub message: String,
 }
 
 /// A role that the principal holds.
@@ -290,6 +305,16 @@ impl ExplainedAction {
             opposite: Vec::new(),
             problems: decision.problems.iter().map(ExplainedProblem::new).collect(),
         }
+    }
+}
+
+impl ExplainedMismatch {
+    pub(super) fn new(error: &ValidationError) -> Self {
+        let part = match error.part {
+            ValidatedPart::Principal => "principal",
+            ValidatedPart::Resource => "resource",
+        };
+        Self { part, path: error.path.clone(), message: error.message.clone() }
     }
 }
 

@@ -9,17 +9,18 @@ mod recorder;
 mod trees;
 
 pub use explanation::{
-    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedProblem,
-    ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome, SpokenTo,
+    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedMismatch,
+    ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
+    SpokenTo,
 };
 
 use super::{Conduct, Settings, decide_as};
 use crate::expr::Budget;
 use crate::limits::{CALL_COST, EXPLANATION_COST, EXPR_COST};
-use crate::model::{Evaluation, Item, Request, Timestamp};
+use crate::model::{Evaluation, Request, Timestamp};
 use crate::policy::Snapshot;
 use change::Trials;
-use recorder::{Draft, Recorder};
+use recorder::{ActionDraft, Draft, Recorder};
 
 /// Decides `request` as [`decide`](super::decide) does, and says why.
 ///
@@ -56,20 +57,18 @@ fn results(
         aux_data: request.aux_data.clone(),
     };
     for ((item, decided), draft) in request.items.iter().zip(&evaluation.resources).zip(drafts) {
-        trial.items = vec![Item { resource: item.resource.clone(), actions: Vec::new() }];
-        let mut actions = Vec::with_capacity(item.actions.len());
+        // All its actions, since the schemas of a policy may look at them together.
+        trial.items = vec![item.clone()];
         let mut drafted = draft.actions.into_iter();
-        for (action, decision) in item.actions.iter().zip(&decided.actions) {
-            let mut explained = ExplainedAction::new(action, decision);
-            if let Some(action_draft) = drafted.next() {
-                explained.decided_by = action_draft.decider;
-                explained.rules = action_draft.rules;
-                let leads = action_draft.leads.iter().chain(&draft.leads);
-                explained.opposite = trials.changes(&mut trial, action, decision.effect, leads);
-            }
-            actions.push(explained);
-        }
-        results.push(ExplainedResource { actions, ..draft.resource });
+        let opposite = trials.changes(&trial, decided, &draft.leads);
+        let decisions = item.actions.iter().zip(&decided.actions).zip(opposite);
+        let actions = decisions.map(|((action, decision), opposite)| {
+            let ActionDraft { decider, rules, .. } = drafted.next().unwrap_or_default();
+            ExplainedAction { decided_by: decider, rules, opposite, ..ExplainedAction::new(action, decision) }
+        });
+        let actions = actions.collect();
+        let validation_errors = decided.validation_errors.iter().map(ExplainedMismatch::new).collect();
+        results.push(ExplainedResource { actions, validation_errors, ..draft.resource });
     }
     results
 }

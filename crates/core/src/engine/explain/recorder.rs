@@ -1,7 +1,7 @@
 //! Looks on while a call is decided, and keeps what an explanation needs.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -26,8 +26,9 @@ use crate::policy::{Condition, Policy, Roles, Rule, Stance};
 pub(super) struct Draft {
     pub(super) resource: ExplainedResource,
     pub(super) actions: Vec<ActionDraft>,
-    /// The conditions of its derived roles.
+    /// Its conditions that were evaluated.
     pub(super) leads: Vec<Lead>,
+    known: BTreeSet<*const Condition>,
 }
 
 /// What was found out about one action.
@@ -35,14 +36,11 @@ pub(super) struct Draft {
 pub(super) struct ActionDraft {
     pub(super) decider: Option<Decider>,
     pub(super) rules: Vec<ExplainedRule>,
-    /// The conditions of the rules that were asked.
-    pub(super) leads: Vec<Lead>,
     /// Where each rule is among `rules`.
     places: BTreeMap<*const Rule, usize>,
 }
 
 /// A condition that was evaluated and may be the one that matters.
-#[derive(Clone)]
 pub(super) struct Lead {
     pub(super) condition: *const Condition,
     pub(super) truth: Truth,
@@ -138,7 +136,7 @@ impl Observer for Recorder<'_> {
                 return;
             };
             draft.resource.derived_roles.extend(entry);
-            draft.leads.extend(leads.unwrap_or_default());
+            draft.add(leads.unwrap_or_default());
         }
     }
 
@@ -201,8 +199,8 @@ impl Observer for Recorder<'_> {
         }
         entry.speaks_to.extend(spoken_to);
         entry.condition = entry.condition.take().or(tree);
-        if let (true, Some(action)) = (is_new, state.action()) {
-            action.leads.extend(leads.unwrap_or_default());
+        if let (true, Some(draft)) = (is_new, state.drafts.last_mut()) {
+            draft.add(leads.unwrap_or_default());
         }
     }
 
@@ -223,6 +221,17 @@ impl Observer for Recorder<'_> {
         });
         if let Some(action) = self.state.borrow_mut().action() {
             action.decider = decider;
+        }
+    }
+}
+
+impl Draft {
+    /// Adds `leads`, each of which is known only once, however many actions its rule is asked about.
+    fn add(&mut self, leads: Vec<Lead>) {
+        for lead in leads {
+            if self.known.insert(lead.condition) {
+                self.leads.push(lead);
+            }
         }
     }
 }

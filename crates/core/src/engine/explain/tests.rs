@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use super::*;
 use crate::engine::{OnError, decide};
 use crate::expr::ReadValue;
-use crate::model::{AuxData, Effect, Principal, Resource};
+use crate::model::{AuxData, Effect, Item, Principal, Resource};
 use crate::policy::{SourceFile, compile};
 use crate::value::Map;
 

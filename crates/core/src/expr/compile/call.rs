@@ -11,10 +11,6 @@ use crate::expr::hint::nearest;
 use crate::expr::ir::{Node, Op};
 use crate::expr::val::Val;
 
-/// Functions whose constant arguments must be valid: a mistake is found when the policy is loaded.
-/// The other conversions fail where they are evaluated, as in the peer.
-const VALIDATED: &[&str] = &["cidr", "duration", "ip", "timestamp"];
-
 /// Functions that do not depend on their arguments alone.
 const IMPURE: &[&str] = &["now", "timeSince", "id"];
 
@@ -37,7 +33,12 @@ impl Compiler<'_> {
         if unchecked && !shape {
             return self.unresolved(span, format!("`{}` is not called this way", function.name), None);
         }
-        (self.called(function, nodes, span), ty)
+        let node = match self.pattern(function, call, nodes) {
+            Ok((text, regex)) => Node { op: Op::Matches(text, regex), span },
+            Err(nodes) => self.called(function, nodes, span),
+        };
+        self.check_written(function, call, &node);
+        (node, ty)
     }
 
     /// The function of a call such as `math.abs(x)`, unless a variable hides the namespace.
@@ -74,47 +75,42 @@ impl Compiler<'_> {
         if function.name == "dyn" && nodes.len() == 1 {
             return nodes.remove(0);
         }
-        if let Some(node) = self.pattern(function, &mut nodes, span) {
-            return node;
-        }
         let constants = nodes.iter().all(is_constant);
-        let node = Node { op: Op::Call(function, nodes.into()), span };
+        let lazy = matches!(function.name, "or" | "orValue");
+        let op = match <[Node; 2]>::try_from(nodes) {
+            Ok(operands) if lazy => Op::Alternative(function, operands.into()),
+            Ok(operands) => Op::Call(function, operands.into()),
+            Err(nodes) => Op::Call(function, nodes.into()),
+        };
+        let node = Node { op, span };
         if !constants || IMPURE.contains(&function.name) {
             return node;
         }
         match self.folded(&node) {
             Some(Ok(op)) => Node { op, span },
-            Some(Err(error)) if VALIDATED.contains(&function.name) => {
-                self.mistyped(span, error.message);
-                node
-            }
             _ => node,
         }
     }
 
-    /// A call that takes a regular expression as a constant: the expression is checked, and built for `matches`.
-    fn pattern(&mut self, function: &Function, nodes: &mut Vec<Node>, span: Span) -> Option<Node> {
-        if !matches!(function.name, "matches" | "regex.extract" | "regex.extractAll" | "regex.replace") {
-            return None;
-        }
-        let pattern = nodes.get(1)?;
-        let Some(Val::String(text)) = constant_value(pattern) else {
-            return None;
+    /// Text and regular expression of a call of `matches` with a constant one; otherwise the arguments back.
+    fn pattern(
+        &mut self,
+        function: &Function,
+        call: &Call,
+        nodes: Vec<Node>,
+    ) -> Result<(Box<Node>, Arc<regex::Regex>), Vec<Node>> {
+        let constant = nodes.last().and_then(constant_value);
+        let (Some(Val::String(text)), Some(pattern), "matches", 2) =
+            (constant, call.args.last(), function.name, nodes.len())
+        else {
+            return Err(nodes);
         };
-        let compiled = match self.env.patterns() {
-            Some(patterns) => patterns.compile(text.as_str()),
-            None => functions::regex::compile(text.as_str()).map(Arc::new),
+        let Some(regex) = self.check_pattern(pattern, text.as_str()) else {
+            return Err(nodes);
         };
-        match compiled {
-            Ok(regex) if function.name == "matches" && nodes.len() == 2 => {
-                nodes.truncate(1);
-                Some(Node { op: Op::Matches(nodes.pop()?.into(), regex), span })
-            }
-            Ok(_) => None,
-            Err(message) => {
-                self.mistyped(pattern.span, message);
-                None
-            }
+        match nodes.into_iter().next() {
+            Some(text) => Ok((text.into(), regex)),
+            None => Err(Vec::new()),
         }
     }
 }

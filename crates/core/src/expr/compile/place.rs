@@ -6,6 +6,7 @@ use super::request::{NAMES, ROOTS, TOKEN, members, root};
 use super::{Compiler, Typed};
 use crate::expr::ast::{Access, Expr, ExprKind, Span};
 use crate::expr::env::{Constants, Env, Names};
+use crate::expr::error::ExprFault;
 use crate::expr::functions::standard::type_value;
 use crate::expr::hint::nearest;
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
@@ -129,6 +130,10 @@ impl Compiler<'_> {
                 };
                 (Node { op, span }, ty)
             }
+            // A name that nothing defines is a mistake anywhere but here.
+            Place::Variables | Place::Constants if self.policy_op(&place, field).is_none() => {
+                (Node { op: Op::Constant(Val::Optional(None)), span }, Type::Dyn)
+            }
             place => {
                 let selected = self.select(place, field, from, span);
                 let (node, ty) = self.read(selected, span);
@@ -168,27 +173,38 @@ impl Compiler<'_> {
 
     /// `V.name` or `C.name`.
     fn policy_name(&mut self, place: &Place, name: &str, span: Span) -> Place {
-        let names = match self.env {
-            Env::Policy(names) => names,
-            Env::Declared(_) => Names::default(),
-        };
-        let found = match place {
-            Place::Variables => names.variables.iter().position(|known| *known == name).map(Op::Variable),
-            _ => names.constants.and_then(|constants| constants.get(name)).map(Op::Constant),
-        };
-        if let Some(op) = found {
+        if let Some(op) = self.policy_op(place, name) {
             if let Op::Variable(slot) = op {
                 self.uses.insert(slot);
             }
             return Place::Value(Node { op, span }, Type::Dyn);
         }
-        let (what, known): (_, Vec<&str>) = match place {
-            Place::Variables => ("variable", names.variables.to_vec()),
-            _ => ("constant", names.constants.into_iter().flat_map(Constants::names).collect()),
+        let names = self.names();
+        let (what, known, fault): (_, Vec<&str>, _) = match place {
+            Place::Variables => ("variable", names.variables.to_vec(), ExprFault::UndefinedVariable),
+            _ => {
+                let known = names.constants.into_iter().flat_map(Constants::names).collect();
+                ("constant", known, ExprFault::UndefinedConstant)
+            }
         };
         let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
-        let (node, ty) = self.unresolved(span, format!("unknown {what} `{name}`"), hint);
+        let (node, ty) = self.undefined(fault, span, format!("unknown {what} `{name}`"), hint);
         Place::Value(node, ty)
+    }
+
+    fn names(&self) -> Names<'_> {
+        match self.env {
+            Env::Policy(names) => names,
+            Env::Declared(_) => Names::default(),
+        }
+    }
+
+    fn policy_op(&self, place: &Place, name: &str) -> Option<Op> {
+        let names = self.names();
+        match place {
+            Place::Variables => names.variables.iter().position(|known| *known == name).map(Op::Variable),
+            _ => names.constants.and_then(|constants| constants.get(name)).map(Op::Constant),
+        }
     }
 
     fn unknown_field(&mut self, record: &Type, field: &str, span: Span) -> Typed {
@@ -256,18 +272,13 @@ impl Compiler<'_> {
                 (Op::Select { operand, field, access: Access::Required }, TOKEN)
             }
             Place::Constants => {
-                let constants = match self.env {
-                    Env::Policy(names) => names.constants.map(Constants::as_map),
-                    Env::Declared(_) => None,
-                };
+                let constants = self.names().constants.map(Constants::as_map);
                 (Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())), NAMES)
             }
             Place::Variables => {
-                return self.unresolved(
-                    span,
-                    "variables are read one by one".into(),
-                    Some("write `V.name`".into()),
-                );
+                let count = self.names().variables.len();
+                self.uses.extend(0..count);
+                (Op::Variables(count), NAMES)
             }
         };
         (Node { op, span }, ty)

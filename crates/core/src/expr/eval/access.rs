@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::{Evaluated, Machine, absent, error, located, names, refused};
 use crate::expr::ast::{Access, Span};
 use crate::expr::error::{EvalError, EvalErrorKind};
-use crate::expr::functions::CallError;
-use crate::expr::functions::standard::some;
+use crate::expr::functions::standard::{bounded, some};
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node};
 use crate::expr::val::{List, MapVal, Str, Val};
-use crate::expr::{Inputs, ops};
+use crate::expr::{Inputs, ops, wording};
 use crate::model::scope_name;
 use crate::value::{Map, Value};
 
@@ -56,10 +55,10 @@ impl<'r> Machine<'_, 'r> {
         let Some((last, parents)) = attribute.path.split_last() else {
             return Ok(Val::Map(MapVal::Values(map)));
         };
-        let parent = self.descend(map, attribute, parents, span)?;
+        let parent = descend(map, parents).map_err(|gap| gap.error(attribute, span))?;
         match parent.get(last) {
             Some(value) => Ok(Val::from(value)),
-            None => Err(missing(attribute, attribute.path.len(), span)),
+            None => Err(Gap::Absent(parents.len()).error(attribute, span)),
         }
     }
 
@@ -69,8 +68,11 @@ impl<'r> Machine<'_, 'r> {
             return Ok(Val::Bool(present));
         };
         let map = self.attributes(attribute.root, span)?;
-        let parent = self.descend(map, attribute, parents, span)?;
-        Ok(Val::Bool(parent.get(last).is_some()))
+        match descend(map, parents) {
+            Ok(parent) => Ok(Val::Bool(parent.get(last).is_some())),
+            Err(Gap::Absent(at)) if at == parents.len() => Ok(Val::Bool(false)),
+            Err(gap) => Err(gap.error(attribute, span)),
+        }
     }
 
     fn attributes(&self, root: AttributeRoot, span: Span) -> Result<&'r Map<'r>, Box<EvalError>> {
@@ -85,40 +87,30 @@ impl<'r> Machine<'_, 'r> {
         }
     }
 
-    /// The map at the end of `keys`, which begin the path of `attribute`.
-    fn descend(
-        &self,
-        map: &'r Map<'r>,
-        attribute: &Attribute,
-        keys: &[Box<str>],
-        span: Span,
-    ) -> Result<&'r Map<'r>, Box<EvalError>> {
-        let mut map = map;
-        for (depth, key) in keys.iter().enumerate() {
-            map = match map.get(key) {
-                Some(Value::Map(inner)) => inner,
-                Some(other) => {
-                    let path = path_text(attribute, depth + 1);
-                    let message =
-                        format!("`{path}` is {}, which has no fields", Val::from(other).type_name());
-                    return Err(error(EvalErrorKind::NoSuchOverload, message, span));
-                }
-                None => return Err(missing(attribute, depth + 1, span)),
-            };
-        }
-        Ok(map)
-    }
-
     pub(super) fn variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
-        self.scope.variable(slot).map_err(|error| in_variable(error, span))
+        self.scope.variable(slot).map_err(|error| in_variable(self.scope.name(slot), error, span))
     }
 
     /// `has(V.x)`: whether the variable could be evaluated.
     pub(super) fn has_variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
         match self.scope.variable(slot) {
-            Err(error) if error.kind == EvalErrorKind::CostExceeded => Err(in_variable(error, span)),
+            Err(failure) if failure.kind == EvalErrorKind::CostExceeded => {
+                Err(in_variable(self.scope.name(slot), failure, span))
+            }
             result => Ok(Val::Bool(result.is_ok())),
         }
+    }
+
+    /// The variables that have a value, by name.
+    pub(super) fn variables(&self, count: usize, span: Span) -> Evaluated<'r> {
+        let mut entries = Vec::new();
+        for slot in 0..count {
+            self.charge(1, span)?;
+            if let Val::Bool(true) = self.has_variable(slot, span)? {
+                entries.push((Val::String(Str::Borrowed(self.scope.name(slot))), self.variable(slot, span)?));
+            }
+        }
+        bounded(Val::Map(MapVal::Owned(entries.into())), self.budget).map_err(|error| located(error, span))
     }
 
     pub(super) fn declared(&self, slot: usize, span: Span) -> Evaluated<'r> {
@@ -149,9 +141,9 @@ impl<'r> Machine<'_, 'r> {
             (Val::Optional(None), _) => Ok(Val::Optional(None)),
             (Val::Optional(Some(inner)), _) => self.selected(&inner, field, span).map(optional),
             (value, Access::Optional) => self.selected(&value, field, span).map(optional),
-            (value, Access::Required) => self.selected(&value, field, span)?.ok_or_else(|| {
-                error(EvalErrorKind::NoSuchKey, format!("the map has no key `{field}`"), span)
-            }),
+            (value, Access::Required) => self
+                .selected(&value, field, span)?
+                .ok_or_else(|| error(EvalErrorKind::NoSuchKey, wording::no_such_key(field), span)),
         }
     }
 
@@ -163,12 +155,12 @@ impl<'r> Machine<'_, 'r> {
         }
     }
 
+    /// The field of a map.
     fn selected(&self, value: &Val<'r>, field: &str, span: Span) -> Result<Option<Val<'r>>, Box<EvalError>> {
-        let Val::Map(map) = value else {
-            let message = format!("a value of type {} has no field `{field}`", value.type_name());
-            return Err(error(EvalErrorKind::NoSuchOverload, message, span));
-        };
-        map.field(field, self.budget).map_err(|error| located(error, span))
+        match value {
+            Val::Map(map) => map.field(field, self.budget).map_err(|error| located(error, span)),
+            other => self.element(other, &Val::String(Str::Borrowed(field)), span),
+        }
     }
 
     pub(super) fn index(
@@ -177,10 +169,33 @@ impl<'r> Machine<'_, 'r> {
         access: Access,
         span: Span,
     ) -> Evaluated<'r> {
-        let operand = self.eval(operand)?;
-        let index = self.eval(index)?;
-        let result = ops::index(&operand, &index, access, self.budget);
-        result.map_err(|error: CallError| refused(error, "[]", &[operand, index], span))
+        let (operand, index) = (self.eval(operand)?, self.eval(index)?);
+        let within = match &operand {
+            Val::Optional(None) => return Ok(operand),
+            Val::Optional(Some(inner)) => inner,
+            operand => operand,
+        };
+        let found = self.element(within, &index, span)?;
+        match (&operand, access, found) {
+            (Val::Optional(_), _, found) | (_, Access::Optional, found) => Ok(optional(found)),
+            (_, Access::Required, Some(found)) => Ok(found),
+            (operand, Access::Required, None) => Err(located(ops::missing(operand, &index), span)),
+        }
+    }
+
+    /// In expressions of a policy a value that holds nothing is one without the key, as in the peer; in those that
+    /// stand alone it is an error, as in the specification.
+    fn element(
+        &self,
+        operand: &Val<'r>,
+        index: &Val<'_>,
+        span: Span,
+    ) -> Result<Option<Val<'r>>, Box<EvalError>> {
+        if self.scope.inputs().is_some() && !ops::is_container(operand) && ops::is_key(index) {
+            return Ok(None);
+        }
+        let found = ops::element(operand, index, self.budget);
+        found.map_err(|error| refused(error, "[]", std::slice::from_ref(operand), span))
     }
 }
 
@@ -192,22 +207,54 @@ fn text(text: &str) -> Val<'_> {
     Val::String(Str::Borrowed(text))
 }
 
-fn missing(attribute: &Attribute, depth: usize, span: Span) -> Box<EvalError> {
-    absent(&path_text(attribute, depth), span)
+/// Why a path into attributes ends early.
+enum Gap {
+    /// The key at this place of the path is not there.
+    Absent(usize),
+    /// There is a list, which has no keys.
+    List,
 }
 
-fn path_text(attribute: &Attribute, depth: usize) -> String {
-    let mut text = attribute.root.name().to_owned();
-    for key in attribute.path.iter().take(depth) {
-        text.push('.');
-        text.push_str(key);
+impl Gap {
+    fn error(&self, attribute: &Attribute, span: Span) -> Box<EvalError> {
+        let Gap::Absent(at) = self else {
+            return located(ops::no_index(&Val::list(Vec::new()), &Val::string("")), span);
+        };
+        let key = attribute.path.get(*at).map_or(attribute.root.name(), |key| key);
+        match attribute.root {
+            AttributeRoot::Globals if *at == 0 => undefined(key, span),
+            _ => absent(key, span),
+        }
     }
-    text
 }
 
-/// The error of a variable, as seen from where it is used.
-fn in_variable(failure: EvalError, span: Span) -> Box<EvalError> {
-    error(failure.kind, failure.message, span)
+/// The map at the end of `keys`.
+fn descend<'r>(map: &'r Map<'r>, keys: &[Box<str>]) -> Result<&'r Map<'r>, Gap> {
+    let mut map = map;
+    for (at, key) in keys.iter().enumerate() {
+        map = match map.get(key) {
+            Some(Value::Map(inner)) => inner,
+            Some(Value::List(_)) => return Err(Gap::List),
+            Some(_) => return Err(Gap::Absent(at + 1)),
+            None => return Err(Gap::Absent(at)),
+        };
+    }
+    Ok(map)
+}
+
+/// A name of `V` or `G` that has no value.
+fn undefined(name: &str, span: Span) -> Box<EvalError> {
+    let message = format!("undefined field '{}'", wording::shortened(name));
+    error(EvalErrorKind::NoSuchKey, message, span)
+}
+
+/// The error of a variable, as seen from where it is used: the variable has no value.
+fn in_variable(name: &str, failure: EvalError, span: Span) -> Box<EvalError> {
+    if failure.kind == EvalErrorKind::CostExceeded {
+        return error(failure.kind, failure.message, span);
+    }
+    let cause = failure.cause.unwrap_or_else(|| failure.message.into());
+    Box::new(EvalError { cause: Some(cause), ..*undefined(name, span) })
 }
 
 /// A part of the request as a map; as in the peer, what is empty is left out.

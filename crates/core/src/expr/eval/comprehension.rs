@@ -6,6 +6,7 @@ use crate::expr::error::{EvalError, EvalErrorKind};
 use crate::expr::functions::standard::bounded;
 use crate::expr::ir::{Comprehension, Node};
 use crate::expr::val::{MapVal, Val};
+use crate::expr::wording;
 
 /// What is walked over.
 enum Range<'r> {
@@ -41,7 +42,12 @@ impl<'r> Machine<'_, 'r> {
             Val::List(items) => Range::List(items),
             Val::Map(map) => Range::Map(map),
             other => {
-                let message = format!("expected a list or map to walk over but found {}", other.type_name());
+                let found = wording::native_type(&other);
+                let message = if c.keyed {
+                    format!("unsupported comprehension range type: {found}")
+                } else {
+                    format!("got '{found}', expected iterable type")
+                };
                 return Err(error(EvalErrorKind::NoSuchOverload, message, c.range.span));
             }
         };
@@ -123,9 +129,12 @@ impl<'r> Machine<'_, 'r> {
         let mut entries = Vec::new();
         self.each(c, range, |machine, _| {
             let body: &'r Node = &c.body;
-            let Val::Map(map) = machine.eval(body)? else {
-                let message = "expected a map of one entry".to_owned();
-                return Err(error(EvalErrorKind::NoSuchOverload, message, body.span));
+            let map = match machine.eval(body)? {
+                Val::Map(map) => map,
+                other => {
+                    let message = format!("no such overload: cel.@mapInsert(map, {})", other.type_name());
+                    return Err(error(EvalErrorKind::NoSuchOverload, message, body.span));
+                }
             };
             for (key, value) in (0..map.len()).filter_map(|at| map.entry(at)) {
                 machine.insert(&mut entries, key, value, body.span)?;

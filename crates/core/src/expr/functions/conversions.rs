@@ -4,8 +4,9 @@
 
 use super::opaque::{CIDR, IP, SPIFFE_ID, SPIFFE_TRUST_DOMAIN};
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
-use crate::expr::time;
+use crate::expr::ops::{overflow, unsigned_overflow};
 use crate::expr::val::Val;
+use crate::expr::{time, wording};
 use crate::limits;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -86,7 +87,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         overloads: &[
             Overload::function(&[Ty::Duration], Ty::Duration),
             Overload::function(&[Ty::String], Ty::Duration),
-            Overload::function(&[Ty::Int], Ty::Duration),
         ],
         call: duration,
     },
@@ -95,19 +95,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
 
-fn out_of_range() -> CallError {
-    CallError::range("the number is out of range")
-}
-
 fn int<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
         [Val::Int(n)] => Ok(Val::Int(*n)),
-        [Val::Uint(n)] => i64::try_from(*n).map(Val::Int).map_err(|_| out_of_range()),
+        [Val::Uint(n)] => i64::try_from(*n).map(Val::Int).map_err(|_| overflow()),
         [Val::Double(n)] if n.abs() < TWO_TO_63 => Ok(Val::Int(*n as i64)),
-        [Val::Double(_)] => Err(out_of_range()),
-        [Val::String(text)] => text.as_str().parse().map(Val::Int).map_err(|_| not_a("an integer")),
+        [Val::Double(_)] => Err(overflow()),
+        [Val::String(text)] => text.as_str().parse().map(Val::Int).map_err(|_| no_conversion("int")),
         [Val::Timestamp(t)] => Ok(Val::Int(t.second())),
-        [Val::Duration(d)] => i64::try_from(d.as_nanos()).map(Val::Int).map_err(|_| out_of_range()),
+        [Val::Duration(d)] => i64::try_from(d.as_nanos()).map(Val::Int).map_err(|_| overflow()),
         _ => Err(CallError::no_overload()),
     }
 }
@@ -115,11 +111,11 @@ fn int<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 fn uint<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
         [Val::Uint(n)] => Ok(Val::Uint(*n)),
-        [Val::Int(n)] => u64::try_from(*n).map(Val::Uint).map_err(|_| out_of_range()),
+        [Val::Int(n)] => u64::try_from(*n).map(Val::Uint).map_err(|_| unsigned_overflow()),
         [Val::Double(n)] if (0.0..TWO_TO_64).contains(n) => Ok(Val::Uint(*n as u64)),
-        [Val::Double(_)] => Err(out_of_range()),
-        [Val::String(text)] if text.as_str().starts_with('+') => Err(not_a("an unsigned integer")),
-        [Val::String(text)] => text.as_str().parse().map(Val::Uint).map_err(|_| not_a("an unsigned integer")),
+        [Val::Double(_)] => Err(unsigned_overflow()),
+        [Val::String(text)] if text.as_str().starts_with('+') => Err(no_conversion("uint")),
+        [Val::String(text)] => text.as_str().parse().map(Val::Uint).map_err(|_| no_conversion("uint")),
         _ => Err(CallError::no_overload()),
     }
 }
@@ -130,9 +126,9 @@ fn double<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::Int(n)] => Ok(Val::Double(*n as f64)),
         [Val::Uint(n)] => Ok(Val::Double(*n as f64)),
         [Val::String(text)] => {
-            let n: f64 = text.as_str().parse().map_err(|_| not_a("a number"))?;
+            let n: f64 = text.as_str().parse().map_err(|_| no_conversion("double"))?;
             let overflow = n.is_infinite() && text.as_str().bytes().any(|b| b.is_ascii_digit());
-            if overflow { Err(out_of_range()) } else { Ok(Val::Double(n)) }
+            if overflow { Err(no_conversion("double")) } else { Ok(Val::Double(n)) }
         }
         _ => Err(CallError::no_overload()),
     }
@@ -150,7 +146,10 @@ fn string<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::Double(n)] => Val::string(&double_text(*n)),
         [Val::Bytes(bytes)] => {
             cx.charge_bytes(bytes.len())?;
-            Val::string(std::str::from_utf8(bytes).map_err(|_| not_a("UTF-8"))?)
+            Val::string(
+                std::str::from_utf8(bytes)
+                    .map_err(|_| CallError::invalid("invalid UTF-8 in bytes, cannot convert to string"))?,
+            )
         }
         [Val::Timestamp(t)] => Val::string(&t.to_string()),
         [Val::Duration(d)] => Val::string(&time::duration_text(*d)),
@@ -179,7 +178,7 @@ fn bool<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         [Val::String(text)] => match text.as_str() {
             "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Val::Bool(true)),
             "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Val::Bool(false)),
-            _ => Err(not_a("a boolean")),
+            _ => Err(no_conversion("bool")),
         },
         _ => Err(CallError::no_overload()),
     }
@@ -198,13 +197,12 @@ fn duration<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
         [Val::Duration(d)] => Ok(Val::Duration(*d)),
         [Val::String(text)] => time::parse_duration(text.as_str()),
-        [Val::Int(nanos)] => Ok(Val::Duration(jiff::SignedDuration::from_nanos(*nanos))),
         _ => Err(CallError::no_overload()),
     }
 }
 
-fn not_a(what: &str) -> CallError {
-    CallError::invalid(format!("the value is not {what}"))
+fn no_conversion(to: &str) -> CallError {
+    CallError::invalid(wording::no_conversion("string", to))
 }
 
 /// The shortest text that reads back as `n`, with an exponent below 1e-4 and from 1e6 on: Go's `%g`.

@@ -2,12 +2,13 @@
 //!
 //! Source: the encoders extension of CEL. Base64 is the standard alphabet of RFC 4648 §4.
 
-use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::{DecodeError, Engine as _};
 
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::{List, MapVal, Val};
+use crate::expr::wording;
 use crate::limits;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -28,11 +29,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// Padding may be left out. Line breaks are skipped before.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// With padding, or without it altogether. Line breaks are skipped before.
+const READERS: [GeneralPurpose; 2] =
+    [reader(DecodePaddingMode::RequireCanonical), reader(DecodePaddingMode::RequireNone)];
+
+const fn reader(padding: DecodePaddingMode) -> GeneralPurpose {
+    let config =
+        GeneralPurposeConfig::new().with_decode_padding_mode(padding).with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&base64::alphabet::STANDARD, config)
+}
 
 fn base64_encode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::Bytes(bytes)] = args else {
@@ -47,9 +52,26 @@ fn base64_decode<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         return Err(CallError::no_overload());
     };
     cx.charge_bytes(text.as_str().len())?;
-    match LENIENT.decode(text.as_str().replace(['\n', '\r'], "")) {
+    let kept = text.as_str().replace(['\n', '\r'], "");
+    let [padded, unpadded] = READERS;
+    match padded.decode(&kept).or_else(|_| unpadded.decode(&kept)) {
         Ok(bytes) => Ok(Val::Bytes(bytes.into())),
-        Err(_) => Err(CallError::invalid("`base64.decode` takes text in the standard base64 alphabet")),
+        Err(error) => {
+            let at = place(&error, text.as_str());
+            Err(CallError::invalid(format!("illegal base64 data at input byte {at}")))
+        }
+    }
+}
+
+/// The byte of `text` that cannot be decoded.
+fn place(error: &DecodeError, text: &str) -> usize {
+    let is_break = |b: u8| matches!(b, b'\n' | b'\r');
+    match error {
+        DecodeError::InvalidByte(at, _) => {
+            let kept = text.bytes().enumerate().filter(|(_, b)| !is_break(*b));
+            kept.map(|(position, _)| position).nth(*at).unwrap_or(text.len())
+        }
+        _ => text.find('=').unwrap_or_else(|| text.len().saturating_sub(1) / 4 * 4),
     }
 }
 
@@ -91,7 +113,7 @@ impl JsonWriter<'_, '_> {
             Val::Duration(span) => self.string(&format!("{}s", span.as_secs_f64()))?,
             Val::Optional(Some(inner)) => self.value(inner, depth + 1)?,
             Val::Optional(None) | Val::Type(_) | Val::Opaque(_) => {
-                return Err(no_json_form());
+                return Err(no_json_form(value));
             }
         }
         Ok(())
@@ -100,7 +122,7 @@ impl JsonWriter<'_, '_> {
     /// Numbers that a double cannot hold become strings, as in the JSON form of Protocol Buffers.
     fn integer(&mut self, number: i128) {
         const EXACT: i128 = 1 << 53;
-        if (-EXACT..=EXACT).contains(&number) {
+        if number.abs() < EXACT {
             self.text.push_str(&number.to_string());
         } else {
             self.text.push_str(&format!("\"{number}\""));
@@ -110,7 +132,7 @@ impl JsonWriter<'_, '_> {
     /// Very large and very small numbers have an exponent, with its sign.
     fn double(&mut self, number: f64) -> Result<(), CallError> {
         if !number.is_finite() {
-            return Err(no_json_form());
+            return Err(no_json_form(&Val::Double(number)));
         }
         let plain = number == 0.0 || (1e-6..1e21).contains(&number.abs());
         let text = if plain { number.to_string() } else { format!("{number:e}") };
@@ -122,7 +144,8 @@ impl JsonWriter<'_, '_> {
     /// As the peer writes it, so that the text is safe inside HTML.
     fn string(&mut self, text: &str) -> Result<(), CallError> {
         self.cx.charge_bytes(text.len().saturating_mul(6))?;
-        let quoted = serde_json::to_string(text).map_err(|_| no_json_form())?;
+        let quoted =
+            serde_json::to_string(text).map_err(|_| CallError::invalid("the text has no JSON form"))?;
         for c in quoted.chars() {
             match c {
                 '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
@@ -173,7 +196,7 @@ fn sorted_entries<'r>(cx: &CallCx<'_>, map: &MapVal<'r>) -> Result<Vec<(String, 
             cx.charge(pairs.len())?;
             for (key, value) in pairs.iter() {
                 let Val::String(key) = key else {
-                    return Err(no_json_form());
+                    return Err(CallError::invalid(wording::no_text(key)));
                 };
                 cx.charge_bytes(key.as_str().len())?;
                 entries.push((key.as_str().to_owned(), value.clone()));
@@ -184,8 +207,8 @@ fn sorted_entries<'r>(cx: &CallCx<'_>, map: &MapVal<'r>) -> Result<Vec<(String, 
     Ok(entries)
 }
 
-fn no_json_form() -> CallError {
-    CallError::invalid("`json.encode` takes values that have a JSON form")
+fn no_json_form(value: &Val<'_>) -> CallError {
+    CallError::invalid(wording::no_json_form(value))
 }
 
 #[cfg(test)]

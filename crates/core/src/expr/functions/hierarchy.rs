@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::opaque::HIERARCHY;
+use super::strings::not_texts;
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::{Opaque, Val};
 
@@ -43,14 +44,13 @@ fn hierarchy<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
             let mut segments = Vec::new();
             for item in list.iter() {
                 let Val::String(segment) = item else {
-                    return Err(CallError::invalid("`hierarchy` takes a list of strings"));
+                    return Err(not_texts(list, &item));
                 };
                 cx.charge_bytes(segment.as_str().len())?;
                 segments.push(segment.as_str().to_owned());
             }
             Ok(value(segments))
         }
-        [Val::Opaque(opaque)] if matches!(**opaque, Opaque::Hierarchy(_)) => Ok(Val::Opaque(opaque.clone())),
         _ => Err(CallError::no_overload()),
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         check("hierarchy", &[texts(&["a", "b", "c"])], &h("a.b.c"));
         check("hierarchy", &[s("a:b:c"), s(":")], &h("a.b.c"));
         check("hierarchy", &[s("abc"), s("")], &h("a.b.c"));
-        check("hierarchy", &[h("a.b")], &h("a.b"));
+        refuses("hierarchy", &[h("a.b")]);
         refuses("hierarchy", &[Val::Int(1)]);
         refuses("hierarchy", &[Val::list(vec![Val::Int(1)])]);
     }

@@ -84,7 +84,7 @@ fn distinct<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 pub(super) fn contains(cx: &CallCx<'_>, items: &[Val<'_>], sought: &Val<'_>) -> Result<bool, CallError> {
     for item in items {
         cx.charge(1)?;
-        if item.equals(sought, cx.budget)? {
+        if sought.equals(item, cx.budget)? {
             return Ok(true);
         }
     }
@@ -107,7 +107,7 @@ fn flatten<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         _ => return Err(CallError::no_overload()),
     };
     let Ok(levels) = usize::try_from(levels) else {
-        return Err(CallError::invalid(format!("`flatten` takes a level of 0 or more, not {levels}")));
+        return Err(CallError::invalid("level must be non-negative"));
     };
     let mut flat = Vec::new();
     flatten_into(cx, &mut flat, list, levels.min(limits::COMPUTED_DEPTH))?;
@@ -135,7 +135,7 @@ fn range<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         return Err(CallError::no_overload());
     };
     let Ok(length) = usize::try_from(*end) else {
-        return Err(CallError::invalid(format!("`lists.range` takes a length of 0 or more, not {end}")));
+        return Err(CallError::invalid(format!("lists.range: size must be non-negative, got {end}")));
     };
     cx.charge(length)?;
     Ok(Val::list((0..*end).map(Val::Int).collect()))
@@ -156,15 +156,15 @@ fn slice<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::List(list), Val::Int(start), Val::Int(end)] = args else {
         return Err(CallError::no_overload());
     };
-    let refuse = |why: &str| CallError::range(format!("cannot slice({start}, {end}): {why}"));
+    let refuse = |why: &str| CallError::range(format!("cannot slice({start}, {end}), {why}"));
     let (Ok(from), Ok(to)) = (usize::try_from(*start), usize::try_from(*end)) else {
-        return Err(refuse("an index is negative"));
+        return Err(refuse("negative indexes not supported"));
     };
     if from > to {
-        return Err(refuse("the start is after the end"));
+        return Err(refuse("start index must be less than or equal to end index"));
     }
     if to > list.len() {
-        return Err(refuse(&format!("the list has {} items", list.len())));
+        return Err(refuse(&format!("list is length {}", list.len())));
     }
     cx.charge(to - from)?;
     Ok(Val::list((from..to).filter_map(|at| list.get(at)).collect()))
@@ -212,10 +212,10 @@ fn check_keys(pairs: &[(Val<'_>, Val<'_>)]) -> Result<(), CallError> {
     };
     for (key, _) in pairs {
         if discriminant(key) != discriminant(first) {
-            return Err(CallError::invalid("only values of one type can be sorted"));
+            return Err(CallError::invalid("list elements must have the same type"));
         }
         if key.compare(key).is_none() {
-            return Err(CallError::invalid("values without an order cannot be sorted"));
+            return Err(CallError::invalid("list elements must be comparable"));
         }
     }
     Ok(())

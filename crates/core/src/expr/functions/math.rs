@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use crate::expr::ops::overflow;
 use crate::expr::val::Val;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -55,14 +56,22 @@ const SQUARE_ROOT: &[Overload] = &[
 
 /// Numbers of one type keep it; mixed types and lists of them are decided at run time.
 const EXTREME: &[Overload] = &[
-    Overload::variadic(&[Ty::Int], Ty::Int),
-    Overload::variadic(&[Ty::Uint], Ty::Uint),
-    Overload::variadic(&[Ty::Double], Ty::Double),
+    Overload::function(&[Ty::Int], Ty::Int),
+    Overload::function(&[Ty::Uint], Ty::Uint),
+    Overload::function(&[Ty::Double], Ty::Double),
     Overload::function(&[Ty::List(&Ty::Int)], Ty::Int),
     Overload::function(&[Ty::List(&Ty::Uint)], Ty::Uint),
     Overload::function(&[Ty::List(&Ty::Double)], Ty::Double),
-    Overload::function(&[Ty::List(&Ty::Dyn)], Ty::Dyn),
-    Overload::variadic(&[Ty::Dyn], Ty::Dyn),
+    Overload::function(&[Ty::Int, Ty::Int], Ty::Int),
+    Overload::function(&[Ty::Int, Ty::Uint], Ty::Dyn),
+    Overload::function(&[Ty::Int, Ty::Double], Ty::Dyn),
+    Overload::function(&[Ty::Uint, Ty::Uint], Ty::Uint),
+    Overload::function(&[Ty::Uint, Ty::Int], Ty::Dyn),
+    Overload::function(&[Ty::Uint, Ty::Double], Ty::Dyn),
+    Overload::function(&[Ty::Double, Ty::Double], Ty::Double),
+    Overload::function(&[Ty::Double, Ty::Int], Ty::Dyn),
+    Overload::function(&[Ty::Double, Ty::Uint], Ty::Dyn),
+    Overload::variadic(&[Ty::Dyn, Ty::Dyn, Ty::Dyn], Ty::Dyn),
 ];
 
 fn greatest<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -85,7 +94,8 @@ fn extreme<'r>(cx: &CallCx<'_>, args: &[Val<'r>], wanted: Ordering) -> Outcome<'
         numbers => numbers,
     };
     if numbers.is_empty() {
-        return Err(CallError::invalid("the list is empty: it has no greatest or least number"));
+        let name = if wanted == Ordering::Greater { "math.@max" } else { "math.@min" };
+        return Err(CallError::invalid(format!("{name}(list) argument must not be empty")));
     }
     let mut best: Option<&Val<'r>> = None;
     for number in numbers {
@@ -102,7 +112,7 @@ fn extreme<'r>(cx: &CallCx<'_>, args: &[Val<'r>], wanted: Ordering) -> Outcome<'
 
 fn abs<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
-        [Val::Int(n)] => n.checked_abs().map(Val::Int).ok_or_else(|| overflow("abs")),
+        [Val::Int(n)] => n.checked_abs().map(Val::Int).ok_or_else(overflow),
         [Val::Uint(n)] => Ok(Val::Uint(*n)),
         [Val::Double(n)] => Ok(Val::Double(n.abs())),
         _ => Err(CallError::no_overload()),
@@ -200,8 +210,12 @@ fn bit_not<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 /// Shifting by 64 or more leaves zero.
 fn bit_shift_left<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
-        [Val::Int(n), Val::Int(by)] => Ok(Val::Int(n.checked_shl(distance(*by)?).unwrap_or(0))),
-        [Val::Uint(n), Val::Int(by)] => Ok(Val::Uint(n.checked_shl(distance(*by)?).unwrap_or(0))),
+        [Val::Int(n), Val::Int(by)] => {
+            Ok(Val::Int(n.checked_shl(distance("math.bitShiftLeft", *by)?).unwrap_or(0)))
+        }
+        [Val::Uint(n), Val::Int(by)] => {
+            Ok(Val::Uint(n.checked_shl(distance("math.bitShiftLeft", *by)?).unwrap_or(0)))
+        }
         _ => Err(CallError::no_overload()),
     }
 }
@@ -210,27 +224,25 @@ fn bit_shift_left<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 /// `2305843009213693824`.
 fn bit_shift_right<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     match args {
-        [Val::Int(n), Val::Int(by)] => {
-            Ok(Val::Int(n.cast_unsigned().checked_shr(distance(*by)?).unwrap_or(0).cast_signed()))
+        [Val::Int(n), Val::Int(by)] => Ok(Val::Int(
+            n.cast_unsigned().checked_shr(distance("math.bitShiftRight", *by)?).unwrap_or(0).cast_signed(),
+        )),
+        [Val::Uint(n), Val::Int(by)] => {
+            Ok(Val::Uint(n.checked_shr(distance("math.bitShiftRight", *by)?).unwrap_or(0)))
         }
-        [Val::Uint(n), Val::Int(by)] => Ok(Val::Uint(n.checked_shr(distance(*by)?).unwrap_or(0))),
         _ => Err(CallError::no_overload()),
     }
 }
 
-fn distance(by: i64) -> Result<u32, CallError> {
+fn distance(name: &str, by: i64) -> Result<u32, CallError> {
     if by < 0 {
-        return Err(CallError::invalid(format!("negative offset: a shift by {by} is not possible")));
+        return Err(CallError::invalid(format!("{name}() negative offset: {by}")));
     }
     Ok(u32::try_from(by).unwrap_or(u32::MAX))
 }
 
 fn nan() -> CallError {
     CallError::invalid("NaN has no order: it is neither greater nor less than a number")
-}
-
-fn overflow(function: &str) -> CallError {
-    CallError::range(format!("integer overflow in `math.{function}`"))
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 //! in a range, so they cannot slip past one; `inIPAddrRange` alone sees through the mapping.
 //! Source: the network extension of CEL.
 
+mod address;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::opaque::{CIDR, IP};
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::{Opaque, Val};
+use crate::expr::wording;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function { name: "cidr", overloads: &[Overload::function(&[Ty::String], CIDR)], call: cidr },
@@ -76,7 +79,7 @@ fn cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 fn is_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    Ok(Val::Bool(parse_ip(only_text(args)?).and_then(refuse_mapped).is_ok()))
+    Ok(Val::Bool(is_plain_ip(only_text(args)?)))
 }
 
 fn is_cidr<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
@@ -134,7 +137,7 @@ fn contains_ip<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let range = only_cidr(std::slice::from_ref(range))?;
     let ip = match ip {
-        Val::String(text) => refuse_mapped(parse_ip(text.as_str())?)?,
+        Val::String(text) => refuse_mapped(parse_ip(text.as_str())?, text.as_str())?,
         other => only_ip(std::slice::from_ref(other))?,
     };
     Ok(Val::Bool(contains(range, ip)))
@@ -172,8 +175,12 @@ fn in_ip_addr_range<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(ip), Val::String(range)] = args else {
         return Err(CallError::no_overload());
     };
-    let address = ip.as_str().parse::<IpAddr>().map_err(|_| not_an_ip(ip.as_str()))?;
-    let (network, prefix) = split_cidr(range.as_str()).ok_or_else(|| not_a_cidr(range.as_str()))?;
+    let (ip, range) = (ip.as_str(), range.as_str());
+    let invalid = |what: &str, text: &str| {
+        CallError::invalid(format!("invalid {what} address: {}", wording::shortened(text)))
+    };
+    let address = ip.parse::<IpAddr>().map_err(|_| invalid("IP", ip))?;
+    let (network, prefix) = split_cidr(range).ok_or_else(|| invalid("CIDR", range))?;
     let (network, prefix) = match unmapped(network) {
         v4 @ IpAddr::V4(_) if network.is_ipv6() && prefix >= 96 => (v4, prefix - 96),
         _ => (network, prefix),
@@ -190,15 +197,28 @@ fn unmapped(ip: IpAddr) -> IpAddr {
 
 /// An IPv4 address mapped into IPv6 may be written in hexadecimal; it is then good for `==` and `string` only.
 fn parse_ip(text: &str) -> Result<IpAddr, CallError> {
-    let ip = text.parse::<IpAddr>().map_err(|_| not_an_ip(text))?;
-    if ip.is_ipv6() && text.contains('.') { refuse_mapped(ip) } else { Ok(ip) }
+    let ip = text.parse::<IpAddr>().map_err(|_| {
+        let shown = wording::quoted(text);
+        CallError::invalid(match address::why_no_address(text) {
+            Some(why) => format!("IP Address {shown} parse error during conversion from string: {why}"),
+            None => format!("IP address {shown} with zone value is not allowed"),
+        })
+    })?;
+    if ip.is_ipv6() && text.contains('.') { refuse_mapped(ip, text) } else { Ok(ip) }
+}
+
+fn is_plain_ip(text: &str) -> bool {
+    parse_ip(text).is_ok_and(|ip| refuse_mapped(ip, text).is_ok())
 }
 
 fn parse_cidr(text: &str) -> Result<(IpAddr, u8), CallError> {
     let leading_zero =
         text.rsplit_once('/').is_some_and(|(_, length)| length.len() > 1 && length.starts_with('0'));
-    let (ip, prefix) = split_cidr(text).filter(|_| !leading_zero).ok_or_else(|| not_a_cidr(text))?;
-    Ok((refuse_mapped(ip)?, prefix))
+    let (ip, prefix) = split_cidr(text).filter(|_| !leading_zero).ok_or_else(|| {
+        let (shown, why) = (wording::quoted(text), address::why_no_prefix(text));
+        CallError::invalid(format!("CIDR {shown} parse error during conversion from string: {why}"))
+    })?;
+    Ok((refuse_mapped(ip, text)?, prefix))
 }
 
 /// Address and prefix length of `address/length`; the length is digits only.
@@ -210,11 +230,10 @@ fn split_cidr(text: &str) -> Option<(IpAddr, u8)> {
     Some((ip, prefix))
 }
 
-fn refuse_mapped(ip: IpAddr) -> Result<IpAddr, CallError> {
+fn refuse_mapped(ip: IpAddr, text: &str) -> Result<IpAddr, CallError> {
     if matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some()) {
-        return Err(CallError::invalid(format!(
-            "`{ip}` is an IPv4 address mapped into IPv6: write it as IPv4"
-        )));
+        let shown = wording::quoted(text);
+        return Err(CallError::invalid(format!("IPv4-mapped IPv6 address {shown} is not allowed")));
     }
     Ok(ip)
 }
@@ -248,7 +267,7 @@ fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
 fn only_ip(args: &[Val<'_>]) -> Result<IpAddr, CallError> {
     match args {
         [Val::Opaque(opaque)] => match **opaque {
-            Opaque::Ip(ip) => refuse_mapped(ip),
+            Opaque::Ip(ip) => refuse_mapped(ip, &ip.to_string()),
             _ => Err(CallError::no_overload()),
         },
         _ => Err(CallError::no_overload()),
@@ -271,19 +290,6 @@ fn ip_val<'r>(ip: IpAddr) -> Val<'r> {
 
 fn cidr_val<'r>((ip, prefix): (IpAddr, u8)) -> Val<'r> {
     Val::Opaque(Arc::new(Opaque::Cidr(ip, prefix)))
-}
-
-fn not_an_ip(text: &str) -> CallError {
-    CallError::invalid(format!("`{}` is not an IP address", shortened(text)))
-}
-
-fn not_a_cidr(text: &str) -> CallError {
-    CallError::invalid(format!("`{}` is not a CIDR range such as `10.0.0.0/8`", shortened(text)))
-}
-
-/// Hostile text stays out of messages beyond a readable length.
-fn shortened(text: &str) -> String {
-    text.chars().take(64).collect()
 }
 
 #[cfg(test)]

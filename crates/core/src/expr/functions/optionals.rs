@@ -53,20 +53,23 @@ fn value<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     match inner {
         Some(inner) => Ok((**inner).clone()),
-        None => Err(CallError::absent("the optional is empty")),
+        None => Err(CallError::absent("optional.none() dereference")),
     }
 }
 
+/// The second argument is only there where it is needed.
 fn or<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    let [first @ Val::Optional(inner), second @ Val::Optional(_)] = args else {
-        return Err(CallError::no_overload());
-    };
-    Ok(if inner.is_some() { first.clone() } else { second.clone() })
+    match args {
+        [chosen @ Val::Optional(Some(_))] | [Val::Optional(None), chosen] => Ok(chosen.clone()),
+        _ => Err(CallError::no_overload()),
+    }
 }
 
+/// As for [`or`].
 fn or_value<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    let [Val::Optional(inner), otherwise] = args else {
-        return Err(CallError::no_overload());
-    };
-    Ok(inner.as_deref().unwrap_or(otherwise).clone())
+    match args {
+        [Val::Optional(Some(inner))] => Ok((**inner).clone()),
+        [Val::Optional(None), otherwise] => Ok(otherwise.clone()),
+        _ => Err(CallError::no_overload()),
+    }
 }

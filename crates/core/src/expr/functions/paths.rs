@@ -6,8 +6,10 @@
 mod form;
 mod glob;
 
+use super::strings::not_texts;
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::Val;
+use crate::expr::wording;
 use form::Path;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -79,7 +81,7 @@ fn join_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let mut elements = Vec::new();
     for item in list.iter() {
         let Val::String(element) = &item else {
-            return Err(CallError::no_overload());
+            return Err(not_texts(list, &item));
         };
         cx.charge_bytes(element.as_str().len())?;
         elements.push(element.as_str().to_owned());
@@ -96,10 +98,9 @@ fn rel_path<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(base), Val::String(target)] = args else {
         return Err(CallError::no_overload());
     };
-    let base = parse(cx, base.as_str())?;
-    let target = parse(cx, target.as_str())?;
-    let way = target.way_from(&base).ok_or_else(no_way)?;
-    Ok(Val::string(&target.write_way(&way)))
+    let (from, to) = (parse(cx, base.as_str())?, parse(cx, target.as_str())?);
+    let way = to.way_from(&from).ok_or_else(|| no_way(base.as_str(), target.as_str()))?;
+    Ok(Val::string(&to.write_way(&way)))
 }
 
 /// Whole elements count: `/ab` is not below `/a`. A path is its own prefix, but a prefix that ends in a separator
@@ -110,7 +111,7 @@ fn path_has_prefix<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let (path, prefix) = (path.as_str(), prefix.as_str());
     let (inner, outer) = (parse(cx, path)?, parse(cx, prefix)?);
-    let way = inner.way_from(&outer).ok_or_else(no_way)?;
+    let way = inner.way_from(&outer).ok_or_else(|| no_way(prefix, path))?;
     let ends_in_separator = |text: &str| text.ends_with(['/', '\\']);
     Ok(Val::Bool(match way.first() {
         None => ends_in_separator(path) || !ends_in_separator(prefix),
@@ -134,7 +135,7 @@ fn path_match_any_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     for pattern in patterns.iter() {
         cx.charge(1)?;
         let Val::String(pattern) = &pattern else {
-            return Err(CallError::no_overload());
+            return Err(not_texts(patterns, &pattern));
         };
         if matches(cx, &path, pattern.as_str())? {
             return Ok(Val::Bool(true));
@@ -146,18 +147,19 @@ fn path_match_any_of<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 fn matches(cx: &CallCx<'_>, path: &Path, pattern: &str) -> Result<bool, CallError> {
     cx.charge_bytes(pattern.len().saturating_mul(path.value.len() + 1))?;
     let malformed = || {
+        let (pattern, path) = (wording::quoted(pattern), wording::quoted(&path.value));
         CallError::invalid(format!(
-            "`{}` is not a pattern of paths",
-            pattern.chars().take(64).collect::<String>()
+            "failed to match pattern {pattern} on path {path}: syntax error in pattern"
         ))
     };
     glob::matches(&Path::parse(pattern).value, &path.value).ok_or_else(malformed)
 }
 
-fn no_way() -> CallError {
-    CallError::invalid(
-        "one path is relative and the other is not, or one begins with `..`: they do not compare",
-    )
+fn no_way(base: &str, target: &str) -> CallError {
+    let (base, target) = (wording::shortened(base), wording::shortened(target));
+    CallError::invalid(format!(
+        "failed to determine relative path of {target}: Rel: can't make {target} relative to {base}"
+    ))
 }
 
 fn parse(cx: &CallCx<'_>, text: &str) -> Result<Path, CallError> {

@@ -6,10 +6,12 @@ mod dialect;
 
 use std::sync::Arc;
 
+use dialect::Translation;
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::val::Val;
+use crate::expr::wording;
 use crate::limits;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -57,7 +59,7 @@ pub(crate) fn compile_paid(cx: &CallCx<'_>, pattern: &str, text: &str) -> Result
     cx.charge(limits::REGEX_COST + pattern.len())?;
     for kib in limits::REGEX_PROGRAM_STEPS {
         cx.charge(kib * limits::REGEX_KIB_COST)?;
-        if let Some(regex) = build(pattern, kib * 1024).map_err(CallError::invalid)? {
+        if let Some(regex) = build(pattern, kib * 1024).map_err(|why| not_a_pattern(&why))? {
             cx.charge(text.len().saturating_mul(kib))?;
             return Ok(regex);
         }
@@ -70,15 +72,21 @@ fn build(pattern: &str, bytes: usize) -> Result<Option<Regex>, String> {
     if pattern.len() > limits::REGEX_BYTES {
         return Err(format!("a regular expression has at most {} bytes", limits::REGEX_BYTES));
     }
-    let built = RegexBuilder::new(&dialect::from_re2(pattern))
-        .size_limit(bytes)
-        .dfa_size_limit(limits::REGEX_CACHE_BYTES)
-        .build();
+    let Translation { pattern, property } = dialect::from_re2(pattern)?;
+    let built =
+        RegexBuilder::new(&pattern).size_limit(bytes).dfa_size_limit(limits::REGEX_CACHE_BYTES).build();
     match built {
         Ok(regex) => Ok(Some(regex)),
         Err(regex::Error::CompiledTooBig(_)) => Ok(None),
-        Err(_) => Err("the regular expression is not valid".to_owned()),
+        Err(_) => match property {
+            Some(property) => Err(format!("invalid character class range: `{property}`")),
+            None => Err("the regular expression is not valid".to_owned()),
+        },
     }
+}
+
+fn not_a_pattern(why: &str) -> CallError {
+    CallError::invalid(format!("error parsing regexp: {}", wording::shortened(why)))
 }
 
 fn too_big() -> String {
@@ -129,9 +137,10 @@ fn charge_search(cx: &CallCx<'_>, captures: &Captures<'_>, text: &str) -> Result
 fn extractor(cx: &CallCx<'_>, pattern: &str, text: &str) -> Result<Regex, CallError> {
     let regex = compile_paid(cx, pattern, text)?;
     if regex.captures_len() > 2 {
-        return Err(CallError::invalid(
-            "the regular expression has more than one group: use `(?:...)` for the others",
-        ));
+        let pattern = wording::quoted(pattern);
+        return Err(CallError::invalid(format!(
+            "regular expression has more than one capturing group: {pattern}"
+        )));
     }
     Ok(regex)
 }
@@ -199,15 +208,15 @@ fn parse_replacement(text: &str, groups: usize) -> Result<Vec<Piece>, CallError>
                 literal.push('\\');
                 continue;
             }
-            Some(digit) => digit.to_digit(10),
-            None => None,
+            Some(other) => other.to_digit(10).ok_or(r"\ must be followed by a digit or \"),
+            None => Err(r"\ not allowed at end"),
         };
-        let Some(group) = group.map(|digit| digit as usize) else {
-            return Err(CallError::invalid("a `\\` in a replacement is followed by a digit or another `\\`"));
-        };
+        let group = group.map(|digit| digit as usize).map_err(|why| {
+            CallError::invalid(format!("invalid replacement string: '{}' {why}", wording::shortened(text)))
+        })?;
         if group >= groups {
             return Err(CallError::invalid(format!(
-                "the replacement names group {group} and the regular expression has {}",
+                "replacement string references group {group} but regex has only {} group(s)",
                 groups - 1
             )));
         }

@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
-use crate::expr::format;
-use crate::expr::val::{Str, Val};
+use crate::expr::val::{List, Str, Val};
+use crate::expr::{format, wording};
 
 const TEXT_LIST: Ty = Ty::List(&Ty::String);
 
@@ -241,9 +241,7 @@ fn substring<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     };
     let to = byte_offset(text.as_str(), end)?;
     if to < from {
-        return Err(CallError::range(format!(
-            "the substring would start at {start} and end before it, at {end}"
-        )));
+        return Err(CallError::range(format!("invalid substring range. start: {start}, end: {end}")));
     }
     Ok(part(text, from..to))
 }
@@ -271,6 +269,17 @@ fn quote<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     }
     quoted.push('"');
     Ok(Val::string(&quoted))
+}
+
+/// That a function takes lists of strings, and `item` of `list` is none.
+pub(super) fn not_texts(list: &List<'_>, item: &Val<'_>) -> CallError {
+    match list {
+        List::Owned(_) => {
+            let why = wording::no_text(item);
+            CallError::invalid(format!("failed to convert list to string slice: {why}"))
+        }
+        List::Values(_) | List::Names(_) => CallError::no_overload(),
+    }
 }
 
 /// Where a search begins. Nothing is found everywhere, so looking for it beyond the end begins at the end.

@@ -46,10 +46,7 @@ fn date<'r>(cx: &CallCx<'_>, args: &[Val<'r>], part: fn(&DateTime) -> i64) -> Ou
         }
         _ => return Err(CallError::no_overload()),
     };
-    match t.in_zone(zone) {
-        Some(local) => Ok(Val::Int(part(&local))),
-        None => Err(CallError::invalid("there is no such time zone")),
-    }
+    t.in_zone(zone).map(|local| Val::Int(part(&local))).map_err(CallError::invalid)
 }
 
 fn both<'r>(
@@ -62,5 +59,5 @@ fn both<'r>(
         return date(cx, args, part);
     };
     let count = i64::try_from(d.as_millis() / unit_in_milliseconds);
-    count.map(Val::Int).map_err(|_| CallError::range("the duration is out of range"))
+    count.map(Val::Int).map_err(|_| CallError::range("integer overflow"))
 }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::expr::{self, Program};
+use crate::expr::{self, ExprFault, Program};
 use crate::policy::ast::{Match, Text, When};
-use crate::policy::diagnostic::Code;
+use crate::policy::diagnostic::{Code, Subject};
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::names::Names;
 use crate::policy::rules::{Condition, Output, Spanned};
@@ -34,8 +34,11 @@ pub(in crate::policy) fn expression(
             Some(Spanned::new(program, position, stretches))
         }
         Err(diagnostics) => {
+            let (line, column) = scalar::locate(&stretches, &text.value, 0);
+            let begin = findings.position(Place { line, column, ..text.place });
             for found in diagnostics {
-                let finding = Finding::new(Code::InvalidExpression, place_of(&found.range), found.message);
+                let finding = Finding::new(code(found.fault), place_of(&found.range), found.message)
+                    .about(Subject::Expression(begin.clone()));
                 findings.add(match found.hint {
                     Some(hint) => finding.hint(hint),
                     None => finding,
@@ -43,6 +46,14 @@ pub(in crate::policy) fn expression(
             }
             None
         }
+    }
+}
+
+fn code(fault: ExprFault) -> Code {
+    match fault {
+        ExprFault::Invalid => Code::InvalidExpression,
+        ExprFault::UndefinedVariable => Code::UndefinedVariable,
+        ExprFault::UndefinedConstant => Code::UndefinedConstant,
     }
 }
 
@@ -76,5 +87,10 @@ pub(super) fn matching(
         Match::All(list) => Some(Condition::All(items(list))),
         Match::Any(list) => Some(Condition::Any(items(list))),
         Match::None(list) => Some(Condition::None(items(list))),
+        Match::Script(place) => {
+            let message = "scripts in conditions are not supported";
+            findings.add(Finding::new(Code::ScriptCondition, *place, message));
+            None
+        }
     }
 }

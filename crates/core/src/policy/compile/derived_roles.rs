@@ -1,13 +1,13 @@
 //! Derived roles: the definitions of each file, and which of them a resource policy refers to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::conditions::matching;
 use super::rules::roles;
 use crate::expr::Frame;
 use crate::policy::ast::{self, Body, Document};
-use crate::policy::diagnostic::Code;
+use crate::policy::diagnostic::{Code, Subject};
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
 use crate::policy::index::{self, Index};
@@ -20,17 +20,22 @@ pub(super) type RoleSets<'p> = BTreeMap<&'p str, RoleSet>;
 /// The definitions of one of them, by name.
 type RoleSet = BTreeMap<Arc<str>, Arc<DerivedRole>>;
 
-/// Compiles every `derivedRoles` file.
+/// Compiles every `derivedRoles` file that is imported.
 pub(super) fn sets<'p>(
     documents: &'p [Document<'_>],
     index: &Index<'p, '_>,
     findings: &mut Findings<'_>,
 ) -> RoleSets<'p> {
     let mut sets = BTreeMap::new();
+    let imported = imported(documents);
     for document in documents {
         let Body::DerivedRoles(body) = &document.body else {
             continue;
         };
+        if !imported.contains(body.name.value.as_ref()) {
+            names::check_imports(&body.names, index, findings);
+            continue;
+        }
         let (names, frame) = names::collect(&body.names, index, findings);
         let frame = Arc::new(frame);
         let roles = body.definitions.iter().map(|definition| {
@@ -40,6 +45,16 @@ pub(super) fn sets<'p>(
         sets.insert(body.name.value.as_ref(), roles.collect());
     }
     sets
+}
+
+/// The names of the `derivedRoles` files that some policy imports: like other exports, one that nobody imports is
+/// not compiled.
+fn imported<'p>(documents: &'p [Document<'_>]) -> BTreeSet<&'p str> {
+    let imports = documents.iter().flat_map(|document| match &document.body {
+        Body::Resource(body) => body.import_derived_roles.as_slice(),
+        _ => &[],
+    });
+    imports.map(|import| import.value.as_ref()).collect()
 }
 
 /// The imported derived roles that some rule refers to, sorted by name; the others never take effect.
@@ -65,11 +80,13 @@ pub(super) fn referenced(
             Some([role]) => drop(referenced.insert(Arc::clone(&role.name), Arc::clone(role))),
             Some(_) => {
                 let message = format!("more than one import defines the derived role `{}`", text.value);
-                findings.add(Finding::new(Code::AmbiguousName, text.place, message));
+                let role = Subject::DerivedRole(text.value.to_string());
+                findings.add(Finding::new(Code::AmbiguousName, text.place, message).about(role));
             }
             None => {
                 let message = format!("no import defines the derived role `{}`", text.value);
-                let finding = Finding::new(Code::UnknownDerivedRole, text.place, message);
+                let role = Subject::DerivedRole(text.value.to_string());
+                let finding = Finding::new(Code::UnknownDerivedRole, text.place, message).about(role);
                 findings.add(match hint::similar(&text.value, imported.keys().copied()) {
                     Some(hint) => finding.hint(hint),
                     None => finding,

@@ -7,6 +7,7 @@ use crate::policy::ast::{At, Definition, Text};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
+use crate::policy::shape::is_called;
 use crate::policy::yaml::{Content, Entry, Node, Place};
 use crate::value::{Map, Value};
 
@@ -37,7 +38,7 @@ impl<'t> Fields<'t> {
     /// Field `name` with its key; an explicit null counts as absent.
     pub(super) fn take_entry(&mut self, name: &'static str) -> Option<Entry<'t>> {
         self.known.push(name);
-        let index = self.entries.iter().position(|entry| entry.key == name)?;
+        let index = self.entries.iter().position(|entry| is_called(entry, name))?;
         let entry = self.entries.remove(index);
         (!matches!(entry.value.content, Content::Null)).then_some(entry)
     }
@@ -124,15 +125,41 @@ impl<'t> Fields<'t> {
     }
 }
 
-/// `node` as text. Unquoted numbers and booleans are refused: what is meant must be visible.
+/// `node` as text.
 pub(super) fn text<'t>(node: Node<'t>, what: &str, findings: &mut Findings<'_>) -> Option<Text<'t>> {
-    match node.content {
-        Content::String(value) => Some(At { value, place: node.place }),
-        other => {
-            wrong_type(what, "text", &other, node.place, findings);
-            None
-        }
+    if let Content::String(value) = node.content {
+        return Some(At { value, place: node.place });
     }
+    if let Some(text) = scalar_text(&node, findings) {
+        return Some(At { value: Cow::Owned(text.into_owned()), place: node.place });
+    }
+    wrong_type(what, "text", &node.content, node.place, findings);
+    None
+}
+
+/// The text of a scalar. Unquoted booleans and plain integers are taken as they are written, as the peer does; of
+/// other numbers more than one spelling means the same, so they are no text. Nothing is the empty text.
+pub(in crate::policy) fn scalar_text<'n>(
+    node: &'n Node<'_>,
+    findings: &Findings<'_>,
+) -> Option<Cow<'n, str>> {
+    match &node.content {
+        Content::String(text) => Some(Cow::Borrowed(text)),
+        Content::Null => Some(Cow::Borrowed("")),
+        Content::Bool(_) => Some(Cow::Owned(source(node, findings).to_owned())),
+        Content::Number(_) => {
+            let written = source(node, findings);
+            let digits = written.strip_prefix('-').unwrap_or(written);
+            let is_plain = digits == "0" || !digits.starts_with('0');
+            let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            (is_plain && is_integer).then(|| Cow::Owned(written.to_owned()))
+        }
+        Content::List(_) | Content::Map(_) => None,
+    }
+}
+
+fn source<'f>(node: &Node<'_>, findings: &Findings<'f>) -> &'f str {
+    findings.text(node.place).get(node.place.start as usize..node.place.end as usize).unwrap_or_default()
 }
 
 /// `node` as a map from names to what `read` makes of each value.

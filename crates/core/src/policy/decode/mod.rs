@@ -6,18 +6,25 @@ mod fields;
 mod rules;
 
 pub(crate) use self::fields::json;
+pub(super) use self::fields::scalar_text;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
     At, Body, Definitions, DerivedRole, DerivedRoles, Document, Export, NameSources, PrincipalPolicy,
-    ResourcePolicy, RolePolicy, Scope, Text,
+    ResourcePolicy, RolePolicy, SchemaUse, Schemas, Scope, Text,
 };
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::rules::ScopePermissions;
-use super::yaml::{Entry, Node, Place};
+use super::yaml::{Content, Entry, Node, Place};
 
 /// The one version of the language.
 const API_VERSION: &str = "api.cerbos.dev/v1";
+
+/// Whether `node` says that it is disabled.
+pub(super) fn is_disabled(node: &Node<'_>) -> bool {
+    let Content::Map(entries) = &node.content else { return false };
+    entries.iter().any(|entry| entry.key == "disabled" && matches!(entry.value.content, Content::Bool(true)))
+}
 
 /// What `node` holds, if it can be read.
 pub(super) fn document<'t>(node: Node<'t>, findings: &mut Findings<'_>) -> Option<Document<'t>> {
@@ -113,8 +120,7 @@ fn body<'t>(
 fn refuse_variables(variables: Option<&Entry<'_>>, findings: &mut Findings<'_>) {
     let Some(entry) = variables else { return };
     let message = "`variables` cannot stand beside exported definitions";
-    let hint = "move the entries into `definitions` of an `exportVariables` file";
-    findings.add(Finding::new(Code::UnknownField, entry.place, message).hint(hint));
+    findings.add(Finding::new(Code::MisplacedVariables, entry.place, message));
 }
 
 fn resource_policy<'t>(
@@ -228,25 +234,32 @@ fn scope_permissions(text: &Text<'_>, findings: &mut Findings<'_>) -> Option<Sco
     known.map(|(_, permissions)| *permissions)
 }
 
-fn schemas(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Place> {
+fn schemas<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> Option<Schemas<'t>> {
     let entry = fields.take_entry("schemas")?;
+    let place = entry.place;
     let mut schemas = Fields::of(entry.value, "schemas", findings)?;
-    for name in ["principalSchema", "resourceSchema"] {
-        let Some(node) = schemas.take(name) else { continue };
-        let Some(mut schema) = Fields::of(node, name, findings) else {
-            continue;
-        };
-        schema.required("ref", findings);
-        if let Some(node) = schema.take("ignoreWhen")
-            && let Some(mut ignore) = Fields::of(node, "ignoreWhen", findings)
-        {
-            ignore.some_texts("actions", findings);
-            ignore.finish(findings);
-        }
-        schema.finish(findings);
-    }
+    let principal = schema_use(&mut schemas, "principalSchema", findings);
+    let resource = schema_use(&mut schemas, "resourceSchema", findings);
     schemas.finish(findings);
-    Some(entry.place)
+    Some(Schemas { place, principal, resource })
+}
+
+fn schema_use<'t>(
+    fields: &mut Fields<'t>,
+    name: &'static str,
+    findings: &mut Findings<'_>,
+) -> Option<SchemaUse<'t>> {
+    let mut schema = Fields::of(fields.take(name)?, name, findings)?;
+    let reference = schema.required("ref", findings);
+    let mut ignored_actions = Vec::new();
+    if let Some(node) = schema.take("ignoreWhen")
+        && let Some(mut ignore) = Fields::of(node, "ignoreWhen", findings)
+    {
+        ignored_actions = ignore.some_texts("actions", findings);
+        ignore.finish(findings);
+    }
+    schema.finish(findings);
+    Some(SchemaUse { reference: reference?, ignored_actions })
 }
 
 /// The `variables` and `constants` blocks, and the deprecated `variables` map beside the body.

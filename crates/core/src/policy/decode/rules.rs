@@ -85,6 +85,7 @@ fn output<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> (Option<T
     let Some(mut output) = Fields::of(node, "output", findings) else {
         return (None, None);
     };
+    let place = output.place;
     let expr = output.text("expr", findings);
     let mut activated = None;
     let mut not_met = None;
@@ -101,6 +102,9 @@ fn output<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> (Option<T
         findings.add(finding.hint("write it as `output.when.ruleActivated`, which wins if both are given"));
         activated = activated.or(Some(expr));
     }
+    if activated.is_none() && not_met.is_none() {
+        findings.add(Finding::new(Code::EmptyOutput, place, "the output has no expression"));
+    }
     (activated, not_met)
 }
 
@@ -109,14 +113,11 @@ pub(super) fn condition<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>
     let mut condition = Fields::of(fields.take("condition")?, "condition", findings)?;
     let script = condition.take_entry("script");
     let node = condition.take("match");
-    if let Some(script) = &script {
-        let message = "scripts in conditions are not supported";
-        findings.add(Finding::new(Code::ScriptCondition, script.place, message));
-    } else if node.is_none() {
-        condition.missing("match", findings);
-    }
     condition.finish(findings);
-    matching(node?, CONDITION_DEPTH, findings)
+    match script {
+        Some(script) => Some(Match::Script(script.place)),
+        None => matching(node?, CONDITION_DEPTH, findings),
+    }
 }
 
 fn matching<'t>(node: Node<'t>, depth: usize, findings: &mut Findings<'_>) -> Option<Match<'t>> {
