@@ -87,6 +87,8 @@ impl Policy {
 pub struct DerivedRole {
     /// Its name.
     pub name: Arc<str>,
+    /// Where it is defined.
+    pub position: Position,
     /// The roles of which the principal must hold one.
     pub parent_roles: Roles,
     /// What must hold besides.
