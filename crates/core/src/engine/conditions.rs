@@ -13,7 +13,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::OnError;
+use super::observe::Observer;
+use super::{Call, OnError};
 use crate::expr::{EvalErrorKind, Program, Scope, Val};
 use crate::limits::ACTION_PROBLEMS;
 use crate::model::{Problem, ProblemCode};
@@ -54,18 +55,14 @@ pub(super) struct Judged {
 pub(super) fn judge<'r>(
     condition: Option<&'r Condition>,
     scope: &Scope<'r>,
-    on_error: OnError,
+    call: &Call<'_>,
     source: &Arc<str>,
 ) -> Judged {
-    let mut judge = Judge { scope, on_error, source, erred: false, problems: Vec::new() };
+    let (on_error, observer) = (call.settings.on_error, call.observer);
+    let mut judge = Judge { scope, on_error, observer, source, erred: false, problems: Vec::new() };
     let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
     let broken = matches!(truth, Err(Ended::Broken));
-    let truth = match truth {
-        Ok(truth) => Ok(truth),
-        Err(Ended::Broken) => Ok(Truth::False),
-        Err(Ended::CostExceeded) => Err(CostExceeded),
-    };
-    Judged { truth, erred: judge.erred, broken, problems: judge.problems }
+    Judged { truth: settled(truth), erred: judge.erred, broken, problems: judge.problems }
 }
 
 impl Truth {
@@ -80,14 +77,24 @@ impl Truth {
 }
 
 /// Why a condition comes to an end before it is decided.
+#[derive(Clone, Copy)]
 enum Ended {
     CostExceeded,
     Broken,
 }
 
+fn settled(truth: Result<Truth, Ended>) -> Result<Truth, CostExceeded> {
+    match truth {
+        Err(Ended::Broken) => Ok(Truth::False),
+        Err(Ended::CostExceeded) => Err(CostExceeded),
+        Ok(truth) => Ok(truth),
+    }
+}
+
 struct Judge<'s, 'r> {
     scope: &'s Scope<'r>,
     on_error: OnError,
+    observer: Option<&'s dyn Observer>,
     source: &'s Arc<str>,
     erred: bool,
     problems: Vec<Problem>,
@@ -95,6 +102,18 @@ struct Judge<'s, 'r> {
 
 impl<'r> Judge<'_, 'r> {
     fn truth(&mut self, condition: &'r Condition) -> Result<Truth, Ended> {
+        let Some(observer) = self.observer else {
+            return self.unwatched(condition);
+        };
+        if let Some(assumed) = observer.assumed(condition) {
+            return Ok(if assumed { Truth::True } else { Truth::False });
+        }
+        let truth = self.unwatched(condition);
+        observer.judged(condition, self.scope, settled(truth));
+        truth
+    }
+
+    fn unwatched(&mut self, condition: &'r Condition) -> Result<Truth, Ended> {
         match condition {
             Condition::Expr(program) => self.leaf(program),
             Condition::All(items) => self.until(Truth::False, items),

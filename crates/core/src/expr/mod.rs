@@ -14,6 +14,7 @@
 //! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
 //! | `functions`, `format` | the libraries |
 //! | `output`, `wording` | values to JSON, errors to text |
+//! | `explain` | what an expression read, for those who explain decisions |
 //! | `uses` | which variables an expression uses, for those who put them in order |
 
 mod ast;
@@ -23,6 +24,7 @@ mod env;
 mod equality;
 mod error;
 mod eval;
+mod explain;
 mod format;
 mod functions;
 mod hint;
@@ -46,6 +48,7 @@ mod wording;
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic, ExprFault};
+pub use explain::{Comparison, ReadValue, Reading};
 pub(crate) use functions::conversions::double_text;
 pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;
