@@ -1,11 +1,13 @@
 //! `auxData.jwt.keySets`: where the keys are that verify tokens.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hyper::Uri;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 
@@ -147,21 +149,23 @@ impl KeySetEntry {
 
 impl RemoteEntry {
     fn check(self, plain_http: bool) -> Result<KeySource, (&'static str, String)> {
-        const URL: &str = ".remote.url";
+        let wrong = |advice: String| Err((".remote.url", advice));
         let Self { url, refresh_interval } = self;
-        let (encrypted, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
-            (Some(rest), _) => (true, rest),
-            (None, Some(rest)) => (false, rest),
-            (None, None) => return Err((URL, format!("must begin with `https://`, not `{url}`"))),
+        let Ok(uri) = url.parse::<Uri>() else {
+            return wrong("must be a URL such as `https://host/path`".into());
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if authority.is_empty() || authority.contains('@') {
-            return Err((URL, "must name a host, and neither user nor password".into()));
+        let is_encrypted = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return wrong("must begin with `https://`".into()),
+        };
+        if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+            return wrong("must name a host, and neither user nor password".into());
         }
-        if !encrypted && !plain_http && !is_loopback(authority) {
+        if !is_encrypted && !plain_http && !uri.host().is_some_and(is_loopback) {
             let advice = "must begin with `https://`: whoever stands between could replace the keys; to accept \
                           that, set `insecure.plainHttp` of the key set";
-            return Err((URL, advice.into()));
+            return wrong(advice.into());
         }
         Ok(KeySource::Remote { url, refresh_interval: refresh_interval.unwrap_or(REFRESH_INTERVAL) })
     }
@@ -184,14 +188,10 @@ impl LocalEntry {
     }
 }
 
-/// Whether `authority`, with or without a port, is this machine.
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+/// Whether `host` is this machine.
+fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<KeySetEntry>, D::Error> {
@@ -230,6 +230,7 @@ mod tests {
         let sets = check(
             r#"[{"id": "r", "remote": {"url": "https://a/k", "refreshInterval": "15m"}},
                 {"id": "d", "remote": {"url": "http://127.0.0.1:8080/k"}, "insecure": {"optionalKid": true}},
+                {"id": "6", "remote": {"url": "http://[::1]:8080/k"}},
                 {"id": "p", "remote": {"url": "http://issuer"}, "insecure": {"plainHttp": true}},
                 {"id": "f", "local": {"file": "/k.pem", "pem": true}, "insecure": {"optionalAlg": true}},
                 {"id": "i", "local": {"data": "e30="}}]"#,
@@ -249,6 +250,7 @@ mod tests {
             [
                 set("r", remote("https://a/k", 900), false, false),
                 set("d", remote("http://127.0.0.1:8080/k", 3600), false, true),
+                set("6", remote("http://[::1]:8080/k", 3600), false, false),
                 set("p", remote("http://issuer", 3600), false, false),
                 set("f", KeySource::File { path: "/k.pem".into(), pem: true }, true, false),
                 set("i", KeySource::Data { bytes: b"{}".to_vec(), pem: false }, false, false),
@@ -270,7 +272,9 @@ mod tests {
             ),
             (r#"{"id": "a", "remote": {"url": "http://127.0.0.1.evil"}}"#, "[0].remote.url", "plainHttp"),
             (r#"{"id": "a", "remote": {"url": "http://localhost@evil/"}}"#, "[0].remote.url", "password"),
-            (r#"{"id": "a", "remote": {"url": "https:///k"}}"#, "[0].remote.url", "must name a host"),
+            (r#"{"id": "a", "remote": {"url": "https:///k"}}"#, "[0].remote.url", "must be a URL"),
+            (r#"{"id": "a", "remote": {"url": "https://a b"}}"#, "[0].remote.url", "must be a URL"),
+            (r#"{"id": "a", "remote": {"url": "/k"}}"#, "[0].remote.url", "must begin with `https://`"),
             (r#"{"id": "a", "local": {}}"#, "[0].local", "either `file` or `data`"),
             (r#"{"id": "a", "local": {"file": "x", "data": "e30="}}"#, "[0].local", "either"),
             (r#"{"id": "a", "local": {"data": "?"}}"#, "[0].local.data", "base64"),

@@ -114,6 +114,12 @@ pub const KEYS: &[Key] = &[
                   false, also in deny rules.",
     },
     Key {
+        name: "schema.enforcement",
+        default: "none",
+        meaning: "What attributes that do not fit the schemas of a policy do. `none`: they are not looked at. `warn`: the \
+                  answer says so. `reject`: it says so, and every action is denied. See [Schemas](schemas.md).",
+    },
+    Key {
         name: "auxData.jwt.disableVerification",
         default: "false",
         meaning: "If `true`, claims are taken from tokens whose signature nobody checked: whoever can send a request can \
@@ -213,10 +219,6 @@ pub(super) const INERT: &[Inert] = &[
     Inert {
         prefix: "auxData.jwt.cacheSize",
         why: "has no meaning here: every token is verified whenever it comes",
-    },
-    Inert {
-        prefix: "schema.enforcement",
-        why: "is not evaluated yet: policies that name schemas are refused",
     },
     Inert { prefix: "schema.cacheSize", why: NO_MEANING },
     Inert {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use procura_core::engine::OnError;
+use procura_core::engine::{OnError, SchemaEnforcement};
 
 use super::*;
 
@@ -198,20 +198,21 @@ fn configuration_of_the_peer_starts_with_notices_only() {
       "storage": {"driver": "disk", "disk": {"directory": "/p", "watchForChanges": false}},
       "telemetry": {"disabled": true},
       "engine": {"globals": {"environment": "test", "list": [1, {"a": 2}]}, "defaultScope": ""},
-      "schema": {"enforcement": "none"},
+      "schema": {"enforcement": "warn", "cacheSize": 1024},
       "auxData": {"jwt": {"cacheSize": 256, "keySets": [{"id": "a", "local": {"file": "/k"}}]}}
     }"#;
     let config = Config::from_sources(&sources(file, &[], &["engine.onError=cerbos"])).unwrap();
     assert_eq!(config.server.listen, "0.0.0.0:3592");
     assert!(!config.storage.watch);
     assert_eq!(config.engine.on_error, OnError::Cerbos);
+    assert_eq!(config.engine.schema_enforcement, SchemaEnforcement::Warn);
     let notices = config.notices.join("\n");
     for key in [
         "server.grpcListenAddr",
         "server.playgroundEnabled",
         "server.adminAPI.adminCredentials",
         "telemetry",
-        "schema.enforcement",
+        "schema.cacheSize",
         "auxData.jwt.cacheSize",
     ] {
         assert!(notices.contains(&format!("`{key}`")), "{key} not in\n{notices}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use procura_core::engine::{OnError, Settings};
+use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::model::is_scope;
 use procura_core::value::Map;
 use serde::de::DeserializeOwned;
@@ -68,14 +68,16 @@ fn engine(reader: &mut Reader) -> Settings {
     let default_policy_version = reader.filled("engine.defaultPolicyVersion");
     let choices = [("closed", OnError::Closed), ("cerbos", OnError::Cerbos)];
     let on_error = reader.choice("engine.onError", &choices).unwrap_or(OnError::Closed);
+    let enforcements = [SchemaEnforcement::None, SchemaEnforcement::Warn, SchemaEnforcement::Reject]
+        .map(|enforcement| (enforcement.as_str(), enforcement));
     Settings {
         default_policy_version,
         default_scope: reader.scope("engine.defaultScope"),
         lenient_scope_search: reader.switch("engine.lenientScopeSearch"),
         on_error,
         strict_evaluation: reader.switch("engine.strictEvaluation"),
+        schema_enforcement: reader.choice("schema.enforcement", &enforcements).unwrap_or_default(),
         globals: globals(reader),
-        ..Settings::default()
     }
 }
 

@@ -56,7 +56,6 @@ pub enum DecideError {
         /// Which one: `jwt`, or `jwts` and its name.
         token: String,
         /// Why.
-        #[source]
         error: TokenError,
     },
     /// The decision was made but could not be recorded.

@@ -140,9 +140,11 @@ impl Refresher {
     }
 
     async fn attempt(&self) -> Result<(), RefreshError> {
+        // A query may hold a secret.
+        let shown = || self.url.split('?').next().unwrap_or_default().to_owned();
         let fetched = self.fetcher.get(&self.url, self.timing.deadline).await;
-        let text = fetched.map_err(|error| RefreshError::Fetch(self.url.clone(), error))?;
-        self.shelf.put(text.to_vec()).map_err(|error| RefreshError::Keys(self.url.clone(), error))
+        let text = fetched.map_err(|error| RefreshError::Fetch(shown(), error))?;
+        self.shelf.put(text.to_vec()).map_err(|error| RefreshError::Keys(shown(), error))
     }
 
     /// The interval, or after failures a pause that doubles; never the same twice, so that many servers do not ask the

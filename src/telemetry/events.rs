@@ -4,6 +4,7 @@
 //! and tokens never appear in them: those belong in the decision log.
 
 mod policies;
+mod tokens;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -13,9 +14,10 @@ pub use policies::{
     PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
     WatchDegraded,
 };
+pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 
-use super::labels::{Api, KeyRefresh, Outcome, Phase, Surface, Where};
+use super::labels::{Api, Outcome, Phase, Surface, Where};
 use super::metrics::{Metrics, status_class};
 
 // === Calls ===
@@ -133,75 +135,6 @@ impl PanicCaught {
         let place = self.place.as_str();
         error!(event = "panic_caught", place, "panic caught");
         metrics.panics.with_label_values(&[place]).inc();
-    }
-}
-
-// === Tokens ===
-
-/// Tokens are believed without anyone having checked their signatures.
-#[derive(Debug)]
-pub struct TokensNotVerified;
-
-impl TokensNotVerified {
-    /// Writes the log line.
-    pub fn emit(&self) {
-        error!(
-            event = "tokens_not_verified",
-            "`auxData.jwt.disableVerification` is true: nobody checks the signatures of tokens, so whoever can send \
-             a request can claim anything"
-        );
-    }
-}
-
-/// The keys of a key set are those at their source.
-#[derive(Debug)]
-pub struct KeysRefreshed<'a> {
-    /// The key set.
-    pub key_set: &'a str,
-    /// How many keys it has.
-    pub keys: usize,
-    /// Whether they are others than before.
-    pub changed: bool,
-    /// When the remote set that is out of touch the longest was last fetched, in Unix seconds.
-    pub oldest: f64,
-}
-
-impl KeysRefreshed<'_> {
-    /// Writes the log line (level debug if nothing changed) and moves the metrics.
-    pub fn emit(&self, metrics: &Metrics) {
-        let Self { key_set, keys, changed, oldest } = *self;
-        if changed {
-            info!(event = "keys_refreshed", key_set, keys, "new keys of the key set are in use");
-        } else {
-            debug!(event = "keys_refreshed", key_set, keys, "keys of the key set are unchanged");
-        }
-        metrics.key_refreshes.with_label_values(&[KeyRefresh::Succeeded.as_str()]).inc();
-        metrics.oldest_keys.set(oldest);
-    }
-}
-
-/// The keys of a key set could not be loaded.
-#[derive(Debug)]
-pub struct KeyRefreshFailed<'a> {
-    /// The key set.
-    pub key_set: &'a str,
-    /// Why.
-    pub error: &'a (dyn Error + 'static),
-    /// Whether there are keys from before.
-    pub has_keys: bool,
-}
-
-impl KeyRefreshFailed<'_> {
-    /// Writes the log line and moves the metric.
-    pub fn emit(&self, metrics: &Metrics) {
-        let stays = if self.has_keys { "the old keys stay" } else { "its tokens are refused" };
-        error!(
-            event = "key_refresh_failed",
-            key_set = self.key_set,
-            error = chain(self.error),
-            "keys of the key set cannot be loaded, {stays}"
-        );
-        metrics.key_refreshes.with_label_values(&[KeyRefresh::Failed.as_str()]).inc();
     }
 }
 

@@ -83,7 +83,7 @@ fn claims(sub: &str) -> Value {
     json!({"sub": sub, "aud": "albums", "exp": now + 3600, "iat": now - 60})
 }
 
-fn request(aux_data: Value) -> Value {
+fn request(aux_data: &Value) -> Value {
     json!({
         "principal": {"id": "ada", "roles": ["user"]},
         "resources": [{
@@ -100,7 +100,7 @@ async fn post(connection: &mut Connection, path: &str, body: &Value) -> Response
 
 /// What the call with this `auxData` is answered about the album.
 async fn effect(connection: &mut Connection, aux_data: Value) -> Value {
-    let answer = post(connection, CHECK, &request(aux_data)).await;
+    let answer = post(connection, CHECK, &request(&aux_data)).await;
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     answer.json().unwrap()["results"][0]["actions"]["view"].clone()
 }
@@ -122,7 +122,7 @@ async fn verified_claims_decide_and_are_recorded_without_the_token() {
         assert_eq!(effect(&mut connection, aux_data.clone()).await, want, "{aux_data}");
     }
 
-    let answer = post(&mut connection, CHECK, &request(json!({"jwt": {"token": ada}}))).await;
+    let answer = post(&mut connection, CHECK, &request(&json!({"jwt": {"token": ada}}))).await;
     let call_id = answer.header("procura-call-id").unwrap().to_owned();
     let found = connection.get(&format!("/api/decisions/{call_id}")).await.unwrap().json().unwrap();
     let recorded = &found["record"]["auxData"]["jwt"];
@@ -156,7 +156,7 @@ async fn a_token_that_is_not_believed_spoils_the_whole_call_on_every_surface() {
         (json!({"jwts": {"": {"token": "t"}}}), "`auxData.jwts`: a value is required"),
         (json!({"jwt": {"token": "t"}, "jwts": {"a": {"token": "t"}}}), "only one of `jwt` and `jwts`"),
     ] {
-        let answer = post(&mut connection, CHECK, &request(aux_data.clone())).await;
+        let answer = post(&mut connection, CHECK, &request(&aux_data)).await;
         let body = answer.json().unwrap();
         assert_eq!((answer.status, &body["code"]), (400, &json!(3)), "{aux_data}: {body}");
         assert!(body["message"].as_str().unwrap().contains(words), "{aux_data}: {body}");
@@ -191,7 +191,7 @@ async fn calls_whose_keys_were_never_fetched_are_refused_and_others_are_served()
     let site = Site::new(&json!({"keySets": [{"id": "far", "remote": {"url": issuer.url()}}]}));
     let (server, mut connection) = site.start().await;
     let with_token = json!({"jwt": {"token": key.token(&claims("ada"))}});
-    let answer = post(&mut connection, CHECK, &request(with_token.clone())).await;
+    let answer = post(&mut connection, CHECK, &request(&with_token)).await;
     let body = answer.json().unwrap();
     assert_eq!((answer.status, &body["code"]), (503, &json!(14)), "{body}");
     assert!(body["message"].as_str().unwrap().starts_with("keys_unavailable: "), "{body}");
@@ -203,7 +203,7 @@ async fn calls_whose_keys_were_never_fetched_are_refused_and_others_are_served()
     issuer.set(Behaviour::Answer(200, jwks(&[key.jwk()])));
     let answered = async {
         // The issuer is asked again after a pause.
-        while post(&mut connection, CHECK, &request(with_token.clone())).await.status != 200 {
+        while post(&mut connection, CHECK, &request(&with_token)).await.status != 200 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -233,9 +233,9 @@ fn decide_verifies_tokens_with_the_configured_key_sets() {
     let site = Site::new(&json!({"keySets": [inline(&[&key])]}));
     let text =
         |output: &Output| String::from_utf8_lossy(&[&*output.stdout, &output.stderr].concat()).into_owned();
-    let good = site.decide(&request(json!({"jwt": {"token": key.token(&claims("ada"))}})));
+    let good = site.decide(&request(&json!({"jwt": {"token": key.token(&claims("ada"))}})));
     assert!(good.status.success() && text(&good).contains("EFFECT_ALLOW"), "{}", text(&good));
-    let bad = site.decide(&request(json!({"jwt": {"token": stranger.token(&claims("ada"))}})));
+    let bad = site.decide(&request(&json!({"jwt": {"token": stranger.token(&claims("ada"))}})));
     assert_eq!(bad.status.code(), Some(1), "{}", text(&bad));
     assert!(text(&bad).contains("the signature of the token is wrong"), "{}", text(&bad));
 }
@@ -249,7 +249,7 @@ fn keys_that_cannot_be_used_stop_the_start_with_the_reason() {
         (json!({"file": "/nonexistent/keys.json"}), "cannot read `/nonexistent/keys.json`"),
     ] {
         let site = Site::new(&json!({"keySets": [{"id": "near", "local": local}]}));
-        let output = site.decide(&request(json!(null)));
+        let output = site.decide(&request(&json!(null)));
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("cannot load the key set `near`") && said.contains(words), "{said}");

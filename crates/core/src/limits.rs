@@ -151,4 +151,8 @@ pub const SCHEMA_STEP_COST: usize = 4;
 pub const SCHEMA_MISMATCHES: usize = 100;
 
 /// Longest path and message of a mismatch, in bytes: both can quote what the request holds.
-pub const SCHEMA_MISMATCH_BYTES: usize = 1024;
+pub const SCHEMA_MISMATCH_BYTES: usize = 4 * 1024;
+
+/// Most bytes of the paths and messages of one set of attributes: those of the largest call that the server accepts by
+/// default fit a record together.
+pub const SCHEMA_REPORT_BYTES: usize = 64 * 1024;

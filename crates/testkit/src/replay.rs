@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use procura_core::engine::{OnError, SchemaEnforcement, Settings, decide};
-use procura_core::model::{AuxData, Item, Principal, Request, Resource};
+use procura_core::model::{Item, Principal, Request, Resource};
 use procura_core::policy::Snapshot;
-use procura_core::record::{Basis, DecisionRecord, PrincipalInput, Record, ResourceInput};
+use procura_core::record::{AuxDataInput, Basis, DecisionRecord, PrincipalInput, Record, ResourceInput};
 
 use crate::corpus::named;
 
@@ -15,8 +15,10 @@ pub fn replayed(record: &[u8], snapshot: &Snapshot) -> Vec<u8> {
     let original = decoded(record);
     let request = request(&original);
     let evaluation = decide(snapshot, &request, &settings(&original.basis), original.at);
-    let DecisionRecord { at, call, basis, .. } = decoded(record);
-    DecisionRecord::new(at, call, basis, &request, &evaluation).encode().unwrap()
+    let DecisionRecord { at, call, basis, aux_data, .. } = decoded(record);
+    let mut anew = DecisionRecord::new(at, call, basis, &request, &evaluation);
+    anew.aux_data = aux_data;
+    anew.encode().unwrap()
 }
 
 fn decoded(record: &[u8]) -> DecisionRecord<'_> {
@@ -65,7 +67,7 @@ fn request<'r>(record: &'r DecisionRecord<'_>) -> Request<'r> {
         principal,
         items: record.resources.iter().enumerate().map(item).collect(),
         context: record.context.clone().map(Cow::into_owned),
-        aux_data: AuxData::default(),
+        aux_data: record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default(),
     }
 }
 

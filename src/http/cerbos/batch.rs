@@ -5,7 +5,7 @@ use procura_core::model::{Evaluation, Item, ResourceEvaluation};
 use serde::{Deserialize, Serialize};
 
 use super::request::{CheckCall, Entry, Head, Principal, items};
-use super::response::Effects;
+use super::response::{Effects, Mismatch};
 use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Object, Text, parse};
 use crate::http::{Invalid, RequestLimits};
@@ -57,10 +57,16 @@ impl<'r> BatchResponse<'r> {
 struct BatchResult<'r> {
     resource_id: &'r str,
     actions: Effects<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    validation_errors: Vec<Mismatch<'r>>,
 }
 
 impl<'r> BatchResult<'r> {
     fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
-        Self { resource_id: &item.resource.id, actions: Effects { item, decided } }
+        Self {
+            resource_id: &item.resource.id,
+            actions: Effects { item, decided },
+            validation_errors: Mismatch::list(decided),
+        }
     }
 }

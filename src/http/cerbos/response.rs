@@ -2,7 +2,9 @@
 //!
 //! As the peer does, members without content are left out, and results stand in the order of the request.
 
-use procura_core::model::{Evaluation, Item, OutputEntry, OutputValue, ResourceEvaluation};
+use procura_core::model::{
+    Evaluation, Item, OutputEntry, OutputValue, ResourceEvaluation, ValidatedPart, ValidationError,
+};
 use procura_core::value::Value;
 use serde::{Serialize, Serializer};
 
@@ -30,9 +32,12 @@ impl<'r> CheckResponse<'r> {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ResultEntry<'r> {
     resource: ResourceKey<'r>,
     actions: Effects<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    validation_errors: Vec<Mismatch<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<Meta<'r>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -50,6 +55,7 @@ impl<'r> ResultEntry<'r> {
                 scope: &resource.scope,
             },
             actions: Effects { item, decided },
+            validation_errors: Mismatch::list(decided),
             meta: include_meta.then(|| Meta::new(item, decided)),
             outputs: decided.outputs.iter().map(Output::new).collect(),
         }
@@ -122,6 +128,31 @@ struct Match<'r> {
     matched_scope: &'r str,
 }
 
+/// Something in the attributes that does not fit their schema.
+#[derive(Debug, Serialize)]
+pub(super) struct Mismatch<'r> {
+    /// Empty if the schema itself cannot be used.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    path: &'r str,
+    message: &'r str,
+    source: &'static str,
+}
+
+impl<'r> Mismatch<'r> {
+    /// Everything in the attributes of one resource and the principal that does not fit.
+    pub(super) fn list(decided: &'r ResourceEvaluation) -> Vec<Self> {
+        let mismatch = |error: &'r ValidationError| Self {
+            path: &error.path,
+            message: &error.message,
+            source: match error.part {
+                ValidatedPart::Principal => "SOURCE_PRINCIPAL",
+                ValidatedPart::Resource => "SOURCE_RESOURCE",
+            },
+        };
+        decided.validation_errors.iter().map(mismatch).collect()
+    }
+}
+
 /// What a rule put out: either `val` or `error`.
 #[derive(Debug, Serialize)]
 struct Output<'r> {
@@ -164,6 +195,10 @@ mod tests {
         }
     }
 
+    fn validation_error(part: ValidatedPart, path: &str, message: &str) -> ValidationError {
+        ValidationError { part, path: path.to_owned(), message: message.to_owned() }
+    }
+
     fn evaluation() -> Evaluation {
         let output = |src: &str, value| OutputEntry { src: src.into(), action: "view".to_owned(), value };
         let decided = ResourceEvaluation {
@@ -176,7 +211,10 @@ mod tests {
                 output("p#a", OutputValue::Value(Value::Null)),
                 output("p#b", OutputValue::Error("no such key".into())),
             ],
-            validation_errors: Vec::new(),
+            validation_errors: vec![
+                validation_error(ValidatedPart::Principal, "/a", "not allowed"),
+                validation_error(ValidatedPart::Resource, "", "Failed to load resource schema"),
+            ],
         };
         Evaluation { resources: vec![decided] }
     }
@@ -200,6 +238,10 @@ mod tests {
         let result = json!({
             "resource": {"id": "a1", "kind": "album", "scope": "acme.uk"},
             "actions": {"view": "EFFECT_ALLOW", "edit": "EFFECT_DENY"},
+            "validationErrors": [
+                {"path": "/a", "message": "not allowed", "source": "SOURCE_PRINCIPAL"},
+                {"message": "Failed to load resource schema", "source": "SOURCE_RESOURCE"},
+            ],
             "outputs": [
                 {"src": "p#a", "action": "view", "val": null},
                 {"src": "p#b", "action": "view", "error": "no such key"},

@@ -9,7 +9,7 @@ use procura_core::value::Map;
 use serde::{Deserialize, Serialize};
 
 use super::request::{CheckCall, Head, Principal};
-use super::response::{Effects, Meta};
+use super::response::{Effects, Meta, Mismatch};
 use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Named, Object, Text, parse};
 use crate::http::validate::bounded;
@@ -163,13 +163,16 @@ impl<'r> SetResponse<'r> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct InstanceResult<'r> {
     actions: Effects<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    validation_errors: Vec<Mismatch<'r>>,
 }
 
 impl<'r> InstanceResult<'r> {
     fn new(item: &'r Item<'_>, decided: &'r ResourceEvaluation) -> Self {
-        Self { actions: Effects { item, decided } }
+        Self { actions: Effects { item, decided }, validation_errors: Mismatch::list(decided) }
     }
 }
 

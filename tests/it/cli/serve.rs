@@ -108,7 +108,7 @@ async fn serve_takes_a_configuration_of_the_peer() {
     let mut connection = Connection::open(server.address()).await.unwrap();
     let answer = connection.post_json("/api/check/resources", REQUEST.as_bytes()).await.unwrap();
     assert_eq!(answer.status, 200);
-    says(&server, "`engine.globals`").await;
+    says(&server, "`server.grpcListenAddr`").await;
     says(&server, "log_disabled").await;
 }
 

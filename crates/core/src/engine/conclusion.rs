@@ -46,9 +46,9 @@ pub(super) fn of_stop(stop: &Stop<'_>, chain: &Chain<'_>) -> ActionDecision {
     }
 }
 
-/// Every action denied without asking anybody.
-pub(super) fn deny_all(item: &Item<'_>, reason: Reason) -> ResourceEvaluation {
-    let actions = item.actions.iter().map(|_| decision(reason, None, None)).collect();
+/// Every action denied without asking anybody, with `name` for the policy.
+pub(super) fn deny_all(item: &Item<'_>, reason: Reason, name: Option<&Arc<str>>) -> ResourceEvaluation {
+    let actions = item.actions.iter().map(|_| decision(reason, name, None)).collect();
     ResourceEvaluation { actions, ..ResourceEvaluation::default() }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Call;
-use super::conditions::{self, CostExceeded, Judged, Truth};
+use super::conditions::{self, Judged, Truth};
 use super::roles::HeldRole;
 use crate::expr::{Frame, Inputs, Scope};
 use crate::model::Problem;
@@ -29,13 +29,13 @@ impl DerivedRoles {
         let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
         let mut scopes = Scopes { inputs, call, roles, opened: Vec::new() };
         let judged: Vec<_> = policy.derived_roles.iter().map(|role| scopes.judge(role)).collect();
+        // Under strict evaluation one that met an error is neither held nor not held.
+        let is_settled = |judged: &Judged| !(judged.erred && call.settings.strict_evaluation);
+        let holds = |judged: &Judged| judged.truth == Ok(Truth::True) && is_settled(judged);
         let by_name = judged.iter().zip(&policy.derived_roles);
-        let held =
-            by_name.filter(|(judged, _)| judged.truth == Ok(Truth::True)).map(|(_, role)| role.name.clone());
-        let is_known = |judged: &Judged| match judged.truth {
-            Ok(Truth::True | Truth::False) => !(judged.erred && call.settings.strict_evaluation),
-            Ok(Truth::Undecided) | Err(CostExceeded) => false,
-        };
+        let held = by_name.filter(|(judged, _)| holds(judged)).map(|(_, role)| role.name.clone());
+        let is_known =
+            |judged: &Judged| matches!(judged.truth, Ok(Truth::True | Truth::False)) && is_settled(judged);
         Self { held: held.collect(), known: judged.iter().all(is_known), judged }
     }
 

@@ -81,16 +81,44 @@ impl<'r> Layer<'r> {
             return Ok(finding);
         };
         self.case.call.charge(role.names.len())?;
-        for name in &role.names {
-            let Some(policy) = policies.get(*name).filter(|policy| !policy.rules.is_empty()) else {
-                continue;
-            };
+        let own = role.names.iter().filter_map(|name| policies.get(*name));
+        let own: Vec<_> = own.filter(|policy| !policy.rules.is_empty()).collect();
+        if own.is_empty() || !self.speaks(role, &own)? {
+            return Ok(finding);
+        }
+        for policy in own {
             finding = finding.beside(self.ask_role_policy(policy, question)?);
             if matches!(finding, Finding::Deny(_)) {
                 break;
             }
         }
         Ok(finding)
+    }
+
+    /// Whether any rule of the scope is about the resource and the role, whatever the action and the conditions. As
+    /// for the peer, role policies confine a role only where one is; otherwise the scopes above are asked.
+    fn speaks(&self, role: &HeldRole<'_>, role_policies: &[&Policy]) -> Result<bool, CostExceeded> {
+        let Target { kind, printed_kind, .. } = self.case.target;
+        for pattern in
+            role_policies.iter().flat_map(|policy| &policy.rules).filter_map(|rule| rule.resource.as_ref())
+        {
+            self.case.call.charge(pattern.cost(kind))?;
+            if pattern.matches(kind, printed_kind) {
+                return Ok(true);
+            }
+        }
+        let Some(policy) = self.policy else {
+            return Ok(false);
+        };
+        for rule in &policy.rules {
+            self.case.call.charge(role.names.len() * (1 + rule.derived_roles.len()))?;
+            let derived = rule.derived_roles.iter().filter_map(|index| policy.derived_roles.get(*index));
+            let mut roles = rule.roles.iter().chain(derived.map(|derived| &derived.parent_roles));
+            if roles.any(|roles| role.ways_into(roles) > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Every rule about the action confines it; where there is none, the action is not listed.

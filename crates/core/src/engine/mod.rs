@@ -9,6 +9,7 @@
 //! | `combine` | how allow and deny of several rules, scopes and roles combine |
 //! | `roles` | which roles stand above a role |
 //! | `derived_roles` | which derived roles hold |
+//! | `schemas` | whether the attributes fit their schemas |
 //! | `links` | how a rule comes to speak to a role |
 //! | `conditions` | whether a condition is true, false or undecided |
 //! | `outputs` | what a visited rule puts out |
@@ -25,6 +26,7 @@ mod outputs;
 mod question;
 mod resource;
 mod roles;
+mod schemas;
 mod target;
 #[cfg(test)]
 mod tests;

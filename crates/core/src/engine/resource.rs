@@ -16,6 +16,7 @@ use super::derived_roles::DerivedRoles;
 use super::layer::{Case, Layer};
 use super::question::{Answer, Question, Stop, Word};
 use super::roles::HeldRole;
+use super::schemas::{self, Verdict};
 use super::target::{Chain, Target};
 use crate::expr::Inputs;
 use crate::model::{ActionDecision, Item, OutputEntry, Reason, ResourceEvaluation};
@@ -27,9 +28,29 @@ pub(super) fn decide(call: &Call<'_>, item: &Item<'_>) -> ResourceEvaluation {
         Ok((target, roles))
     });
     match found {
-        Ok((target, _)) if !target.exists() => conclusion::deny_all(item, Reason::NoPolicy),
-        Ok((target, roles)) => decide_target(call, &target, &roles, item),
-        Err(CostExceeded) => conclusion::deny_all(item, Reason::CostExceeded),
+        Ok((target, _)) if !target.exists() => conclusion::deny_all(item, Reason::NoPolicy, None),
+        Ok((target, roles)) => decide_valid(call, &target, &roles, item),
+        Err(CostExceeded) => conclusion::deny_all(item, Reason::CostExceeded, None),
+    }
+}
+
+/// Nobody is asked about attributes that must fit their schemas and do not.
+fn decide_valid(
+    call: &Call<'_>,
+    target: &Target<'_>,
+    roles: &[HeldRole<'_>],
+    item: &Item<'_>,
+) -> ResourceEvaluation {
+    let name = target.resource.name.as_ref();
+    match schemas::judge(call, target, item) {
+        Verdict::Passed(validation_errors) => {
+            ResourceEvaluation { validation_errors, ..decide_target(call, target, roles, item) }
+        }
+        Verdict::Rejected(validation_errors) => ResourceEvaluation {
+            validation_errors,
+            ..conclusion::deny_all(item, Reason::InvalidAttributes, name)
+        },
+        Verdict::TooCostly => conclusion::deny_all(item, Reason::CostExceeded, name),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct ResourceEvaluation {
 pub struct ValidationError {
     /// Which attributes were looked at.
     pub part: ValidatedPart,
-    /// JSON pointer into the attributes; empty for all of them together.
+    /// JSON pointer into the attributes, `/` for all of them together; empty if the schema itself cannot be used.
     pub path: String,
     /// What does not fit.
     pub message: String,

@@ -1,5 +1,4 @@
-//! What can be said of one policy alone: what must be unique in it, and what this version does not evaluate
-//! yet.
+//! What can be said of one policy alone: what must be unique in it and how large it may be.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +22,6 @@ pub(super) fn document(document: &Document<'_>, findings: &mut Findings<'_>) {
         Body::DerivedRoles(body) => derived_roles(body, findings),
         Body::ExportVariables(_) | Body::ExportConstants(_) | Body::Capabilities(_) => {}
     }
-    not_evaluated_yet(document, findings);
 }
 
 /// Reports every text that occurs a second time in `texts`.
@@ -102,14 +100,6 @@ fn role_names(roles: &[Text<'_>], findings: &mut Findings<'_>) {
         let hint = "name each role; only `*` alone stands for any role";
         findings.add(Finding::new(Code::PatternAsRole, role.place, message).hint(hint));
     }
-}
-
-fn not_evaluated_yet(document: &Document<'_>, findings: &mut Findings<'_>) {
-    let Body::Resource(ResourcePolicy { schemas: Some(place), .. }) = &document.body else {
-        return;
-    };
-    let message = "`schemas` are not evaluated by this version";
-    findings.add(Finding::new(Code::NotEvaluatedYet, *place, message));
 }
 
 fn scope_depth(scope: &Scope<'_>, findings: &mut Findings<'_>) {

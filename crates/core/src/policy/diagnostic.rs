@@ -103,8 +103,6 @@ pub enum Code {
     InvalidExpression,
     /// P0017: `condition.script`, which the language no longer has.
     ScriptCondition,
-    /// P0018: part of the language that this version does not evaluate yet.
-    NotEvaluatedYet,
     /// P0019: a `_schemas` directory that is not at the root of the set.
     MisplacedSchemas,
     /// P0020: a field that still works and should be replaced.
@@ -117,6 +115,14 @@ pub enum Code {
     MissingScope,
     /// P0025: a role policy that does not confine its role.
     NothingConfined,
+    /// P0030: a policy names a schema that cannot be used.
+    UnusableSchema,
+    /// P0031: a file that is no schema.
+    InvalidSchema,
+    /// P0032: a reference in a schema that leads to nothing in the set.
+    UnknownSchemaReference,
+    /// P0033: schemas of a policy with a scope, which nothing reads.
+    IdleSchemas,
     /// P0040: a word that is none of those a field knows.
     UnknownWord,
     /// P0041: fields that exclude each other.
@@ -157,7 +163,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 42] = [
+    pub const ALL: [Code; 45] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -175,13 +181,16 @@ impl Code {
         Code::CyclicVariables,
         Code::InvalidExpression,
         Code::ScriptCondition,
-        Code::NotEvaluatedYet,
         Code::MisplacedSchemas,
         Code::Deprecated,
         Code::PatternAsRole,
         Code::ConflictingScopePermissions,
         Code::MissingScope,
         Code::NothingConfined,
+        Code::UnusableSchema,
+        Code::InvalidSchema,
+        Code::UnknownSchemaReference,
+        Code::IdleSchemas,
         Code::UnknownWord,
         Code::SeveralChosen,
         Code::NothingChosen,
@@ -227,6 +236,10 @@ impl Code {
             Code::Deprecated
             | Code::PatternAsRole
             | Code::NothingConfined
+            | Code::UnusableSchema
+            | Code::InvalidSchema
+            | Code::UnknownSchemaReference
+            | Code::IdleSchemas
             | Code::UndeclaredAction
             | Code::UnmentionedAction
             | Code::Unused
@@ -268,7 +281,6 @@ impl Code {
             Code::ScriptCondition => {
                 ("P0017", "script condition", "write the condition as `match` with `expr`")
             }
-            Code::NotEvaluatedYet => ("P0018", "not evaluated yet", "remove it, or use a later version"),
             Code::MisplacedSchemas => {
                 ("P0019", "misplaced schemas", "move `_schemas` to the root of the set")
             }
@@ -283,6 +295,18 @@ impl Code {
                 ("P0024", "missing scope", "add the policy for the scope above; it may be without rules")
             }
             Code::NothingConfined => ("P0025", "nothing confined", "list the actions the role may perform"),
+            Code::UnusableSchema => ("P0030", "unusable schema", "correct the reference or the schema"),
+            Code::InvalidSchema => ("P0031", "invalid schema", ""),
+            Code::UnknownSchemaReference => (
+                "P0032",
+                "unknown schema reference",
+                "correct the reference or add what it names to `_schemas`",
+            ),
+            Code::IdleSchemas => (
+                "P0033",
+                "idle schemas",
+                "move `schemas` to the policy of the root scope, whose schemas always apply",
+            ),
             Code::UnknownWord => ("P0040", "unknown word", "write one of the words that the field knows"),
             Code::SeveralChosen => ("P0041", "excluding fields", "keep one of them"),
             Code::NothingChosen => ("P0042", "nothing chosen", "add one of the fields"),

@@ -9,7 +9,7 @@ pub enum FileKind {
     Test,
     /// Fixtures of policy tests: YAML or JSON below a directory `testdata`.
     TestData,
-    /// A JSON schema: below `_schemas` at the root of the set.
+    /// A JSON schema: a `.json` file below `_schemas` at the root of the set.
     Schema,
     /// Below or itself a name that begins with `.`.
     Hidden,
@@ -36,7 +36,7 @@ pub fn classify(path: &str) -> FileKind {
     }
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     if directory.split('/').next() == Some("_schemas") {
-        return FileKind::Schema;
+        return if name.ends_with(".json") { FileKind::Schema } else { FileKind::Other };
     }
     let is_fixture = directory.split('/').any(|part| part == "testdata");
     match name.rsplit_once('.') {
@@ -68,7 +68,8 @@ mod tests {
             ("x/testdata/y/a_test.yaml", FileKind::TestData),
             ("testdata/README.md", FileKind::Other),
             ("_schemas/a.json", FileKind::Schema),
-            ("_schemas/x/a.txt", FileKind::Schema),
+            ("_schemas/x/a_test.json", FileKind::Schema),
+            ("_schemas/a.yaml", FileKind::Other),
             ("x/_schemas/a.json", FileKind::Policy),
             (".a.yaml", FileKind::Hidden),
             ("..data/a.yaml", FileKind::Hidden),

@@ -18,6 +18,7 @@
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
 //! | `lint` | warnings about what is legal and surely not meant |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
+//! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
@@ -37,6 +38,7 @@ mod names;
 mod naming;
 mod rules;
 mod scalar;
+mod schemas;
 mod scopes;
 mod shape;
 mod snapshot;
@@ -57,6 +59,7 @@ pub use rules::{
     ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
     ScopePermissions, Spanned, Stance,
 };
+pub use schemas::{AttributeSchema, Schemas};
 pub use scopes::ancestors;
 pub use shape::{SCHEMAS, json_schema};
 pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
@@ -92,16 +95,17 @@ pub struct PolicyName {
     pub disabled: bool,
 }
 
-/// Compiles a set of policy files. The order of `files` is irrelevant; files that hold no policies by their
-/// path (see [`classify`]) count towards the revision and are not read.
+/// Compiles a set of policy files, with the schemas that they refer to. The order of `files` is irrelevant; files that
+/// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let mut sources: Vec<&SourceFile> =
-        files.iter().filter(|file| classify(&file.path) == FileKind::Policy).collect();
+    let is_read = |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
+    let mut sources: Vec<&SourceFile> = files.iter().filter(is_read).collect();
     sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
     let mut findings = Findings::new(&sources);
     let mut documents = Vec::new();
-    for (number, source) in (0..).zip(&sources) {
+    let is_policy = |source: &SourceFile| classify(&source.path) == FileKind::Policy;
+    for (number, source) in (0..).zip(&sources).filter(|(_, source)| is_policy(source)) {
         documents.extend(read(source, number, &mut findings));
     }
     for document in &documents {
@@ -117,10 +121,12 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     let index = index::build(&documents, &mut findings);
     scopes::check(&documents, &mut findings);
     let compiled = compile::snapshot(&documents, &index, &mut findings);
+    let schemas = schemas::compile(&documents, &sources, &index.patterns, &mut findings);
     if !findings.any_error() {
         lint::check(&documents, &index, &compiled.capabilities, &mut findings);
     }
-    let snapshot = Snapshot { revision: Revision::of(files), files: sources.len(), ..compiled };
+    let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
+    let snapshot = Snapshot { revision: Revision::of(files), files: files_of_policies, schemas, ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
     Compiled { snapshot, diagnostics: findings.into_diagnostics(), policies: names }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Capabilities, Policy, PolicyKind, Revision};
+use super::{Capabilities, Policy, PolicyKind, Revision, Schemas};
 
 /// A compiled policy set.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub role_policies: PolicyTable,
     /// The actions that are declared, and what is known of them.
     pub capabilities: Capabilities,
+    /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
+    pub schemas: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>,
 }
 
 /// The policies of one kind by scope, version and name.
@@ -42,6 +44,12 @@ impl Snapshot {
         [&self.resource_policies, &self.principal_policies, &self.role_policies]
             .into_iter()
             .flat_map(PolicyTable::iter)
+    }
+
+    /// What attributes must look like for the resources of `kind` under this version.
+    #[must_use]
+    pub fn schemas(&self, kind: &str, version: &str) -> Option<&Schemas> {
+        self.schemas.get(kind)?.get(version)
     }
 
     /// Adds `policy` to the table of its kind, in the place of any of the same scope, version and name.

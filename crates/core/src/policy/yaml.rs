@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
@@ -30,6 +31,20 @@ impl Place {
     /// The beginning of a file.
     pub(crate) fn start_of(file: u32) -> Self {
         Self { file, line: 1, column: 1, start: 0, end: 0 }
+    }
+
+    /// The bytes `range` of `text`, which is file number `file`.
+    pub(super) fn of(text: &str, range: Range<usize>, file: u32) -> Self {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let before = text.get(..range.start).unwrap_or(text);
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        Self {
+            file,
+            line: number(before.matches('\n').count() + 1),
+            column: number(column),
+            start: number(range.start),
+            end: number(range.end),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{AuxDataInput, DecisionId, wire};
 use crate::model::{
     ActionDecision, Effect, Evaluation, OutputEntry, OutputValue, Problem, Request, ResourceEvaluation,
-    Timestamp,
+    Timestamp, ValidatedPart, ValidationError,
 };
 use crate::value::{Map, Value};
 
@@ -46,6 +46,9 @@ pub struct DecisionRecord<'a> {
     /// The decisions: resources in request order, within each its actions in request order.
     #[serde(borrow)]
     pub decisions: Vec<DecisionEntry<'a>>,
+    /// What in the attributes does not fit their schemas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_errors: Vec<ValidationRecord<'a>>,
 }
 
 /// Which call, and who made it.
@@ -210,6 +213,21 @@ pub struct ProblemRecord<'a> {
     pub message: Cow<'a, str>,
 }
 
+/// Something in the attributes that does not fit their schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidationRecord<'a> {
+    /// For which resource it was found: index into [`DecisionRecord::resources`].
+    pub resource: usize,
+    /// Whose attributes: `principal` or `resource`.
+    pub source: Cow<'a, str>,
+    /// JSON pointer into the attributes; empty if the schema itself cannot be used.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub path: Cow<'a, str>,
+    /// What does not fit.
+    pub message: Cow<'a, str>,
+}
+
 impl<'a> DecisionRecord<'a> {
     /// The record of a call that was evaluated at `at`; borrows everything from its arguments. Claims that it rests on
     /// are in [`DecisionRecord::aux_data`], to be set by whoever knows who vouched for them.
@@ -225,6 +243,7 @@ impl<'a> DecisionRecord<'a> {
         Self {
             at,
             decisions: entries(&call.id, request, evaluation),
+            validation_errors: validation_errors(evaluation),
             call,
             basis,
             principal: PrincipalInput {
@@ -275,6 +294,13 @@ fn entries<'a>(
     entries
 }
 
+fn validation_errors(evaluation: &Evaluation) -> Vec<ValidationRecord<'_>> {
+    let resources = evaluation.resources.iter().enumerate();
+    let errors = resources
+        .flat_map(|(resource, result)| result.validation_errors.iter().map(move |error| (resource, error)));
+    errors.map(|(resource, error)| ValidationRecord::of(resource, error)).collect()
+}
+
 fn entry<'a>(
     id: DecisionId<'a>,
     resource: usize,
@@ -305,6 +331,17 @@ impl<'a> OutputRecord<'a> {
             OutputValue::Error(error) => (None, Some(borrowed(error))),
         };
         Self { rule: borrowed(&output.src), value, error }
+    }
+}
+
+impl<'a> ValidationRecord<'a> {
+    fn of(resource: usize, error: &'a ValidationError) -> Self {
+        let source = match error.part {
+            ValidatedPart::Principal => "principal",
+            ValidatedPart::Resource => "resource",
+        };
+        let (path, message) = (borrowed(&error.path), borrowed(&error.message));
+        Self { resource, source: borrowed(source), path, message }
     }
 }
 

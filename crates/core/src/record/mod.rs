@@ -19,7 +19,7 @@ mod wire;
 pub use chain::ChainHash;
 pub use decision::{
     Basis, Call, Caller, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput, ProblemRecord,
-    ResourceInput,
+    ResourceInput, ValidationRecord,
 };
 pub use event::{LogRepair, PolicyChange, PolicySet};
 pub use id::DecisionId;

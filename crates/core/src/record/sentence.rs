@@ -36,11 +36,24 @@ fn because(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String 
         format!("no rule of policy `{policy}` applied")
     } else if reason == Reason::NoPolicy.code() {
         no_policy(record, decision)
+    } else if reason == Reason::InvalidAttributes.code() {
+        format!("attributes do not fit the schemas of policy `{policy}`{}", first_mismatch(record, decision))
     } else if reason == Reason::CostExceeded.code() {
         "the evaluation would have cost more than a call may spend".to_owned()
     } else {
         format!("of reason `{}`, policy `{policy}`", reason.escape_debug())
     }
+}
+
+fn first_mismatch(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+    let mut errors = record.validation_errors.iter().filter(|error| error.resource == decision.resource);
+    let Some(error) = errors.next() else { return String::new() };
+    let (path, message) = (error.path.escape_debug(), error.message.escape_debug());
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!(": {} `{path}`: {message}{more}", error.source.escape_debug())
 }
 
 /// What was looked for in vain: the default version where the request names none; `.` is the empty scope.

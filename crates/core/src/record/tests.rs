@@ -160,6 +160,7 @@ fn claims_stand_beside_who_vouched_for_them() {
     assert!(text.contains(expected), "{text}");
     let Record::Decision(decoded) = Record::decode(&payload).unwrap() else { panic!("a decision") };
     assert_eq!(*decoded, record);
+    assert_eq!(decoded.aux_data.as_ref().unwrap().claims(), request.aux_data);
     assert_eq!(AuxDataInput::new(&AuxData::default(), &Vouchers::default()), None);
 }
 

@@ -56,4 +56,15 @@ impl<'a> AuxDataInput<'a> {
         });
         Some(Self { jwt, jwts: tokens.collect() }).filter(|input| *input != Self::default())
     }
+
+    /// The claims again, as conditions see them: to make the decisions of a record anew.
+    #[must_use]
+    pub fn claims(&self) -> AuxData<'static> {
+        let owned = |token: &TokenInput<'_>| token.claims.clone().into_owned().into_owned();
+        let mut jwts = Map::default();
+        for (name, token) in &self.jwts {
+            jwts.insert(Cow::Owned(name.clone().into_owned()), Value::Map(owned(token)));
+        }
+        AuxData { jwt: self.jwt.as_ref().map(owned).unwrap_or_default(), jwts }
+    }
 }

@@ -118,9 +118,12 @@ impl<'d> Survey<'d> {
         let tree = self.tree;
         let entries = match &tree.get(id).content {
             Content::Map(entries) => entries,
-            Content::Bool(_) => {
+            Content::Bool(_) if self.draft > Draft::D4 => {
                 self.owners.insert(id, outer);
                 return;
+            }
+            other if self.draft == Draft::D4 => {
+                return self.add(id, &format!("expected object, but got {}", other.type_name()));
             }
             other => {
                 return self.add(id, &format!("expected object or boolean, but got {}", other.type_name()));
@@ -155,14 +158,23 @@ impl<'d> Survey<'d> {
         let dynamic = text("$dynamicAnchor");
         let recursive = member("$recursiveAnchor").map(|flag| &tree.get(flag).content);
         let is_recursive = matches!(recursive, Some(Content::Bool(true)));
+        for name in anchors.into_iter().chain(dynamic) {
+            self.anchor(id, owner, name);
+        }
         if let Some(resource) = self.resources.get_mut(owner) {
-            resource.anchors.extend(anchors.into_iter().chain(dynamic).map(|name| (name.to_owned(), id)));
             resource.dynamic.extend(dynamic.map(|name| (name.to_owned(), id)));
             if is_recursive && resource.root == id {
                 resource.dynamic.insert(String::new(), id);
             }
         }
         owner
+    }
+
+    fn anchor(&mut self, id: JsonId, owner: usize, name: &str) {
+        let anchors = self.resources.get_mut(owner).map(|resource| &mut resource.anchors);
+        if anchors.and_then(|anchors| anchors.insert(name.to_owned(), id)).is_some_and(|other| other != id) {
+            self.add(id, &format!("the anchor {} names two schemas", quote(name)));
+        }
     }
 
     /// Adds the resource of the schema `id`, whose name is `url` as seen from resource `outer`.
@@ -180,7 +192,8 @@ impl<'d> Survey<'d> {
     fn value(&mut self, takes: Takes, id: JsonId, owner: usize) {
         let json = self.tree.get(id);
         match (takes, &json.content) {
-            (Takes::Schema, _) => self.schema(id, owner),
+            (Takes::Rest, Content::Bool(_)) => drop(self.owners.insert(id, owner)),
+            (Takes::Schema | Takes::Rest, _) => self.schema(id, owner),
             (Takes::SchemaOrSchemas, Content::List(items)) => self.schemas(items, owner),
             (Takes::SchemaOrSchemas, _) => self.schema(id, owner),
             (Takes::Schemas, Content::List(items)) => {

@@ -17,6 +17,8 @@ pub(super) struct Keyword {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
     Schema,
+    /// A schema, or in every draft `true` or `false`.
+    Rest,
     /// At least one.
     Schemas,
     SchemaOrSchemas,
@@ -63,8 +65,8 @@ const KEYWORDS: &[Keyword] = &[
     between("$recursiveAnchor", Takes::Flag, Draft::D2019, Draft::D2019),
     between("$recursiveRef", Takes::Text, Draft::D2019, Draft::D2019),
     always("$ref", Takes::Text),
-    between("additionalItems", Takes::Schema, Draft::D4, Draft::D2019),
-    always("additionalProperties", Takes::Schema),
+    between("additionalItems", Takes::Rest, Draft::D4, Draft::D2019),
+    always("additionalProperties", Takes::Rest),
     always("allOf", Takes::Schemas),
     always("anyOf", Takes::Schemas),
     since("const", Takes::Anything, Draft::D6),

@@ -35,7 +35,7 @@ pub use library::{Flaw, Library, Unusable, UnusableKind};
 
 use self::node::{Node, NodeId};
 use crate::expr::Budget;
-use crate::value::Value;
+use crate::value::Map;
 
 /// A compiled schema, with everything it refers to.
 #[derive(Debug)]
@@ -60,9 +60,9 @@ pub struct Mismatch {
 pub struct TooCostly;
 
 impl Schema {
-    /// What of `value` does not fit, sorted, each once; paid for from what the call may spend.
-    pub fn validate(&self, value: &Value<'_>, budget: &Budget) -> Result<Vec<Mismatch>, TooCostly> {
-        validate::validate(self, value, budget)
+    /// What of `attributes` does not fit, sorted; paid for from what the call may spend.
+    pub fn validate(&self, attributes: &Map<'_>, budget: &Budget) -> Result<Vec<Mismatch>, TooCostly> {
+        validate::validate(self, attributes, budget)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::formats::Format;
+use super::text::segment;
 use crate::value::Value;
 
 /// One schema of a compiled set of schemas: an index into it.
@@ -188,7 +189,7 @@ impl Keywords {
             found.extend(list.iter().enumerate().map(|(index, node)| (format!("{name}/{index}"), *node)));
         }
         let dependent = self.object.dependent_schemas.iter();
-        found.extend(dependent.map(|(name, node)| (format!("dependentSchemas/{name}"), *node)));
+        found.extend(dependent.map(|(name, node)| (format!("dependentSchemas/{}", segment(name)), *node)));
         found
     }
 }
@@ -211,18 +212,6 @@ impl Type {
             Type::String => "string",
             Type::Array => "array",
             Type::Object => "object",
-        }
-    }
-
-    /// The type of `value`, which is never `integer`.
-    pub(super) const fn of(value: &Value<'_>) -> Self {
-        match value {
-            Value::Null => Type::Null,
-            Value::Bool(_) => Type::Boolean,
-            Value::Number(_) => Type::Number,
-            Value::String(_) => Type::String,
-            Value::List(_) => Type::Array,
-            Value::Map(_) => Type::Object,
         }
     }
 }

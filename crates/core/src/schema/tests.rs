@@ -56,7 +56,7 @@ fn found(
     value: &serde_json::Value,
 ) -> Vec<(String, String)> {
     let text = value.to_string();
-    let value: Value<'_> = serde_json::from_str(&text).unwrap();
+    let value: Map<'_> = serde_json::from_str(&text).unwrap();
     match schema {
         Ok(schema) => {
             let mismatches = schema.validate(&value, &Budget::new(CALL_COST, EXPR_COST)).unwrap();
@@ -78,4 +78,55 @@ fn comparable(errors: &[(String, String)]) -> Vec<(String, String)> {
         _ => (path.clone(), message.clone()),
     };
     errors.iter().map(cut).collect()
+}
+
+fn schema_of(text: &str) -> Result<std::sync::Arc<Schema>, Unusable> {
+    Library::new([("_schemas/s.json", text)]).schema("cerbos:///s.json", &Patterns::default())
+}
+
+fn outcome(schema: &str, attributes: &str) -> Result<Vec<Mismatch>, TooCostly> {
+    let attributes: Map<'_> = serde_json::from_str(attributes).unwrap();
+    schema_of(schema).unwrap().validate(&attributes, &Budget::new(CALL_COST / 10, EXPR_COST))
+}
+
+#[test]
+fn hostile_schemas_are_refused_or_end_at_the_cost_limit() {
+    let chain = |length: usize, step: fn(usize) -> String| {
+        let steps: Vec<String> = (0..length).map(|n| format!("\"d{n}\": {}", step(n + 1))).collect();
+        format!("{{\"$ref\": \"#/$defs/d0\", \"$defs\": {{{}, \"d{length}\": {{}}}}}}", steps.join(", "))
+    };
+    let once = |n: usize| format!("{{\"$ref\": \"#/$defs/d{n}\"}}");
+    let twice =
+        |n: usize| format!("{{\"allOf\": [{{\"$ref\": \"#/$defs/d{n}\"}}, {{\"$ref\": \"#/$defs/d{n}\"}}]}}");
+    let refused = schema_of(&chain(5_000, once)).unwrap_err();
+    assert!(refused.message.contains("in a row"), "{}", refused.message);
+    assert!(schema_of(&"[".repeat(100_000)).unwrap_err().message.contains("nested deeper"));
+    assert_eq!(outcome(&chain(25, twice), "{}"), Err(TooCostly));
+
+    let diverted = r##"{"$dynamicAnchor": "a", "$ref": "#/$defs/b", "$defs": {
+        "b": {"$id": "b.json", "$dynamicRef": "#a", "$defs": {"c": {"$dynamicAnchor": "a"}}}}}"##;
+    assert_eq!(outcome(diverted, "{}"), Err(TooCostly));
+}
+
+#[test]
+fn hostile_values_end_at_the_cost_limit_or_are_reported_in_few_words() {
+    let list = |items: usize| format!("{{\"v\": [{}0]}}", "1, ".repeat(items));
+    assert_eq!(outcome(r#"{"properties": {"v": {"uniqueItems": true}}}"#, &list(100_000)).unwrap().len(), 1);
+    let patterns: Vec<String> = (0..300).map(|n| format!("\"^a{{{n}}}b\": true")).collect();
+    let by_name = format!("{{\"patternProperties\": {{{}}}}}", patterns.join(", "));
+    let long_name = format!("{{\"{}\": 1}}", "a".repeat(100_000));
+    assert_eq!(outcome(&by_name, &long_name), Err(TooCostly));
+
+    let mismatches =
+        outcome(r#"{"properties": {"v": {"items": {"type": "string"}}}}"#, &list(50_000)).unwrap();
+    assert_eq!(mismatches.len(), crate::limits::SCHEMA_MISMATCHES + 1);
+    assert_eq!(mismatches.last().unwrap().message, "49901 more errors are not listed");
+    let mismatches = outcome(r#"{"additionalProperties": false}"#, &long_name).unwrap();
+    assert!(mismatches[0].message.len() <= crate::limits::SCHEMA_MISMATCH_BYTES);
+}
+
+#[test]
+fn a_name_in_two_places_is_refused() {
+    let twice = r#"{"$defs": {"a": {"$anchor": "x"}, "b": {"$anchor": "x"}}}"#;
+    assert!(schema_of(twice).unwrap_err().message.contains("names two schemas"));
 }

@@ -12,7 +12,7 @@ pub(super) use self::fields::scalar_text;
 use self::fields::{Fields, constant, definitions, text};
 use super::ast::{
     At, Body, Definitions, DerivedRole, DerivedRoles, Document, Export, NameSources, PrincipalPolicy,
-    ResourcePolicy, RolePolicy, Scope, Text,
+    ResourcePolicy, RolePolicy, SchemaUse, Schemas, Scope, Text,
 };
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
@@ -236,25 +236,32 @@ fn scope_permissions(text: &Text<'_>, findings: &mut Findings<'_>) -> Option<Sco
     known.map(|(_, permissions)| *permissions)
 }
 
-fn schemas(fields: &mut Fields<'_>, findings: &mut Findings<'_>) -> Option<Place> {
+fn schemas<'t>(fields: &mut Fields<'t>, findings: &mut Findings<'_>) -> Option<Schemas<'t>> {
     let entry = fields.take_entry("schemas")?;
+    let place = entry.place;
     let mut schemas = Fields::of(entry.value, "schemas", findings)?;
-    for name in ["principalSchema", "resourceSchema"] {
-        let Some(node) = schemas.take(name) else { continue };
-        let Some(mut schema) = Fields::of(node, name, findings) else {
-            continue;
-        };
-        schema.required("ref", findings);
-        if let Some(node) = schema.take("ignoreWhen")
-            && let Some(mut ignore) = Fields::of(node, "ignoreWhen", findings)
-        {
-            ignore.some_texts("actions", findings);
-            ignore.finish(findings);
-        }
-        schema.finish(findings);
-    }
+    let principal = schema_use(&mut schemas, "principalSchema", findings);
+    let resource = schema_use(&mut schemas, "resourceSchema", findings);
     schemas.finish(findings);
-    Some(entry.place)
+    Some(Schemas { place, principal, resource })
+}
+
+fn schema_use<'t>(
+    fields: &mut Fields<'t>,
+    name: &'static str,
+    findings: &mut Findings<'_>,
+) -> Option<SchemaUse<'t>> {
+    let mut schema = Fields::of(fields.take(name)?, name, findings)?;
+    let reference = schema.required("ref", findings);
+    let mut ignored_actions = Vec::new();
+    if let Some(node) = schema.take("ignoreWhen")
+        && let Some(mut ignore) = Fields::of(node, "ignoreWhen", findings)
+    {
+        ignored_actions = ignore.some_texts("actions", findings);
+        ignore.finish(findings);
+    }
+    schema.finish(findings);
+    Some(SchemaUse { reference: reference?, ignored_actions })
 }
 
 /// The `variables` and `constants` blocks, and the deprecated `variables` map beside the body.

@@ -33,7 +33,7 @@ impl Walk<'_> {
             let Some(id) = asked.prefix.get(index).copied().or(asked.rest) else { break };
             marks.add(index);
             let path = Path::Index(at.path, index);
-            self.apply(id, at.inner(item, &path), errors, &mut Marks::Ignored)?;
+            self.apply(id, at.inner(item.into(), &path), errors, &mut Marks::Ignored)?;
         }
         if asked.ends && length > asked.prefix.len() {
             let allowed = asked.prefix.len();
@@ -72,7 +72,7 @@ impl Walk<'_> {
         for (index, item) in items.iter().enumerate() {
             let before = found.count();
             let path = Path::Index(at.path, index);
-            self.apply(asked.schema, at.inner(item, &path), &mut found, &mut Marks::Ignored)?;
+            self.apply(asked.schema, at.inner(item.into(), &path), &mut found, &mut Marks::Ignored)?;
             if found.count() == before {
                 fitting += 1;
                 if asked.evaluates {

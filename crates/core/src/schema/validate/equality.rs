@@ -2,26 +2,25 @@
 
 use std::cmp::Ordering;
 
+use super::view::View;
 use crate::value::Value;
 
-/// Whether the two are the same.
-pub(super) fn are_equal(a: &Value<'_>, b: &Value<'_>) -> bool {
-    compare(a, b) == Ordering::Equal
-}
-
 /// A total order in which equal means the same.
-pub(super) fn compare(a: &Value<'_>, b: &Value<'_>) -> Ordering {
+pub(super) fn compare(a: View<'_>, b: View<'_>) -> Ordering {
     match (a, b) {
-        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (View::Bool(a), View::Bool(b)) => a.cmp(&b),
         // Numbers are finite, so they always compare.
-        (Value::Number(a), Value::Number(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
-        (Value::String(a), Value::String(b)) => a.cmp(b),
-        (Value::List(a), Value::List(b)) => {
-            let items = a.iter().zip(b).map(|(a, b)| compare(a, b));
+        (View::Number(a), View::Number(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+        (View::String(a), View::String(b)) => a.cmp(b),
+        (View::List(a), View::List(b)) => {
+            let items = a.iter().zip(b).map(|(a, b)| compare(a.into(), b.into()));
             a.len().cmp(&b.len()).then_with(|| first_difference(items))
         }
-        (Value::Map(a), Value::Map(b)) => {
-            let entries = a.iter().zip(b.iter()).map(|((a, x), (b, y))| a.cmp(b).then_with(|| compare(x, y)));
+        (View::Map(a), View::Map(b)) => {
+            let entries = a
+                .iter()
+                .zip(b.iter())
+                .map(|((a, x), (b, y))| a.cmp(b).then_with(|| compare(x.into(), y.into())));
             a.len().cmp(&b.len()).then_with(|| first_difference(entries))
         }
         _ => rank(a).cmp(&rank(b)),
@@ -31,12 +30,15 @@ pub(super) fn compare(a: &Value<'_>, b: &Value<'_>) -> Ordering {
 /// The first pair of equal items by the index of its later one, then of its earlier one.
 pub(super) fn first_twins(items: &[Value<'_>]) -> Option<(usize, usize)> {
     let mut sorted: Vec<(usize, &Value<'_>)> = items.iter().enumerate().collect();
-    sorted.sort_by(|(_, a), (_, b)| compare(a, b));
-    let twins = sorted.chunk_by(|(_, a), (_, b)| are_equal(a, b)).filter_map(|same| match same {
-        // The sort is stable: the earliest two stand first.
-        [(first, _), (second, _), ..] => Some((*first, *second)),
-        _ => None,
-    });
+    sorted.sort_by(|(_, a), (_, b)| compare((*a).into(), (*b).into()));
+    let twins =
+        sorted.chunk_by(|(_, a), (_, b)| compare((*a).into(), (*b).into()).is_eq()).filter_map(|same| {
+            match same {
+                // The sort is stable: the earliest two stand first.
+                [(first, _), (second, _), ..] => Some((*first, *second)),
+                _ => None,
+            }
+        });
     twins.min_by_key(|(_, second)| *second)
 }
 
@@ -54,13 +56,13 @@ fn first_difference(orders: impl Iterator<Item = Ordering>) -> Ordering {
     orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn rank(value: &Value<'_>) -> u8 {
+fn rank(value: View<'_>) -> u8 {
     match value {
-        Value::Null => 0,
-        Value::Bool(_) => 1,
-        Value::Number(_) => 2,
-        Value::String(_) => 3,
-        Value::List(_) => 4,
-        Value::Map(_) => 5,
+        View::Null => 0,
+        View::Bool(_) => 1,
+        View::Number(_) => 2,
+        View::String(_) => 3,
+        View::List(_) => 4,
+        View::Map(_) => 5,
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Path;
-use crate::limits::{SCHEMA_MISMATCH_BYTES, SCHEMA_MISMATCHES};
+use crate::limits::{SCHEMA_MISMATCH_BYTES, SCHEMA_MISMATCHES, SCHEMA_REPORT_BYTES};
 use crate::schema::Mismatch;
 use crate::schema::text::{cut, segment};
 
@@ -13,26 +13,38 @@ pub(super) struct Errors {
     list: Vec<Mismatch>,
     /// How many there are, listed or not.
     count: usize,
+    /// How much they take.
+    bytes: usize,
 }
 
 impl Errors {
     /// Adds one; beyond the limit only the number is kept.
     pub(super) fn add(&mut self, path: &Path<'_>, message: impl FnOnce() -> String) {
         self.count += 1;
-        if self.list.len() < SCHEMA_MISMATCHES {
-            let (path, message) = (path.pointer(), message());
-            self.list.push(Mismatch {
-                path: cut(path, SCHEMA_MISMATCH_BYTES),
-                message: cut(message, SCHEMA_MISMATCH_BYTES),
-            });
+        if self.has_room() {
+            let path = cut(path.pointer(), SCHEMA_MISMATCH_BYTES);
+            let message = cut(message(), SCHEMA_MISMATCH_BYTES);
+            self.push(Mismatch { path, message });
         }
     }
 
     /// Takes over those of `other`.
     pub(super) fn append(&mut self, other: Self) {
         self.count += other.count;
-        let room = SCHEMA_MISMATCHES.saturating_sub(self.list.len());
-        self.list.extend(other.list.into_iter().take(room));
+        for mismatch in other.list {
+            if self.has_room() {
+                self.push(mismatch);
+            }
+        }
+    }
+
+    fn push(&mut self, mismatch: Mismatch) {
+        self.bytes += mismatch.path.len() + mismatch.message.len();
+        self.list.push(mismatch);
+    }
+
+    fn has_room(&self) -> bool {
+        self.list.len() < SCHEMA_MISMATCHES && self.bytes < SCHEMA_REPORT_BYTES
     }
 
     /// How many there are: grows with every one that is added.
@@ -46,7 +58,7 @@ impl Errors {
 
     /// Sorted; the last says so if there are more.
     pub(super) fn into_mismatches(self) -> Vec<Mismatch> {
-        let Self { mut list, count } = self;
+        let Self { mut list, count, .. } = self;
         let unlisted = count - list.len();
         list.sort();
         if unlisted > 0 {

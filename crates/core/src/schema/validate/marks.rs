@@ -1,8 +1,8 @@
 //! Which entries of an object or items of an array a schema has looked at, for `unevaluatedProperties` and
 //! `unevaluatedItems`.
 
+use super::view::View;
 use crate::limits::BYTES_PER_COST_UNIT;
-use crate::value::Value;
 
 /// The entries or items that count as evaluated.
 #[derive(Clone, Debug)]
@@ -15,10 +15,10 @@ pub(super) enum Marks {
 
 impl Marks {
     /// Nothing of `value` evaluated yet.
-    pub(super) fn none_of(value: &Value<'_>) -> Self {
+    pub(super) fn none_of(value: View<'_>) -> Self {
         match value {
-            Value::List(items) => Marks::Some(vec![false; items.len()]),
-            Value::Map(map) => Marks::Some(vec![false; map.len()]),
+            View::List(items) => Marks::Some(vec![false; items.len()]),
+            View::Map(map) => Marks::Some(vec![false; map.len()]),
             _ => Marks::Ignored,
         }
     }

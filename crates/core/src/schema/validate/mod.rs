@@ -8,24 +8,26 @@ mod errors;
 mod marks;
 mod object;
 mod scalar;
+mod view;
 
 use self::errors::Errors;
 use self::marks::Marks;
-use super::node::{Condition, Constants, Dynamic, Keywords, Node, NodeId, Type};
+use self::view::View;
+use super::node::{Condition, Constants, Dynamic, Keywords, Node, NodeId};
 use super::{Mismatch, Schema, TooCostly};
 use crate::expr::Budget;
 use crate::limits::{SCHEMA_STEP_COST, SCHEMA_WALK_DEPTH};
-use crate::value::Value;
+use crate::value::Map;
 
-/// What of `value` does not fit `schema`, sorted.
+/// What of `attributes` does not fit `schema`, sorted.
 pub(super) fn validate(
     schema: &Schema,
-    value: &Value<'_>,
+    attributes: &Map<'_>,
     budget: &Budget,
 ) -> Result<Vec<Mismatch>, TooCostly> {
     let walk = Walk { schema, budget };
     let mut errors = Errors::default();
-    let at = At { value, path: &Path::Root, scope: None, depth: 0 };
+    let at = At { value: View::Map(attributes), path: &Path::Root, scope: None, depth: 0 };
     walk.apply(NodeId(0), at, &mut errors, &mut Marks::Ignored)?;
     Ok(errors.into_mismatches())
 }
@@ -38,7 +40,7 @@ struct Walk<'s> {
 /// Where a walk is.
 #[derive(Clone, Copy)]
 struct At<'a> {
-    value: &'a Value<'a>,
+    value: View<'a>,
     path: &'a Path<'a>,
     /// The resources that were passed, the last one first.
     scope: Option<&'a Scope<'a>>,
@@ -79,8 +81,8 @@ impl<'s> Walk<'s> {
         errors: &mut Errors,
         marks: &mut Marks,
     ) -> Result<(), TooCostly> {
-        if !is_of_type(at.value, &keywords.types) {
-            return self.report(at, errors, || wrong_type(at.value, &keywords.types));
+        if !at.value.is_of(&keywords.types) {
+            return self.report(at, errors, || at.value.is_none_of(&keywords.types));
         }
         let entered;
         let at = match at.scope {
@@ -97,11 +99,11 @@ impl<'s> Walk<'s> {
             self.constants(constants, at, errors)?;
         }
         match at.value {
-            Value::String(text) => scalar::text(self, keywords, text, at, errors)?,
-            Value::Number(number) => scalar::number(self, &keywords.number, *number, at, errors)?,
-            Value::List(items) => self.array(&keywords.array, items, at, errors, &mut own)?,
-            Value::Map(map) => self.object(&keywords.object, map, at, errors, &mut own)?,
-            Value::Null | Value::Bool(_) => {}
+            View::String(text) => scalar::text(self, keywords, text, at, errors)?,
+            View::Number(number) => scalar::number(self, &keywords.number, number, at, errors)?,
+            View::List(items) => self.array(&keywords.array, items, at, errors, &mut own)?,
+            View::Map(map) => self.object(&keywords.object, map, at, errors, &mut own)?,
+            View::Null | View::Bool(_) => {}
         }
         self.in_place(keywords, at, errors, &mut own)?;
         self.rest(keywords, at, errors, &mut own)?;
@@ -223,20 +225,20 @@ impl<'s> Walk<'s> {
         marks: &mut Marks,
     ) -> Result<(), TooCostly> {
         match (at.value, keywords.unevaluated_properties, keywords.unevaluated_items) {
-            (Value::Map(map), Some(id), _) => {
+            (View::Map(map), Some(id), _) => {
                 for (index, (name, value)) in map.iter().enumerate() {
                     if !marks.has(index) {
                         let path = Path::Name(at.path, name);
-                        self.apply(id, at.inner(value, &path), errors, &mut Marks::Ignored)?;
+                        self.apply(id, at.inner(value.into(), &path), errors, &mut Marks::Ignored)?;
                     }
                 }
                 marks.all();
             }
-            (Value::List(items), _, Some(id)) => {
+            (View::List(items), _, Some(id)) => {
                 for (index, value) in items.iter().enumerate() {
                     if !marks.has(index) {
                         let path = Path::Index(at.path, index);
-                        self.apply(id, at.inner(value, &path), errors, &mut Marks::Ignored)?;
+                        self.apply(id, at.inner(value.into(), &path), errors, &mut Marks::Ignored)?;
                     }
                 }
                 marks.all();
@@ -248,7 +250,7 @@ impl<'s> Walk<'s> {
 
     fn constants(&self, constants: &Constants, at: At<'_>, errors: &mut Errors) -> Result<(), TooCostly> {
         self.charge(constants.cost)?;
-        if constants.values.iter().any(|value| equality::are_equal(value, at.value)) {
+        if constants.values.iter().any(|value| equality::compare(value.into(), at.value).is_eq()) {
             return Ok(());
         }
         self.report(at, errors, || constants.message.to_string())
@@ -285,21 +287,10 @@ impl<'s> Walk<'s> {
 
 impl<'a> At<'a> {
     /// A part of the value, which `path` leads to.
-    fn inner<'b>(&self, value: &'b Value<'b>, path: &'b Path<'b>) -> At<'b>
+    fn inner<'b>(&self, value: View<'b>, path: &'b Path<'b>) -> At<'b>
     where
         'a: 'b,
     {
         At { value, path, scope: self.scope, depth: self.depth + 1 }
     }
-}
-
-fn is_of_type(value: &Value<'_>, types: &[Type]) -> bool {
-    let is_whole = matches!(value, Value::Number(n) if n.fract() == 0.0);
-    let own = Type::of(value);
-    types.is_empty() || types.iter().any(|wanted| *wanted == own || (is_whole && *wanted == Type::Integer))
-}
-
-fn wrong_type(value: &Value<'_>, types: &[Type]) -> String {
-    let wanted: Vec<&str> = types.iter().map(|wanted| wanted.name()).collect();
-    format!("expected {}, but got {}", wanted.join(" or "), Type::of(value).name())
 }

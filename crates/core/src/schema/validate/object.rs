@@ -3,12 +3,13 @@
 use super::errors::Errors;
 use super::marks::Marks;
 use super::scalar::count;
+use super::view::View;
 use super::{At, Path, Walk};
 use crate::limits::SCHEMA_MISMATCH_BYTES;
 use crate::schema::TooCostly;
 use crate::schema::node::{Additional, Object};
 use crate::schema::text::quote;
-use crate::value::{Map, Value};
+use crate::value::Map;
 
 impl Walk<'_> {
     /// Validates `map`.
@@ -39,8 +40,8 @@ impl Walk<'_> {
         }
         if let Some(id) = asked.names {
             for (name, _) in map.iter() {
-                let (value, path) = (Value::String(name.into()), Path::Name(at.path, name));
-                self.apply(id, at.inner(&value, &path), errors, &mut Marks::Ignored)?;
+                let path = Path::Name(at.path, name);
+                self.apply(id, at.inner(View::String(name), &path), errors, &mut Marks::Ignored)?;
             }
         }
         self.properties(asked, map, at, errors, marks)?;
@@ -60,7 +61,7 @@ impl Walk<'_> {
         for (index, (name, value)) in map.iter().enumerate() {
             self.charge(1)?;
             let path = Path::Name(at.path, name);
-            let at = at.inner(value, &path);
+            let at = at.inner(value.into(), &path);
             let own = asked.properties.get(name);
             if let Some(id) = own {
                 self.apply(*id, at, errors, &mut Marks::Ignored)?;

@@ -132,9 +132,12 @@ fn content(
     }
     let Some(id) = asked.content else { return Ok(()) };
     match serde_json::from_slice::<Value<'_>>(&bytes) {
-        Ok(value) => {
-            walk.apply(id, At { value: &value, depth: at.depth + 1, ..at }, errors, &mut Marks::Ignored)
-        }
+        Ok(value) => walk.apply(
+            id,
+            At { value: (&value).into(), depth: at.depth + 1, ..at },
+            errors,
+            &mut Marks::Ignored,
+        ),
         Err(_) => walk.report(at, errors, not_json),
     }
 }
