@@ -11,7 +11,7 @@ use super::print_error;
 use crate::pap::Disk;
 use crate::ports::PolicySource;
 
-/// The policies of `directory`, compiled, and how many files they are.
+/// The policies of `directory`, compiled, and in how many files they are.
 ///
 /// # Errors
 /// If they cannot be read; what is wrong with their text is in the diagnostics.

@@ -121,6 +121,27 @@ pub const SCOPE_SEGMENTS: usize = 100;
 /// actions and a policy whose every rule errs stays small.
 pub const ACTION_PROBLEMS: usize = 16;
 
+/// Most parts of one expression that an explanation lists: more is not read by anybody.
+pub const EXPLAINED_READINGS: usize = 64;
+
+/// How deep the parts of an explained expression are listed within each other, variables included.
+pub const EXPLAINED_DEPTH: usize = 8;
+
+/// About how many bytes of a value an explanation shows.
+pub const EXPLAINED_VALUE_BYTES: usize = 200;
+
+/// Most conditions of which an explanation says that one alone would have turned the answer around.
+pub const EXPLAINED_CHANGES: usize = 8;
+
+/// About how many bytes the explanation of one call takes: a large policy for a few actions, or a small one for many.
+pub const EXPLANATION_BYTES: usize = 1024 * 1024;
+
+/// Cost units that explaining one call may spend besides deciding it.
+pub const EXPLANATION_COST: u64 = CALL_COST;
+
+/// Cost units for deciding once more to find out what would give the opposite answer, besides what that spends.
+pub const EXPLANATION_TRIAL_COST: usize = 1_000;
+
 /// Largest encoded decision record, in bytes.
 /// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
 /// whose record would be larger is not answered.

@@ -8,6 +8,7 @@ use super::Call;
 use super::combine::Finding;
 use super::conditions::{self, CostExceeded, Judged, Truth};
 use super::links::{Link, Links};
+use super::observe::{Aside, Visited};
 use super::outputs;
 use super::question::{Answer, Question, Stop, Word};
 use super::target::Target;
@@ -73,7 +74,11 @@ impl<'r> Applied<'r> {
         for (index, rule) in self.policy.rules.iter().enumerate() {
             self.call.charge(rule.actions.iter().map(|pattern| pattern.cost(action)).sum())?;
             let patterns = rule.actions.iter().filter(|pattern| pattern.matches(action)).count();
-            if patterns > 0 && self.is_about_resource(rule)? && self.speaks(index, rule)? {
+            let aside = self.aside(index, rule, patterns)?;
+            if let Some(observer) = self.call.observer {
+                observer.considers(self.policy, rule, aside);
+            }
+            if aside.is_none() {
                 // The peer looks up the rules of a role policy by resource, and only then whether any action fits.
                 let patterns = if self.policy.kind == PolicyKind::Role { 1 } else { patterns };
                 candidates.push(Candidate { index, rule, patterns });
@@ -94,7 +99,9 @@ impl<'r> Applied<'r> {
         for candidate in candidates {
             let link = self.link(candidate, role, question)?;
             if link.ways > 0 {
-                finding = finding.beside(self.visit(candidate, link, question)?);
+                let says = self.visit(candidate, link, question)?;
+                self.show(candidate, role, says);
+                finding = finding.beside(says);
             }
             if matches!(finding, Finding::Deny(_)) {
                 break;
@@ -113,16 +120,42 @@ impl<'r> Applied<'r> {
         if stance == Stance::Confine && !is_role_policy && says.is_silent() && link.certain {
             question.needs_consent.get_or_insert(word);
         }
-        let activated = match stance {
-            Stance::Allow | Stance::Deny => !says.is_silent(),
-            Stance::Confine if is_role_policy => says.is_silent(),
-            // The peer turns a conditional allow into a deny with the opposite condition.
-            Stance::Confine => !says.is_silent() || rule.condition.is_none(),
-        };
+        let activated = self.is_activated(rule, says);
         let found = link.ways.saturating_mul(candidate.patterns);
-        let times = if matches!(says, Finding::Deny(_)) { 1 } else { found };
+        let judged = self.conditions.get(candidate.index).and_then(OnceCell::get);
+        let times = match says {
+            Finding::Silent if judged.is_some_and(|judged| judged.broken) => 0,
+            Finding::Deny(_) => 1,
+            _ => found,
+        };
         self.put_out(&Visit { rule, action: question.action, times, activated }, question)?;
         Ok(says)
+    }
+
+    /// Whether a rule that says this counts as activated.
+    fn is_activated(&self, rule: &Rule, says: Finding<Word<'r>>) -> bool {
+        match self.policy.stance(rule) {
+            Stance::Allow | Stance::Deny => !says.is_silent(),
+            Stance::Confine if self.policy.kind == PolicyKind::Role => says.is_silent(),
+            // The peer turns a conditional allow into a deny with the opposite condition.
+            Stance::Confine => !says.is_silent() || rule.condition.is_none(),
+        }
+    }
+
+    fn show(&self, candidate: &Candidate<'r>, role: usize, says: Finding<Word<'r>>) {
+        let Some(observer) = self.call.observer else {
+            return;
+        };
+        let rule = candidate.rule;
+        let judged = self.conditions.get(candidate.index).and_then(OnceCell::get);
+        observer.visits(&Visited {
+            policy: self.policy,
+            rule,
+            role: self.linking.as_ref().and_then(|linking| linking.roles.get(role)),
+            derived_roles: self.linking.as_ref().map(|linking| linking.derived_roles),
+            truth: judged.and_then(|judged| judged.truth.ok()).unwrap_or(Truth::Undecided),
+            says,
+        });
     }
 
     fn truth(&self, candidate: &Candidate<'r>, question: &mut Question<'r>) -> Result<Truth, Stop<'r>> {
@@ -130,9 +163,8 @@ impl<'r> Applied<'r> {
         let Some(known) = self.conditions.get(index) else {
             return Ok(Truth::Undecided);
         };
-        let on_error = self.call.settings.on_error;
-        let judged = known
-            .get_or_init(|| conditions::judge(rule.condition.as_ref(), &self.scope, on_error, &rule.name));
+        let judge = || conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &rule.name);
+        let judged = known.get_or_init(judge);
         question.note(judged);
         let truth = judged.truth?;
         self.stop_at_error(judged, rule)?;
@@ -175,6 +207,17 @@ impl<'r> Applied<'r> {
             Stance::Confine => Reason::AllowRuleNotMet,
         };
         Word { policy: self.policy, rule: Some(rule), reason }
+    }
+
+    /// Why `rule`, of whose action patterns so many match, is not about the question.
+    fn aside(&self, index: usize, rule: &Rule, patterns: usize) -> Result<Option<Aside>, CostExceeded> {
+        if patterns == 0 {
+            return Ok(Some(Aside::Action));
+        }
+        if !self.is_about_resource(rule)? {
+            return Ok(Some(Aside::Resource));
+        }
+        Ok(if self.speaks(index, rule)? { None } else { Some(Aside::Role) })
     }
 
     fn is_about_resource(&self, rule: &Rule) -> Result<bool, CostExceeded> {

@@ -93,6 +93,14 @@ impl<W: Copy> Finding<W> {
         }
     }
 
+    /// Whoever said it, if anybody did.
+    pub(super) fn word(self) -> Option<W> {
+        match self {
+            Finding::Silent => None,
+            Finding::Allow(word) | Finding::DenyUndecided(word) | Finding::Deny(word) => Some(word),
+        }
+    }
+
     /// Whether nothing is said.
     pub(super) fn is_silent(self) -> bool {
         matches!(self, Finding::Silent)

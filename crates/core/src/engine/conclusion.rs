@@ -38,6 +38,19 @@ pub(super) fn of(
     ActionDecision { effect: finding.effect(), ..decision(reason, name, Some(word)) }
 }
 
+/// On whose word the decision rests, if on anybody's.
+pub(super) fn spokesman<'r>(
+    answer: &Result<(&Chain<'_>, Finding<Word<'r>>), Stop<'r>>,
+    needs_consent: Option<Word<'r>>,
+) -> Option<Word<'r>> {
+    match answer {
+        Ok((chain, Finding::Silent)) => needs_consent.filter(|_| chain.name.is_some()),
+        Ok((_, finding)) => finding.word(),
+        Err(Stop::Error(word)) => Some(*word),
+        Err(Stop::CostExceeded) => None,
+    }
+}
+
 /// The decision where not everybody was asked; `chain` is that of the resource.
 pub(super) fn of_stop(stop: &Stop<'_>, chain: &Chain<'_>) -> ActionDecision {
     match stop {

@@ -36,7 +36,11 @@ impl DerivedRoles {
         let held = by_name.filter(|(judged, _)| holds(judged)).map(|(_, role)| role.name.clone());
         let is_known =
             |judged: &Judged| matches!(judged.truth, Ok(Truth::True | Truth::False)) && is_settled(judged);
-        Self { held: held.collect(), known: judged.iter().all(is_known), judged }
+        let derived_roles = Self { held: held.collect(), known: judged.iter().all(is_known), judged };
+        if let Some(observer) = call.observer {
+            observer.established(policy, &derived_roles, roles);
+        }
+        derived_roles
     }
 
     /// The names of those that hold for certain, sorted.
@@ -83,17 +87,16 @@ impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
         let names = self.roles.iter().map(|held| held.names.len()).sum();
         if let Err(exceeded) = self.call.charge(names) {
-            return Judged { truth: Err(exceeded), erred: false, problems: Vec::new() };
+            return Judged { truth: Err(exceeded), erred: false, broken: false, problems: Vec::new() };
         }
         if !self.roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0) {
-            return Judged { truth: Ok(Truth::False), erred: false, problems: Vec::new() };
+            return Judged { truth: Ok(Truth::False), erred: false, broken: false, problems: Vec::new() };
         }
-        let on_error = self.call.settings.on_error;
         if let Some((_, scope)) = self.opened.iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
-            return conditions::judge(role.condition.as_ref(), scope, on_error, &role.name);
+            return conditions::judge(role.condition.as_ref(), scope, self.call, &role.name);
         }
         let scope = Scope::new(self.inputs, &role.frame, self.call.budget);
-        let judged = conditions::judge(role.condition.as_ref(), &scope, on_error, &role.name);
+        let judged = conditions::judge(role.condition.as_ref(), &scope, self.call, &role.name);
         self.opened.push((&role.frame, scope));
         judged
     }

@@ -126,6 +126,9 @@ impl<'r> Layer<'r> {
         let applied = self.applied_role(policy);
         let candidates = applied.candidates(question.action)?;
         if candidates.is_empty() {
+            if let Some(observer) = self.case.call.observer {
+                observer.finds_unlisted(policy);
+            }
             return Ok(Finding::Deny(Word { policy, rule: None, reason: Reason::NotInRolePolicy }));
         }
         applied.ask(&candidates, 0, question)

@@ -13,6 +13,8 @@
 //! | `links` | how a rule comes to speak to a role |
 //! | `conditions` | whether a condition is true, false or undecided |
 //! | `outputs` | what a visited rule puts out |
+//! | `observe` | who looks on while decisions are made |
+//! | `explain` | why a decision came out as it did |
 //! | `question`, `conclusion` | what is met on the way to a decision, and what is answered |
 
 mod applied;
@@ -20,8 +22,10 @@ mod combine;
 mod conclusion;
 mod conditions;
 mod derived_roles;
+mod explain;
 mod layer;
 mod links;
+mod observe;
 mod outputs;
 mod question;
 mod resource;
@@ -31,7 +35,14 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use explain::{
+    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedMismatch,
+    ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
+    SpokenTo, explain,
+};
+
 use conditions::CostExceeded;
+use observe::Observer;
 use outputs::Room;
 
 use crate::expr::{Budget, Inputs};
@@ -124,7 +135,7 @@ impl OnError {
 /// says.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
-    decide_with(snapshot, request, settings, now, &Budget::new(CALL_COST, EXPR_COST))
+    decide_as(snapshot, request, settings, &Conduct::new(now, &Budget::new(CALL_COST, EXPR_COST)))
 }
 
 /// As [`decide`] if that takes at most `units` of cost, otherwise nothing: tells a small call from a large one at
@@ -138,21 +149,39 @@ pub fn decide_within(
     units: u64,
 ) -> Option<Evaluation> {
     let budget = Budget::new(units.min(CALL_COST), EXPR_COST);
-    let evaluation = decide_with(snapshot, request, settings, now, &budget);
+    let evaluation = decide_as(snapshot, request, settings, &Conduct::new(now, &budget));
     (!budget.is_exceeded()).then_some(evaluation)
 }
 
-/// As [`decide`], within `budget`, which tells afterwards what happened on the way.
+/// How a call is decided besides what the decision depends on: what it may cost, and who looks on.
+pub(crate) struct Conduct<'r> {
+    now: Timestamp,
+    budget: &'r Budget,
+    observer: Option<&'r dyn Observer>,
+}
+
+impl<'r> Conduct<'r> {
+    /// At `now` and within `budget`, which tells afterwards what happened on the way; nobody looks on.
+    pub(crate) fn new(now: Timestamp, budget: &'r Budget) -> Self {
+        Self { now, budget, observer: None }
+    }
+
+    fn observed(self, observer: &'r dyn Observer) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+}
+
+/// As [`decide`], in the way that `conduct` says.
 #[must_use]
-pub(crate) fn decide_with(
+pub(crate) fn decide_as(
     snapshot: &Snapshot,
     request: &Request<'_>,
     settings: &Settings,
-    now: Timestamp,
-    budget: &Budget,
+    conduct: &Conduct<'_>,
 ) -> Evaluation {
+    let Conduct { now, budget, observer } = *conduct;
     let room = Room::new();
-    let call = Call { snapshot, request, settings, now, budget, room: &room };
+    let call = Call { snapshot, request, settings, now, budget, room: &room, observer };
     Evaluation { resources: request.items.iter().map(|item| resource::decide(&call, item)).collect() }
 }
 
@@ -164,6 +193,7 @@ struct Call<'r> {
     now: Timestamp,
     budget: &'r Budget,
     room: &'r Room,
+    observer: Option<&'r dyn Observer>,
 }
 
 impl<'r> Call<'r> {

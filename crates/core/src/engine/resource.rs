@@ -23,10 +23,16 @@ use crate::model::{ActionDecision, Item, OutputEntry, Reason, ResourceEvaluation
 
 /// Decides every action of `item`.
 pub(super) fn decide(call: &Call<'_>, item: &Item<'_>) -> ResourceEvaluation {
+    if let Some(observer) = call.observer {
+        observer.begins(&item.resource);
+    }
     let found = Target::of(call, item).and_then(|target| {
         let roles = HeldRole::of_principal(call, target.scope, target.version)?;
         Ok((target, roles))
     });
+    if let (Some(observer), Ok((target, roles))) = (call.observer, &found) {
+        observer.finds(target, roles);
+    }
     match found {
         Ok((target, _)) if !target.exists() => conclusion::deny_all(item, Reason::NoPolicy, None),
         Ok((target, roles)) => decide_valid(call, &target, &roles, item),
@@ -103,7 +109,14 @@ impl<'r> Asking<'r> {
 
     fn decide(&self, action: &'r str, outputs: &mut Vec<OutputEntry>) -> ActionDecision {
         let mut question = Question::about(action);
+        let observer = self.case.call.observer;
+        if let Some(observer) = observer {
+            observer.asks(action);
+        }
         let answer = self.ask(&mut question);
+        if let Some(observer) = observer {
+            observer.decides(conclusion::spokesman(&answer, question.needs_consent));
+        }
         let decision = match answer {
             Ok((chain, finding)) => conclusion::of(chain, finding, question.needs_consent),
             Err(stop) => conclusion::of_stop(&stop, &self.case.target.resource),

@@ -29,6 +29,16 @@ impl<'r> HeldRole<'r> {
         roles.map(|role| Self::expand(call, role, policies, version)).collect()
     }
 
+    /// The role itself.
+    pub(super) fn name(&self) -> &'r str {
+        self.names.first().copied().unwrap_or_default()
+    }
+
+    /// The roles above it, nearest first.
+    pub(super) fn above(&self) -> &[&'r str] {
+        self.names.split_first().map_or(&[], |(_, above)| above)
+    }
+
     /// By how many of its names it is one of `roles`.
     pub(super) fn ways_into(&self, roles: &Roles) -> usize {
         match roles {

@@ -14,6 +14,7 @@
 //! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
 //! | `functions`, `format` | the libraries |
 //! | `output`, `wording` | values to JSON, errors to text |
+//! | `explain` | what an expression read, for those who explain decisions |
 //! | `uses` | which variables an expression uses, for those who put them in order |
 
 mod ast;
@@ -23,6 +24,7 @@ mod env;
 mod equality;
 mod error;
 mod eval;
+mod explain;
 mod format;
 mod functions;
 mod hint;
@@ -46,6 +48,7 @@ mod wording;
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic, ExprFault};
+pub use explain::{Comparison, ReadValue, Reading};
 pub(crate) use functions::conversions::double_text;
 pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;
@@ -66,6 +69,8 @@ pub struct Program {
     root: ir::Node,
     uses: Vec<usize>,
     result: Type,
+    /// The error that every evaluation ends with.
+    spoilt: Option<EvalError>,
 }
 
 /// Compiles an expression of a policy; all findings are reported, each with its byte range in `source`.
@@ -81,8 +86,8 @@ pub fn compile_with(source: &str, declarations: &Declarations<'_>) -> Result<Pro
 impl Program {
     fn of(source: &str, env: Env<'_>) -> Result<Self, Vec<ExprDiagnostic>> {
         let tree = parser::parse(source).map_err(|finding| vec![finding])?;
-        let compile::Compiled { root, result, uses } = compile::compile(&tree, env)?;
-        Ok(Self { source: source.into(), root, uses, result })
+        let compile::Compiled { root, result, uses, spoilt } = compile::compile(&tree, env)?;
+        Ok(Self { source: source.into(), root, uses, result, spoilt })
     }
 
     /// The expression as written.
@@ -97,11 +102,12 @@ impl Program {
         &self.result
     }
 
-    /// Its value, if that is the same boolean for every request.
+    /// What it always comes to, if that is known before evaluation; `Err` is the error it always ends with.
     #[must_use]
-    pub fn constant(&self) -> Option<bool> {
-        match &self.root.op {
-            ir::Op::Constant(Val::Bool(value)) => Some(*value),
+    pub fn constant(&self) -> Option<Result<&Val<'static>, &EvalError>> {
+        match (&self.spoilt, &self.root.op) {
+            (Some(error), _) => Some(Err(error)),
+            (None, ir::Op::Constant(value)) => Some(Ok(value)),
             _ => None,
         }
     }

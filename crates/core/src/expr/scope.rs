@@ -55,7 +55,7 @@ pub struct Scope<'r> {
     memo: RefCell<Vec<Option<Result<Val<'r>, EvalError>>>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Source<'r> {
     Request(Inputs<'r>),
     Bindings(Bindings<'r>),
@@ -75,6 +75,18 @@ impl<'r> Scope<'r> {
     pub fn of_bindings(bindings: Bindings<'r>, budget: &'r Budget) -> Self {
         let inputs = Source::Bindings(bindings);
         Self { inputs, frame: &NO_VARIABLES, budget, memo: RefCell::default() }
+    }
+
+    /// A scope for the same expressions that pays from `budget` and remembers nothing yet.
+    pub(crate) fn afresh<'s>(&self, budget: &'s Budget) -> Scope<'s>
+    where
+        'r: 's,
+    {
+        Scope { inputs: self.inputs, frame: self.frame, budget, memo: RefCell::default() }
+    }
+
+    pub(crate) fn frame(&self) -> &'r Frame {
+        self.frame
     }
 
     /// A scope with nothing in it, for constants.
@@ -159,6 +171,9 @@ impl<'r> Scope<'r> {
 impl Program {
     /// Evaluates with a share of the budget of its own.
     pub(super) fn run<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
+        if let Some(error) = &self.spoilt {
+            return Err(error.clone());
+        }
         scope.budget.expression(|| Machine::new(scope).eval(&self.root).map_err(|error| *error))
     }
 }

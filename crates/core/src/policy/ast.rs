@@ -54,6 +54,21 @@ pub(super) struct ResourcePolicy<'t> {
     pub(super) rules: Vec<ResourceRule<'t>>,
 }
 
+/// `schemas`: what attributes must look like.
+#[derive(Debug)]
+pub(super) struct Schemas<'t> {
+    pub(super) place: Place,
+    pub(super) principal: Option<SchemaUse<'t>>,
+    pub(super) resource: Option<SchemaUse<'t>>,
+}
+
+/// A schema, and the actions for which it does not matter.
+#[derive(Debug)]
+pub(super) struct SchemaUse<'t> {
+    pub(super) reference: Text<'t>,
+    pub(super) ignored_actions: Vec<Text<'t>>,
+}
+
 /// `capabilities`: what a system can do.
 #[derive(Debug)]
 pub(super) struct Capabilities<'t> {
@@ -71,21 +86,6 @@ pub(super) struct CapabilityEntry<'t> {
     pub(super) risk: Text<'t>,
     /// Type and greatest age of each required signal.
     pub(super) signals: Vec<(Text<'t>, Text<'t>)>,
-}
-
-/// `schemas`: what attributes must look like.
-#[derive(Debug)]
-pub(super) struct Schemas<'t> {
-    pub(super) place: Place,
-    pub(super) principal: Option<SchemaUse<'t>>,
-    pub(super) resource: Option<SchemaUse<'t>>,
-}
-
-/// A schema, and the actions for which it does not matter.
-#[derive(Debug)]
-pub(super) struct SchemaUse<'t> {
-    pub(super) reference: Text<'t>,
-    pub(super) ignored_actions: Vec<Text<'t>>,
 }
 
 /// One rule of a resource policy.

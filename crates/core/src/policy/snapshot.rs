@@ -18,10 +18,10 @@ pub struct Snapshot {
     pub principal_policies: PolicyTable,
     /// Role policies; their name is the role.
     pub role_policies: PolicyTable,
-    /// The actions that are declared, and what is known of them.
-    pub capabilities: Capabilities,
     /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
     pub schemas: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>,
+    /// The actions that are declared, and what is known of them.
+    pub capabilities: Capabilities,
 }
 
 /// The policies of one kind by scope, version and name.

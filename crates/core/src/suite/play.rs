@@ -7,7 +7,7 @@ use super::report::{
 };
 use super::spec::Options;
 use super::{Context, Observed, position};
-use crate::engine::{Settings, decide_with};
+use crate::engine::{Conduct, Settings, decide_as};
 use crate::expr::Budget;
 use crate::limits::{CALL_COST, EXPR_COST, SUITE_COST};
 use crate::model::{
@@ -174,7 +174,7 @@ impl<'r> Run<'r> {
         let room = context.units.min(CALL_COST);
         let budget = Budget::new(room, EXPR_COST);
         let now = self.now.unwrap_or(Timestamp::UNIX_EPOCH);
-        let evaluation = decide_with(context.snapshot, request, self.settings, now, &budget);
+        let evaluation = decide_as(context.snapshot, request, self.settings, &Conduct::new(now, &budget));
         context.units = context.units.saturating_sub(room.saturating_sub(budget.left()));
         if budget.is_exceeded() && room < CALL_COST {
             return Call::Errored(format!(

@@ -8,7 +8,8 @@ mod spec;
 
 use std::borrow::Cow;
 
-use procura_core::engine::{OnError, Settings, decide};
+use procura_core::engine::{Explanation, OnError, Settings, decide, explain};
+use procura_core::limits::EXPLAINED_CHANGES;
 use procura_core::model::{
     AuxData, Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation,
     Timestamp,
@@ -61,6 +62,31 @@ proptest! {
         }
     }
 
+    #[test]
+    fn explaining_changes_no_decision(spec in specs(), ask in asks()) {
+        let snapshot = compiled(&spec);
+        for on_error in [OnError::Closed, OnError::Cerbos] {
+            let explanation = explained(&snapshot, &ask, on_error);
+            prop_assert_eq!(&explanation.evaluation.resources[0], &decided(&snapshot, &ask, on_error));
+            prop_assert!(!explanation.truncated);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn exactly_the_conditions_that_turn_a_decision_around_are_named(spec in specs(), ask in asks()) {
+        for on_error in [OnError::Closed, OnError::Cerbos] {
+            let explanation = explained(&compiled(&spec), &ask, on_error);
+            let expected = turning(&spec, &ask, on_error);
+            for (action, expected) in explanation.results[0].actions.iter().zip(expected) {
+                let named = action.opposite.iter().filter(|change| change.expr.is_some()).count();
+                prop_assert_eq!(named, expected.min(EXPLAINED_CHANGES), "{:?} {:#?}", on_error, action);
+            }
+        }
+    }
 }
 
 proptest! {
@@ -93,8 +119,19 @@ fn snapshot_of(files: &[procura_core::policy::SourceFile]) -> Snapshot {
 }
 
 fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluation {
+    let settings = Settings { on_error, ..Settings::default() };
+    let Evaluation { mut resources } = decide(snapshot, &request(ask), &settings, Timestamp::UNIX_EPOCH);
+    resources.remove(0)
+}
+
+fn explained(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> Explanation {
+    let settings = Settings { on_error, ..Settings::default() };
+    explain(snapshot, &request(ask), &settings, Timestamp::UNIX_EPOCH)
+}
+
+fn request(ask: &Ask) -> Request<'static> {
     let text = ask.attr();
-    let attr: Map<'_> = serde_json::from_str(&text).unwrap();
+    let attr = serde_json::from_str::<Map<'_>>(&text).unwrap().into_owned();
     let principal = Principal {
         id: "alice".into(),
         roles: ask.roles.iter().map(|role| Cow::Borrowed(*role)).collect(),
@@ -105,10 +142,23 @@ fn decided(snapshot: &Snapshot, ask: &Ask, on_error: OnError) -> ResourceEvaluat
     let resource =
         Resource { kind: "doc".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
     let item = Item { resource, actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect() };
-    let request = Request { principal, items: vec![item], context: None, aux_data: AuxData::default() };
-    let settings = Settings { on_error, ..Settings::default() };
-    let Evaluation { mut resources } = decide(snapshot, &request, &settings, Timestamp::UNIX_EPOCH);
-    resources.remove(0)
+    Request { principal, items: vec![item], context: None, aux_data: AuxData::default() }
+}
+
+/// How many leaves turn the decision of each action around if they alone come to the opposite.
+fn turning(spec: &Spec, ask: &Ask, on_error: OnError) -> Vec<usize> {
+    let before = decided(&compiled(spec), ask, on_error);
+    let mut turning = vec![0; before.actions.len()];
+    let leaves = spec.clone().trees_mut().flat_map(|tree| tree.leaves_mut()).count();
+    for leaf in 0..leaves {
+        let [one, other] =
+            [0, 1].map(|resolution| decided(&compiled(&resolve(spec, &[leaf], resolution)), ask, on_error));
+        for (index, before) in before.actions.iter().enumerate() {
+            let turns = |after: &ResourceEvaluation| after.actions[index].effect != before.effect;
+            turning[index] += usize::from(turns(&one) || turns(&other));
+        }
+    }
+    turning
 }
 
 /// What the engine says about `action`, in the words of the oracle.

@@ -105,6 +105,7 @@ fn derived_role(
 ) -> DerivedRole {
     DerivedRole {
         name: definition.name.value.as_ref().into(),
+        position: findings.position(definition.name.place),
         parent_roles: roles(&definition.parent_roles),
         condition: definition.condition.as_ref().and_then(|condition| whole(condition, names, findings)),
         frame: Arc::clone(frame),

@@ -1,5 +1,6 @@
 //! Conditions that no request can change.
 
+use crate::expr::Val;
 use crate::policy::ast::Match;
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
@@ -44,7 +45,10 @@ fn constant_parts(written: &Match<'_>, compiled: &Condition, findings: &mut Find
 /// What the condition is, if it is the same for every request.
 fn value(condition: &Condition) -> Option<bool> {
     match condition {
-        Condition::Expr(program) => program.node.constant(),
+        Condition::Expr(program) => match program.node.constant()? {
+            Ok(Val::Bool(always)) => Some(*always),
+            _ => None,
+        },
         Condition::All(parts) => settled(parts, false),
         Condition::Any(parts) => settled(parts, true),
         Condition::None(parts) => settled(parts, true).map(|any| !any),
