@@ -11,7 +11,7 @@ use super::print_error;
 use crate::pap::Disk;
 use crate::ports::PolicySource;
 
-/// The policies of `directory`, compiled, and how many files they are.
+/// The policies of `directory`, compiled, and in how many files they are.
 ///
 /// # Errors
 /// If they cannot be read; what is wrong with their text is in the diagnostics.
@@ -22,7 +22,7 @@ pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
         let directory = directory.display();
         print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));
     }
-    Ok((files.len(), compile_files(files)?))
+    Ok((count, compile_files(files)?))
 }
 
 /// The files of `directory`, tests and schemas included.

@@ -1,6 +1,8 @@
 //! The command line, through the real binary: what it prints and the code it ends with.
 
+mod compile;
 mod serve;
+mod test;
 
 use std::fs;
 use std::io::Write;

@@ -122,7 +122,12 @@ impl<'r> Applied<'r> {
         }
         let activated = self.is_activated(rule, says);
         let found = link.ways.saturating_mul(candidate.patterns);
-        let times = if matches!(says, Finding::Deny(_)) { 1 } else { found };
+        let judged = self.conditions.get(candidate.index).and_then(OnceCell::get);
+        let times = match says {
+            Finding::Silent if judged.is_some_and(|judged| judged.broken) => 0,
+            Finding::Deny(_) => 1,
+            _ => found,
+        };
         self.put_out(&Visit { rule, action: question.action, times, activated }, question)?;
         Ok(says)
     }

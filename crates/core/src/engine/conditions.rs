@@ -43,6 +43,9 @@ pub(super) struct Judged {
     /// Whether an error was met on the way, even one that leaves the truth as it is. For the peer a value that is
     /// no boolean is none.
     pub(super) erred: bool,
+    /// Whether a constant that is not what it is converted to ended it: for the peer such a condition is not met and
+    /// puts nothing out.
+    pub(super) broken: bool,
     /// At most [`ACTION_PROBLEMS`].
     pub(super) problems: Vec<Problem>,
 }
@@ -58,7 +61,8 @@ pub(super) fn judge<'r>(
     let (on_error, observer) = (call.settings.on_error, call.observer);
     let mut judge = Judge { scope, on_error, observer, source, erred: false, problems: Vec::new() };
     let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
-    Judged { truth, erred: judge.erred, problems: judge.problems }
+    let broken = matches!(truth, Err(Ended::Broken));
+    Judged { truth: settled(truth), erred: judge.erred, broken, problems: judge.problems }
 }
 
 impl Truth {
@@ -72,6 +76,22 @@ impl Truth {
     }
 }
 
+/// Why a condition comes to an end before it is decided.
+#[derive(Clone, Copy)]
+enum Ended {
+    CostExceeded,
+    Broken,
+}
+
+/// What it comes to then.
+fn settled(truth: Result<Truth, Ended>) -> Result<Truth, CostExceeded> {
+    match truth {
+        Ok(truth) => Ok(truth),
+        Err(Ended::Broken) => Ok(Truth::False),
+        Err(Ended::CostExceeded) => Err(CostExceeded),
+    }
+}
+
 struct Judge<'s, 'r> {
     scope: &'s Scope<'r>,
     on_error: OnError,
@@ -82,7 +102,7 @@ struct Judge<'s, 'r> {
 }
 
 impl<'r> Judge<'_, 'r> {
-    fn truth(&mut self, condition: &'r Condition) -> Result<Truth, CostExceeded> {
+    fn truth(&mut self, condition: &'r Condition) -> Result<Truth, Ended> {
         let Some(observer) = self.observer else {
             return self.unwatched(condition);
         };
@@ -90,11 +110,11 @@ impl<'r> Judge<'_, 'r> {
             return Ok(if assumed { Truth::True } else { Truth::False });
         }
         let truth = self.unwatched(condition);
-        observer.judged(condition, self.scope, truth);
+        observer.judged(condition, self.scope, settled(truth));
         truth
     }
 
-    fn unwatched(&mut self, condition: &'r Condition) -> Result<Truth, CostExceeded> {
+    fn unwatched(&mut self, condition: &'r Condition) -> Result<Truth, Ended> {
         match condition {
             Condition::Expr(program) => self.leaf(program),
             Condition::All(items) => self.until(Truth::False, items),
@@ -104,7 +124,7 @@ impl<'r> Judge<'_, 'r> {
     }
 
     /// `decisive` as soon as one item comes to it; undecided if any item is; otherwise the opposite.
-    fn until(&mut self, decisive: Truth, items: &'r [Condition]) -> Result<Truth, CostExceeded> {
+    fn until(&mut self, decisive: Truth, items: &'r [Condition]) -> Result<Truth, Ended> {
         let mut outcome = decisive.not();
         for item in items {
             let truth = self.truth(item)?;
@@ -118,7 +138,7 @@ impl<'r> Judge<'_, 'r> {
         Ok(outcome)
     }
 
-    fn leaf(&mut self, program: &'r Spanned<Program>) -> Result<Truth, CostExceeded> {
+    fn leaf(&mut self, program: &'r Spanned<Program>) -> Result<Truth, Ended> {
         let error = match program.node.eval(self.scope) {
             Ok(Val::Bool(true)) => return Ok(Truth::True),
             Ok(Val::Bool(false)) => return Ok(Truth::False),
@@ -132,10 +152,13 @@ impl<'r> Judge<'_, 'r> {
         };
         if error.kind == EvalErrorKind::CostExceeded {
             self.note(ProblemCode::CostExceeded, program, error.range.clone(), error.account());
-            return Err(CostExceeded);
+            return Err(Ended::CostExceeded);
         }
         self.note(ProblemCode::ConditionError, program, error.range.clone(), error.account());
         self.erred = true;
+        if error.kind == EvalErrorKind::BadConstant && self.on_error == OnError::Cerbos {
+            return Err(Ended::Broken);
+        }
         Ok(self.failed())
     }
 

@@ -87,10 +87,10 @@ impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
         let names = self.roles.iter().map(|held| held.names.len()).sum();
         if let Err(exceeded) = self.call.charge(names) {
-            return Judged { truth: Err(exceeded), erred: false, problems: Vec::new() };
+            return Judged { truth: Err(exceeded), erred: false, broken: false, problems: Vec::new() };
         }
         if !self.roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0) {
-            return Judged { truth: Ok(Truth::False), erred: false, problems: Vec::new() };
+            return Judged { truth: Ok(Truth::False), erred: false, broken: false, problems: Vec::new() };
         }
         if let Some((_, scope)) = self.opened.iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
             return conditions::judge(role.condition.as_ref(), scope, self.call, &role.name);

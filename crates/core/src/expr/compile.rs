@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::Budget;
 use super::ast::{self, BinaryOp, ComprehensionKind, Expr, ExprKind, LogicOp, Span, UnaryOp};
 use super::env::{Env, Typing};
-use super::error::{ExprDiagnostic, ExprFault};
+use super::error::{EvalError, ExprDiagnostic, ExprFault};
 use super::functions::Overload;
 use super::ir::{self, Node, Op};
 use super::operators;
@@ -28,6 +28,8 @@ pub(crate) struct Compiled {
     pub(crate) result: Type,
     /// The slots of the policy's variables that the expression uses, sorted.
     pub(crate) uses: Vec<usize>,
+    /// The error that every evaluation ends with.
+    pub(crate) spoilt: Option<EvalError>,
 }
 
 /// Compiles `expr`; all findings are reported.
@@ -38,14 +40,16 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
         locals: Vec::new(),
         uses: BTreeSet::new(),
         findings: Vec::new(),
+        suspects: Vec::new(),
         last_items: Vec::new(),
         folding: Budget::new(FOLDING_COST, FOLDING_COST),
     };
-    let (root, ty) = compiler.value(expr);
+    let (mut root, ty) = compiler.value(expr);
     if compiler.findings.is_empty() {
+        let spoilt = fold::settle(&mut root, &compiler.suspects, &compiler.folding);
         let result = compiler.types.resolve(&ty).closed();
         let uses = compiler.uses.into_iter().collect();
-        return Ok(Compiled { root, result, uses });
+        return Ok(Compiled { root, result, uses, spoilt });
     }
     compiler.findings.sort_by_key(|finding| finding.range.start);
     Err(compiler.findings)
@@ -63,6 +67,8 @@ struct Compiler<'a> {
     locals: Vec<(Arc<str>, Type)>,
     uses: BTreeSet<usize>,
     findings: Vec<ExprDiagnostic>,
+    /// Conversions of constants that fail.
+    suspects: Vec<Span>,
     /// The types of the items of the list that was compiled last.
     last_items: Vec<Type>,
     /// What folding constants may still cost: it bounds what they take in memory, too.

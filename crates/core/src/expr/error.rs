@@ -57,6 +57,9 @@ pub enum EvalErrorKind {
     InvalidArgument,
     /// Arithmetic overflow, division by zero, index out of range.
     Range,
+    /// A constant that is written out is not what it is converted to, as in `int("x")`: the expression never has a
+    /// value.
+    BadConstant,
     /// The cost limit of the expression or the call was reached.
     CostExceeded,
 }

@@ -162,3 +162,45 @@ impl AttributeRoot {
         }
     }
 }
+
+impl Op {
+    /// Visits the operands in the order in which they are evaluated.
+    pub(crate) fn for_each_operand<'o>(&'o mut self, visit: &mut dyn FnMut(&'o mut Node)) {
+        match self {
+            Op::Constant(_)
+            | Op::Field(_)
+            | Op::Attribute(_)
+            | Op::HasField(_)
+            | Op::HasAttribute(_)
+            | Op::Variable(_)
+            | Op::HasVariable(_)
+            | Op::Variables(_)
+            | Op::Declared(_)
+            | Op::Local(_)
+            | Op::Unresolved(_) => {}
+            Op::Attempt(operand)
+            | Op::Select { operand, .. }
+            | Op::Has { operand, .. }
+            | Op::Unary(_, operand)
+            | Op::Matches(operand, _) => visit(operand),
+            Op::Index { operands, .. }
+            | Op::Binary(_, operands)
+            | Op::InTexts { operands, .. }
+            | Op::Alternative(_, operands)
+            | Op::Bind { operands, .. }
+            | Op::OptionalMap { operands, .. } => operands.iter_mut().for_each(visit),
+            Op::Conditional(operands) => operands.iter_mut().for_each(visit),
+            Op::Logic(_, operands) | Op::Call(_, operands) => operands.iter_mut().for_each(visit),
+            Op::List(elements) => elements.iter_mut().for_each(|element| visit(&mut element.value)),
+            Op::Map(entries) => entries.iter_mut().for_each(|entry| {
+                visit(&mut entry.key);
+                visit(&mut entry.value);
+            }),
+            Op::Comprehension(comprehension) => {
+                visit(&mut comprehension.range);
+                comprehension.filter.iter_mut().for_each(&mut *visit);
+                visit(&mut comprehension.body);
+            }
+        }
+    }
+}

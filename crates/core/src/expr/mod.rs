@@ -69,6 +69,8 @@ pub struct Program {
     root: ir::Node,
     uses: Vec<usize>,
     result: Type,
+    /// The error that every evaluation ends with.
+    spoilt: Option<EvalError>,
 }
 
 /// Compiles an expression of a policy; all findings are reported, each with its byte range in `source`.
@@ -84,8 +86,8 @@ pub fn compile_with(source: &str, declarations: &Declarations<'_>) -> Result<Pro
 impl Program {
     fn of(source: &str, env: Env<'_>) -> Result<Self, Vec<ExprDiagnostic>> {
         let tree = parser::parse(source).map_err(|finding| vec![finding])?;
-        let compile::Compiled { root, result, uses } = compile::compile(&tree, env)?;
-        Ok(Self { source: source.into(), root, uses, result })
+        let compile::Compiled { root, result, uses, spoilt } = compile::compile(&tree, env)?;
+        Ok(Self { source: source.into(), root, uses, result, spoilt })
     }
 
     /// The expression as written.
@@ -98,6 +100,16 @@ impl Program {
     #[must_use]
     pub fn result_type(&self) -> &Type {
         &self.result
+    }
+
+    /// What it always comes to, if that is known before evaluation; `Err` is the error it always ends with.
+    #[must_use]
+    pub fn constant(&self) -> Option<Result<&Val<'static>, &EvalError>> {
+        match (&self.spoilt, &self.root.op) {
+            (Some(error), _) => Some(Err(error)),
+            (None, ir::Op::Constant(value)) => Some(Ok(value)),
+            _ => None,
+        }
     }
 
     /// The slots of the variables that it uses, sorted.

@@ -171,6 +171,9 @@ impl<'r> Scope<'r> {
 impl Program {
     /// Evaluates with a share of the budget of its own.
     pub(super) fn run<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
+        if let Some(error) = &self.spoilt {
+            return Err(error.clone());
+        }
         scope.budget.expression(|| Machine::new(scope).eval(&self.root).map_err(|error| *error))
     }
 }

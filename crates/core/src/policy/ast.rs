@@ -39,6 +39,7 @@ pub(super) enum Body<'t> {
     DerivedRoles(DerivedRoles<'t>),
     ExportVariables(Export<'t, Text<'t>>),
     ExportConstants(Export<'t, Value<'static>>),
+    Capabilities(Capabilities<'t>),
 }
 
 /// `resourcePolicy`: which roles may do what to a kind of resource.
@@ -66,6 +67,25 @@ pub(super) struct Schemas<'t> {
 pub(super) struct SchemaUse<'t> {
     pub(super) reference: Text<'t>,
     pub(super) ignored_actions: Vec<Text<'t>>,
+}
+
+/// `capabilities`: what a system can do.
+#[derive(Debug)]
+pub(super) struct Capabilities<'t> {
+    pub(super) system: Text<'t>,
+    pub(super) entries: Vec<CapabilityEntry<'t>>,
+}
+
+/// Some actions on a kind of resource.
+#[derive(Debug)]
+pub(super) struct CapabilityEntry<'t> {
+    pub(super) place: Place,
+    pub(super) resource: Text<'t>,
+    pub(super) actions: Vec<Text<'t>>,
+    pub(super) owner: Text<'t>,
+    pub(super) risk: Text<'t>,
+    /// Type and greatest age of each required signal.
+    pub(super) signals: Vec<(Text<'t>, Text<'t>)>,
 }
 
 /// One rule of a resource policy.

@@ -20,7 +20,7 @@ pub(super) fn document(document: &Document<'_>, findings: &mut Findings<'_>) {
         Body::Principal(body) => principal_policy(body, findings),
         Body::Role(body) => role_policy(body, findings),
         Body::DerivedRoles(body) => derived_roles(body, findings),
-        Body::ExportVariables(_) | Body::ExportConstants(_) => {}
+        Body::ExportVariables(_) | Body::ExportConstants(_) | Body::Capabilities(_) => {}
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) use conditions::expression;
 use self::derived_roles::RoleSets;
 use self::rules::Rules;
 use super::ast::{self, Body, Document, Scope};
+use super::capability;
 use super::findings::Findings;
 use super::index::{self, Index};
 use super::names;
@@ -26,13 +27,14 @@ pub(super) fn snapshot(
     findings: &mut Findings<'_>,
 ) -> Snapshot {
     let sets = derived_roles::sets(documents, index, findings);
-    let mut snapshot = Snapshot::default();
+    let mut snapshot =
+        Snapshot { capabilities: capability::compile(documents, findings), ..Snapshot::default() };
     for document in documents {
         let policy = match &document.body {
             Body::Resource(body) => resource_policy(body, document.place, &sets, index, findings),
             Body::Principal(body) => principal_policy(body, document.place, index, findings),
             Body::Role(body) => role_policy(body, document.place, index, findings),
-            Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => continue,
+            _ => continue,
         };
         snapshot.insert(policy);
     }

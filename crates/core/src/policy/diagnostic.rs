@@ -139,6 +139,22 @@ pub enum Code {
     MisplacedVariables,
     /// P0047: an output without an expression.
     EmptyOutput,
+    /// P0050: an action that is declared twice.
+    DuplicateCapability,
+    /// P0051: a rule about an action that nobody declared, where others of its kind of resource are.
+    UndeclaredAction,
+    /// P0052: a declared action that no rule mentions.
+    UnmentionedAction,
+    /// P0053: something defined or imported that nothing uses.
+    Unused,
+    /// P0054: a condition that is the same for every request.
+    ConstantCondition,
+    /// P0055: a rule that never applies.
+    NeverApplies,
+    /// P0056: a rule that says nothing which another one does not say.
+    ShadowedRule,
+    /// P0057: an allow rule that a deny rule always overrides.
+    OverriddenRule,
     /// P0070: an expression reads a variable that its policy does not have.
     UndefinedVariable,
     /// P0071: an expression reads a constant that its policy does not have.
@@ -147,7 +163,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 37] = [
+    pub const ALL: [Code; 45] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -183,6 +199,14 @@ impl Code {
         Code::DuplicateName,
         Code::MisplacedVariables,
         Code::EmptyOutput,
+        Code::DuplicateCapability,
+        Code::UndeclaredAction,
+        Code::UnmentionedAction,
+        Code::Unused,
+        Code::ConstantCondition,
+        Code::NeverApplies,
+        Code::ShadowedRule,
+        Code::OverriddenRule,
         Code::UndefinedVariable,
         Code::UndefinedConstant,
     ];
@@ -215,7 +239,14 @@ impl Code {
             | Code::UnusableSchema
             | Code::InvalidSchema
             | Code::UnknownSchemaReference
-            | Code::IdleSchemas => Severity::Warning,
+            | Code::IdleSchemas
+            | Code::UndeclaredAction
+            | Code::UnmentionedAction
+            | Code::Unused
+            | Code::ConstantCondition
+            | Code::NeverApplies
+            | Code::ShadowedRule
+            | Code::OverriddenRule => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -289,6 +320,24 @@ impl Code {
             ),
             Code::EmptyOutput => {
                 ("P0047", "empty output", "add `when.ruleActivated` or `when.conditionNotMet`, or remove it")
+            }
+            Code::DuplicateCapability => ("P0050", "duplicate capability", "declare each action once"),
+            Code::UndeclaredAction => {
+                ("P0051", "undeclared action", "correct the name, or declare the action in a capability file")
+            }
+            Code::UnmentionedAction => (
+                "P0052",
+                "unmentioned action",
+                "write a rule for it, or remove it: as it is, every request for it is denied",
+            ),
+            Code::Unused => ("P0053", "unused", "use it or remove it"),
+            Code::ConstantCondition => {
+                ("P0054", "constant condition", "remove the condition, or let it read something")
+            }
+            Code::NeverApplies => ("P0055", "never applies", "correct the condition, or remove the rule"),
+            Code::ShadowedRule => ("P0056", "shadowed rule", "remove one of the two, or tell them apart"),
+            Code::OverriddenRule => {
+                ("P0057", "overridden rule", "remove one of the two, or give the deny rule a condition")
             }
             Code::UndefinedVariable => {
                 ("P0070", "undefined variable", "correct the name, define it, or import the file that does")

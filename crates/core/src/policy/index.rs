@@ -41,7 +41,7 @@ pub(super) fn build<'p, 't>(documents: &'p [Document<'t>], findings: &mut Findin
             Body::DerivedRoles(body) => drop(index.derived_roles.insert(&body.name.value, body)),
             Body::ExportVariables(body) => drop(index.variables.insert(&body.name.value, body)),
             Body::ExportConstants(body) => drop(index.constants.insert(&body.name.value, body)),
-            Body::Resource(_) | Body::Principal(_) | Body::Role(_) => {}
+            Body::Resource(_) | Body::Principal(_) | Body::Role(_) | Body::Capabilities(_) => {}
         }
     }
     index
@@ -96,6 +96,7 @@ fn identity<'p>(body: &'p Body<'_>) -> Identity<'p> {
         Body::DerivedRoles(body) => ("derived_roles", &body.name.value, "", ""),
         Body::ExportVariables(body) => ("export_variables", &body.name.value, "", ""),
         Body::ExportConstants(body) => ("export_constants", &body.name.value, "", ""),
+        Body::Capabilities(body) => ("capabilities", &body.system.value, "", ""),
     }
 }
 

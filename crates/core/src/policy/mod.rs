@@ -10,16 +10,19 @@
 //! | `yaml` | text to a tree of nodes with places |
 //! | `shape` | which fields there are, of what type and form |
 //! | `decode` | tree to AST |
+//! | `capability` | what is declared of actions |
 //! | `check` | what can be said of one policy alone |
 //! | `index` | the set as a whole: duplicates, what can be imported |
 //! | `scopes` | the scopes of the set: gaps and contradictions |
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
+//! | `lint` | warnings about what is legal and surely not meant |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
 //! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
+mod capability;
 mod check;
 mod compile;
 mod decode;
@@ -30,6 +33,7 @@ mod frame;
 mod glob;
 mod hint;
 mod index;
+mod lint;
 mod names;
 mod naming;
 mod rules;
@@ -42,6 +46,7 @@ mod source;
 mod text;
 pub(crate) mod yaml;
 
+pub use capability::{Capabilities, Capability, RequiredSignal, RiskClass};
 pub use check::is_identifier;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity, Subject};
@@ -117,6 +122,9 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     scopes::check(&documents, &mut findings);
     let compiled = compile::snapshot(&documents, &index, &mut findings);
     let schemas = schemas::compile(&documents, &sources, &index.patterns, &mut findings);
+    if !findings.any_error() {
+        lint::check(&documents, &index, &compiled.capabilities, &mut findings);
+    }
     let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
     let snapshot = Snapshot { revision: Revision::of(files), files: files_of_policies, schemas, ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
@@ -156,7 +164,12 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }
-    decoded(parsed.documents.into_iter().next()?, findings)
+    let node = parsed.documents.into_iter().next()?;
+    if decode::is_extension(&node) {
+        shape::document(&node, &shape::EXTENSION, findings);
+        return decode::capabilities(node, &mut findings.scratch());
+    }
+    decoded(node, findings)
 }
 
 /// Says why a text cannot be parsed; what quotes do to an expression is a slip that deserves its own words.

@@ -200,11 +200,11 @@ impl ResourcePattern {
         2 * self.0.cost(kind)
     }
 
-    /// Whether it is about `kind`, which decisions print as `printed`. The peer compares patterns with the printed
-    /// form only, so that `hr:*` never matches there; its files may rely on `hr_*`.
+    /// Whether it is about `kind`, as written or in the form in which decisions print it. The peer compares patterns
+    /// with the printed form only: `hr:*` never matches there, and its files may rely on `hr_*`.
     #[must_use]
     pub fn matches(&self, kind: &str, printed: &str) -> bool {
-        self.0.matches(kind) || (matches!(self.0, ActionPattern::Glob(_)) && self.0.matches(printed))
+        self.0.matches(kind) || self.0.matches(printed)
     }
 }
 

@@ -54,7 +54,7 @@ fn scoped<'p>(document: &'p Document<'_>) -> Option<Scoped<'p>> {
     match &document.body {
         Body::Resource(body) => Some(of(PolicyKind::Resource, &body.resource, &body.version, &body.scope)),
         Body::Principal(body) => Some(of(PolicyKind::Principal, &body.principal, &body.version, &body.scope)),
-        Body::Role(_) | Body::DerivedRoles(_) | Body::ExportVariables(_) | Body::ExportConstants(_) => None,
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Policy, PolicyKind, Revision, Schemas};
+use super::{Capabilities, Policy, PolicyKind, Revision, Schemas};
 
 /// A compiled policy set.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub role_policies: PolicyTable,
     /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
     pub schemas: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>,
+    /// The actions that are declared, and what is known of them.
+    pub capabilities: Capabilities,
 }
 
 /// The policies of one kind by scope, version and name.

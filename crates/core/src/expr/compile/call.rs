@@ -12,7 +12,7 @@ use crate::expr::ir::{Node, Op};
 use crate::expr::val::Val;
 
 /// Functions that do not depend on their arguments alone.
-const IMPURE: &[&str] = &["now", "timeSince", "id"];
+pub(super) const IMPURE: &[&str] = &["now", "timeSince", "id"];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, call: &Call, span: Span) -> Typed {

@@ -27,6 +27,11 @@ impl Compiler<'_> {
     /// Reports what is wrong with the written arguments of `call`, which was compiled to `node`.
     pub(super) fn check_written(&mut self, function: &Function, call: &Call, node: &Node) {
         match (function.name, call.args.as_slice()) {
+            ("bool" | "bytes" | "double" | "int" | "string" | "uint", [arg])
+                if is_written(arg) && !is_constant(node) =>
+            {
+                self.suspects.push(node.span);
+            }
             (name @ ("cidr" | "duration" | "ip" | "timestamp"), [text]) if is_literal(text) => {
                 let ill = TEXTS.iter().find(|(known, ..)| *known == name && !is_constant(node));
                 if let Some((_, what, how)) = ill {
@@ -41,6 +46,10 @@ impl Compiler<'_> {
                 }
             }
             _ => {}
+        }
+        let nested = matches!(call.args.as_slice(), [arg] if !is_literal(arg) && is_written(arg));
+        if matches!(function.name, "duration" | "timestamp") && nested && !is_constant(node) {
+            self.suspects.push(node.span);
         }
     }
 
@@ -110,6 +119,19 @@ impl Compiler<'_> {
 
 fn is_literal(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Literal(_))
+}
+
+/// Whether it is a literal, or a conversion of one.
+fn is_written(expr: &Expr) -> bool {
+    const CONVERSIONS: &[&str] =
+        &["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "uint"];
+    match &expr.kind {
+        ExprKind::Literal(_) => true,
+        ExprKind::Call(Call { function, receiver: None, args }) => {
+            CONVERSIONS.contains(&&**function) && matches!(args.as_slice(), [arg] if is_written(arg))
+        }
+        _ => false,
+    }
 }
 
 /// Whether it is a number, or something whose value is not written out.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::conditions::matching;
+use super::conditions::whole;
 use super::rules::roles;
 use crate::expr::Frame;
 use crate::policy::ast::{self, Body, Document};
@@ -107,7 +107,7 @@ fn derived_role(
         name: definition.name.value.as_ref().into(),
         position: findings.position(definition.name.place),
         parent_roles: roles(&definition.parent_roles),
-        condition: definition.condition.as_ref().and_then(|condition| matching(condition, names, findings)),
+        condition: definition.condition.as_ref().and_then(|condition| whole(condition, names, findings)),
         frame: Arc::clone(frame),
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! A document with a problem yields no AST, but all its problems are found.
 
+mod capabilities;
 mod fields;
 mod rules;
 
+pub(super) use self::capabilities::{capabilities, is_extension};
 pub(crate) use self::fields::json;
 pub(super) use self::fields::scalar_text;
 use self::fields::{Fields, constant, definitions, text};

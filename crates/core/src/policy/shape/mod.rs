@@ -21,10 +21,9 @@ mod tests;
 
 pub use json_schema::{SCHEMAS, json_schema};
 
-#[cfg(test)]
-use capabilities::EXTENSION;
+pub(super) use capabilities::EXTENSION;
 pub(super) use check::{document, is_called};
-pub(super) use form::Form;
+pub(super) use form::{Form, duration};
 pub(super) use policies::POLICY;
 
 /// The values that a field takes.
