@@ -236,8 +236,9 @@ fn scopes_of_requests_are_paid_for_by_their_length() {
     let within = |units| decide_within(&snapshot, &request, &settings, Timestamp::UNIX_EPOCH, units);
     assert_eq!(within(10_000), None);
     assert_eq!(reasons(&within(10_100).unwrap()), [Reason::AllowRule]);
-    let evaluation =
-        decide_with(&snapshot, &request, &settings, Timestamp::UNIX_EPOCH, &Budget::new(10_000, EXPR_COST));
+    let budget = Budget::new(10_000, EXPR_COST);
+    let conduct = Conduct::new(Timestamp::UNIX_EPOCH, &budget);
+    let evaluation = decide_as(&snapshot, &request, &settings, &conduct);
     assert_eq!(reasons(&evaluation), [Reason::CostExceeded]);
 }
 
