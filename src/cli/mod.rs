@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, each ending in an exit code of `exit.rs`.
 
+mod ask;
 mod audit;
 mod check;
 mod clock;
@@ -8,6 +9,8 @@ mod compile;
 mod config;
 mod decide;
 mod exit;
+mod explain;
+mod explanation;
 mod health;
 mod options;
 mod policies;
@@ -32,6 +35,7 @@ Examples:
   procura check policies                 find every mistake before it goes live
   procura test policies                  run the tests beside the policies
   procura decide policies request.json   answer one request without a server
+  procura explain policies request.json  why it is answered so, and what would change it
   procura audit list --principal alice   who was decided on, and why
   procura config --config procura.yaml   show each setting and where it comes from
 
@@ -53,6 +57,7 @@ enum Command {
     Test(test::Args),
     Compile(compile::Args),
     Decide(decide::Args),
+    Explain(explain::Args),
     Audit(audit::Args),
     Config(config::Args),
     #[command(alias = "healthcheck")]
@@ -76,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Decide(args) => decide::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Config(args) => config::run(args),
         Command::Health(args) => health::run(args),

@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// Run again whenever a file changes, until interrupted
     #[arg(long)]
     watch: bool,
+    /// What an erroring condition does: as the setting `engine.onError`
+    #[arg(long, value_enum, default_value_t = ErrorMode::Closed)]
+    on_error: ErrorMode,
     #[command(flatten)]
     conditions: Conditions,
     /// When to use colours
@@ -61,9 +64,6 @@ pub(super) struct Args {
 /// Under which settings tests run.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Conditions {
-    /// What an erroring condition does: as the setting `engine.onError`
-    #[arg(long, value_enum, default_value_t = ErrorMode::Closed)]
-    on_error: ErrorMode,
     /// An error met on the way to a decision denies the action: as the setting `engine.strictEvaluation`
     #[arg(long)]
     strict_evaluation: bool,
@@ -72,8 +72,9 @@ pub(super) struct Conditions {
     ignore_schemas: bool,
 }
 
+/// What an erroring condition does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ErrorMode {
+pub(super) enum ErrorMode {
     /// An error never allows
     Closed,
     /// An error counts as false
@@ -82,9 +83,9 @@ enum ErrorMode {
 
 impl Conditions {
     /// As the engine takes them.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn settings(&self, on_error: ErrorMode) -> Settings {
         Settings {
-            on_error: match self.on_error {
+            on_error: match on_error {
                 ErrorMode::Closed => OnError::Closed,
                 ErrorMode::Cerbos => OnError::Cerbos,
             },
@@ -95,6 +96,11 @@ impl Conditions {
             },
             ..Settings::default()
         }
+    }
+
+    /// Whether the schemas of policies are not looked at.
+    pub(super) const fn ignores_schemas(&self) -> bool {
+        self.ignore_schemas
     }
 }
 
@@ -144,7 +150,7 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
     let Some(snapshot) = &compiled.snapshot else {
         return refused(args, &compiled);
     };
-    let report = suite::run(&files, snapshot, &args.conditions.settings(), filter);
+    let report = suite::run(&files, snapshot, &args.conditions.settings(args.on_error), filter);
     let style = Style { colour: args.color.on_stdout(), verbose: args.verbose };
     print(&report::text(&report, &args.directory, args.output, style)?)?;
     if !has_tests(&files) {

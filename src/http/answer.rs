@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Services;
 use super::error::Refusal;
-use crate::pdp::{Answer, Call, Caller};
+use crate::pdp::{Active, Answer, Call, Caller};
 use crate::telemetry::events::CallDecided;
 
 /// The content hash of the policy set that decided.
@@ -48,12 +48,18 @@ pub(super) async fn respond(
     answer: &Answer,
     body: &(impl Serialize + Sync),
 ) -> Result<Response, Refusal> {
-    let mut response = json(services, body).await?;
-    let headers = [(POLICY_REVISION, answer.active.snapshot.revision.as_str()), (CALL_ID, &answer.call_id)];
-    for (name, value) in headers {
-        let value = HeaderValue::from_str(value).map_err(|_| Refusal::Internal)?;
-        response.headers_mut().insert(name, value);
-    }
+    let response = json(services, body).await?;
+    let mut response = with_revision(response, &answer.active)?;
+    let call_id = HeaderValue::from_str(&answer.call_id).map_err(|_| Refusal::Internal)?;
+    response.headers_mut().insert(CALL_ID, call_id);
+    Ok(response)
+}
+
+/// `response` with the header that says which set it is from.
+pub(super) fn with_revision(mut response: Response, active: &Active) -> Result<Response, Refusal> {
+    let revision = active.snapshot.revision.as_str();
+    let revision = HeaderValue::from_str(revision).map_err(|_| Refusal::Internal)?;
+    response.headers_mut().insert(POLICY_REVISION, revision);
     Ok(response)
 }
 

@@ -60,11 +60,12 @@ pub(super) async fn method_not_allowed() -> Refusal {
 
 /// The surface of `path`: it decides the shape of errors and the label in metrics.
 fn surface_of(path: &str) -> Surface {
-    const PREFIXES: [(&str, Surface); 10] = [
+    const PREFIXES: [(&str, Surface); 11] = [
         ("/api/check", Surface::Cerbos),
         ("/api/plan", Surface::Cerbos),
         ("/api/server_info", Surface::Cerbos),
         ("/api/decisions", Surface::Decisions),
+        ("/api/explain", Surface::Explain),
         ("/access/", Surface::Authzen),
         ("/.well-known/authzen", Surface::Authzen),
         ("/admin/", Surface::Admin),

@@ -116,7 +116,9 @@ impl Refusal {
                     .into_response()
             }
             Surface::Authzen => (status, self.message()).into_response(),
-            Surface::Decisions | Surface::Admin | Surface::Health | Surface::Unknown => self.problem(status),
+            Surface::Decisions | Surface::Explain | Surface::Admin | Surface::Health | Surface::Unknown => {
+                self.problem(status)
+            }
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);

@@ -5,6 +5,7 @@
 //! | `cerbos` | `/api/check/resources`, `/api/server_info` |
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}` |
+//! | `explain` | `/api/explain` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
@@ -22,6 +23,7 @@ pub mod cerbos;
 mod decisions;
 mod edge;
 mod error;
+pub mod explain;
 mod finding;
 mod health;
 mod impatient;
@@ -75,6 +77,7 @@ pub fn router(services: Services) -> Router {
         .merge(cerbos::routes())
         .merge(authzen::routes())
         .merge(decisions::routes())
+        .merge(explain::routes())
         .merge(admin)
         .merge(health::routes())
         .fallback(edge::not_found)

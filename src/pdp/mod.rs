@@ -2,6 +2,7 @@
 
 mod caller;
 mod decide;
+mod explain;
 mod health;
 mod reload;
 mod settle;
@@ -10,6 +11,7 @@ mod tokens;
 
 pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
+pub use explain::Explained;
 pub use health::{Check, CheckState, Health, Readiness};
 pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
 pub use status::{Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};

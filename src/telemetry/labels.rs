@@ -107,6 +107,8 @@ label! {
         Authzen => "authzen",
         /// The decision log.
         Decisions => "decisions",
+        /// Explanations.
+        Explain => "explain",
         /// Administration.
         Admin => "admin",
         /// Health, readiness and metrics.

@@ -10,6 +10,7 @@ mod cli;
 mod decisions;
 mod documents;
 mod examples;
+mod explain;
 mod http;
 mod image;
 mod kill;

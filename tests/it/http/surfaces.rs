@@ -308,6 +308,7 @@ async fn strangers_find_neither_administration_nor_the_log() {
         ("GET", "/api/decisions/x"),
         ("GET", "/admin/policies/status"),
         ("POST", "/admin/policies/reload"),
+        ("POST", "/api/explain"),
     ] {
         let response = connection.send(method, path, &relayed, b"").await.unwrap();
         assert_eq!(response.status, 404, "{path}");

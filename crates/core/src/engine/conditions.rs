@@ -83,11 +83,12 @@ enum Ended {
     Broken,
 }
 
+/// What it comes to then.
 fn settled(truth: Result<Truth, Ended>) -> Result<Truth, CostExceeded> {
     match truth {
+        Ok(truth) => Ok(truth),
         Err(Ended::Broken) => Ok(Truth::False),
         Err(Ended::CostExceeded) => Err(CostExceeded),
-        Ok(truth) => Ok(truth),
     }
 }
 

@@ -75,6 +75,11 @@ fn value<'r>(node: &'r Node, scope: &Scope<'r>) -> ReadValue {
     }
 }
 
+/// Whether a constant is written by its name: `C.limit`.
+fn is_named(text: &str) -> bool {
+    ["C.", "constants."].iter().any(|root| text.starts_with(root))
+}
+
 struct Reader<'s, 'r> {
     scope: &'s Scope<'r>,
     /// How many more readings there may be.
@@ -86,7 +91,12 @@ struct Reader<'s, 'r> {
 impl<'r> Reader<'_, 'r> {
     fn walk(&mut self, program: &'r Program, node: &'r Node, depth: usize, found: &mut Vec<Reading>) {
         match &node.op {
-            Op::Field(_) | Op::Attribute(_) | Op::HasField(_) | Op::HasAttribute(_) | Op::HasVariable(_) => {
+            Op::Constant(_)
+            | Op::Field(_)
+            | Op::Attribute(_)
+            | Op::HasField(_)
+            | Op::HasAttribute(_)
+            | Op::HasVariable(_) => {
                 self.note(program, node, depth, found);
             }
             Op::Variable(_)
@@ -108,7 +118,10 @@ impl<'r> Reader<'_, 'r> {
     /// Lists `node` itself with what it reads, unless it is listed already.
     fn note(&mut self, program: &'r Program, node: &'r Node, depth: usize, found: &mut Vec<Reading>) {
         let text = program.text(node);
-        if matches!(node.op, Op::Constant(_)) || depth == EXPLAINED_DEPTH || !self.known.insert(text) {
+        if matches!(node.op, Op::Constant(_)) && !is_named(text) {
+            return;
+        }
+        if depth == EXPLAINED_DEPTH || !self.known.insert(text) {
             return;
         }
         let Some(room) = self.room.checked_sub(1) else {

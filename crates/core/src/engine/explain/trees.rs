@@ -45,7 +45,7 @@ impl Trees {
             known.error = match program.node.eval(&again) {
                 Ok(Val::Bool(_)) => None,
                 Ok(_) => Some("the condition yields a value that is not a boolean".to_owned()),
-                Err(error) => Some(error.message),
+                Err(error) => Some(error.account()),
             };
             known.readings = program.node.readings(scope, budget);
             known.comparison = program.node.comparison(scope, budget);

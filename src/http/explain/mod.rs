@@ -1,0 +1,52 @@
+//! `POST /api/explain`: why a check request is answered as it is. Nothing is decided by it, so nothing is recorded.
+//!
+//! For operators only, see [`Operator`]: an explanation shows policies and what they read.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use procura_core::engine::{ExplainedResource, Explanation};
+use serde::Serialize;
+
+use super::body::Bounded;
+use super::caller::Operator;
+use super::cerbos::CheckCall;
+use super::error::Refusal;
+use super::{Services, answer};
+
+pub(super) fn routes() -> Router<Arc<Services>> {
+    Router::new().route("/api/explain", post(explain))
+}
+
+async fn explain(
+    _: Operator,
+    State(services): State<Arc<Services>>,
+    body: Bounded,
+) -> Result<Response, Refusal> {
+    let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
+    let explained = services.pdp.explain(&mut check.call).await?;
+    let response = answer::json(&services, &ExplainResponse::new(&check, &explained.explanation)).await?;
+    answer::with_revision(response, &explained.active)
+}
+
+/// The body of the response.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainResponse<'r> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'r str,
+    results: &'r [ExplainedResource],
+    truncated: bool,
+}
+
+impl<'r> ExplainResponse<'r> {
+    /// What `check` is answered with `explanation`.
+    #[must_use]
+    pub fn new(check: &'r CheckCall<'_>, explanation: &'r Explanation) -> Self {
+        let Explanation { results, truncated, .. } = explanation;
+        Self { request_id: &check.call.request_id, results, truncated: *truncated }
+    }
+}
