@@ -196,6 +196,9 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
     }
     let style = Style { colour: args.color.on_stdout(), verbose: args.verbose };
     print(&report::text(&report, coverage.as_ref(), &args.directory, args.output, style)?)?;
+    if let (Format::Junit, Some(coverage)) = (args.output, &coverage) {
+        print_error(&report::coverage(coverage));
+    }
     if !has_tests(&files) {
         print_error("warning: no file `*_test.yaml` was found\n");
     }

@@ -87,6 +87,11 @@ pub(super) fn text(
     })
 }
 
+/// What tests cover, for people.
+pub(super) fn coverage(coverage: &Coverage) -> String {
+    coverage::text(coverage)
+}
+
 /// The report as JSON, in the form of the peer, and beside it what the peer does not know.
 #[derive(Serialize)]
 struct Whole<'r> {

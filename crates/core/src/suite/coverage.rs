@@ -177,3 +177,78 @@ impl<'t> Tally<'t> {
 fn as_text<S: serde::Serializer>(position: &Position, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(position)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Settings;
+    use crate::policy::{SourceFile, compile};
+    use crate::suite::{Filter, run_covered};
+
+    const POLICIES: [(&str, &str); 4] = [
+        (
+            "roles.yaml",
+            "derivedRoles: {name: all, definitions: [{name: owner, parentRoles: [user], condition: {match: {expr: R.id == P.id}}}]}",
+        ),
+        (
+            "doc.yaml",
+            "resourcePolicy: {resource: doc, version: default, importDerivedRoles: [all], rules: [
+               {name: own, actions: [view, edit], derivedRoles: [owner], effect: EFFECT_ALLOW},
+               {name: never, actions: [edit], roles: [user], effect: EFFECT_DENY, condition: {match: {none: {of: [{expr: 'R.attr.on'}]}}}}]}",
+        ),
+        (
+            "ada.yaml",
+            "principalPolicy: {principal: ada, version: default, rules: [{resource: doc, actions: [{name: allowed, action: print, effect: EFFECT_ALLOW}]}]}",
+        ),
+        (
+            "role.yaml",
+            "rolePolicy: {role: guest, rules: [{name: looks, resource: doc, allowActions: [view]}, {name: prints, resource: doc, allowActions: [print]}]}",
+        ),
+    ];
+
+    const SUITE: &str = "
+name: S
+principals: {ada: {id: ada, roles: [user]}, bob: {id: bob, roles: [user]}, gus: {id: gus, roles: [guest]}}
+resources: {own: {id: ada, kind: doc, attr: {on: true}}}
+tests:
+  - name: t
+    input: {principals: [ada, bob, gus], resources: [own], actions: [view, edit, print]}
+    expected:
+      - {principal: ada, resource: own, actions: {view: EFFECT_ALLOW, edit: EFFECT_ALLOW, print: EFFECT_ALLOW}}
+";
+
+    fn covered(suite: &str) -> (bool, Coverage) {
+        let file = |(path, text): (&str, String)| SourceFile { path: path.into(), text: text.into() };
+        let head = |text: &str| format!("apiVersion: api.cerbos.dev/v1\n{text}\n");
+        let mut files: Vec<_> = POLICIES.iter().map(|(path, text)| file((path, head(text)))).collect();
+        files.push(file(("s_test.yaml", suite.to_owned())));
+        let compiled = compile(&files);
+        let snapshot = compiled.snapshot.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+        let (report, coverage) = run_covered(&files, &snapshot, &Settings::default(), &Filter::default());
+        (report.is_success(), coverage)
+    }
+
+    #[test]
+    fn rules_of_every_kind_and_both_outcomes_of_conditions_count() {
+        let (passes, coverage) = covered(SUITE);
+        assert!(passes);
+        let of = |path: &str| coverage.files.iter().find(|file| file.file == path).unwrap();
+        let share = |covered, total| Share { covered, total };
+        assert_eq!((of("ada.yaml").rules, of("role.yaml").rules), (share(1, 1), share(2, 2)));
+        assert_eq!(of("roles.yaml").conditions, share(2, 2));
+        let doc = of("doc.yaml");
+        assert_eq!((doc.rules, doc.conditions), (share(1, 2), share(1, 2)));
+        let gaps: Vec<_> = doc.gaps.iter().map(|gap| (gap.of.as_str(), gap.missing)).collect();
+        assert_eq!(gaps, [("never", Missing::Applied), ("never", Missing::False)]);
+        assert_eq!((coverage.rules, coverage.conditions), (share(4, 5), share(3, 4)));
+        assert_eq!(coverage.percent(), 77);
+    }
+
+    #[test]
+    fn nothing_is_covered_by_no_tests_and_nothing_at_all_is_covered_whole() {
+        let (_, coverage) = covered("name: S\nskip: true\n");
+        assert_eq!((coverage.rules.covered, coverage.conditions.covered, coverage.percent()), (0, 0, 0));
+        assert!(coverage.files.iter().flat_map(|file| &file.gaps).all(|gap| gap.missing != Missing::Applied));
+        assert_eq!(Coverage::default().percent(), 100);
+    }
+}
