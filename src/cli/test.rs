@@ -63,6 +63,9 @@ pub(super) struct Args {
     trace: bool,
     #[command(flatten)]
     coverage: Wanted,
+    /// What an erroring condition does: as the setting `engine.onError`
+    #[arg(long, value_enum, default_value_t = ErrorMode::Closed)]
+    on_error: ErrorMode,
     #[command(flatten)]
     conditions: Conditions,
     /// When to use colours
@@ -99,9 +102,6 @@ impl Wanted {
 /// Under which settings tests run.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Conditions {
-    /// What an erroring condition does: as the setting `engine.onError`
-    #[arg(long, value_enum, default_value_t = ErrorMode::Closed)]
-    on_error: ErrorMode,
     /// An error met on the way to a decision denies the action: as the setting `engine.strictEvaluation`
     #[arg(long)]
     strict_evaluation: bool,
@@ -110,8 +110,9 @@ pub(super) struct Conditions {
     ignore_schemas: bool,
 }
 
+/// What an erroring condition does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ErrorMode {
+pub(super) enum ErrorMode {
     /// An error never allows
     Closed,
     /// An error counts as false
@@ -120,9 +121,9 @@ enum ErrorMode {
 
 impl Conditions {
     /// As the engine takes them.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn settings(&self, on_error: ErrorMode) -> Settings {
         Settings {
-            on_error: match self.on_error {
+            on_error: match on_error {
                 ErrorMode::Closed => OnError::Closed,
                 ErrorMode::Cerbos => OnError::Cerbos,
             },
@@ -133,6 +134,11 @@ impl Conditions {
             },
             ..Settings::default()
         }
+    }
+
+    /// Whether the schemas of policies are not looked at.
+    pub(super) const fn ignores_schemas(&self) -> bool {
+        self.ignore_schemas
     }
 }
 
@@ -182,7 +188,7 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
     let Some(snapshot) = &compiled.snapshot else {
         return refused(args, &compiled);
     };
-    let settings = args.conditions.settings();
+    let settings = args.conditions.settings(args.on_error);
     let (mut report, coverage) = match args.coverage.is_wanted() {
         true => {
             let (report, coverage) = suite::run_covered(&files, snapshot, &settings, filter);

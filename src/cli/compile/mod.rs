@@ -11,9 +11,10 @@ use clap::ValueEnum;
 use procura_core::policy::{Snapshot, SourceFile};
 use procura_core::suite::{self, Filter};
 
+use self::peer::SchemaCheck;
 use super::exit::Exit;
 use super::report::{self, Colour, Style};
-use super::test::{Conditions, filter};
+use super::test::{Conditions, ErrorMode, filter};
 use super::{policies, print, print_error};
 
 const EXAMPLES: &str = "\
@@ -22,7 +23,8 @@ Examples:
   procura compile --skip-tests -o json policies
   procura compile --test-filter='suite=Leave*;action=approve' policies
 
-Flags, exit codes and JSON are those of `cerbos compile`; `procura check` and `procura test` say more.
+Flags, exit codes and JSON are those of `cerbos compile`, and so is what an erroring condition does in a test
+(`--on-error`). `procura check` and `procura test` say more.
 
 Exit codes: 0 ok, 3 errors in policies, 4 failing tests, 2 wrong usage, 1 the directory cannot be read.";
 
@@ -66,6 +68,9 @@ struct Tests {
     /// Of no effect: tests are never batched
     #[arg(long)]
     skip_batching: bool,
+    /// What an erroring condition does: as the setting `engine.onError`, which is `closed` unless it is set
+    #[arg(long, value_enum, default_value_t = ErrorMode::Cerbos)]
+    on_error: ErrorMode,
     #[command(flatten)]
     conditions: Conditions,
 }
@@ -115,7 +120,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let files = policies::read(&args.directory)?;
     let compiled = policies::compile_files(files.clone())?;
-    if let Some(errors) = peer::errors(&files, &compiled, policies::compile_files)? {
+    let schemas = match args.tests.conditions.ignores_schemas() {
+        true => SchemaCheck::Ignored,
+        false => SchemaCheck::Required,
+    };
+    if let Some(errors) = peer::errors(&files, &compiled, schemas, policies::compile_files)? {
         match args.output {
             Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&errors)?))?,
             Format::Tree | Format::List => print(&show::text(&errors))?,
@@ -139,7 +148,7 @@ fn run_tests(
         Some(directory) => policies::read(directory)?,
         None => files,
     };
-    let report = suite::run(&files, snapshot, &args.tests.conditions.settings(), filter);
+    let report = suite::run(&files, snapshot, &args.tests.conditions.settings(args.tests.on_error), filter);
     let style = Style { colour: !args.no_color && args.color.on_stdout(), verbose: args.verbose };
     print(&report::text(&report, None, &args.directory, args.test_format(), style)?)?;
     if report.is_success() {

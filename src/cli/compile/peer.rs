@@ -149,10 +149,18 @@ fn kind(found: &Diagnostic) -> Kind {
         (Code::AmbiguousName, _) => Kind::Compile("variable redefined"),
         (Code::InvalidName, Some(Subject::Constant(_))) => Kind::Compile("invalid constant name"),
         (Code::InvalidName, _) => Kind::Compile("invalid variable name"),
+        (Code::UnusableSchema, _) => Kind::Compile("invalid schema"),
         (Code::CyclicVariables, _) => Kind::Compile("cyclical variable definitions"),
         (Code::ScriptCondition, _) => Kind::Compile("scripts in conditions are no longer supported"),
         (other, _) => Kind::Compile(other.title()),
     }
+}
+
+/// Whether the schemas that policies refer to have to be usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SchemaCheck {
+    Required,
+    Ignored,
 }
 
 /// What the peer would say of `compiled`; `None` if nothing is wrong. `again` compiles the files that remain when
@@ -160,13 +168,20 @@ fn kind(found: &Diagnostic) -> Kind {
 pub(super) fn errors(
     files: &[SourceFile],
     compiled: &Compiled,
+    schemas: SchemaCheck,
     again: impl FnOnce(Vec<SourceFile>) -> anyhow::Result<Compiled>,
 ) -> anyhow::Result<Option<Errors>> {
-    if compiled.snapshot.is_some() {
+    // For us a schema that cannot be used is a matter of the requests that meet it.
+    let is_wrong = |found: &&Diagnostic| {
+        let is_schema = found.code == Code::UnusableSchema && schemas == SchemaCheck::Required;
+        is_schema || found.severity == Severity::Error
+    };
+    let wrong: Vec<_> = compiled.diagnostics.iter().filter(is_wrong).collect();
+    if wrong.is_empty() {
         return Ok(None);
     }
     let mut by_file: BTreeMap<&str, Vec<&Diagnostic>> = BTreeMap::new();
-    for found in compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error) {
+    for found in &wrong {
         by_file.entry(&found.position.file).or_default().push(found);
     }
     let mut lint = LintErrors::default();
@@ -187,7 +202,7 @@ pub(super) fn errors(
     };
     links(files, remaining, &mut lint);
     if lint.is_empty() {
-        let errors = compile_errors(files, &compiled.diagnostics);
+        let errors = compile_errors(files, &wrong);
         return Ok(Some(Errors::Compile(CompileErrors { errors })));
     }
     let is_listed = |policy: &&PolicyName| policy.disabled && !broken.contains(&*policy.file);
@@ -278,13 +293,12 @@ fn links(files: &[SourceFile], compiled: &Compiled, lint: &mut LintErrors) {
 }
 
 /// The peer tells of an expression once, however much is wrong with it, and of a name once in a policy.
-fn compile_errors(files: &[SourceFile], diagnostics: &[Diagnostic]) -> Vec<CompileError> {
-    let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
-    let invalid = diagnostics.iter().filter(is_error).filter(|found| found.code == Code::InvalidExpression);
+fn compile_errors(files: &[SourceFile], wrong: &[&Diagnostic]) -> Vec<CompileError> {
+    let invalid = wrong.iter().filter(|found| found.code == Code::InvalidExpression);
     let invalid: BTreeSet<_> = invalid.map(|found| &found.subject).collect();
     let mut told = BTreeSet::new();
     let mut errors = Vec::new();
-    for found in diagnostics.iter().filter(is_error) {
+    for found in wrong {
         let Kind::Compile(error) = kind(found) else { continue };
         let is_undefined = matches!(found.code, Code::UndefinedVariable | Code::UndefinedConstant);
         if is_undefined && invalid.contains(&found.subject) {

@@ -135,8 +135,8 @@ impl OnError {
 /// Decides every (resource, action) of `request` against one snapshot at one instant.
 ///
 /// Everything that one call asks for shares one budget of [`CALL_COST`] units; an action that exceeds it, or whose
-/// outputs exceed what a call may put out, is denied with [`CostExceeded`](crate::model::Reason::CostExceeded), whatever `settings.on_error`
-/// says.
+/// outputs exceed what a call may put out, is denied with
+/// [`CostExceeded`](crate::model::Reason::CostExceeded), whatever `settings.on_error` says.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, request: &Request<'_>, settings: &Settings, now: Timestamp) -> Evaluation {
     decide_as(snapshot, request, settings, &Conduct::new(now, &Budget::new(CALL_COST, EXPR_COST)))

@@ -11,6 +11,9 @@ use super::Call;
 use super::conditions::CostExceeded;
 use crate::policy::{ByVersion, Roles};
 
+/// Cost units for finding the policies of a role and remembering that it was met.
+const NAME_COST: usize = 8;
+
 /// A role that the principal holds.
 pub(super) struct HeldRole<'r> {
     /// The role itself, then the roles above it, nearest first.
@@ -62,7 +65,7 @@ impl<'r> HeldRole<'r> {
         let mut next = 0;
         while let Some(name) = names.get(next) {
             let parents = parents(policies, version, name);
-            call.charge(1 + policies.len() + parents.len())?;
+            call.charge(NAME_COST + policies.len() + parents.len())?;
             names.extend(parents.into_iter().filter(|parent| known.insert(parent)));
             next += 1;
         }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::*;
-use crate::limits::{CALL_OUTPUT_BYTES, CALL_OUTPUTS};
+use crate::limits::{ACTION_PROBLEMS, CALL_OUTPUT_BYTES, CALL_OUTPUTS};
 use crate::model::{AuxData, Effect, Item, Principal, ProblemCode, Reason};
 use crate::policy::{SourceFile, compile};
 use crate::value::{Map, Value};
@@ -157,4 +157,115 @@ fn a_call_within_its_units_is_decided_as_any_other() {
     let within = |units| decide_within(&snapshot, &request, &settings(), Timestamp::UNIX_EPOCH, units);
     assert_eq!(within(1_000), Some(decided(&snapshot, &request)));
     assert_eq!(within(10), None);
+}
+
+/// A set of one policy for each text, all of the same version.
+fn set(policies: &[String]) -> Snapshot {
+    let file = |(n, text): (usize, &String)| SourceFile {
+        path: format!("{n}.yaml").into(),
+        text: format!("apiVersion: api.cerbos.dev/v1\n{text}\n").into(),
+    };
+    let compiled = compile(&policies.iter().enumerate().map(file).collect::<Vec<_>>());
+    compiled.snapshot.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics))
+}
+
+fn role_policy(role: &str, version: &str, parents: &str) -> String {
+    format!(
+        "rolePolicy: {{role: {role}, version: {version}, parentRoles: [{parents}], \
+         rules: [{{resource: doc, allowActions: ['*']}}]}}"
+    )
+}
+
+/// A rule for each of `roles`, about the action of that name.
+fn policy_for(roles: &[&str], version: &str) -> String {
+    let rule = |role: &&str| format!("{{actions: [{role}], roles: [{role}], effect: EFFECT_ALLOW}}");
+    let rules: Vec<_> = roles.iter().map(rule).collect();
+    format!("resourcePolicy: {{resource: doc, version: {version}, rules: [{}]}}", rules.join(", "))
+}
+
+/// Which of `actions` the role is allowed.
+fn allowed<'a>(snapshot: &Snapshot, role: &str, version: &str, actions: &[&'a str]) -> Vec<&'a str> {
+    let mut request = request(Size { resources: 1, actions: 0, roles: 0 }, "");
+    request.principal.roles = vec![Cow::Owned(role.to_owned())];
+    request.items[0].actions = actions.iter().map(|action| Cow::Owned((*action).to_owned())).collect();
+    request.items[0].resource.policy_version = Cow::Owned(version.to_owned());
+    let evaluation = decided(snapshot, &request);
+    let decisions = actions.iter().zip(&evaluation.resources[0].actions);
+    decisions.filter(|(_, decision)| decision.effect == Effect::Allow).map(|(action, _)| *action).collect()
+}
+
+#[test]
+fn chains_of_parent_roles_may_be_long_and_are_paid_for() {
+    const LONG: usize = 5_000;
+    let mut policies = vec![policy_for(&["r0", "last"], "default")];
+    policies.extend((0..LONG).map(|n| role_policy(&format!("r{n}"), "default", &format!("r{}", n + 1))));
+    policies.push(role_policy(&format!("r{LONG}"), "default", "r0, last"));
+    let snapshot = set(&policies);
+    assert_eq!(allowed(&snapshot, "r0", "", &["r0", "last"]), ["r0", "last"]);
+    assert_eq!(allowed(&snapshot, "r4999", "", &["r0", "last"]), ["r0", "last"]);
+    let request = request(Size { resources: 50, actions: 1, roles: 50 }, "");
+    let reasons = reasons(&decided(&snapshot, &request));
+    assert_eq!(reasons.first(), Some(&Reason::NoRuleMatched));
+    assert_eq!(reasons.last(), Some(&Reason::CostExceeded));
+}
+
+#[test]
+fn parent_roles_are_those_of_the_version_or_of_all_others() {
+    let mut policies: Vec<_> =
+        ["default", "v2", "v3"].iter().map(|version| policy_for(&["a", "b", "c"], version)).collect();
+    policies.push(role_policy("one", "v2", "a"));
+    policies.push(role_policy("two", "default", "a, b"));
+    policies.push(role_policy("two", "v2", "b, c"));
+    let snapshot = set(&policies);
+    let all = ["a", "b", "c"];
+    assert_eq!(allowed(&snapshot, "one", "v2", &all), ["a"]);
+    assert_eq!(allowed(&snapshot, "one", "v3", &all), ["a"]);
+    assert_eq!(allowed(&snapshot, "two", "", &all), ["a", "b"]);
+    assert_eq!(allowed(&snapshot, "two", "v2", &all), ["b", "c"]);
+    assert_eq!(allowed(&snapshot, "two", "v3", &all), ["b"]);
+    assert!(allowed(&snapshot, "none", "", &all).is_empty());
+}
+
+#[test]
+fn scopes_of_requests_are_paid_for_by_their_length() {
+    let snapshot = set(&[policy_for(&["r0"], "default")]);
+    let mut request = request(Size { resources: 1, actions: 1, roles: 1 }, "");
+    request.items[0].actions = vec!["r0".into()];
+    request.items[0].resource.scope = Cow::Owned(vec!["a"; 10_000].join("."));
+    let settings = Settings { lenient_scope_search: true, ..settings() };
+    let within = |units| decide_within(&snapshot, &request, &settings, Timestamp::UNIX_EPOCH, units);
+    assert_eq!(within(10_000), None);
+    assert_eq!(reasons(&within(10_100).unwrap()), [Reason::AllowRule]);
+    let budget = Budget::new(10_000, EXPR_COST);
+    let conduct = Conduct::new(Timestamp::UNIX_EPOCH, &budget);
+    let evaluation = decide_as(&snapshot, &request, &settings, &conduct);
+    assert_eq!(reasons(&evaluation), [Reason::CostExceeded]);
+}
+
+#[test]
+fn patterns_of_resources_are_paid_for() {
+    let rule = format!("{{resource: '{}b', allowActions: ['*']}}", "*a".repeat(250));
+    let rules = vec![rule; 100].join(", ");
+    let snapshot = set(&[format!("rolePolicy: {{role: r0, version: default, rules: [{rules}]}}")]);
+    let mut request = request(Size { resources: 50, actions: 1, roles: 1 }, "");
+    for item in &mut request.items {
+        item.resource.kind = Cow::Owned("a".repeat(400));
+    }
+    let reasons = reasons(&decided(&snapshot, &request));
+    assert_eq!(reasons.first(), Some(&Reason::NoPolicy));
+    assert_eq!(reasons.last(), Some(&Reason::CostExceeded));
+}
+
+#[test]
+fn problem_is_reported_once_for_an_action_and_again_for_the_next() {
+    let errs = "condition: {match: {expr: R.attr.missing}}";
+    let rule = format!("{{actions: ['*'], roles: [r0, r1], effect: EFFECT_DENY, {errs}}}");
+    let snapshot = policy(1, 0, &rule);
+    let evaluation = decided(&snapshot, &request(Size { resources: 1, actions: 2, roles: 2 }, ""));
+    let problems: Vec<_> =
+        evaluation.resources[0].actions.iter().map(|decision| decision.problems.len()).collect();
+    assert_eq!(problems, [1, 1]);
+    let many = policy(ACTION_PROBLEMS + 1, 0, &rule);
+    let evaluation = decided(&many, &request(Size { resources: 1, actions: 1, roles: 1 }, ""));
+    assert_eq!(evaluation.resources[0].actions[0].problems.len(), ACTION_PROBLEMS);
 }

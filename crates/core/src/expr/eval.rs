@@ -145,7 +145,7 @@ impl<'s, 'r> Machine<'s, 'r> {
     fn matches(&mut self, text: &'r Node, regex: &'r regex::Regex, span: Span) -> Evaluated<'r> {
         let value = self.eval(text)?;
         let Val::String(text) = &value else {
-            return Err(refused(CallError::no_overload(), "matches", &[value, Val::string("")], span));
+            return Err(refused(CallError::no_overload(), "!", &[value], span));
         };
         is_match(&self.context(), regex, text).map_err(|error| located(error, span))
     }

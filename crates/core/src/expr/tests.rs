@@ -205,3 +205,41 @@ fn every_mistake_of_an_expression_is_reported() {
     let findings = compile("R.nosuch == 1 && f(V.x) && 'a' < 1", Names::default()).unwrap_err();
     assert_eq!(findings.iter().map(|f| f.range.start).collect::<Vec<_>>(), [0, 17, 19, 27]);
 }
+
+#[test]
+fn what_depends_on_nothing_is_known_before_evaluation() {
+    let constants = Constants::new(&map(r#"{"limit": 5}"#));
+    let compiled = |source: &str| {
+        compile(source, Names { variables: &["owner"], constants: Some(&constants), patterns: None }).unwrap()
+    };
+    let known =
+        ["true || 1 / 0 == 1", "C.limit < 6", "[1, 2].exists(x, x == 2)", "cel.bind(x, 1, x + x) == 2"];
+    for source in known {
+        let program = compiled(source);
+        assert!(matches!(program.constant(), Some(Ok(Val::Bool(true)))), "{source}");
+    }
+    let open = [
+        "R.id == 'a'",
+        "now() == now()",
+        "V.owner == 1",
+        "1 / 0 == 1",
+        "[R.id].all(x, ['a'].all(y, x == y))",
+    ];
+    for source in open {
+        assert!(compiled(source).constant().is_none(), "{source}");
+    }
+}
+
+#[test]
+fn a_constant_that_is_not_what_it_is_converted_to_spoils_its_expression() {
+    let spoilt = ["int('x') == 7", "R.id == 'd1' || int('x') == 7", "R.attr.sizes.all(s, s < double('x'))"];
+    for source in spoilt {
+        let program = compile(source, Names::default()).unwrap();
+        assert!(program.constant().is_some_and(|known| known.is_err()), "{source}");
+        assert_eq!(eval(source).unwrap_err().kind, EvalErrorKind::BadConstant, "{source}");
+    }
+    for source in ["true || int('x') == 7", "R.id == 'd1' && [1].all(y, int('x') == 7 || y == 1)"] {
+        assert_eq!(eval(source), Ok(Value::Bool(true)), "{source}");
+    }
+    assert_eq!(eval("int('x' + 'y') == 1 || R.id == 'd1'"), Ok(Value::Bool(true)));
+}

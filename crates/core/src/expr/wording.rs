@@ -17,62 +17,75 @@ pub(crate) fn no_overload(name: &str, args: &[Val<'_>]) -> String {
             let operator = if args.len() == 1 { format!("{name}_") } else { format!("_{name}_") };
             format!("{BARE}: {operator}")
         }
-        ("size", [Val::Timestamp(_) | Val::Duration(_)]) => BARE.to_owned(),
-        ("size" | "sort", _) => format!("{BARE}: {name}"),
+        ("size" | "sort", [receiver, ..]) if is_receiver(receiver) => BARE.to_owned(),
+        ("size" | "sort" | "@sortByAssociatedKeys", _) => format!("{BARE}: {name}"),
         ("flatten", [list, levels @ ..]) => {
             let list = if matches!(list, Val::List(_)) { "list(dyn)" } else { list.type_name() };
             format!("{BARE}: {list}.flatten({})", types(levels))
         }
         ("math.greatest", _) => format!("{BARE}: {}", extreme("math.@max", args)),
         ("math.least", _) => format!("{BARE}: {}", extreme("math.@min", args)),
-        _ if RECEIVERS.contains(&name) => BARE.to_owned(),
+        ("contains" | "startsWith" | "endsWith" | "timeSince" | "or" | "orValue", _) => BARE.to_owned(),
+        (_, [receiver, ..]) if METHODS.contains(&name) => {
+            if is_receiver(receiver) {
+                BARE.to_owned()
+            } else {
+                format!("{BARE}: {name}")
+            }
+        }
         _ => format!("{BARE}: {name}({})", types(args)),
     }
 }
 
 /// Methods that the peer finds by asking their receiver, which names nothing when it refuses.
-const RECEIVERS: &[&str] = &[
+const METHODS: &[&str] = &[
     "ancestorOf",
     "commonAncestors",
-    "contains",
     "descendentOf",
-    "endsWith",
     "immediateChildOf",
     "immediateParentOf",
     "isMemberOf",
     "matches",
     "matchesID",
     "name",
-    "or",
-    "orValue",
     "overlaps",
     "path",
     "siblingOf",
-    "startsWith",
-    "timeSince",
     "trustDomain",
 ];
+
+fn is_receiver(value: &Val<'_>) -> bool {
+    match value {
+        Val::String(_) | Val::Timestamp(_) | Val::Duration(_) => true,
+        Val::Opaque(opaque) => !matches!(**opaque, Opaque::Ip(_) | Opaque::Cidr(..)),
+        _ => false,
+    }
+}
 
 /// Whether values of the type of `operand` have the operator at all, if not for what stands on its other side.
 fn knows_operator(name: &str, operands: usize, operand: &Val<'_>) -> bool {
     match operand {
-        Val::String(_) | Val::Timestamp(_) | Val::Duration(_) => true,
-        Val::Opaque(opaque) => !matches!(**opaque, Opaque::Ip(_) | Opaque::Cidr(..)),
+        receiver if is_receiver(receiver) => true,
         Val::Int(_) => true,
         Val::Uint(_) => operands == 2,
         Val::Double(_) => name != "%",
         Val::Bool(_) => operands == 1 || matches!(name, "<" | "<=" | ">" | ">="),
         Val::Bytes(_) => operands == 2 && matches!(name, "+" | "<" | "<=" | ">" | ">="),
         Val::List(_) => name == "+",
-        Val::Null | Val::Map(_) | Val::Type(_) | Val::Optional(_) => false,
+        _ => false,
     }
 }
 
 fn extreme(name: &str, args: &[Val<'_>]) -> String {
     match args {
+        [first, _, _, ..] if !is_number(first) => format!("{name}(list)"),
         [Val::List(_)] | [_, _, _, ..] => name.to_owned(),
         _ => format!("{name}({})", types(args)),
     }
+}
+
+fn is_number(value: &Val<'_>) -> bool {
+    matches!(value, Val::Int(_) | Val::Uint(_) | Val::Double(_))
 }
 
 fn types(args: &[Val<'_>]) -> String {
@@ -94,6 +107,7 @@ pub(crate) fn no_text(value: &Val<'_>) -> String {
         Val::Bool(_) | Val::List(_) => {
             format!("type conversion error from {} to 'string'", value.type_name())
         }
+        Val::Timestamp(_) => no_conversion("Timestamp", "string"),
         _ => no_conversion(value.type_name(), "string"),
     }
 }

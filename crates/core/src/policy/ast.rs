@@ -1,7 +1,6 @@
 //! Policy files as their authors wrote them: every field that exists, each with its place.
 //!
-//! Fields and kinds: `api.cerbos.dev/v1`. What is not evaluated yet is here too, so that it is validated and
-//! refused by name instead of being ignored.
+//! Fields and kinds: `api.cerbos.dev/v1`, and our own under `procura.dev/v1`.
 
 use std::borrow::Cow;
 

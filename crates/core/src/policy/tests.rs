@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::{CONDITION_DEPTH, POLICY_DIAGNOSTICS};
+use crate::limits::{CONDITION_DEPTH, POLICY_DIAGNOSTICS, SCOPE_SEGMENTS};
 use crate::model::Effect;
 
 fn file(path: &str, text: &str) -> SourceFile {
@@ -94,6 +94,82 @@ fn a_policy_compiles_to_what_it_says() {
     assert!(matches!(&named.condition, Some(Condition::None(items)) if items.len() == 2));
     assert!(named.output.rule_activated.is_some() && named.output.condition_not_met.is_some());
     assert_eq!((&last.roles, last.derived_roles.as_slice()), (&None, &[0, 1][..]));
+}
+
+const EXCEPTIONS: &str = "
+apiVersion: api.cerbos.dev/v1
+principalPolicy:
+  principal: daisy:duck
+  version: v2
+  scope: acme.hr
+  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS
+  rules:
+    - resource: album
+      actions:
+        - {action: view, effect: EFFECT_ALLOW}
+        - {name: named, action: 'edit:*', effect: EFFECT_DENY, condition: {match: {expr: 'true'}}}
+    - resource: '*'
+      actions: [{action: '*', effect: EFFECT_ALLOW}]
+";
+
+const CONFINED: &str = "
+apiVersion: api.cerbos.dev/v1
+rolePolicy:
+  role: clerk/1
+  parentRoles: [user, auditor]
+  scope: .
+  scopePermissions: SCOPE_PERMISSIONS_REQUIRE_PARENTAL_CONSENT_FOR_ALLOWS
+  rules:
+    - {resource: 'al*', allowActions: [view, '*']}
+    - {name: named, resource: album, allowActions: [edit]}
+";
+
+#[test]
+fn principal_and_role_policies_compile_to_what_they_say() {
+    let scope = |scope: &str| {
+        let text = format!(
+            "apiVersion: api.cerbos.dev/v1\nprincipalPolicy: {{principal: 'daisy:duck', version: v2, scope: '{scope}'}}"
+        );
+        file(&format!("p{scope}.yaml"), &text)
+    };
+    let files = [file("a.yaml", EXCEPTIONS), file("b.yaml", CONFINED), scope(""), scope("acme")];
+    let snapshot = live(&files);
+    let policy = snapshot.principal_policies.get("acme.hr", "v2", "daisy:duck").unwrap();
+    assert_eq!(&*policy.name, "principal.daisy_duck.vv2/acme.hr");
+    assert_eq!((policy.kind, policy.position.to_string()), (PolicyKind::Principal, "a.yaml:3:1".to_owned()));
+    let rules: Vec<_> = policy.rules.iter().map(|rule| (&*rule.name, &*rule.output_source)).collect();
+    let source = |name: &str| format!("principal.daisy_duck.vv2/acme.hr#{name}");
+    let names = ["album_rule-001", "named", "*_rule-001"];
+    assert_eq!(
+        rules,
+        names.map(|name| (name, source(name))).each_ref().map(|(name, src)| (*name, src.as_str()))
+    );
+    let stances: Vec<_> = policy.rules.iter().map(|rule| policy.stance(rule)).collect();
+    assert_eq!(stances, [Stance::Confine, Stance::Deny, Stance::Confine]);
+    assert_eq!(policy.rules[1].position.to_string(), "a.yaml:12:11");
+    assert!(policy.rules[1].condition.is_some() && policy.rules[1].roles.is_none());
+
+    let policy = snapshot.role_policies.get("", "default", "clerk/1").unwrap();
+    assert_eq!((&*policy.name, policy.parent_roles.len()), ("role.clerk_1.vdefault", 2));
+    let rules: Vec<_> = policy.rules.iter().map(|rule| (&*rule.name, &*rule.output_source)).collect();
+    assert_eq!(rules, [("rule-001", "role.clerk_1.vdefault#"), ("named", "role.clerk_1.vdefault#named")]);
+    assert!(policy.rules.iter().all(|rule| policy.stance(rule) == Stance::Confine));
+    assert_eq!(policy.rules[0].actions.len(), 2);
+}
+
+#[test]
+fn policies_are_found_by_scope_version_and_name() {
+    let empty = "apiVersion: api.cerbos.dev/v1\nrolePolicy: {role: idle, version: v2, scope: acme}";
+    let album = "{apiVersion: api.cerbos.dev/v1, resourcePolicy: {resource: album, version: default}}";
+    let snapshot = live(&[file("a.yaml", album), file("b.yaml", CONFINED), file("c.yaml", empty)]);
+    let names: Vec<_> = snapshot.policies().map(|policy| &*policy.name).collect();
+    let expected = ["resource.album.vdefault", "role.clerk_1.vdefault", "role.idle.vv2/acme"];
+    assert_eq!(names, expected);
+    let roles = &snapshot.role_policies;
+    assert_eq!((roles.len(), roles.is_empty(), snapshot.principal_policies.is_empty()), (2, false, true));
+    assert!(roles.get("acme", "v2", "idle").is_some() && roles.get("", "v2", "idle").is_none());
+    assert!(roles.get("acme", "default", "idle").is_none() && roles.of_version("acme", "v2").is_some());
+    assert!(roles.is_in_effect("") && !roles.is_in_effect("acme"));
 }
 
 #[test]
@@ -249,6 +325,25 @@ derivedRoles: {name: roles, definitions: [{name: owner, parentRoles: ['us?r', '*
     let expected =
         [(Code::PatternAsRole, "a.yaml:6:42".to_owned()), (Code::PatternAsRole, "b.yaml:3:71".to_owned())];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn scopes_are_bounded_and_checked_in_little_time() {
+    let policy = |scope: String| {
+        let text = format!(
+            "{{apiVersion: api.cerbos.dev/v1, resourcePolicy: {{resource: a, version: v, scope: {scope}}}}}"
+        );
+        compile(&[file("a.yaml", &text)]).diagnostics
+    };
+    let codes = |segments: usize| -> Vec<_> {
+        policy(vec!["a"; segments].join(".")).iter().map(|found| found.code).collect()
+    };
+    assert_eq!(codes(3), [Code::MissingScope; 3]);
+    assert!(!codes(SCOPE_SEGMENTS).contains(&Code::TooLarge));
+    assert!(codes(SCOPE_SEGMENTS + 1).contains(&Code::TooLarge));
+    assert!(codes(500_000).contains(&Code::TooLarge));
+    assert_eq!(ancestors("a.b.c").collect::<Vec<_>>(), ["a.b", "a", ""]);
+    assert_eq!(ancestors("").count(), 0);
 }
 
 #[test]
