@@ -8,6 +8,7 @@ mod audit_power_cut;
 mod aux_data;
 mod cli;
 mod decisions;
+mod differential;
 mod documents;
 mod examples;
 mod explain;

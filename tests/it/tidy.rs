@@ -37,7 +37,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
 
 /// Each risky dependency and the only files that may name it.
 const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
-    ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/testkit/src/yaml.rs"]),
+    ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
     ("aws_lc_rs", &["src/pip/signature.rs", "crates/testkit/src/issuer.rs"]),

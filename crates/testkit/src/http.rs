@@ -1,5 +1,5 @@
 //! A small HTTP/1.1 client over one keep-alive connection: enough to drive the server in tests and trials.
-//! It reads answers with a content length only, and never retries.
+//! It reads answers with a content length or in chunks, and never retries.
 
 use std::net::SocketAddr;
 
@@ -81,10 +81,32 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response { status, headers, body: Vec::new() };
+        if response.header("transfer-encoding") == Some("chunked") {
+            response.body = self.read_chunks().await?;
+            return Ok(response);
+        }
         let length = response.header("content-length").map_or(Ok(0), str::parse)?;
-        response.body.resize(length, 0);
-        self.stream.read_exact(&mut response.body).await.context("the answer ends early")?;
+        response.body = self.read_bytes(length).await?;
         Ok(response)
+    }
+
+    async fn read_chunks(&mut self) -> anyhow::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = self.read_line().await?;
+            let size = usize::from_str_radix(&size, 16).context("malformed chunk")?;
+            body.extend(self.read_bytes(size).await?);
+            self.read_line().await?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    async fn read_bytes(&mut self, count: usize) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes).await.context("the answer ends early")?;
+        Ok(bytes)
     }
 
     async fn read_line(&mut self) -> anyhow::Result<String> {

@@ -11,16 +11,17 @@
 
 pub mod calls;
 pub mod clock;
-pub mod corpus;
+pub mod differential;
 pub mod http;
 pub mod issuer;
 pub mod key_server;
 pub mod kill;
+pub mod mutants;
 pub mod power_cut;
 pub mod reload_storm;
 pub mod replay;
-pub mod rng;
 pub mod server;
 pub mod sim_disk;
 pub mod temp_dir;
-pub mod yaml;
+
+pub use procura_samples::{corpus, rng, yaml};

@@ -8,8 +8,10 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use procura::ports::Durability;
+use procura_samples::generate::Size;
+use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
-use procura_testkit::{kill, power_cut};
+use procura_testkit::{kill, mutants, power_cut};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -44,6 +46,45 @@ enum Trial {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Random policies and requests, for the peer and for us: the answers must be the same.
+    Differential {
+        /// The `cerbos` binary.
+        #[arg(long)]
+        peer: PathBuf,
+        /// How many pairs of a policy set and a request.
+        #[arg(long, default_value_t = 20_000)]
+        pairs: usize,
+        /// Seed of the first store.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Leave the engine out, and compare only the oracle of the tests.
+        #[arg(long)]
+        oracle: bool,
+        /// Policy sets in one store.
+        #[arg(long, default_value_t = differential::SIZE.sets)]
+        sets: usize,
+        /// Requests for each set.
+        #[arg(long, default_value_t = differential::SIZE.asks)]
+        asks: usize,
+        /// How many differences are shown in full.
+        #[arg(long, default_value_t = 1)]
+        show: usize,
+    },
+    /// Small changes of the code, each of which some test of the core should notice.
+    Mutants {
+        /// How many changes that compile.
+        #[arg(long, default_value_t = 150)]
+        sample: usize,
+        /// Chooses the changes.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// What is changed: a directory or a file of the workspace.
+        #[arg(long, default_value = "crates/core/src/engine")]
+        path: PathBuf,
+        /// Where the copy is made and built.
+        #[arg(long, default_value = "target/mutants")]
+        copy: PathBuf,
+    },
     /// Whole policy sets exchanged under load: every answer must come from one set alone.
     ReloadStorm {
         /// The server to run; build it first.
@@ -65,6 +106,16 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
+        Trial::Differential { peer, pairs, seed, oracle, sets, asks, show } => {
+            let sides: &[Side] = if oracle { &[Side::Oracle] } else { &[Side::Engine, Side::Oracle] };
+            let size = Size { sets, asks };
+            differential(differential::Trial { peer: &peer, sides, pairs, seed, size }, show)
+        }
+        Trial::Mutants { sample, seed, path, copy } => {
+            let root = PathBuf::from(".");
+            let copy = std::path::absolute(copy)?;
+            mutants(&mutants::Trial { root, path, copy, sample, seed })
+        }
         Trial::ReloadStorm { bin: binary, files, swaps, seed } => reload_storm(&Storm {
             binary,
             files,
@@ -112,6 +163,45 @@ fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
         "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
         storm.seed, report.answers, report.slowest, report.repeated
     );
+    Ok(())
+}
+
+fn differential(trial: differential::Trial<'_>, show: usize) -> anyhow::Result<()> {
+    let differential::Trial { pairs, seed, .. } = trial;
+    let trial = differential::run(trial, |so_far| {
+        progress(&format!("{} of {pairs} pairs, {} differences", so_far.pairs, so_far.differences.len()));
+    });
+    let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
+    println!("\nseed {seed}: {} pairs; the peer answered:\n{}", outcome.pairs, outcome.coverage);
+    for (reason, count) in &outcome.justified {
+        println!("{count:>8} differ and may: {reason:?}");
+    }
+    for difference in outcome.differences.iter().skip(show).take(20) {
+        println!("{}", difference.summary());
+    }
+    for difference in outcome.differences.iter().take(show) {
+        println!("{}", difference.report());
+    }
+    ensure!(outcome.differences.is_empty(), "{} answers differ", outcome.differences.len());
+    Ok(())
+}
+
+fn mutants(trial: &mutants::Trial) -> anyhow::Result<()> {
+    let outcome = mutants::run(trial, |so_far| {
+        let survivors = so_far.survivors.len();
+        let tried = so_far.killed + survivors;
+        progress(&format!("{tried} of {} changes, {survivors} unnoticed", trial.sample));
+    })?;
+    let survived = outcome.survivors.len();
+    let viable = outcome.killed + survived;
+    println!(
+        "\nseed {}: {viable} of {} changes tried, {} noticed, {survived} not; {} more do not compile",
+        trial.seed, outcome.candidates, outcome.killed, outcome.unviable
+    );
+    for survivor in &outcome.survivors {
+        println!("{survivor}");
+    }
+    ensure!(outcome.killed * 10 >= viable * 9, "more than a tenth was not noticed");
     Ok(())
 }
 

@@ -183,7 +183,7 @@ impl<'r> Applied<'r> {
         };
         let links = self.links.get(candidate.index).and_then(OnceCell::get);
         let link = links.and_then(|links| links.get(role)).copied().unwrap_or_default();
-        if link.erring {
+        if link.erring && !self.denies_by_name(candidate, link, question)? {
             let erring = linking.erring(candidate.rule, role)?;
             for judged in erring.into_iter().filter_map(|index| linking.derived_roles.judged(index)) {
                 question.note(judged);
@@ -191,6 +191,24 @@ impl<'r> Applied<'r> {
             }
         }
         Ok(link)
+    }
+
+    /// Whether, under strict evaluation, the rule denies the role that it names: then, as for the peer, an error of its
+    /// derived roles is met too late to matter.
+    fn denies_by_name(
+        &self,
+        candidate: &Candidate<'r>,
+        link: Link,
+        question: &mut Question<'r>,
+    ) -> Result<bool, Stop<'r>> {
+        if !link.named || !self.call.settings.strict_evaluation {
+            return Ok(false);
+        }
+        Ok(match self.policy.stance(candidate.rule) {
+            Stance::Allow => false,
+            Stance::Deny => self.truth(candidate, question)? == Truth::True,
+            Stance::Confine => self.truth(candidate, question)? == Truth::False,
+        })
     }
 
     fn stop_at_error(&self, judged: &Judged, rule: &'r Rule) -> Result<(), Stop<'r>> {

@@ -14,6 +14,8 @@ use crate::policy::{Policy, Rule, Stance};
 pub(super) struct Link {
     /// By how many ways; by none, the rule is not about the role.
     pub(super) ways: usize,
+    /// Whether the rule names the role, or one above it.
+    pub(super) named: bool,
     /// Whether at least one way holds for certain.
     pub(super) certain: bool,
     /// Whether a derived role that could be a way met a problem.
@@ -22,7 +24,7 @@ pub(super) struct Link {
 
 impl Link {
     /// The link of a rule that speaks to whoever its policy is about.
-    pub(super) const DIRECT: Link = Link { ways: 1, certain: true, erring: false };
+    pub(super) const DIRECT: Link = Link { ways: 1, named: true, certain: true, erring: false };
 }
 
 /// What the links of one resource policy are found from.
@@ -40,7 +42,7 @@ impl Links<'_> {
         let by_name =
             self.roles.iter().map(|role| rule.roles.as_ref().map_or(0, |roles| role.ways_into(roles)));
         let mut links: Box<[Link]> =
-            by_name.map(|ways| Link { ways, certain: ways > 0, erring: false }).collect();
+            by_name.map(|ways| Link { ways, named: ways > 0, certain: ways > 0, erring: false }).collect();
         for index in &rule.derived_roles {
             self.add_derived(rule, *index, &mut links)?;
         }

@@ -163,6 +163,14 @@ impl ActionPattern {
         }
     }
 
+    /// Reads an entry of `allowActions`: there, as for the peer, `?`, `[ab]` and `{a,b}` make a pattern too.
+    pub fn parse_allowed(text: &str) -> Result<Self, GlobError> {
+        if text.contains('*') || !text.contains(['?', '[', '{']) {
+            return Self::parse(text);
+        }
+        Ok(Glob::parse(text).map_or_else(|_| ActionPattern::Exact(text.into()), ActionPattern::Glob))
+    }
+
     /// Cost units that comparing with `action` takes at most.
     #[must_use]
     pub fn cost(&self, action: &str) -> usize {

@@ -3,6 +3,7 @@
 //! Policies are generated as text and compiled, so the whole core is exercised.
 #![cfg(test)]
 
+mod every_kind;
 mod oracle;
 mod spec;
 

@@ -75,7 +75,7 @@ impl Rules<'_, '_> {
             let name = written.unwrap_or_else(|| numbered(index));
             Rule {
                 resource: pattern(&rule.resource, RESOURCES, ResourcePattern::parse, findings),
-                actions: patterns(&rule.allow_actions, ACTIONS, ActionPattern::parse, findings),
+                actions: patterns(&rule.allow_actions, ACTIONS, ActionPattern::parse_allowed, findings),
                 ..self.rule(name, &output_name, &rule.when, rule.place, findings)
             }
         };

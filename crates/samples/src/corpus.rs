@@ -327,7 +327,8 @@ fn output(entry: &model::OutputEntry) -> Output {
 }
 
 /// The choice with this name.
-pub(crate) fn named<T: Copy>(choices: &[(&str, T)], name: &str) -> T {
+#[must_use]
+pub fn named<T: Copy>(choices: &[(&str, T)], name: &str) -> T {
     let choice = choices.iter().find(|(known, _)| *known == name);
     choice.unwrap_or_else(|| panic!("no such setting: {name}")).1
 }

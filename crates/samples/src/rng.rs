@@ -24,4 +24,21 @@ impl Rng {
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap_or(0)
     }
+
+    /// True in `percent` of a hundred cases.
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of `items`, of which there is at least one.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+
+    /// Between `least` and `most` different ones of `items`, in any order; fewer if there are no more.
+    pub fn some<T: Clone>(&mut self, items: &[T], least: usize, most: usize) -> Vec<T> {
+        let mut pool = items.to_vec();
+        let count = (least + self.below(most - least + 1)).min(pool.len());
+        (0..count).map(|_| pool.remove(self.below(pool.len()))).collect()
+    }
 }

@@ -1,0 +1,26 @@
+//! The decision corpus, played against the core.
+#![cfg(test)]
+
+use procura_core::engine::decide;
+use procura_core::model::Timestamp;
+use procura_core::policy::compile;
+use procura_samples::corpus;
+
+#[test]
+fn every_behaviour_of_the_corpus_is_the_behaviour_of_the_core() {
+    let mut cases = 0;
+    for behaviour in corpus::behaviours() {
+        let compiled = compile(&behaviour.files());
+        let findings: Vec<_> =
+            compiled.diagnostics.iter().map(|d| format!("{}: {}", d.position, d.message)).collect();
+        let snapshot = compiled.snapshot.unwrap_or_else(|| panic!("{}: {findings:#?}", behaviour.name));
+        for case in &behaviour.cases {
+            let body = case.body();
+            let request = case.core_request(&body);
+            let evaluation = decide(&snapshot, &request, &case.settings(), Timestamp::UNIX_EPOCH);
+            case.assert(&behaviour, &corpus::answers(&request, &evaluation));
+            cases += 1;
+        }
+    }
+    assert!(cases > 60, "the corpus has shrunk to {cases} cases");
+}

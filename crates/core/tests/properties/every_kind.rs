@@ -1,0 +1,111 @@
+//! Properties of decisions over random stores of every kind of policy.
+//!
+//! The cases are seeds: `procura_samples` makes the store and the requests of each.
+
+use procura_core::engine::OnError;
+use procura_samples::answer::Answer;
+use procura_samples::engine::Engine;
+use procura_samples::expr::{Expr, Value};
+use procura_samples::generate::{self, Size};
+use procura_samples::model::{Ask, Set, Store};
+use procura_samples::oracle::Oracle;
+use procura_samples::write;
+use proptest::prelude::*;
+
+/// At most this many undecided conditions are resolved both ways.
+const RESOLVED: usize = 6;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_engine_agrees_with_the_oracle_about_every_kind_of_policy(seed: u64) {
+        let store = generate::store(seed, Size { sets: 3, asks: 6 });
+        let engine = loaded(&store, OnError::Cerbos);
+        let oracle = Oracle::new(&store);
+        for set in &store.sets {
+            for ask in &set.asks {
+                let ordered = |answers: Vec<Answer>| answers.into_iter().map(|answer| settled(&store, answer));
+                for (oracle, engine) in ordered(oracle.answers(set, ask)).zip(ordered(engine.check(ask))) {
+                    let differences = oracle.differences(&engine, ("the oracle", "the engine"));
+                    prop_assert!(oracle == engine, "{}{differences}", described(&store, set, ask));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn closed_mode_is_the_mode_of_the_peer_where_nothing_errs(seed: u64) {
+        let store = generate::store(seed, Size { sets: 1, asks: 12 });
+        let (closed, cerbos) = (loaded(&store, OnError::Closed), loaded(&store, OnError::Cerbos));
+        let oracle = Oracle::new(&store);
+        let set = &store.sets[0];
+        for ask in &set.asks {
+            for (item, (closed, cerbos)) in closed.check(ask).iter().zip(cerbos.check(ask)).enumerate() {
+                let erring = oracle.erring(set, ask, item);
+                if erring.always.is_empty() && !erring.with_derived_roles {
+                    prop_assert_eq!(closed, &cerbos, "{}", described(&store, set, ask));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_closed_mode_allows_is_allowed_however_errors_of_every_kind_of_policy_are_resolved() {
+    let (mut resolved, mut denied) = (0, 0);
+    for seed in 0..120 {
+        let store = generate::store(seed, Size { sets: 1, asks: 8 });
+        let engine = loaded(&store, OnError::Closed);
+        for ask in &store.sets[0].asks {
+            for (item, answer) in engine.check(ask).into_iter().enumerate() {
+                let erring = Oracle::new(&store).erring(&store.sets[0], ask, item).always;
+                let allowed = answer.actions.values().any(|decision| decision.allow);
+                denied += usize::from(!allowed);
+                if !allowed || erring.is_empty() || erring.len() > RESOLVED {
+                    continue;
+                }
+                allowed_however_resolved(&store, &erring, ask, (item, &answer));
+                resolved += 1;
+            }
+        }
+    }
+    assert!(resolved > 15 && denied > 15, "{resolved} answers resolved, {denied} without anything allowed");
+}
+
+fn allowed_however_resolved(store: &Store, erring: &[usize], ask: &Ask, (item, answer): (usize, &Answer)) {
+    for resolution in 0..1_u32 << erring.len() {
+        let mut resolved = store.clone();
+        let mut leaves = resolved.sets[0].leaves_mut();
+        for (bit, position) in erring.iter().enumerate() {
+            *leaves[*position] = Expr::Literal(Value::Bool(resolution >> bit & 1 == 1));
+        }
+        let other = &loaded(&resolved, OnError::Closed).check(ask)[item];
+        for (action, decision) in answer.actions.iter().filter(|(_, decision)| decision.allow) {
+            assert!(
+                other.actions[action].allow,
+                "{action} of resource {item} is allowed by {} and not under resolution {resolution:b} of {erring:?}\n{}",
+                decision.policy,
+                described(store, &store.sets[0], ask)
+            );
+        }
+    }
+}
+
+/// The answer without what depends on an order that nobody promises: what was put out before an error stopped the
+/// evaluation of an action.
+fn settled(store: &Store, mut answer: Answer) -> Answer {
+    let allowed = |action: &String| answer.actions.get(action).is_some_and(|decision| decision.allow);
+    answer.outputs.retain(|output| !store.settings.strict || allowed(&output.action));
+    answer
+}
+
+fn loaded(store: &Store, on_error: OnError) -> Engine {
+    Engine::load(store, on_error).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn described(store: &Store, set: &Set, ask: &Ask) -> String {
+    let files: String =
+        write::files(store, set).into_iter().map(|(path, text)| format!("--- {path}\n{text}")).collect();
+    format!("{:?}\n{:?}\n{files}\n{:#}", store.settings, store.permissions, write::check(ask))
+}

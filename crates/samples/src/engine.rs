@@ -1,0 +1,134 @@
+//! The engine of the core on a store.
+
+use crate::answer::{Answer, Decision, Output, doubles};
+use crate::expr::Value;
+use crate::model::{self, Ask, Store};
+use crate::write;
+use procura_core::engine::{OnError, Settings, decide};
+use procura_core::model::{
+    AuxData, Effect, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation, Timestamp,
+};
+use procura_core::policy::{Severity, Snapshot, SourceFile, compile};
+use procura_core::value::Map;
+
+/// A compiled store.
+#[derive(Debug)]
+pub struct Engine {
+    snapshot: Snapshot,
+    settings: Settings,
+}
+
+impl Engine {
+    /// Compiles the policies of `store`.
+    ///
+    /// # Errors
+    ///
+    /// The policies do not compile.
+    pub fn load(store: &Store, on_error: OnError) -> Result<Self, String> {
+        let files = store.sets.iter().flat_map(|set| write::files(store, set));
+        let files: Vec<_> = files
+            .map(|(path, text)| SourceFile { path: path.as_str().into(), text: text.as_str().into() })
+            .collect();
+        Self::of_files(&files, &store.settings, on_error)
+    }
+
+    /// The store with its files in the given order.
+    ///
+    /// # Errors
+    ///
+    /// The policies do not compile.
+    pub fn of_files(
+        files: &[SourceFile],
+        settings: &model::Settings,
+        on_error: OnError,
+    ) -> Result<Self, String> {
+        let compiled = compile(files);
+        let Some(snapshot) = compiled.snapshot else {
+            let errors = compiled.diagnostics.iter().filter(|finding| finding.severity == Severity::Error);
+            let errors: Vec<_> =
+                errors.take(5).map(|finding| format!("{}: {}", finding.position, finding.message)).collect();
+            return Err(errors.join("\n"));
+        };
+        Ok(Self { snapshot, settings: self::settings(settings, on_error) })
+    }
+
+    /// What the engine answers, resource by resource.
+    #[must_use]
+    pub fn check(&self, ask: &Ask) -> Vec<Answer> {
+        let request = request(ask);
+        let evaluation = decide(&self.snapshot, &request, &self.settings, Timestamp::UNIX_EPOCH);
+        ask.items.iter().zip(&evaluation.resources).map(|(item, resource)| answer(item, resource)).collect()
+    }
+}
+
+fn settings(settings: &model::Settings, on_error: OnError) -> Settings {
+    Settings {
+        default_policy_version: settings.default_version.clone(),
+        default_scope: settings.default_scope.clone(),
+        lenient_scope_search: settings.lenient,
+        on_error,
+        strict_evaluation: settings.strict,
+        globals: map(&settings.globals),
+        ..Settings::default()
+    }
+}
+
+fn request(ask: &Ask) -> Request<'_> {
+    Request {
+        principal: Principal {
+            id: ask.principal.as_str().into(),
+            roles: ask.roles.iter().map(|role| role.as_str().into()).collect(),
+            attr: map(&ask.attr),
+            policy_version: ask.version.as_str().into(),
+            scope: ask.scope.as_str().into(),
+        },
+        items: ask.items.iter().map(item).collect(),
+        context: None,
+        aux_data: AuxData::default(),
+    }
+}
+
+fn item(item: &model::Item) -> Item<'_> {
+    Item {
+        resource: Resource {
+            kind: item.kind.as_str().into(),
+            id: item.id.as_str().into(),
+            attr: map(&item.attr),
+            policy_version: item.version.as_str().into(),
+            scope: item.scope.as_str().into(),
+        },
+        actions: item.actions.iter().map(|action| action.as_str().into()).collect(),
+    }
+}
+
+fn map(values: &[(String, Value)]) -> Map<'static> {
+    let text = serde_json::Value::from(write::attributes(values)).to_string();
+    let map: Map<'_> = serde_json::from_str(&text).unwrap();
+    map.into_owned()
+}
+
+fn answer(item: &model::Item, resource: &ResourceEvaluation) -> Answer {
+    let decisions = resource.actions.iter().map(|decision| Decision {
+        allow: decision.effect == Effect::Allow,
+        policy: decision.matched_policy.to_string(),
+        scope: decision.matched_scope.to_string(),
+    });
+    let outputs = resource.outputs.iter().map(|output| Output {
+        src: output.src.to_string(),
+        action: output.action.clone(),
+        value: match &output.value {
+            OutputValue::Value(value) => Some(doubles(&serde_json::to_value(value).unwrap())),
+            OutputValue::Error(_) => None,
+        },
+    });
+    let errors = resource.validation_errors.iter();
+    let answer = Answer {
+        actions: item.actions.iter().cloned().zip(decisions).collect(),
+        derived_roles: resource.effective_derived_roles.iter().map(ToString::to_string).collect(),
+        outputs: outputs.collect(),
+        validation_errors: errors
+            .map(|error| format!("{:?} {} {}", error.part, error.path, error.message))
+            .collect(),
+    };
+    answer.sorted()
+}
