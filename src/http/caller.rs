@@ -12,7 +12,19 @@ use super::error::Refusal;
 use crate::pdp::Caller;
 
 /// Headers by which a proxy says that it speaks for someone else.
-const PROXY_HEADERS: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+const PROXY_HEADERS: [&str; 8] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+];
+
+/// How the other headers of that kind begin: `X-Forwarded-For`, `X-Forwarded-Host` and so on.
+const PROXY_PREFIX: &str = "x-forwarded-";
 
 /// Header by which a browser says whose page sends the request (W3C Fetch Metadata).
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
@@ -23,7 +35,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let loopback = address.is_some_and(|address| address.ip().to_canonical().is_loopback())
-            && !PROXY_HEADERS.iter().any(|name| parts.headers.contains_key(*name))
+            && !parts.headers.keys().any(|name| is_of_proxy(name.as_str()))
             && addressed_to_loopback(&parts.headers, &parts.uri);
         Ok(Self { name: None, address, loopback })
     }
@@ -41,6 +53,10 @@ impl<S: Sync> FromRequestParts<S> for Operator {
         let may = caller.loopback && !sent_by_foreign_page(&parts.headers);
         if may { Ok(Self) } else { Err(Refusal::NotFound) }
     }
+}
+
+fn is_of_proxy(header: &str) -> bool {
+    PROXY_HEADERS.contains(&header) || header.starts_with(PROXY_PREFIX)
 }
 
 /// Whether the request names this machine as its host. A page that a browser here has loaded from elsewhere, or under
@@ -109,7 +125,7 @@ mod tests {
         for host in ["example.org", "localhost.example.org", "10.0.0.1:3592", "127.0.0.1.nip.io", ""] {
             assert!(!is_operator(Some("127.0.0.1:9"), &[("host", host)]).await, "{host}");
         }
-        for proxy in PROXY_HEADERS {
+        for proxy in PROXY_HEADERS.into_iter().chain(["x-forwarded-for", "x-forwarded-host"]) {
             assert!(!is_operator(Some("127.0.0.1:9"), &[here[0], (proxy, "127.0.0.1")]).await, "{proxy}");
         }
     }

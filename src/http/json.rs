@@ -17,6 +17,13 @@ const LIST_ENTRIES: usize = 1000;
 /// Longest path or message that an error repeats, in characters: both may hold text of the request.
 const ECHO_CHARS: usize = 300;
 
+/// Members that hold tokens. Nothing of them is repeated, as a token may be anywhere in one that is wrong.
+const TOKENS: [&str; 2] = ["auxData", "aux_data"];
+
+/// What is wrong with one of [`TOKENS`].
+const NO_TOKENS: &str = "expected `{\"jwt\": {\"token\": \"...\"}}`, or `jwts` with such objects by name; `keySetId` may stand \
+                         beside `token`";
+
 /// What is wrong with a request, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}`: {message}")]
@@ -99,7 +106,10 @@ fn locate<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Invalid> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        Invalid::at(known_part(&path), error.inner())
+        match TOKENS.iter().find(|member| path.starts_with(**member)) {
+            Some(member) => Invalid::at(member, NO_TOKENS),
+            None => Invalid::at(known_part(&path), error.inner()),
+        }
     })?;
     json.end().map_err(|error| Invalid::at("$", error))?;
     Ok(value)

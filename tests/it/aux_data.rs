@@ -162,6 +162,19 @@ async fn a_token_that_is_not_believed_spoils_the_whole_call_on_every_surface() {
         assert!(body["message"].as_str().unwrap().contains(words), "{aux_data}: {body}");
     }
 
+    for misplaced in [
+        json!("SECRET"),
+        json!({"jwt": "SECRET"}),
+        json!({"jwts": {"a": "SECRET"}}),
+        json!({"jwts": {"SECRET": 1}}),
+        json!({"SECRET": 1}),
+    ] {
+        let answer = post(&mut connection, CHECK, &request(&misplaced)).await;
+        let body = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(body.contains("auxData") && !body.contains("SECRET"), "{body}");
+    }
+
     let evaluation = |aux_data: Value| {
         json!({
             "subject": {"type": "user", "id": "ada"},

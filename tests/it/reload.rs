@@ -93,6 +93,24 @@ async fn set_with_an_error_leaves_the_old_answers_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn emptied_file_takes_no_rule_out_of_the_live_set_and_the_status_names_it() {
+    let dir = TempDir::new("it-reload");
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
+    dir.write("policies/claim.yaml", policy("claim", Effect::Deny));
+    let mut site = Site::start(dir, &[]).await;
+    let before = site.revision().await;
+    site.dir.write("policies/claim.yaml", "");
+    site.wait_until_stale().await;
+
+    assert_eq!(site.effect("claim").await, "EFFECT_DENY");
+    assert_eq!(site.revision().await, before);
+    let status = site.status().await;
+    let finding = &status["lastAttempt"]["diagnostics"][0];
+    assert_eq!((&finding["file"], &finding["code"]), (&json!("claim.yaml"), &json!("P0008")), "{status}");
+    assert_eq!(site.admin_reload().await["outcome"], "rejected");
+}
+
+#[tokio::test]
 async fn set_whose_tests_fail_leaves_the_old_answers_and_the_status_names_the_test() {
     let dir = TempDir::new("it-reload");
     dir.write("policies/leave.yaml", policy("leave", Effect::Allow));

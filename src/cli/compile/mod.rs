@@ -4,11 +4,12 @@ mod context;
 mod peer;
 mod show;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use procura_core::policy::{Snapshot, SourceFile};
+use procura_core::policy::{Compiled, Snapshot, SourceFile, Subject};
 use procura_core::suite::{self, Filter};
 
 use self::peer::SchemaCheck;
@@ -118,8 +119,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let files = policies::read(&args.directory)?;
-    let compiled = policies::compile_files(files.clone())?;
+    let (files, compiled) = read(&args.directory)?;
     let schemas = match args.tests.conditions.ignores_schemas() {
         true => SchemaCheck::Ignored,
         false => SchemaCheck::Required,
@@ -136,6 +136,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(snapshot) if !args.tests.skip_tests => run_tests(args, files, &snapshot, &filter),
         _ => Ok(Exit::Ok),
     }
+}
+
+/// The set as the peer reads it: a file without a document is not there, which is an error for everyone else.
+fn read(directory: &Path) -> anyhow::Result<(Vec<SourceFile>, Compiled)> {
+    let mut files = policies::read(directory)?;
+    let compiled = policies::compile_files(files.clone())?;
+    let empty = compiled.diagnostics.iter().filter(|found| found.subject == Some(Subject::EmptyFile));
+    let empty: BTreeSet<_> = empty.map(|found| &found.position.file).collect();
+    if empty.is_empty() {
+        return Ok((files, compiled));
+    }
+    files.retain(|file| !empty.contains(&file.path));
+    let compiled = policies::compile_files(files.clone())?;
+    Ok((files, compiled))
 }
 
 fn run_tests(

@@ -118,7 +118,9 @@ impl<'s> Lexer<'s> {
                 Ok(TokenKind::Symbol(symbol))
             }
             None => {
-                Err(self.error(first.len_utf8(), format!("unexpected character `{}`", first.escape_debug())))
+                let message = format!("unexpected character `{}`", first.escape_debug());
+                let hint = (first == '=').then(|| "write `==` to compare".to_owned());
+                Err(ExprDiagnostic { hint, ..self.error(first.len_utf8(), message) })
             }
         }
     }

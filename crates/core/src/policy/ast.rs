@@ -41,6 +41,25 @@ pub(super) enum Body<'t> {
     Capabilities(Capabilities<'t>),
 }
 
+impl<'t> Body<'t> {
+    /// Where its expressions have their variables and constants from; `None` if it has no expressions of its own.
+    pub(super) fn names(&self) -> Option<&NameSources<'t>> {
+        match self {
+            Body::Resource(body) => Some(&body.names),
+            Body::Principal(body) => Some(&body.names),
+            Body::Role(body) => Some(&body.names),
+            Body::DerivedRoles(body) => Some(&body.names),
+            Body::ExportVariables(_) | Body::ExportConstants(_) | Body::Capabilities(_) => None,
+        }
+    }
+
+    /// Whether it imports variables or constants.
+    pub(super) fn imports_names(&self) -> bool {
+        self.names()
+            .is_some_and(|names| !names.variables.import.is_empty() || !names.constants.import.is_empty())
+    }
+}
+
 /// `resourcePolicy`: which roles may do what to a kind of resource.
 #[derive(Debug)]
 pub(super) struct ResourcePolicy<'t> {

@@ -39,6 +39,8 @@ pub enum Subject {
         /// What the import names.
         name: String,
     },
+    /// A policy file without a document.
+    EmptyFile,
     /// A policy that exists twice.
     Duplicate {
         /// The policy: kind, name, version and scope, as in `resource.album.vdefault/acme`.
@@ -83,7 +85,7 @@ pub enum Code {
     MissingField,
     /// P0007: a value that the field does not take.
     InvalidValue,
-    /// P0008: the document holds no policy.
+    /// P0008: the file or its document holds no policy.
     NotOnePolicy,
     /// P0009: a name or value occurs twice where each must be unique.
     NotUnique,
@@ -258,7 +260,7 @@ impl Code {
             Code::TooLarge => ("P0002", "over a limit", "split the file or flatten what is nested"),
             Code::UnknownField => ("P0003", "unknown field", "correct the name or remove the field"),
             Code::DuplicateKey => ("P0004", "duplicate key", "keep one of the entries"),
-            Code::WrongType => ("P0005", "wrong type", "write a value of the expected type; quote text"),
+            Code::WrongType => ("P0005", "wrong type", "write a value of the expected type"),
             Code::MissingField => ("P0006", "missing field", "add the field"),
             Code::InvalidValue => ("P0007", "invalid value", "use a value that the field takes"),
             Code::NotOnePolicy => ("P0008", "no policy", "give the file exactly one policy body"),

@@ -1,5 +1,7 @@
 //! Where the passes put what they find, and how that becomes diagnostics.
 
+use std::collections::BTreeSet;
+
 use super::diagnostic::{Code, Diagnostic, Severity, Subject};
 use super::frame;
 use super::source::{Position, SourceFile};
@@ -24,6 +26,8 @@ struct Tally {
 /// One finding, not yet rendered.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Finding {
+    /// Whether a file that could not be read may have caused it; the first field, so that causes come first.
+    is_follow_up: bool,
     place: Place,
     code: Code,
     message: String,
@@ -34,7 +38,8 @@ pub(super) struct Finding {
 impl Finding {
     /// A finding of kind `code` at `place`.
     pub(super) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { place, code, message: printable(&message.into()), hint: None, subject: None }
+        let message = printable(&message.into());
+        Self { is_follow_up: false, place, code, message, hint: None, subject: None }
     }
 
     /// With advice for this very case.
@@ -105,7 +110,38 @@ impl<'t> Findings<'t> {
         self.list.iter().any(|finding| finding.code.severity() == Severity::Error)
     }
 
-    /// The diagnostics, ordered by file, line and column; the same finding met twice is told once.
+    /// The numbers of the files in which errors were found.
+    pub(super) fn files_with_errors(&self) -> BTreeSet<u32> {
+        (0..).zip(&self.tallies).filter(|(_, tally)| tally.errors > 0).map(|(file, _)| file).collect()
+    }
+
+    /// What may have come of files that could not be read says so instead of giving advice. Only a file of `importing`
+    /// can miss a variable or constant of another file.
+    pub(super) fn blame_unreadable(&mut self, unreadable: &BTreeSet<u32>, importing: &BTreeSet<u32>) {
+        let mut names = unreadable.iter().filter_map(|file| self.sources.get(*file as usize));
+        let Some(first) = names.next() else { return };
+        let hint = match names.count() {
+            0 => format!("`{}` could not be read", first.path),
+            1 => format!("`{}` and another file could not be read", first.path),
+            more => format!("`{}` and {more} other files could not be read", first.path),
+        };
+        let hint = printable(&hint);
+        for finding in &mut self.list {
+            let file = finding.place.file;
+            finding.is_follow_up = match finding.code {
+                Code::UnknownImport | Code::UnknownDerivedRole | Code::MissingScope => true,
+                Code::UndefinedVariable | Code::UndefinedConstant => {
+                    importing.contains(&file) || unreadable.contains(&file)
+                }
+                _ => false,
+            };
+            if finding.is_follow_up {
+                finding.hint = Some(hint.clone());
+            }
+        }
+    }
+
+    /// The diagnostics, ordered by file, line and column, follow-ups last; the same finding met twice is told once.
     pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         let mut list = std::mem::take(&mut self.list);
         list.sort();
@@ -114,7 +150,7 @@ impl<'t> Findings<'t> {
     }
 
     fn diagnostic(&self, finding: Finding) -> Diagnostic {
-        let Finding { place, code, message, hint, subject } = finding;
+        let Finding { place, code, message, hint, subject, .. } = finding;
         let position = self.position(place);
         let frame = frame::of(&position, self.text(place), place);
         Diagnostic { code, severity: code.severity(), position, message, hint, frame, subject }

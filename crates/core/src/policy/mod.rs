@@ -73,7 +73,7 @@ use self::yaml::{Node, Place};
 use crate::limits::POLICY_FILE_BYTES;
 
 /// What compiling a set yields: a snapshot unless a diagnostic is an error, and every diagnostic, ordered by
-/// file, line and column.
+/// file, line and column; what a file that could not be read may have caused comes after all else.
 #[derive(Debug)]
 pub struct Compiled {
     /// The compiled set; `None` if any diagnostic is an error.
@@ -108,6 +108,7 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     for (number, source) in (0..).zip(&sources).filter(|(_, source)| is_policy(source)) {
         documents.extend(read(source, number, &mut findings));
     }
+    let unreadable = findings.files_with_errors();
     for document in &documents {
         check::document(document, &mut findings);
     }
@@ -125,6 +126,9 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     if !findings.any_error() {
         lint::check(&documents, &index, &compiled.capabilities, &mut findings);
     }
+    let importing = documents.iter().filter(|document| document.body.imports_names());
+    let importing = importing.map(|document| document.place.file).collect();
+    findings.blame_unreadable(&unreadable, &importing);
     let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
     let snapshot = Snapshot { revision: Revision::of(files), files: files_of_policies, schemas, ..compiled };
     let snapshot = (!findings.any_error()).then_some(snapshot);
@@ -164,7 +168,13 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
         let message = format!("key `{key}` occurs twice in one map");
         findings.add(Finding::new(Code::DuplicateKey, place, message));
     }
-    let node = parsed.documents.into_iter().next()?;
+    let Some(node) = parsed.documents.into_iter().next() else {
+        // A file that someone emptied must not take its deny rules out of the set unnoticed.
+        let finding = Finding::new(Code::NotOnePolicy, start, "the file holds no policy");
+        let hint = "remove it, or write `disabled: true` in its policy";
+        findings.add(finding.hint(hint).about(Subject::EmptyFile));
+        return None;
+    };
     if decode::is_extension(&node) {
         shape::document(&node, &shape::EXTENSION, findings);
         return decode::capabilities(node, &mut findings.scratch());
@@ -176,8 +186,11 @@ fn read<'t>(source: &'t SourceFile, number: u32, findings: &mut Findings<'_>) ->
 fn report_fault(fault: yaml::Fault, text: &str, findings: &mut Findings<'_>) {
     let slips = text::quotes_that_end_early(text, fault.place.file);
     if fault.code != Code::Syntax || slips.is_empty() {
-        findings.add(Finding::new(fault.code, fault.place, fault.message));
-        return;
+        let finding = Finding::new(fault.code, fault.place, fault.message);
+        return findings.add(match text::missing_quotes(text, fault.place) {
+            Some(hint) if fault.code == Code::Syntax => finding.hint(hint),
+            _ => finding,
+        });
     }
     for place in slips {
         let finding =

@@ -45,6 +45,17 @@ pub(super) fn quotes_that_end_early(text: &str, file: u32) -> Vec<Place> {
     lines(text).filter_map(slip).collect()
 }
 
+/// What to put in quotes where the line of `place` holds a tag or an alias that was meant as text.
+pub(super) fn missing_quotes(text: &str, place: Place) -> Option<&'static str> {
+    let line = text.lines().nth((place.line as usize).checked_sub(1)?)?;
+    let value = value_of(line)?;
+    if value.starts_with('!') {
+        return Some("put the expression in quotes");
+    }
+    let mut items = value.trim_start_matches('[').split(',');
+    items.any(|item| item.trim_start().starts_with('*')).then_some("put quotes around it: `\"*\"`")
+}
+
 /// What stands behind `key: ` and `- ` in a line of block style.
 fn value_of(line: &str) -> Option<&str> {
     let mut rest = line.trim_start();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fold::{constant_value, is_constant};
 use super::{Compiler, Typed};
-use crate::expr::ast::{Call, Expr, Span};
+use crate::expr::ast::{Call, Expr, ExprKind, Span};
 use crate::expr::env::Typing;
 use crate::expr::functions::{self, Function, LIBRARIES};
 use crate::expr::hint::nearest;
@@ -52,6 +52,12 @@ impl Compiler<'_> {
     }
 
     fn unknown_function(&mut self, call: &Call, span: Span) -> Typed {
+        if let (Some(name), Some(receiver)) = (macro_like(call), &call.receiver) {
+            // The arguments speak of a name that the macro would introduce.
+            self.value(receiver);
+            let hint = Some(format!("did you mean `{name}`?"));
+            return self.unresolved(span, format!("unknown function `{}`", call.function), hint);
+        }
         let known = LIBRARIES.iter().flat_map(|library| library.iter()).map(|function| function.name);
         let namespace = call.receiver.as_deref().and_then(Expr::dotted_name);
         let in_namespace =
@@ -112,5 +118,15 @@ impl Compiler<'_> {
             Some(text) => Ok((text.into(), regex)),
             None => Err(Vec::new()),
         }
+    }
+}
+
+/// The macro that other languages call by the name of `call`.
+fn macro_like(call: &Call) -> Option<&'static str> {
+    let [Expr { kind: ExprKind::Ident { .. }, .. }, _] = call.args.as_slice() else { return None };
+    match &*call.function {
+        "any" | "some" => Some("exists"),
+        "every" => Some("all"),
+        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::request::{NAMES, ROOTS, TOKEN, members, root};
+use super::request::{NAMES, ROOTS, TOKEN, full_name, members, root};
 use super::{Compiler, Typed};
 use crate::expr::ast::{Access, Expr, ExprKind, Span};
 use crate::expr::env::{Constants, Env, Names};
@@ -81,7 +81,10 @@ impl Compiler<'_> {
             Env::Policy(_) => ROOTS.to_vec(),
             Env::Declared(declarations) => declarations.variables.iter().map(|(name, _)| *name).collect(),
         };
-        let hint = nearest(name, known).map(|name| format!("did you mean `{name}`?"));
+        let hint = match (&self.env, full_name(name)) {
+            (Env::Policy(_), Some(full)) => Some(format!("write {full}")),
+            _ => nearest(name, known).map(|name| format!("did you mean `{name}`?")),
+        };
         self.unresolved(span, format!("unknown name `{name}`"), hint)
     }
 
@@ -209,7 +212,10 @@ impl Compiler<'_> {
 
     fn unknown_field(&mut self, record: &Type, field: &str, span: Span) -> Typed {
         let known = members(record).into_iter().flatten().filter_map(|(names, _)| names.first().copied());
-        let hint = nearest(field, known).map(|name| format!("did you mean `{name}`?"));
+        let known: Vec<_> = known.collect();
+        // `attributes` is far from `attr` by its letters, and yet it is what is meant.
+        let whole = known.iter().find(|name| name.len() > 2 && field.starts_with(**name)).copied();
+        let hint = whole.or_else(|| nearest(field, known)).map(|name| format!("did you mean `{name}`?"));
         self.unresolved(span, format!("unknown field `{field}`"), hint)
     }
 

@@ -33,6 +33,17 @@ pub(super) fn root(name: &str) -> Option<Place> {
     })
 }
 
+/// How a member of the request is written that stands alone.
+pub(super) fn full_name(name: &str) -> Option<&'static str> {
+    match name {
+        "principal" => Some("`request.principal` or `P`"),
+        "resource" => Some("`request.resource` or `R`"),
+        "auxData" | "aux_data" => Some("`request.auxData`"),
+        "context" => Some("`request.context`"),
+        _ => None,
+    }
+}
+
 /// Names, the one that is shown first, and what they stand for.
 pub(super) type Members = &'static [(&'static [&'static str], fn() -> Place)];
 

@@ -74,14 +74,15 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// Field `name` as a list, empty if absent.
+    /// Field `name` as a list, empty if absent. Anything else is reported and taken for a list of one, so that
+    /// nothing else is missed.
     pub(super) fn list(&mut self, name: &'static str, findings: &mut Findings<'_>) -> Vec<Node<'t>> {
         match self.take(name) {
             None => Vec::new(),
             Some(Node { content: Content::List(items), .. }) => items,
             Some(node) => {
                 wrong_type(name, "a list", &node.content, node.place, findings);
-                Vec::new()
+                vec![node]
             }
         }
     }

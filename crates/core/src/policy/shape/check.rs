@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Form, List, Object, Shape};
+use super::{Field, Form, List, Object, Shape};
 use crate::policy::decode::scalar_text;
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
@@ -22,12 +22,12 @@ fn value(node: &Node<'_>, name: &str, shape: &Shape, findings: &mut Findings<'_>
     match (shape, &node.content) {
         (Shape::Any, _) | (Shape::Flag, Content::Bool(_)) => {}
         (Shape::Text(form), _) => {
-            if let Some(text) = text(node, name, findings) {
+            if let Some(text) = text(node, name, shape, findings) {
                 form_of(&text, name, *form, node.place, findings);
             }
         }
         (Shape::Word { taken, others }, _) => {
-            if let Some(text) = text(node, name, findings) {
+            if let Some(text) = text(node, name, shape, findings) {
                 word(&text, name, (taken, others), node.place, findings);
             }
         }
@@ -35,10 +35,10 @@ fn value(node: &Node<'_>, name: &str, shape: &Shape, findings: &mut Findings<'_>
         (Shape::Map(shape), Content::Map(entries)) => {
             entries.iter().for_each(|entry| value(&entry.value, &entry.key, shape, findings));
         }
-        (Shape::Object(shape), _) => object(node, name, shape, findings),
-        (Shape::Flag, other) => wrong_type(name, "`true` or `false`", other, node.place, findings),
-        (Shape::List(_), other) => wrong_type(name, "a list", other, node.place, findings),
-        (Shape::Map(_), other) => wrong_type(name, "a map", other, node.place, findings),
+        (Shape::Object(shape), Content::Map(_)) => object(node, name, shape, findings),
+        (Shape::Flag, _) => wrong_type(name, "`true` or `false`", node, shape, findings),
+        (Shape::List(_), _) => wrong_type(name, "a list", node, shape, findings),
+        (Shape::Map(_) | Shape::Object(_), _) => wrong_type(name, "a map", node, shape, findings),
     }
 }
 
@@ -68,7 +68,7 @@ fn beginning(node: &Node<'_>) -> Place {
 /// Checks the fields of a map; `None` if it is none.
 fn fields(node: &Node<'_>, name: &str, shape: &Object, findings: &mut Findings<'_>) -> Option<Choice> {
     let Content::Map(entries) = &node.content else {
-        wrong_type(name, "a map", &node.content, node.place, findings);
+        wrong_type(name, "a map", node, &Shape::Any, findings);
         return None;
     };
     let mut given = BTreeSet::new();
@@ -174,10 +174,15 @@ fn list(items: &[Node<'_>], name: &str, shape: &List, place: Place, findings: &m
     }
 }
 
-fn text<'n>(node: &'n Node<'_>, name: &str, findings: &mut Findings<'_>) -> Option<Cow<'n, str>> {
+fn text<'n>(
+    node: &'n Node<'_>,
+    name: &str,
+    shape: &Shape,
+    findings: &mut Findings<'_>,
+) -> Option<Cow<'n, str>> {
     let text = scalar_text(node, findings);
     if text.is_none() {
-        wrong_type(name, "text", &node.content, node.place, findings);
+        wrong_type(name, "text", node, shape, findings);
     }
     text
 }
@@ -215,9 +220,9 @@ fn word(
     findings.add(Finding::new(code, place, message).hint(hint::fields(text, taken)));
 }
 
-/// Reports that `name` should be `wanted`.
-fn wrong_type(name: &str, wanted: &str, found: &Content<'_>, place: Place, findings: &mut Findings<'_>) {
-    let found = match found {
+/// Reports that `name` should be `wanted`, as `shape` says.
+fn wrong_type(name: &str, wanted: &str, node: &Node<'_>, shape: &Shape, findings: &mut Findings<'_>) {
+    let found = match node.content {
         Content::Null => "nothing",
         Content::Bool(_) => "a boolean",
         Content::Number(_) => "a number",
@@ -225,11 +230,41 @@ fn wrong_type(name: &str, wanted: &str, found: &Content<'_>, place: Place, findi
         Content::List(_) => "a list",
         Content::Map(_) => "a map",
     };
-    let finding = Finding::new(Code::WrongType, place, format!("`{name}` must be {wanted}, found {found}"));
-    let hint = match (wanted, found) {
-        ("text", "a number") => "put the value in quotes",
-        (_, "nothing") => "write a value, or remove the field",
-        _ => return findings.add(finding),
-    };
-    findings.add(finding.hint(hint));
+    let message = format!("`{name}` must be {wanted}, found {found}");
+    let finding = Finding::new(Code::WrongType, node.place, message);
+    findings.add(match mending(node, shape, findings) {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    });
+}
+
+/// How to write what `node` probably means.
+fn mending(node: &Node<'_>, shape: &Shape, findings: &Findings<'_>) -> Option<String> {
+    let written = scalar_text(node, findings);
+    match (shape, &node.content, written.as_deref()) {
+        (_, Content::Null, _) => Some("write a value, or remove the field".to_owned()),
+        (Shape::Text(_) | Shape::Word { .. }, Content::Number(_), _) => {
+            Some("put the value in quotes".to_owned())
+        }
+        (Shape::List(List { item: Shape::Text(_), .. }), _, Some(text)) => {
+            let is_plain = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+            Some(if is_plain { format!("write `[{text}]`") } else { format!("write `[\"{text}\"]`") })
+        }
+        (Shape::Object(object), Content::List(_), _) => match object.fields {
+            [field] if matches!(field.shape, Shape::List(_)) => {
+                Some(format!("put the list below `{}:`", field.name))
+            }
+            _ => None,
+        },
+        (Shape::Object(object), _, Some(text)) => {
+            let mut required = object.fields.iter().filter(|field| field.required);
+            match (required.next(), required.next()) {
+                (Some(Field { name, shape: Shape::Text(_), .. }), Some(Field { name: "effect", .. })) => {
+                    Some(format!("write `- {name}: {text}` with an `effect`"))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
