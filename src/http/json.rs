@@ -18,7 +18,7 @@ const LIST_ENTRIES: usize = 1000;
 const ECHO_CHARS: usize = 300;
 
 /// Members that hold tokens. Nothing of them is repeated, as a token may be anywhere in one that is wrong.
-const TOKENS: [&str; 2] = ["auxData", "aux_data"];
+const TOKENS: [&str; 4] = ["auxData.jwts", "auxData.jwt", "auxData", "aux_data"];
 
 /// What is wrong with one of [`TOKENS`].
 const NO_TOKENS: &str = "expected `{\"jwt\": {\"token\": \"...\"}}`, or `jwts` with such objects by name; `keySetId` may stand \
