@@ -292,7 +292,8 @@ async fn operator_reloads_and_sees_what_came_of_it() {
     assert!(String::from_utf8_lossy(&ready.body).contains("degraded"));
     assert_eq!(post(&mut connection, CHECK, &good_check()).await.status, 200);
 
-    server.directory.write("policies/broken.yaml", "# mended\n");
+    let mended = "apiVersion: api.cerbos.dev/v1\nexportConstants: {name: mended}\n";
+    server.directory.write("policies/broken.yaml", mended);
     let activated = post(&mut connection, "/admin/policies/reload", &json!({})).await;
     assert_eq!(activated.status, 200, "{}", String::from_utf8_lossy(&activated.body));
     assert_eq!(activated.json().unwrap()["generation"], 2);

@@ -145,7 +145,7 @@ fn mistakes_are_found_before_evaluation() {
         ("P == R", "`==` does not take (request.principal, request.resource)", None),
         ("'x' in G", "`in` does not take (string, names)", None),
         ("V['owner']", "names are not read by index", Some("write `V.name`, `C.name` or `G.name`")),
-        ("principal.id == 'a'", "unknown name `principal`", None),
+        ("principal.id == 'a'", "unknown name `principal`", Some("write `request.principal` or `P`")),
         ("V.ownr", "unknown variable `ownr`", Some("did you mean `owner`?")),
         ("C.limt", "unknown constant `limt`", Some("did you mean `limit`?")),
         ("nosuchfn(R.id)", "unknown function `nosuchfn`", None),

@@ -118,26 +118,23 @@ impl<'t> Findings<'t> {
     /// What may have come of files that could not be read says so instead of giving advice. Only a file of `importing`
     /// can miss a variable or constant of another file.
     pub(super) fn blame_unreadable(&mut self, unreadable: &BTreeSet<u32>, importing: &BTreeSet<u32>) {
-        let mut names = unreadable.iter().filter_map(|file| self.sources.get(*file as usize));
-        let Some(first) = names.next() else { return };
-        let hint = match names.count() {
-            0 => format!("`{}` could not be read", first.path),
-            1 => format!("`{}` and another file could not be read", first.path),
-            more => format!("`{}` and {more} other files could not be read", first.path),
-        };
-        let hint = printable(&hint);
         for finding in &mut self.list {
             let file = finding.place.file;
-            finding.is_follow_up = match finding.code {
+            let concerns_others = match finding.code {
                 Code::UnknownImport | Code::UnknownDerivedRole | Code::MissingScope => true,
-                Code::UndefinedVariable | Code::UndefinedConstant => {
-                    importing.contains(&file) || unreadable.contains(&file)
-                }
-                _ => false,
+                Code::UndefinedVariable | Code::UndefinedConstant => importing.contains(&file),
+                _ => continue,
             };
-            if finding.is_follow_up {
-                finding.hint = Some(hint.clone());
-            }
+            let others = unreadable.iter().filter(|other| concerns_others && **other != file);
+            let mut names = others.filter_map(|other| Some(&self.sources.get(*other as usize)?.path));
+            let Some(first) = names.next() else { continue };
+            let hint = match names.count() {
+                0 => format!("`{first}` could not be read"),
+                1 => format!("`{first}` and another file could not be read"),
+                more => format!("`{first}` and {more} other files could not be read"),
+            };
+            finding.is_follow_up = true;
+            finding.hint = Some(printable(&hint));
         }
     }
 
