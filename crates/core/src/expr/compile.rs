@@ -30,6 +30,8 @@ pub(crate) struct Compiled {
     pub(crate) uses: Vec<usize>,
     /// The error that every evaluation ends with.
     pub(crate) spoilt: Option<EvalError>,
+    /// Whether it depends on nothing and cannot be evaluated.
+    pub(crate) fails: bool,
 }
 
 /// Compiles `expr`; all findings are reported.
@@ -46,10 +48,10 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
     };
     let (mut root, ty) = compiler.value(expr);
     if compiler.findings.is_empty() {
-        let spoilt = fold::settle(&mut root, &compiler.suspects, &compiler.folding);
+        let fold::Settled { spoilt, fails } = fold::settle(&mut root, &compiler.suspects, &compiler.folding);
         let result = compiler.types.resolve(&ty).closed();
         let uses = compiler.uses.into_iter().collect();
-        return Ok(Compiled { root, result, uses, spoilt });
+        return Ok(Compiled { root, result, uses, spoilt, fails });
     }
     compiler.findings.sort_by_key(|finding| finding.range.start);
     Err(compiler.findings)

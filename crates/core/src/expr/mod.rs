@@ -15,8 +15,10 @@
 //! | `functions`, `format` | the libraries |
 //! | `output`, `wording` | values to JSON, errors to text |
 //! | `explain` | what an expression read, for those who explain decisions |
+//! | `always` | what an expression comes to for every request, for those who warn of it |
 //! | `uses` | which variables an expression uses, for those who put them in order |
 
+mod always;
 mod ast;
 mod budget;
 mod compile;
@@ -45,6 +47,7 @@ mod uses;
 mod val;
 mod wording;
 
+pub use always::Always;
 pub use budget::Budget;
 pub use env::{Constants, Declarations, Names, Typing};
 pub use error::{EvalError, EvalErrorKind, ExprDiagnostic, ExprFault};
@@ -55,7 +58,7 @@ pub use patterns::Patterns;
 pub(crate) use patterns::is_regex;
 pub use scope::{Bindings, FailedVariable, Frame, Inputs, Scope};
 pub use types::Type;
-pub use uses::variables_used;
+pub use uses::{Used, names_used, variables_used};
 pub use val::{List, MapVal, Opaque, SpiffeMatcher, Str, Val};
 
 use std::fmt;
@@ -71,6 +74,8 @@ pub struct Program {
     result: Type,
     /// The error that every evaluation ends with.
     spoilt: Option<EvalError>,
+    /// Whether it depends on nothing and cannot be evaluated.
+    fails: bool,
 }
 
 /// Compiles an expression of a policy; all findings are reported, each with its byte range in `source`.
@@ -86,8 +91,8 @@ pub fn compile_with(source: &str, declarations: &Declarations<'_>) -> Result<Pro
 impl Program {
     fn of(source: &str, env: Env<'_>) -> Result<Self, Vec<ExprDiagnostic>> {
         let tree = parser::parse(source).map_err(|finding| vec![finding])?;
-        let compile::Compiled { root, result, uses, spoilt } = compile::compile(&tree, env)?;
-        Ok(Self { source: source.into(), root, uses, result, spoilt })
+        let compile::Compiled { root, result, uses, spoilt, fails } = compile::compile(&tree, env)?;
+        Ok(Self { source: source.into(), root, uses, result, spoilt, fails })
     }
 
     /// The expression as written.

@@ -1,4 +1,4 @@
-//! Which of a policy's variables an expression uses, before they are in an order to compile it.
+//! Which of a policy's variables and constants an expression uses, before they are in an order to compile it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +13,47 @@ pub fn variables_used(source: &str) -> Result<BTreeSet<String>, Vec<ExprDiagnost
     let mut walk = Walk { found: BTreeSet::new(), hidden: Vec::new() };
     walk.visit(&tree);
     Ok(walk.found)
+}
+
+/// What an expression may use of the names of a policy.
+#[derive(Debug, Default)]
+pub struct Used {
+    /// Variables by name; `None` if it may be any, as with `V[R.attr.x]`.
+    pub variables: Option<BTreeSet<String>>,
+    /// Constants likewise.
+    pub constants: Option<BTreeSet<String>>,
+}
+
+/// What `source` may use: everything if it cannot be parsed. A macro's own `V` or `C` counts as that of the policy.
+#[must_use]
+pub fn names_used(source: &str) -> Used {
+    let Ok(tree) = parser::parse(source) else { return Used::default() };
+    let mut used = Used { variables: Some(BTreeSet::new()), constants: Some(BTreeSet::new()) };
+    used.visit(&tree);
+    used
+}
+
+impl Used {
+    fn visit(&mut self, expr: &Expr) {
+        let (root, name) = match &expr.kind {
+            ExprKind::Ident { name, .. } => (name, None),
+            ExprKind::Select { operand, field, .. } | ExprKind::Has { operand, field } => match &operand.kind
+            {
+                ExprKind::Ident { name, .. } => (name, Some(field.to_string())),
+                _ => return self.visit(operand),
+            },
+            kind => return kind.for_each_child(&mut |child| self.visit(child)),
+        };
+        let names = match &**root {
+            "V" | "variables" => &mut self.variables,
+            "C" | "constants" => &mut self.constants,
+            _ => return,
+        };
+        match (name, &mut *names) {
+            (Some(name), Some(used)) => drop(used.insert(name)),
+            _ => *names = None,
+        }
+    }
 }
 
 struct Walk {

@@ -5,6 +5,7 @@ mod derived_roles;
 mod rules;
 
 pub(super) use conditions::expression;
+pub(super) use derived_roles::RoleSet;
 
 use self::derived_roles::RoleSets;
 use self::rules::Rules;
@@ -12,6 +13,7 @@ use super::ast::{self, Body, Document, Scope};
 use super::capability;
 use super::findings::Findings;
 use super::index::{self, Index};
+use super::lint;
 use super::names;
 use super::naming::policy_name;
 use super::rules::{Policy, PolicyKind};
@@ -36,6 +38,9 @@ pub(super) fn snapshot(
             Body::Role(body) => role_policy(body, document.place, index, findings),
             _ => continue,
         };
+        if findings.errors(document.place) == 0 {
+            lint::conditions(&policy, &document.body, findings);
+        }
         snapshot.insert(policy);
     }
     snapshot

@@ -337,9 +337,9 @@ impl Code {
                 ("P0054", "constant condition", "remove the condition, or let it read something")
             }
             Code::NeverApplies => ("P0055", "never applies", "correct the condition, or remove the rule"),
-            Code::ShadowedRule => ("P0056", "shadowed rule", "remove one of the two, or tell them apart"),
+            Code::ShadowedRule => ("P0056", "shadowed rule", "remove this rule, or tell the two apart"),
             Code::OverriddenRule => {
-                ("P0057", "overridden rule", "remove one of the two, or give the deny rule a condition")
+                ("P0057", "overridden rule", "remove this rule, or give the deny rule a condition")
             }
             Code::UndefinedVariable => {
                 ("P0070", "undefined variable", "correct the name, define it, or import the file that does")

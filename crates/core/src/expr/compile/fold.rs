@@ -40,11 +40,24 @@ impl Compiler<'_> {
 /// Puts constants in the place of the parts of `root` that depend on nothing. Returns the error of the first one
 /// among `suspects` that is left: they are constants that are not what they are converted to, and as in the peer,
 /// one of them spoils the whole expression unless it is in a part that has a value without it.
-pub(super) fn settle(root: &mut Node, suspects: &[Span], budget: &Budget) -> Option<EvalError> {
-    if depends_on(root, budget) == Depends::Nothing {
-        replace(root, budget);
+pub(super) fn settle(root: &mut Node, suspects: &[Span], budget: &Budget) -> Settled {
+    let mut fails = false;
+    if depends_on(root, budget) == Depends::Nothing && !is_constant(root) {
+        match eval::constant(root, budget) {
+            Some(Ok(value)) => root.op = Op::Constant(value),
+            outcome => fails = outcome.is_some(),
+        }
     }
-    if suspects.is_empty() { None } else { failure(root, suspects, budget) }
+    let spoilt = if suspects.is_empty() { None } else { failure(root, suspects, budget) };
+    Settled { spoilt, fails }
+}
+
+/// What is known of an expression as a whole.
+pub(super) struct Settled {
+    /// The error that every evaluation ends with before it begins.
+    pub(super) spoilt: Option<EvalError>,
+    /// Whether it depends on nothing and cannot be evaluated.
+    pub(super) fails: bool,
 }
 
 /// What the value of a node depends on.

@@ -6,7 +6,6 @@ use crate::expr::{self, ExprFault, Program};
 use crate::policy::ast::{Match, Text, When};
 use crate::policy::diagnostic::{Code, Subject};
 use crate::policy::findings::{Finding, Findings};
-use crate::policy::lint;
 use crate::policy::names::Names;
 use crate::policy::rules::{Condition, Output, Spanned};
 use crate::policy::scalar;
@@ -64,7 +63,7 @@ pub(super) fn when(
     names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) -> (Option<Condition>, Output) {
-    let condition = when.condition.as_ref().and_then(|condition| whole(condition, names, findings));
+    let condition = when.condition.as_ref().and_then(|condition| matching(condition, names, findings));
     let mut output =
         |text: &Option<Text<'_>>| text.as_ref().and_then(|text| expression(text, names, findings));
     let output = Output {
@@ -74,23 +73,12 @@ pub(super) fn when(
     (condition, output)
 }
 
-/// Compiles the whole condition of a rule or derived role, and says if no request can change it.
-pub(super) fn whole(
-    condition: &Match<'_>,
+/// Compiles a condition; its depth is bounded by the decoder. `None` if a part does not compile.
+pub(super) fn matching(
+    node: &Match<'_>,
     names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Condition> {
-    let place = lint::first_place(condition);
-    let errors = place.map(|place| findings.errors(place));
-    let compiled = matching(condition, names, findings)?;
-    if place.map(|place| findings.errors(place)) == errors {
-        lint::constant(condition, &compiled, findings);
-    }
-    Some(compiled)
-}
-
-/// Compiles a condition; its depth is bounded by the decoder. `None` if a part does not compile.
-fn matching(node: &Match<'_>, names: &Names<'_>, findings: &mut Findings<'_>) -> Option<Condition> {
     let mut items = |list: &[Match<'_>]| -> Vec<Condition> {
         list.iter().filter_map(|item| matching(item, names, findings)).collect()
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::conditions::whole;
+use super::conditions::matching;
 use super::rules::roles;
 use crate::expr::Frame;
 use crate::policy::ast::{self, Body, Document};
@@ -11,6 +11,7 @@ use crate::policy::diagnostic::{Code, Subject};
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
 use crate::policy::index::{self, Index};
+use crate::policy::lint;
 use crate::policy::names::{self, Names};
 use crate::policy::rules::DerivedRole;
 
@@ -18,7 +19,7 @@ use crate::policy::rules::DerivedRole;
 pub(super) type RoleSets<'p> = BTreeMap<&'p str, RoleSet>;
 
 /// The definitions of one of them, by name.
-type RoleSet = BTreeMap<Arc<str>, Arc<DerivedRole>>;
+pub(in crate::policy) type RoleSet = BTreeMap<Arc<str>, Arc<DerivedRole>>;
 
 /// Compiles every `derivedRoles` file that is imported.
 pub(super) fn sets<'p>(
@@ -42,7 +43,11 @@ pub(super) fn sets<'p>(
             let role = derived_role(definition, &names, &frame, findings);
             (Arc::clone(&role.name), Arc::new(role))
         });
-        sets.insert(body.name.value.as_ref(), roles.collect());
+        let roles = roles.collect();
+        if findings.errors(document.place) == 0 {
+            lint::derived_roles(body, &roles, &frame, findings);
+        }
+        sets.insert(body.name.value.as_ref(), roles);
     }
     sets
 }
@@ -107,7 +112,7 @@ fn derived_role(
         name: definition.name.value.as_ref().into(),
         position: findings.position(definition.name.place),
         parent_roles: roles(&definition.parent_roles),
-        condition: definition.condition.as_ref().and_then(|condition| whole(condition, names, findings)),
+        condition: definition.condition.as_ref().and_then(|condition| matching(condition, names, findings)),
         frame: Arc::clone(frame),
     }
 }

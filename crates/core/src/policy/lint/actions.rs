@@ -1,97 +1,174 @@
 //! Rules about actions that nobody declared, and declared actions that no rule mentions. Only kinds of resource that
 //! some capability file is about are looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::ast::{Body, Document, Text};
 use crate::policy::capability::{self, Capabilities};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
-use crate::policy::rules::{ActionPattern, ResourcePattern};
+use crate::policy::naming::sanitise;
+use crate::policy::rules::{ActionPattern, PolicyKind, ResourcePattern};
+use crate::policy::yaml::Place;
+
+/// How many comparisons with kinds and actions are made; a set that needs more draws no warning.
+const COMPARED: usize = 200_000;
 
 /// Compares the rules with what is declared.
 pub(super) fn check(documents: &[Document<'_>], capabilities: &Capabilities, findings: &mut Findings<'_>) {
-    let mentions: Vec<_> = documents.iter().flat_map(mentions).collect();
-    let mut mentioned: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for mention in &mentions {
-        let Ok(pattern) = ActionPattern::parse(&mention.action.value) else { continue };
-        for (kind, action, _) in capabilities.iter() {
-            if mention.is_about(kind) && pattern.matches(action) {
-                mentioned.insert((kind, action));
-            }
-        }
-        undeclared(mention, &pattern, capabilities, findings);
-    }
-    for declared in documents.iter().filter_map(capability::declared) {
-        for entry in &declared.entries {
-            for action in &entry.actions {
-                let kind = entry.resource.value.as_ref();
-                if !mentioned.contains(&(kind, action.value.as_ref())) {
-                    let message = format!("no rule mentions action `{}` on `{kind}`", action.value);
-                    findings.add(Finding::new(Code::UnmentionedAction, action.place, message));
-                }
-            }
-        }
-    }
-}
-
-/// An action that a rule names, and the resources it is about.
-struct Mention<'p> {
-    resource: &'p str,
-    /// Whether the resource is a pattern, as in policies of principals and roles.
-    is_pattern: bool,
-    action: &'p Text<'p>,
-}
-
-impl Mention<'_> {
-    fn is_about(&self, kind: &str) -> bool {
-        if !self.is_pattern {
-            return self.resource == kind;
-        }
-        ResourcePattern::parse(self.resource).is_ok_and(|pattern| pattern.matches(kind, kind))
-    }
-}
-
-fn mentions<'p>(document: &'p Document<'p>) -> Vec<Mention<'p>> {
-    let of = |resource: &'p Text<'p>, is_pattern| {
-        move |action: &'p Text<'p>| Mention { resource: &resource.value, is_pattern, action }
-    };
-    match &document.body {
-        Body::Resource(body) => {
-            body.rules.iter().flat_map(|rule| &rule.actions).map(of(&body.resource, false)).collect()
-        }
-        Body::Principal(body) => {
-            let actions = body.rules.iter().flat_map(|rule| {
-                rule.actions.iter().map(|action| &action.action).map(of(&rule.resource, true))
-            });
-            actions.collect()
-        }
-        Body::Role(body) => {
-            let actions =
-                body.rules.iter().flat_map(|rule| rule.allow_actions.iter().map(of(&rule.resource, true)));
-            actions.collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Reports `mention` if none of the declared actions on its resource is meant.
-fn undeclared(
-    mention: &Mention<'_>,
-    pattern: &ActionPattern,
-    capabilities: &Capabilities,
-    findings: &mut Findings<'_>,
-) {
-    let Some(declared) = capabilities.actions(mention.resource) else { return };
-    let declared: Vec<_> = declared.collect();
-    if matches!(pattern, ActionPattern::Any) || declared.iter().any(|action| pattern.matches(action)) {
+    let declared = Declared::of(documents, capabilities);
+    if declared.actions.is_empty() {
         return;
     }
-    let message = format!("no capability file declares `{}` on `{}`", mention.action.value, mention.resource);
-    let finding = Finding::new(Code::UndeclaredAction, mention.action.place, message);
-    findings.add(match hint::similar(&mention.action.value, declared) {
-        Some(hint) => finding.hint(hint),
-        None => finding,
-    });
+    let mut room = COMPARED;
+    let mut mentioned: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut undeclared = Vec::new();
+    for ((policy, resource), actions) in mentions(documents) {
+        let Some(kinds) = declared.kinds(policy, resource, &mut room) else { return };
+        for (action, places) in actions {
+            let Some(meant) = declared.meant(policy, action, &kinds.declared, &mut room) else { return };
+            if meant.is_empty() && kinds.are_all_declared() && action != "*" {
+                undeclared.push((resource, action, places, kinds.declared.clone()));
+            }
+            mentioned.extend(meant);
+        }
+    }
+    for (resource, action, places, kinds) in undeclared {
+        let known = kinds.iter().filter_map(|kind| declared.actions.get(kind)).flatten().copied();
+        let hint = hint::similar(action, known);
+        for place in places {
+            let message = format!("no capability file declares `{action}` on `{resource}`");
+            let finding = Finding::new(Code::UndeclaredAction, place, message);
+            findings.add(match &hint {
+                Some(hint) => finding.hint(hint.clone()),
+                None => finding,
+            });
+        }
+    }
+    unmentioned(documents, &mentioned, findings);
+}
+
+/// The places of actions that rules name, by kind of policy, resource and action, all as written.
+type Mentions<'p> = BTreeMap<(PolicyKind, &'p str), BTreeMap<&'p str, Vec<Place>>>;
+
+fn mentions<'p>(documents: &'p [Document<'_>]) -> Mentions<'p> {
+    let mut found = Mentions::new();
+    let mut add = |policy, resource: &'p Text<'_>, action: &'p Text<'_>| {
+        let actions = found.entry((policy, resource.value.as_ref())).or_default();
+        actions.entry(action.value.as_ref()).or_default().push(action.place);
+    };
+    for document in documents {
+        match &document.body {
+            Body::Resource(body) => {
+                let actions = body.rules.iter().flat_map(|rule| &rule.actions);
+                actions.for_each(|action| add(PolicyKind::Resource, &body.resource, action));
+            }
+            Body::Principal(body) => {
+                for rule in &body.rules {
+                    let actions = rule.actions.iter().map(|action| &action.action);
+                    actions.for_each(|action| add(PolicyKind::Principal, &rule.resource, action));
+                }
+            }
+            Body::Role(body) => {
+                for rule in &body.rules {
+                    let actions = rule.allow_actions.iter();
+                    actions.for_each(|action| add(PolicyKind::Role, &rule.resource, action));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What the capability files declare.
+struct Declared<'p> {
+    actions: BTreeMap<&'p str, BTreeSet<&'p str>>,
+    /// The kinds that are declared or have a resource policy, each with its printed form.
+    kinds: BTreeMap<&'p str, String>,
+}
+
+/// The kinds that a rule is about.
+struct Kinds<'p> {
+    declared: Vec<&'p str>,
+    /// How many there are besides.
+    others: usize,
+}
+
+impl Kinds<'_> {
+    fn are_all_declared(&self) -> bool {
+        !self.declared.is_empty() && self.others == 0
+    }
+}
+
+impl<'p> Declared<'p> {
+    fn of(documents: &'p [Document<'_>], capabilities: &'p Capabilities) -> Self {
+        let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (kind, action, _) in capabilities.iter() {
+            actions.entry(kind).or_default().insert(action);
+        }
+        let with_policy = documents.iter().filter_map(|document| match &document.body {
+            Body::Resource(body) => Some(body.resource.value.as_ref()),
+            _ => None,
+        });
+        let kinds = actions.keys().copied().chain(with_policy).map(|kind| (kind, sanitise(kind))).collect();
+        Self { actions, kinds }
+    }
+
+    /// The kinds that `resource` of a policy means; `None` if there is no room for the comparison.
+    fn kinds(&self, policy: PolicyKind, resource: &str, room: &mut usize) -> Option<Kinds<'p>> {
+        if policy == PolicyKind::Resource {
+            let declared: Vec<_> =
+                self.actions.get_key_value(resource).map(|(kind, _)| *kind).into_iter().collect();
+            return Some(Kinds { declared, others: 0 });
+        }
+        *room = room.checked_sub(self.kinds.len())?;
+        let mut kinds = Kinds { declared: Vec::new(), others: 0 };
+        let Ok(pattern) = ResourcePattern::parse(resource) else { return Some(kinds) };
+        for (kind, _) in self.kinds.iter().filter(|(kind, printed)| pattern.matches(kind, printed)) {
+            if self.actions.contains_key(kind) {
+                kinds.declared.push(kind);
+            } else {
+                kinds.others += 1;
+            }
+        }
+        Some(kinds)
+    }
+
+    /// The declared actions on `kinds` that `action` of a policy means, each with its kind; `None` if there is no room
+    /// for the comparison.
+    fn meant(
+        &self,
+        policy: PolicyKind,
+        action: &str,
+        kinds: &[&'p str],
+        room: &mut usize,
+    ) -> Option<Vec<(&'p str, &'p str)>> {
+        let parse =
+            if policy == PolicyKind::Role { ActionPattern::parse_allowed } else { ActionPattern::parse };
+        let mut meant = Vec::new();
+        let Ok(pattern) = parse(action) else { return Some(meant) };
+        for kind in kinds {
+            let Some(actions) = self.actions.get(kind) else { continue };
+            *room = room.checked_sub(actions.len())?;
+            meant.extend(
+                actions.iter().filter(|action| pattern.matches(action)).map(|action| (*kind, *action)),
+            );
+        }
+        Some(meant)
+    }
+}
+
+/// Reports the declared actions that no rule is about.
+fn unmentioned(documents: &[Document<'_>], mentioned: &BTreeSet<(&str, &str)>, findings: &mut Findings<'_>) {
+    for entry in documents.iter().filter_map(capability::declared).flat_map(|declared| &declared.entries) {
+        let kind = entry.resource.value.as_ref();
+        for action in &entry.actions {
+            if !mentioned.contains(&(kind, action.value.as_ref())) {
+                let message = format!("no rule mentions action `{}` on `{kind}`", action.value);
+                findings.add(Finding::new(Code::UnmentionedAction, action.place, message));
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `actions` | rules about actions that nobody declared, and the reverse |
 //! | `conditions` | conditions that no request can change |
-//! | `rules` | rules that other rules make superfluous |
+//! | `rules` | rules of resource and principal policies that other rules make superfluous |
 //! | `unused` | definitions and imports that nothing uses |
 
 mod actions;
@@ -14,7 +14,7 @@ mod conditions;
 mod rules;
 mod unused;
 
-pub(super) use conditions::{constant, first_place};
+pub(super) use conditions::{conditions, derived_roles};
 
 use super::ast::Document;
 use super::capability::Capabilities;

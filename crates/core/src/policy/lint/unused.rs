@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expr;
+use crate::expr::{self, Used};
 use crate::policy::ast::{Body, DerivedRoles, Document, Match, NameSources, Text, When};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
@@ -28,7 +28,7 @@ pub(super) fn check(documents: &[Document<'_>], index: &Index<'_, '_>, findings:
             }
         }
         if let Some((sources, expressions)) = expressions(document) {
-            variables(sources, &expressions, findings);
+            definitions(sources, &expressions, index, findings);
         }
     }
 }
@@ -59,24 +59,53 @@ fn derived_roles(documents: &[Document<'_>], findings: &mut Findings<'_>) {
     }
 }
 
-/// Local variables that no expression of the policy reads, neither by itself nor through other variables.
-fn variables(sources: &NameSources<'_>, expressions: &[&Text<'_>], findings: &mut Findings<'_>) {
-    let used = |text: &Text<'_>| expr::variables_used(&text.value).unwrap_or_default();
-    let local = &sources.variables.local;
-    let mut reached: BTreeSet<String> = expressions.iter().flat_map(|text| used(text)).collect();
-    let mut open: Vec<String> = reached.iter().cloned().collect();
-    while let Some(name) = open.pop() {
-        let definition = local.iter().find(|definition| definition.name.value == name);
-        for next in definition.map(|definition| used(&definition.value)).unwrap_or_default() {
-            if reached.insert(next.clone()) {
-                open.push(next);
+/// Local variables that no expression of the policy reads, neither by itself nor through other variables, and local
+/// constants that neither an expression nor a variable reads.
+fn definitions(
+    sources: &NameSources<'_>,
+    expressions: &[&Text<'_>],
+    index: &Index<'_, '_>,
+    findings: &mut Findings<'_>,
+) {
+    let (variables, constants) = (&sources.variables.local, &sources.constants.local);
+    if variables.is_empty() && constants.is_empty() {
+        return;
+    }
+    let imports = sources.variables.import.iter().filter_map(|name| index.variables.get(name.value.as_ref()));
+    let imported = imports.flat_map(|export| &export.definitions);
+    let defined: BTreeMap<&str, Used> = imported
+        .chain(variables)
+        .map(|variable| (variable.name.value.as_ref(), expr::names_used(&variable.value.value)))
+        .collect();
+    let used: Vec<Used> = expressions.iter().map(|text| expr::names_used(&text.value)).collect();
+    let mut unused = |name: &Text<'_>, what: &str| {
+        let message = format!("no rule reads the {what} `{}`", name.value);
+        findings.add(Finding::new(Code::Unused, name.place, message));
+    };
+    if let Some(read) = variables_read(&used, &defined) {
+        let idle = variables.iter().filter(|variable| !read.contains(variable.name.value.as_ref()));
+        idle.for_each(|variable| unused(&variable.name, "variable"));
+    }
+    let used: Option<Vec<_>> =
+        used.iter().chain(defined.values()).map(|used| used.constants.as_ref()).collect();
+    let Some(read) = used else { return };
+    let read: BTreeSet<&str> = read.into_iter().flatten().map(String::as_str).collect();
+    let idle = constants.iter().filter(|constant| !read.contains(constant.name.value.as_ref()));
+    idle.for_each(|constant| unused(&constant.name, "constant"));
+}
+
+/// The variables that expressions read, by themselves or through others; `None` if it may be any.
+fn variables_read<'u>(used: &'u [Used], defined: &'u BTreeMap<&str, Used>) -> Option<BTreeSet<&'u str>> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&Used> = used.iter().collect();
+    while let Some(next) = open.pop() {
+        for name in next.variables.as_ref()? {
+            if reached.insert(name.as_str()) {
+                open.extend(defined.get(name.as_str()));
             }
         }
     }
-    for definition in local.iter().filter(|definition| !reached.contains(definition.name.value.as_ref())) {
-        let message = format!("no rule reads the variable `{}`", definition.name.value);
-        findings.add(Finding::new(Code::Unused, definition.name.place, message));
-    }
+    Some(reached)
 }
 
 /// The names of a policy and the expressions that may use them.
