@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use procura_core::engine::{
-    Block, Change, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedResource,
-    ExplainedRule, ExplainedTruth, Explanation, Outcome,
+    Block, Change, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedMismatch,
+    ExplainedResource, ExplainedRule, ExplainedTruth, Explanation, Outcome,
 };
 use procura_core::expr::{ReadValue, Reading};
 use procura_core::model::Effect;
@@ -24,6 +24,22 @@ pub(super) fn text(explanation: &Explanation) -> String {
         out.line("the rest is left out: ask about fewer resources and actions");
     }
     out.text
+}
+
+/// What a trace says: the explanation of one action, and of the derived roles that its rules are about.
+pub(super) fn trace(resource: &ExplainedResource) -> String {
+    let mut out = Lines::default();
+    for action in &resource.actions {
+        out.action(action);
+        let is_about = |role: &&ExplainedDerivedRole| {
+            action.rules.iter().any(|rule| rule.derived_roles.contains(&role.name))
+        };
+        resource.derived_roles.iter().filter(is_about).for_each(|role| out.derived_role(role));
+    }
+    for error in &resource.validation_errors {
+        out.mismatch(error);
+    }
+    out.text.trim_end().to_owned()
 }
 
 /// Lines of text, indented by two blanks a level.
@@ -64,11 +80,13 @@ impl Lines {
             });
             out.line(format_args!("roles: {}", roles.collect::<Vec<_>>().join(", ")));
             resource.derived_roles.iter().for_each(|role| out.derived_role(role));
-            for error in &resource.validation_errors {
-                let path = if error.path.is_empty() { "/" } else { &error.path };
-                out.line(format_args!("{} attributes, {path}: {}", error.part, error.message));
-            }
+            resource.validation_errors.iter().for_each(|error| out.mismatch(error));
         });
+    }
+
+    fn mismatch(&mut self, error: &ExplainedMismatch) {
+        let path = if error.path.is_empty() { "/" } else { &error.path };
+        self.line(format_args!("attributes of the {}, {path}: {}", error.part, error.message));
     }
 
     fn derived_role(&mut self, role: &ExplainedDerivedRole) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::policy::{Compiled, FileKind, SourceFile, classify};
-use procura_core::suite::{self, Filter};
+use procura_core::suite::{self, Coverage, Filter};
 
 use super::exit::Exit;
 use super::report::{self, Colour, Format, Style};
@@ -21,11 +21,18 @@ Examples:
   procura test policies --filter 'suite=Leave*;action=approve,reject'
   procura test policies --watch
   procura test policies --output sarif > procura.sarif
+  procura test policies --coverage
 
 A filter names patterns of `suite`, `test`, `principal`, `resource` and `action`; within one of these any of the
 patterns has to match, and several filters add up.
 
-Exit codes: 0 all pass, 3 errors in policies, 4 failing tests, 2 wrong usage, 1 the directory cannot be read.";
+A decision that is not as expected comes with a trace: the rules that were asked, what they said, and what their
+conditions read, as `procura explain` shows it.
+
+Coverage counts each rule that applies in some test, and each expression of a condition that is true in one test and
+false in another.
+
+Exit codes: 0 all pass, 3 errors in policies, 4 failing tests or too little coverage, 2 wrong usage, 1 the directory cannot be read.";
 
 /// How often the directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,6 +58,11 @@ pub(super) struct Args {
     /// Run again whenever a file changes, until interrupted
     #[arg(long)]
     watch: bool,
+    /// Add to failures in JSON why they are decided so; all other outputs say it anyway
+    #[arg(long)]
+    trace: bool,
+    #[command(flatten)]
+    coverage: Wanted,
     /// What an erroring condition does: as the setting `engine.onError`
     #[arg(long, value_enum, default_value_t = ErrorMode::Closed)]
     on_error: ErrorMode,
@@ -59,6 +71,32 @@ pub(super) struct Args {
     /// When to use colours
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
+}
+
+/// What is to be said, and demanded, of coverage.
+#[derive(Debug, clap::Args)]
+struct Wanted {
+    /// Tell which rules no test lets apply, and which conditions no test makes true or false
+    #[arg(long)]
+    coverage: bool,
+    /// Fail if less than this is covered, rules and outcomes of conditions together
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    coverage_min: Option<u8>,
+}
+
+impl Wanted {
+    fn is_wanted(&self) -> bool {
+        self.coverage || self.coverage_min.is_some()
+    }
+
+    /// Whether enough is covered; if not, it is told.
+    fn suffices(&self, coverage: &Coverage) -> bool {
+        let (percent, least) = (coverage.percent(), usize::from(self.coverage_min.unwrap_or(0)));
+        if percent < least {
+            print_error(&format!("error: the tests cover {percent} %, less than the {least} % asked for\n"));
+        }
+        percent >= least
+    }
 }
 
 /// Under which settings tests run.
@@ -150,13 +188,28 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
     let Some(snapshot) = &compiled.snapshot else {
         return refused(args, &compiled);
     };
-    let report = suite::run(&files, snapshot, &args.conditions.settings(args.on_error), filter);
+    let settings = args.conditions.settings(args.on_error);
+    let (mut report, coverage) = match args.coverage.is_wanted() {
+        true => {
+            let (report, coverage) = suite::run_covered(&files, snapshot, &settings, filter);
+            (report, Some(coverage))
+        }
+        false => (suite::run(&files, snapshot, &settings, filter), None),
+    };
+    // Programs that know the peer's JSON need not know of traces.
+    if args.trace || args.output != Format::Json {
+        suite::trace_failures(&mut report, &files, snapshot, &settings, filter);
+    }
     let style = Style { colour: args.color.on_stdout(), verbose: args.verbose };
-    print(&report::text(&report, &args.directory, args.output, style)?)?;
+    print(&report::text(&report, coverage.as_ref(), &args.directory, args.output, style)?)?;
+    if let (Format::Junit, Some(coverage)) = (args.output, &coverage) {
+        print_error(&report::coverage(coverage));
+    }
     if !has_tests(&files) {
         print_error("warning: no file `*_test.yaml` was found\n");
     }
-    Ok(if report.is_success() { Exit::Ok } else { Exit::Tests })
+    let is_covered = coverage.is_none_or(|coverage| args.coverage.suffices(&coverage));
+    Ok(if report.is_success() && is_covered { Exit::Ok } else { Exit::Tests })
 }
 
 fn refused(args: &Args, compiled: &Compiled) -> anyhow::Result<Exit> {

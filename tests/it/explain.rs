@@ -48,6 +48,26 @@ fn policies(text: &str) -> TempDir {
     directory
 }
 
+const SUITE: &str = "\
+name: Orders
+principals: {ada: {id: ada, roles: [user]}}
+resources: {large: {id: '1', kind: order, attr: {amount: 1200, owner: ada}}}
+tests:
+  - name: paying
+    input: {principals: [ada], resources: [large], actions: [pay, view]}
+    expected:
+      - {principal: ada, resource: large, actions: {pay: EFFECT_ALLOW, view: EFFECT_ALLOW}}
+";
+
+/// What `procura test` prints about [`POLICY`] and `suite`, on both channels, and its exit code.
+fn tested(suite: &str, args: &[&str]) -> (String, Option<i32>) {
+    let directory = policies(POLICY);
+    directory.write("order_test.yaml", suite);
+    let output = Command::new(BINARY).arg("test").arg(directory.path()).args(args).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).unwrap(), output.status.code())
+}
+
 fn on_command_line(directory: &TempDir, args: &[&str], input: &str) -> Output {
     let mut command = Command::new(BINARY);
     command.arg("explain").arg(directory.path()).args(args).stdin(Stdio::piped());
@@ -153,4 +173,69 @@ fn what_comes_from_a_request_cannot_disturb_the_terminal() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!text.contains('\u{1b}'), "{text:?}");
     assert!(text.starts_with("order 1\\u{1b}[2J here: allowed\n"), "{text:?}");
+}
+
+#[test]
+fn failing_expectation_is_traced_in_every_output() {
+    let tree = "\
+        └─┬pay [FAILED]
+          ├──OUTCOME: expected: EFFECT_ALLOW, actual: EFFECT_DENY
+          └──TRACE:
+              pay: denied, no_rule_matched
+                resource.order.vdefault
+                  small [allow] does not apply for user: its condition is false (order.yaml:7:7)
+";
+    let reason = "it would be allowed if R.attr.amount were &lt; 1000, it is 1200";
+    for (output, expected) in [
+        ("tree", tree),
+        ("junit", "<trace>pay: denied, no_rule_matched&#xA;"),
+        ("junit", reason),
+        ("sarif", "expected allow, but it is deny\\npay: denied, no_rule_matched\\n"),
+    ] {
+        let (text, code) = tested(SUITE, &["--output", output]);
+        assert!(text.contains(expected), "{output}: {text}");
+        assert_eq!(code, Some(4));
+    }
+    let trace = |args: &[&str]| {
+        let report: Value = serde_json::from_str(&tested(SUITE, args).0).unwrap();
+        let actions = &report["suites"][0]["testCases"][0]["principals"][0]["resources"][0]["actions"];
+        assert_eq!(actions[1]["trace"], Value::Null, "what passes is not explained");
+        actions[0]["trace"].clone()
+    };
+    assert_eq!(trace(&["-o", "json"]), Value::Null, "the report is the peer's");
+    assert_eq!(trace(&["-o", "json", "--trace"])["actions"][0]["opposite"][0]["wanted"], "< 1000");
+}
+
+#[test]
+fn coverage_names_what_no_test_has_met() {
+    let gaps = "\
+  order.yaml: 1 of 3 rules, 1 of 4 outcomes of conditions
+    order.yaml:7:7: rule `small` applies in no test
+    order.yaml:15:23: `R.attr.amount < C.limit` of `small` is true in no test
+    order.yaml:16:23: `R.attr.owner == P.id` of `small` is true in no test
+    order.yaml:16:23: `R.attr.owner == P.id` of `small` is false in no test
+    order.yaml:17:7: no test asks rule `staff`
+28 % covered: 1 of 3 rules, 1 of 4 outcomes of conditions
+";
+    let passing = SUITE.replace("pay: EFFECT_ALLOW", "pay: EFFECT_DENY");
+    for output in ["tree", "list", "junit"] {
+        let (text, code) = tested(&passing, &["--coverage", "-o", output]);
+        assert!(text.ends_with(gaps), "{output}: {text}");
+        assert_eq!(code, Some(0));
+    }
+    let (text, _) = tested(&passing, &["--coverage", "-o", "sarif"]);
+    assert!(text.contains("no test asks rule `staff`") && text.contains("\"note\""), "{text}");
+    let (text, _) = tested(&passing, &["--coverage", "-o", "json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["coverage"]["rules"], json!({"covered": 1, "total": 3}));
+    assert_eq!(
+        report["coverage"]["files"][0]["gaps"][1],
+        json!({"position": "order.yaml:15:23", "of": "small", "expr": "R.attr.amount < C.limit", "missing": "true"})
+    );
+    let (text, code) = tested(&passing, &["--coverage-min", "29"]);
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("the tests cover 28 %, less than the 29 % asked for"), "{text}");
+    assert_eq!(tested(&passing, &["--coverage-min", "28"]).1, Some(0));
+    assert_eq!(tested(&passing, &["--coverage-min", "101"]).1, Some(2));
+    assert!(!tested(&passing, &["-o", "json"]).0.contains("coverage"));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use procura_core::engine::{OnError, Settings};
 use procura_core::policy::{self, SourceFile};
-use procura_core::suite::{Filter, Outcome, Report, TestResult, run};
+use procura_core::suite::{Filter, Outcome, Report, TestResult, run, run_covered};
 
 const SETS: [&str; 4] = ["hr_leave", "saas_documents", "workloads", "agent_tools"];
 
@@ -62,6 +62,19 @@ fn read(dir: &Path) -> Vec<SourceFile> {
 #[test]
 fn shipped_policies_pass_the_tests_beside_them() {
     assert_eq!(failures(OnError::Closed), Vec::<String>::new());
+}
+
+#[test]
+fn shipped_tests_let_every_rule_apply_and_make_every_condition_true_and_false() {
+    for set in SETS {
+        let files = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies").join(set));
+        let snapshot = policy::compile(&files).snapshot.unwrap();
+        let (_, coverage) = run_covered(&files, &snapshot, &Settings::default(), &Filter::default());
+        let gaps: Vec<_> = coverage.files.iter().flat_map(|file| &file.gaps).collect();
+        assert!(gaps.is_empty(), "{set}: {gaps:#?}");
+        assert_eq!(coverage.percent(), 100);
+        assert!(coverage.rules.total > 3 && coverage.conditions.total > 10, "{set}: {coverage:#?}");
+    }
 }
 
 /// What the default is for: a deny rule that reads a missing attribute stops denying in the peer's semantics.

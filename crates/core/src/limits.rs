@@ -98,6 +98,9 @@ pub const SUITE_STEPS: usize = 200_000;
 /// a minute at most, while an ordinary test spends a few hundred.
 pub const SUITE_COST: u64 = 100 * CALL_COST;
 
+/// Most calls of policy tests that are explained because their answer is not as expected.
+pub const SUITE_TRACES: usize = 100;
+
 /// Deepest nesting of maps and lists in a policy file: [`CONDITION_DEPTH`] blocks take three levels each.
 /// The YAML library recurses; without optimisation this many levels fit a stack of 2 MiB.
 pub const POLICY_DEPTH: usize = 48;

@@ -150,7 +150,7 @@ fn run_tests(
     };
     let report = suite::run(&files, snapshot, &args.tests.conditions.settings(args.tests.on_error), filter);
     let style = Style { colour: !args.no_color && args.color.on_stdout(), verbose: args.verbose };
-    print(&report::text(&report, &args.directory, args.test_format(), style)?)?;
+    print(&report::text(&report, None, &args.directory, args.test_format(), style)?)?;
     if report.is_success() {
         return Ok(Exit::Ok);
     }

@@ -4,6 +4,8 @@ use procura_core::model::OutputValue;
 use procura_core::suite::{ActionCase, Outcome, OutputFailureKind, Report, SuiteReport, Summary, TestResult};
 use procura_core::value::Value;
 
+use crate::cli::explanation;
+
 /// The whole report.
 pub(super) fn text(report: &Report) -> String {
     let counts = counts(&report.summary, &report.suites);
@@ -77,9 +79,10 @@ fn outcome(case: &ActionCase) -> String {
             });
             let effects = effects(failure.actual.wire_name(), failure.expected.wire_name());
             format!(
-                "      <failure type=\"RESULT_FAILED\" message=\"{message} expectation unsatisfied\">\n{}{effects}      \
+                "      <failure type=\"RESULT_FAILED\" message=\"{message} expectation unsatisfied\">\n{}{effects}{}      \
                  </failure>\n",
-                block(outputs)
+                block(outputs),
+                trace(case)
             )
         }
         Outcome::Error(error) => {
@@ -87,6 +90,11 @@ fn outcome(case: &ActionCase) -> String {
         }
         Outcome::SkipReason(_) => "      <skipped message=\"This test was skipped\"></skipped>\n".to_owned(),
     }
+}
+
+fn trace(case: &ActionCase) -> String {
+    let text = case.trace.as_ref().map(|trace| escaped(&explanation::trace(trace)));
+    text.map_or_else(String::new, |text| format!("        <trace>{text}</trace>\n"))
 }
 
 fn block(outputs: impl Iterator<Item = String>) -> String {

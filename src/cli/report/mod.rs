@@ -1,5 +1,6 @@
 //! What running policy tests found, in the forms that people and programs read.
 
+mod coverage;
 mod junit;
 mod sarif;
 mod tree;
@@ -9,7 +10,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use procura_core::policy::Diagnostic;
-use procura_core::suite::Report;
+use procura_core::suite::{Coverage, Report};
+use serde::Serialize;
 
 /// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,20 +65,40 @@ impl Colour {
     }
 }
 
-/// `report` about files of `directory` as text of `format`.
+/// `report` about files of `directory`, and what the tests cover if that is known, as text of `format`.
 pub(super) fn text(
     report: &Report,
+    coverage: Option<&Coverage>,
     directory: &Path,
     format: Format,
     style: Style,
 ) -> anyhow::Result<String> {
+    let covered = coverage.map(coverage::text).unwrap_or_default();
     Ok(match format {
-        Format::Tree => tree::text(report, tree::Lines::Drawn, style),
-        Format::List => tree::text(report, tree::Lines::Indented, style),
-        Format::Json => serde_json::to_string_pretty(report)? + "\n",
+        Format::Tree => tree::text(report, tree::Lines::Drawn, style) + &covered,
+        Format::List => tree::text(report, tree::Lines::Indented, style) + &covered,
+        Format::Json => serde_json::to_string_pretty(&Whole { report, coverage })? + "\n",
         Format::Junit => junit::text(report),
-        Format::Sarif => sarif::text(&sarif::of_tests(report), directory)?,
+        Format::Sarif => {
+            let mut findings = sarif::of_tests(report);
+            findings.extend(coverage.into_iter().flat_map(sarif::of_coverage));
+            sarif::text(&findings, directory)?
+        }
     })
+}
+
+/// What tests cover, for people.
+pub(super) fn coverage(coverage: &Coverage) -> String {
+    coverage::text(coverage)
+}
+
+/// The report as JSON, in the form of the peer, and beside it what the peer does not know.
+#[derive(Serialize)]
+struct Whole<'r> {
+    #[serde(flatten)]
+    report: &'r Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<&'r Coverage>,
 }
 
 /// `diagnostics` about files of `directory` as SARIF.

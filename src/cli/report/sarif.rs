@@ -4,8 +4,11 @@ use std::path::Path;
 
 use procura_core::model::Effect;
 use procura_core::policy::{Diagnostic, Position, Severity};
-use procura_core::suite::{ActionCase, Failure, Outcome, Report, SuiteReport};
+use procura_core::suite::{ActionCase, Coverage, Failure, Outcome, Report, SuiteReport};
 use serde_json::{Value, json};
+
+use super::coverage;
+use crate::cli::explanation;
 
 /// One result of a SARIF run.
 #[derive(Debug)]
@@ -85,6 +88,12 @@ pub(super) fn of_diagnostics(diagnostics: &[Diagnostic]) -> Vec<Finding> {
     diagnostics.iter().map(finding).collect()
 }
 
+/// What no test covers.
+pub(super) fn of_coverage(coverage: &Coverage) -> Vec<Finding> {
+    let gaps = coverage.files.iter().flat_map(|file| &file.gaps);
+    gaps.map(|gap| Finding::new("test-coverage", "note", &coverage::gap(gap), &gap.position)).collect()
+}
+
 /// The tests that fail or cannot be run.
 pub(super) fn of_tests(report: &Report) -> Vec<Finding> {
     report.suites.iter().flat_map(of_suite).collect()
@@ -114,7 +123,8 @@ fn of_suite(suite: &SuiteReport) -> Vec<Finding> {
 fn of_action(case: &ActionCase, of: &str) -> Option<Finding> {
     match &case.details.outcome {
         Outcome::Failure(failure) => {
-            let message = format!("{of}: {}", difference(failure));
+            let trace = case.trace.as_ref().map(|trace| format!("\n{}", explanation::trace(trace)));
+            let message = format!("{of}: {}{}", difference(failure), trace.unwrap_or_default());
             Some(Finding::new("test-failed", "error", &message, &case.position))
         }
         Outcome::Error(error) => {

@@ -8,6 +8,7 @@ use procura_core::suite::{
 use procura_core::value::Value;
 
 use super::Style;
+use crate::cli::explanation;
 
 /// How the levels of the tree are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ fn action_branch(case: &ActionCase, style: Style) -> Option<Branch> {
         return None;
     }
     let mut label = format!("{} {}", case.name, result(*came, style));
-    let below = match outcome {
+    let mut below = match outcome {
         Outcome::Failure(failure) => failure_branches(failure),
         Outcome::Error(error) => vec![Branch::leaf(error.clone())],
         Outcome::Success(success) => success_branches(success),
@@ -79,6 +80,9 @@ fn action_branch(case: &ActionCase, style: Style) -> Option<Branch> {
             Vec::new()
         }
     };
+    let trace =
+        case.trace.as_ref().map(|trace| Branch::leaf(format!("TRACE:\n{}", explanation::trace(trace))));
+    below.extend(trace);
     Some(Branch { label, below })
 }
 

@@ -155,6 +155,7 @@ impl<'r> Applied<'r> {
             derived_roles: self.linking.as_ref().map(|linking| linking.derived_roles),
             truth: judged.and_then(|judged| judged.truth.ok()).unwrap_or(Truth::Undecided),
             says,
+            activated: self.is_activated(rule, says),
         });
     }
 

@@ -14,6 +14,7 @@
 //! | `conditions` | whether a condition is true, false or undecided |
 //! | `outputs` | what a visited rule puts out |
 //! | `observe` | who looks on while decisions are made |
+//! | `sightings` | which rules and conditions have been met |
 //! | `explain` | why a decision came out as it did |
 //! | `question`, `conclusion` | what is met on the way to a decision, and what is answered |
 
@@ -31,6 +32,7 @@ mod question;
 mod resource;
 mod roles;
 mod schemas;
+mod sightings;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,8 @@ pub use explain::{
     ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
     SpokenTo, explain,
 };
+
+pub(crate) use sightings::Sightings;
 
 use conditions::CostExceeded;
 use observe::Observer;
@@ -164,6 +168,11 @@ impl<'r> Conduct<'r> {
     /// At `now` and within `budget`, which tells afterwards what happened on the way; nobody looks on.
     pub(crate) fn new(now: Timestamp, budget: &'r Budget) -> Self {
         Self { now, budget, observer: None }
+    }
+
+    /// The same with `sightings` looking on.
+    pub(crate) fn seen_by(self, sightings: &'r Sightings) -> Self {
+        self.observed(sightings)
     }
 
     fn observed(self, observer: &'r dyn Observer) -> Self {

@@ -71,4 +71,6 @@ pub(super) struct Visited<'v> {
     pub(super) truth: Truth,
     /// What follows.
     pub(super) says: Finding<Word<'v>>,
+    /// Whether it counts as activated, as for its outputs.
+    pub(super) activated: bool,
 }

@@ -11,7 +11,10 @@
 //! | `play` | one test through the engine |
 //! | `filter` | which tests to run |
 //! | `report`, `failed` | what came of it |
+//! | `coverage` | what the tests have met of the policies |
+//! | `trace` | why a decision is not as expected |
 
+mod coverage;
 mod decode;
 mod document;
 mod failed;
@@ -24,9 +27,11 @@ mod report;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use coverage::{Coverage, FileCoverage, Gap, Missing, Share};
 pub use failed::FailedTest;
 pub use filter::{Filter, FilterError};
 pub use report::{
@@ -34,11 +39,13 @@ pub use report::{
     ResourceCase, Success, SuiteReport, Summary, Tally, TestCase, TestResult,
 };
 
+pub use trace::trace_failures;
+
 use self::fixtures::{FixtureError, check_groups};
 use self::plan::{Plan, Steps};
 use self::report::Tallying;
 use self::spec::{Fixtures, Known, Suite};
-use crate::engine::Settings;
+use crate::engine::{Settings, Sightings};
 use crate::limits::SUITE_COST;
 use crate::model::{Evaluation, Request, Timestamp};
 use crate::policy::yaml::Place;
@@ -62,8 +69,24 @@ pub fn run_observed(
     filter: &Filter,
     observe: &mut dyn FnMut(&Observed<'_>),
 ) -> Report {
-    let tally = Tallying::default();
-    run_all(files, &mut Context { snapshot, settings, filter, observe, units: SUITE_COST, tally })
+    let (sightings, tally) = (None, Tallying::default());
+    run_all(files, &mut Context { snapshot, settings, filter, observe, sightings, units: SUITE_COST, tally })
+}
+
+/// As [`run`], and what the tests cover of the policies.
+#[must_use]
+pub fn run_covered(
+    files: &[SourceFile],
+    snapshot: &Snapshot,
+    settings: &Settings,
+    filter: &Filter,
+) -> (Report, Coverage) {
+    let seen = Sightings::default();
+    let (sightings, tally) = (Some(&seen), Tallying::default());
+    let observe = &mut |_: &Observed<'_>| {};
+    let mut context = Context { snapshot, settings, filter, observe, sightings, units: SUITE_COST, tally };
+    let report = run_all(files, &mut context);
+    (report, Coverage::of(snapshot, &seen))
 }
 
 fn run_all(files: &[SourceFile], context: &mut Context<'_>) -> Report {
@@ -107,6 +130,8 @@ struct Context<'c> {
     settings: &'c Settings,
     filter: &'c Filter,
     observe: &'c mut dyn FnMut(&Observed<'_>),
+    /// What has been met of the policies, where that is of interest.
+    sightings: Option<&'c Sightings>,
     /// Cost units left.
     units: u64,
     /// The results of the current suite.

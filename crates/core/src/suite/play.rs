@@ -174,7 +174,12 @@ impl<'r> Run<'r> {
         let room = context.units.min(CALL_COST);
         let budget = Budget::new(room, EXPR_COST);
         let now = self.now.unwrap_or(Timestamp::UNIX_EPOCH);
-        let evaluation = decide_as(context.snapshot, request, self.settings, &Conduct::new(now, &budget));
+        let conduct = Conduct::new(now, &budget);
+        let conduct = match context.sightings {
+            Some(sightings) => conduct.seen_by(sightings),
+            None => conduct,
+        };
+        let evaluation = decide_as(context.snapshot, request, self.settings, &conduct);
         context.units = context.units.saturating_sub(room.saturating_sub(budget.left()));
         if budget.is_exceeded() && room < CALL_COST {
             return Call::Errored(format!(
@@ -209,7 +214,8 @@ impl<'r> Run<'r> {
 
     fn case(&self, action: &str, details: Details, expected: &Expectation<'_>) -> ActionCase {
         let place = expected.actions.get(action).map_or(self.plan.test.place, |(_, place)| *place);
-        ActionCase { name: action.to_owned(), details, position: position(self.suite.file, place) }
+        let position = position(self.suite.file, place);
+        ActionCase { name: action.to_owned(), details, trace: None, position }
     }
 }
 

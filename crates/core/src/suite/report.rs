@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::engine::ExplainedResource;
 use crate::model::{Effect, OutputEntry, OutputValue};
 use crate::policy::Position;
 use crate::value::Value;
@@ -128,6 +129,9 @@ pub struct ActionCase {
     pub name: String,
     /// What came of it.
     pub details: Details,
+    /// Why it is not as expected, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Box<ExplainedResource>>,
     /// Where the expectation is written; where the test is if nothing is written.
     #[serde(skip)]
     pub position: Position,

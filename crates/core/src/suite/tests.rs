@@ -54,8 +54,15 @@ fn play_within(units: u64, suites: &[(&str, &str)], observe: &mut dyn FnMut(&Obs
     let compiled = compile(&files);
     let snapshot = compiled.snapshot.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
     let (settings, filter, tally) = (Settings::default(), Filter::default(), Tallying::default());
-    let mut context =
-        Context { snapshot: &snapshot, settings: &settings, filter: &filter, observe, units, tally };
+    let mut context = Context {
+        snapshot: &snapshot,
+        settings: &settings,
+        filter: &filter,
+        observe,
+        sightings: None,
+        units,
+        tally,
+    };
     run_all(&files, &mut context)
 }
 
