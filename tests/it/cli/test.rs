@@ -158,10 +158,10 @@ fn suites_that_cannot_be_run_say_where_and_what_was_meant() {
     dir.write("sub/c_test.yaml", SUITE);
     dir.write("sub/testdata/principals.yaml", "principal: {}\n");
     let words = [
-        "principal \"adda\" not found",
+        "invalid test \"viewing\"",
         "AT: a_test.yaml:5:5",
         "HELP: `adda` in `input.principals`: did you mean `ada`?",
-        "HELP: `skipReson` in line 12: did you mean `skipReason`?",
+        "HELP: `skipReson` in line 13: did you mean `skipReason`?",
         "AT: sub/testdata/principals.yaml:1:1",
         "HELP: `principal` in line 1: did you mean `principals`?",
     ];
