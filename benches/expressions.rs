@@ -11,7 +11,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use procura_core::expr::{self, Budget, Frame, Inputs, Names, Scope};
+use procura_core::expr::{self, Budget, FailedVariable, Frame, Inputs, Names, Scope};
 use procura_core::limits::{CALL_COST, EXPR_COST};
 use procura_core::model::{AuxData, Principal, Resource, Timestamp};
 use procura_core::value::{Map, Value};
@@ -69,6 +69,7 @@ fn evaluation(source: &str) -> (f64, f64) {
         context: None,
         aux_data: &AuxData::default(),
         globals: &Map::default(),
+        failed_variable: FailedVariable::IsAbsent,
         now,
         derived_roles: None,
     };

@@ -206,7 +206,7 @@ fn needed(change: &Change) -> String {
     };
     match (&change.attribute, &change.actual, &change.wanted, &change.expr) {
         (Some(attribute), Some(actual), Some(wanted), _) => {
-            format!("{attribute} were {wanted}, it is {actual}: {owner} ({position})")
+            format!("{attribute} {wanted} instead of {actual}: {owner} ({position})")
         }
         (.., Some(expr)) => format!("{expr} were {needed}: {owner} ({position})"),
         _ => format!("the whole condition of {owner} were {needed} ({position})"),

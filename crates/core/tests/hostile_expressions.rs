@@ -7,8 +7,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use procura_core::expr::{
-    Bindings, Budget, Declarations, EvalErrorKind, Frame, Inputs, Names, Program, Scope, Type, Typing, Val,
-    compile, compile_with,
+    Bindings, Budget, Declarations, EvalErrorKind, FailedVariable, Frame, Inputs, Names, Program, Scope,
+    Type, Typing, Val, compile, compile_with,
 };
 use procura_core::limits;
 use procura_core::model::{AuxData, Principal, Resource, Timestamp};
@@ -341,6 +341,7 @@ fn run(program: &Program, frame: &Frame) -> Result<(), EvalErrorKind> {
         context: None,
         aux_data: &AuxData::default(),
         globals: &Map::default(),
+        failed_variable: FailedVariable::IsAbsent,
         now,
         derived_roles: None,
     };

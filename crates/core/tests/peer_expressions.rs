@@ -12,7 +12,8 @@
 use std::collections::BTreeSet;
 
 use procura_core::expr::{
-    Budget, Constants, ExprDiagnostic, ExprFault, Frame, Inputs, Names, Program, Scope, compile,
+    Budget, Constants, ExprDiagnostic, ExprFault, FailedVariable, Frame, Inputs, Names, Program, Scope,
+    compile,
 };
 use procura_core::limits;
 use procura_core::model::{AuxData, Principal, Resource, Timestamp};
@@ -110,6 +111,7 @@ fn evaluate(program: &Program, frame: &Frame) -> String {
         context: None,
         aux_data: &aux_data,
         globals: &globals,
+        failed_variable: FailedVariable::IsAbsent,
         now: "2026-11-22T05:08:00Z".parse::<Timestamp>().unwrap(),
         derived_roles: Some(&[]),
     };

@@ -4,9 +4,10 @@ use crate::answer::{Answer, Decision, Output, doubles};
 use crate::expr::Value;
 use crate::model::{self, Ask, Store};
 use crate::write;
-use procura_core::engine::{OnError, Settings, decide};
+use procura_core::engine::{Explanation, OnError, Settings, decide, explain};
 use procura_core::model::{
-    AuxData, Effect, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation, Timestamp,
+    AuxData, Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation,
+    Timestamp,
 };
 use procura_core::policy::{Severity, Snapshot, SourceFile, compile};
 use procura_core::value::Map;
@@ -50,6 +51,14 @@ impl Engine {
             return Err(errors.join("\n"));
         };
         Ok(Self { snapshot, settings: self::settings(settings, on_error) })
+    }
+
+    /// What is decided about `ask`, and the explanation of it.
+    #[must_use]
+    pub fn explained(&self, ask: &Ask) -> (Evaluation, Explanation) {
+        let (request, now) = (request(ask), Timestamp::UNIX_EPOCH);
+        let evaluation = decide(&self.snapshot, &request, &self.settings, now);
+        (evaluation, explain(&self.snapshot, &request, &self.settings, now))
     }
 
     /// What the engine answers, resource by resource.

@@ -32,7 +32,15 @@ Test results
   │ └─┬ada
   │   └─┬album
   │     └─┬view [FAILED]
-  │       └──OUTCOME: expected: EFFECT_ALLOW, actual: EFFECT_DENY
+  │       ├──OUTCOME: expected: EFFECT_ALLOW, actual: EFFECT_DENY
+  │       └──TRACE:
+  │           view: denied, deny_rule, by rule not-blocked of resource.album.vdefault (album.yaml:9:7)
+  │             resource.album.vdefault
+  │               rule-001 [allow] allows for user (album.yaml:6:7)
+  │               not-blocked [deny] denies for user (album.yaml:9:7)
+  │                 true: R.attr.blocked (album.yaml:15:17)
+  │                   R.attr.blocked = true
+  │             it would be allowed if R.attr.blocked == false instead of true: rule not-blocked (album.yaml:15:17)
   └─┬left out
     └─┬ada
       └─┬album

@@ -49,7 +49,7 @@ use conditions::CostExceeded;
 use observe::Observer;
 use outputs::Room;
 
-use crate::expr::{Budget, Inputs};
+use crate::expr::{Budget, FailedVariable, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
 use crate::model::{Evaluation, Request, Resource, Timestamp};
 use crate::policy::Snapshot;
@@ -214,6 +214,10 @@ impl<'r> Call<'r> {
             aux_data: &self.request.aux_data,
             globals: &self.settings.globals,
             now: self.now,
+            failed_variable: match self.settings.on_error {
+                OnError::Closed => FailedVariable::Errs,
+                OnError::Cerbos => FailedVariable::IsAbsent,
+            },
             derived_roles: None,
         }
     }

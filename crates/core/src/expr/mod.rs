@@ -53,7 +53,7 @@ pub(crate) use functions::conversions::double_text;
 pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;
 pub(crate) use patterns::is_regex;
-pub use scope::{Bindings, Frame, Inputs, Scope};
+pub use scope::{Bindings, FailedVariable, Frame, Inputs, Scope};
 pub use types::Type;
 pub use uses::variables_used;
 pub use val::{List, MapVal, Opaque, SpiffeMatcher, Str, Val};

@@ -32,8 +32,19 @@ pub struct Inputs<'r> {
     pub globals: &'r Map<'r>,
     /// `now()`: one instant per call.
     pub now: Timestamp,
-    /// `runtime.effectiveDerivedRoles`, sorted; `None` where they are not known yet.
+    /// What a variable that errs is to those who ask whether it has a value.
+    pub failed_variable: FailedVariable,
+    /// `runtime.effectiveDerivedRoles`, sorted; `None` where they are not known: whoever asks for them errs.
     pub derived_roles: Option<&'r [Arc<str>]>,
+}
+
+/// What `has(V.x)`, `V.?x` and `V` as a whole make of a variable that errs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedVariable {
+    /// An error, as everywhere else.
+    Errs,
+    /// It has no value, as for the peer.
+    IsAbsent,
 }
 
 /// What an evaluation of an expression that stands alone reads.

@@ -47,6 +47,7 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
         context: Some(&context),
         aux_data: &aux_data,
         globals: &map(r#"{"env": "prod", "limits": {"day": 9}}"#),
+        failed_variable: FailedVariable::IsAbsent,
         now: "2026-01-31T12:00:00Z".parse::<Timestamp>().unwrap(),
         derived_roles: Some(&derived),
     };

@@ -35,6 +35,24 @@ proptest! {
     }
 
     #[test]
+    fn explaining_changes_no_decision_of_any_kind_of_policy_and_names_who_decided(seed: u64) {
+        let store = generate::store(seed, Size { sets: 1, asks: 6 });
+        for on_error in [OnError::Closed, OnError::Cerbos] {
+            let engine = loaded(&store, on_error);
+            for ask in &store.sets[0].asks {
+                let (evaluation, explanation) = engine.explained(ask);
+                prop_assert_eq!(&explanation.evaluation, &evaluation, "{}", described(&store, &store.sets[0], ask));
+                for (explained, decided) in explanation.results.iter().zip(&evaluation.resources) {
+                    for (explained, decided) in explained.actions.iter().zip(&decided.actions) {
+                        let by = explained.decided_by.as_ref().and_then(|decider| decider.rule.as_deref());
+                        prop_assert_eq!(by, decided.rule.as_deref(), "{:#?}", explained);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn closed_mode_is_the_mode_of_the_peer_where_nothing_errs(seed: u64) {
         let store = generate::store(seed, Size { sets: 1, asks: 12 });
         let (closed, cerbos) = (loaded(&store, OnError::Closed), loaded(&store, OnError::Cerbos));

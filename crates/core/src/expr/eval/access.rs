@@ -8,7 +8,7 @@ use crate::expr::error::{EvalError, EvalErrorKind};
 use crate::expr::functions::standard::{bounded, some};
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node};
 use crate::expr::val::{List, MapVal, Str, Val};
-use crate::expr::{Inputs, ops, wording};
+use crate::expr::{FailedVariable, Inputs, ops, wording};
 use crate::model::scope_name;
 use crate::value::{Map, Value};
 
@@ -38,16 +38,14 @@ impl<'r> Machine<'_, 'r> {
             Field::Resource => resource_map(inputs),
             Field::AuxData => aux_data_map(inputs),
             Field::Tokens => tokens_map(inputs),
-            Field::Runtime => record(vec![("effectiveDerivedRoles", derived_roles(inputs))]),
+            Field::Runtime => record(vec![("effectiveDerivedRoles", self.field(Field::DerivedRoles, span)?)]),
         })
     }
 
-    /// A member of the request is there unless it is empty; the derived roles are there once they are known.
+    /// A member of the request is there unless it is empty; the derived roles always are, and err if unknown.
     pub(super) fn has_field(&self, field: Field, span: Span) -> Evaluated<'r> {
-        if field == Field::DerivedRoles {
-            return Ok(Val::Bool(self.inputs(span)?.derived_roles.is_some()));
-        }
-        Ok(Val::Bool(!ops::is_zero(&self.field(field, span)?)))
+        let value = self.field(field, span)?;
+        Ok(Val::Bool(field == Field::DerivedRoles || !ops::is_zero(&value)))
     }
 
     pub(super) fn attribute(&self, attribute: &'r Attribute, span: Span) -> Evaluated<'r> {
@@ -91,10 +89,11 @@ impl<'r> Machine<'_, 'r> {
         self.scope.variable(slot).map_err(|error| in_variable(self.scope.name(slot), error, span))
     }
 
-    /// `has(V.x)`: whether the variable could be evaluated.
+    /// `has(V.x)`: whether the variable could be evaluated, if that may be asked.
     pub(super) fn has_variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        let may_ask = self.inputs(span)?.failed_variable == FailedVariable::IsAbsent;
         match self.scope.variable(slot) {
-            Err(failure) if failure.kind == EvalErrorKind::CostExceeded => {
+            Err(failure) if !may_ask || failure.kind == EvalErrorKind::CostExceeded => {
                 Err(in_variable(self.scope.name(slot), failure, span))
             }
             result => Ok(Val::Bool(result.is_ok())),
@@ -280,10 +279,6 @@ fn tokens_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
     let claims = |value| Val::Map(MapVal::Owned([(Val::String(Str::Borrowed("claims")), value)].into()));
     let token = |(name, value)| (Val::String(Str::Borrowed(name)), claims(Val::from(value)));
     Val::Map(MapVal::Owned(inputs.aux_data.jwts.iter().map(token).collect()))
-}
-
-fn derived_roles<'r>(inputs: &Inputs<'r>) -> Val<'r> {
-    names(inputs.derived_roles.unwrap_or_default())
 }
 
 fn principal_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::expr::{Frame, Inputs, Names, compile};
+use crate::expr::{FailedVariable, Frame, Inputs, Names, compile};
 use crate::limits::EXPR_COST;
 use crate::model::{AuxData, Principal, Resource, Timestamp};
 use crate::value::Map;
@@ -34,6 +34,7 @@ fn explained<T>(source: &str, attr: &str, with: impl Fn(&Program, &Scope<'_>, &B
         context: None,
         aux_data: &aux_data,
         globals: &empty,
+        failed_variable: FailedVariable::IsAbsent,
         now: Timestamp::UNIX_EPOCH,
         derived_roles: Some(&[]),
     };
