@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use procura_core::policy::Compiled;
+use procura_core::suite;
 use serde::Serialize;
 
 use super::compare::{Affected, affected_by_on_error};
@@ -15,9 +16,12 @@ const EXAMPLES: &str = "\
 Examples:
   procura check policies
   procura check policies --format json | jq '.diagnostics[] | .file + \": \" + .message'
+  procura check policies --deny-warnings      for a pipeline that wants neither errors nor warnings
   procura check policies --compare-on-error   what to look at when coming from Cerbos
 
-Exit codes: 0 no errors, 3 errors in policies, 2 wrong usage, 1 the directory cannot be read.";
+Suites of tests and their fixtures are read too, not run: `procura test` runs them.
+
+Exit codes: 0 no errors, 3 errors in policies (or warnings, if denied), 2 wrong usage, 1 the directory cannot be read.";
 
 /// Find every problem of every policy file, before any of it goes live
 #[derive(Debug, clap::Args)]
@@ -31,6 +35,9 @@ pub(super) struct Args {
     /// Also list the rules that decide differently under `engine.onError: cerbos` when a condition errs
     #[arg(long)]
     compare_on_error: bool,
+    /// End with 3 if there is any warning
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -45,14 +52,21 @@ enum Format {
 
 /// Compiles the directory and shows what was found.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let (files, compiled) = policies::compile(&args.directory)?;
+    let files = policies::read(&args.directory)?;
+    let count = policies::warn_if_none(&args.directory, &files);
+    let unusable = suite::diagnose(&files);
+    let mut compiled = policies::compile_files(files)?;
+    compiled.diagnostics.extend(unusable);
+    if args.deny_warnings && !compiled.diagnostics.is_empty() {
+        compiled.snapshot = None;
+    }
     let affected = match &compiled.snapshot {
         Some(snapshot) if args.compare_on_error => Some(affected_by_on_error(snapshot)),
         _ => None,
     };
     match args.format {
-        Format::Text => show_text(files, &compiled, affected.as_deref())?,
-        Format::Json => show_json(files, &compiled, affected.as_deref())?,
+        Format::Text => show_text(count, &compiled, affected.as_deref())?,
+        Format::Json => show_json(count, &compiled, affected.as_deref())?,
         Format::Sarif => print(&report::diagnostics_as_sarif(&compiled.diagnostics, &args.directory)?)?,
     }
     Ok(if compiled.snapshot.is_some() { Exit::Ok } else { Exit::Policy })

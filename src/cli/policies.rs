@@ -17,12 +17,18 @@ use crate::ports::PolicySource;
 /// If they cannot be read; what is wrong with their text is in the diagnostics.
 pub(super) fn compile(directory: &Path) -> anyhow::Result<(usize, Compiled)> {
     let files = read(directory)?;
+    let count = warn_if_none(directory, &files);
+    Ok((count, compile_files(files)?))
+}
+
+/// How many of the `files` of `directory` are policies; none is no error, but told.
+pub(super) fn warn_if_none(directory: &Path, files: &[SourceFile]) -> usize {
     let count = files.iter().filter(|file| classify(&file.path) == FileKind::Policy).count();
     if count == 0 {
         let directory = directory.display();
         print_error(&format!("warning: no policy file in `{directory}`: every request will be denied\n"));
     }
-    Ok((count, compile_files(files)?))
+    count
 }
 
 /// The files of `directory`, tests and schemas included.

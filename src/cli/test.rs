@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use procura_core::engine::{OnError, SchemaEnforcement, Settings};
+use procura_core::engine::Settings;
 use procura_core::policy::{Compiled, FileKind, SourceFile, classify};
-use procura_core::suite::{self, Coverage, Filter};
+use procura_core::suite::{self, Coverage, Filter, Report};
 
+use super::compile;
 use super::exit::Exit;
+use super::options::Overrides;
 use super::report::{self, Colour, Format, Style};
 use super::{policies, print, print_error};
+use crate::config::ConfigError;
 use crate::pap::Watch;
 use crate::ports::Notice;
 
@@ -22,6 +24,7 @@ Examples:
   procura test policies --watch
   procura test policies --output sarif > procura.sarif
   procura test policies --coverage
+  procura test policies --config procura.yaml   under the settings of that server
 
 A filter names patterns of `suite`, `test`, `principal`, `resource` and `action`; within one of these any of the
 patterns has to match, and several filters add up.
@@ -32,7 +35,8 @@ conditions read, as `procura explain` shows it.
 Coverage counts each rule that applies in some test, and each expression of a condition that is true in one test and
 false in another.
 
-Exit codes: 0 all pass, 3 errors in policies, 4 failing tests or too little coverage, 2 wrong usage, 1 the directory cannot be read.";
+Exit codes: 0 all pass, 3 errors in policies, 4 failing tests, no test for the filter or too
+little coverage, 2 wrong usage, 1 the directory cannot be read.";
 
 /// How often the directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
@@ -63,11 +67,8 @@ pub(super) struct Args {
     trace: bool,
     #[command(flatten)]
     coverage: Wanted,
-    /// What an erroring condition does: as the setting `engine.onError`
-    #[arg(long, value_enum, default_value_t = ErrorMode::Closed)]
-    on_error: ErrorMode,
     #[command(flatten)]
-    conditions: Conditions,
+    engine: EngineSettings,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
@@ -99,46 +100,35 @@ impl Wanted {
     }
 }
 
-/// Under which settings tests run.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct Conditions {
+/// Under which settings of the engine tests run: those of a server, and what flags say instead.
+#[derive(Debug, clap::Args)]
+struct EngineSettings {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// What an erroring condition does, as the setting `engine.onError` [default: closed]
+    #[arg(long, value_name = "MODE", value_parser = ["closed", "cerbos"])]
+    on_error: Option<String>,
+    /// What attributes that break a schema do, as the setting `schema.enforcement` [default: none]
+    #[arg(long, value_name = "MODE", value_parser = ["none", "warn", "reject"])]
+    schema_enforcement: Option<String>,
     /// An error met on the way to a decision denies the action: as the setting `engine.strictEvaluation`
     #[arg(long)]
     strict_evaluation: bool,
-    /// Do not check attributes against the schemas of the policies
-    #[arg(long)]
-    ignore_schemas: bool,
 }
 
-/// What an erroring condition does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ErrorMode {
-    /// An error never allows
-    Closed,
-    /// An error counts as false
-    Cerbos,
-}
-
-impl Conditions {
-    /// As the engine takes them.
-    pub(super) fn settings(&self, on_error: ErrorMode) -> Settings {
-        Settings {
-            on_error: match on_error {
-                ErrorMode::Closed => OnError::Closed,
-                ErrorMode::Cerbos => OnError::Cerbos,
-            },
-            strict_evaluation: self.strict_evaluation,
-            schema_enforcement: match self.ignore_schemas {
-                true => SchemaEnforcement::None,
-                false => SchemaEnforcement::Reject,
-            },
-            ..Settings::default()
-        }
-    }
-
-    /// Whether the schemas of policies are not looked at.
-    pub(super) const fn ignores_schemas(&self) -> bool {
-        self.ignore_schemas
+impl EngineSettings {
+    fn load(&self) -> Result<Settings, ConfigError> {
+        let flags = [
+            ("--on-error", "engine.onError", self.on_error.clone()),
+            ("--schema-enforcement", "schema.enforcement", self.schema_enforcement.clone()),
+            (
+                "--strict-evaluation",
+                "engine.strictEvaluation",
+                self.strict_evaluation.then(|| "true".to_owned()),
+            ),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?)));
+        Ok(self.overrides.load(given.collect())?.engine)
     }
 }
 
@@ -151,6 +141,16 @@ pub(super) fn filter(texts: &[String]) -> Result<Filter, String> {
     Ok(filter)
 }
 
+/// Tells that filters were given and select none of the tests of `report`, if so.
+pub(super) fn selects_nothing(report: &Report, filters: &[String]) -> bool {
+    let is_unusable = report.suites.iter().any(|suite| suite.error.is_some());
+    if filters.is_empty() || is_unusable || report.summary.tests_count > 0 {
+        return false;
+    }
+    print_error(&format!("no test matches `{}`\n", filters.join(";")));
+    true
+}
+
 /// Runs the tests of the directory and shows the results.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let filter = match filter(&args.filter) {
@@ -160,8 +160,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    let settings = args.engine.load()?;
     if !args.watch {
-        return once(args, &filter);
+        return once(args, &settings, &filter);
     }
     policies::require_directory(&args.directory, "")?;
     let (wake, woken) = sync_channel(1);
@@ -174,7 +175,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let _watch = Watch::start(args.directory.clone(), SCAN_INTERVAL, report)?;
     while woken.recv().is_ok() {
         while woken.recv_timeout(QUIET).is_ok() {}
-        match once(args, &filter) {
+        match once(args, &settings, &filter) {
             Ok(_) => print_error("waiting for changes\n"),
             Err(error) => print_error(&format!("error: {error:#}\nwaiting for changes\n")),
         }
@@ -182,23 +183,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Failure)
 }
 
-fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
+fn once(args: &Args, settings: &Settings, filter: &Filter) -> anyhow::Result<Exit> {
     let files = policies::read(&args.directory)?;
     let compiled = policies::compile_files(files.clone())?;
     let Some(snapshot) = &compiled.snapshot else {
-        return refused(args, &compiled);
+        return refused(args, &files, &compiled);
     };
-    let settings = args.conditions.settings(args.on_error);
     let (mut report, coverage) = match args.coverage.is_wanted() {
         true => {
-            let (report, coverage) = suite::run_covered(&files, snapshot, &settings, filter);
+            let (report, coverage) = suite::run_covered(&files, snapshot, settings, filter);
             (report, Some(coverage))
         }
-        false => (suite::run(&files, snapshot, &settings, filter), None),
+        false => (suite::run(&files, snapshot, settings, filter), None),
     };
     // Programs that know the peer's JSON need not know of traces.
     if args.trace || args.output != Format::Json {
-        suite::trace_failures(&mut report, &files, snapshot, &settings, filter);
+        suite::trace_failures(&mut report, &files, snapshot, settings, filter);
     }
     let style = Style { colour: args.color.on_stdout(), verbose: args.verbose };
     print(&report::text(&report, coverage.as_ref(), &args.directory, args.output, style)?)?;
@@ -208,13 +208,18 @@ fn once(args: &Args, filter: &Filter) -> anyhow::Result<Exit> {
     if !has_tests(&files) {
         print_error("warning: no file `*_test.yaml` was found\n");
     }
+    let is_vain = selects_nothing(&report, &args.filter);
     let is_covered = coverage.is_none_or(|coverage| args.coverage.suffices(&coverage));
-    Ok(if report.is_success() && is_covered { Exit::Ok } else { Exit::Tests })
+    Ok(if report.is_success() && is_covered && !is_vain { Exit::Ok } else { Exit::Tests })
 }
 
-fn refused(args: &Args, compiled: &Compiled) -> anyhow::Result<Exit> {
-    if args.output == Format::Sarif {
-        print(&report::diagnostics_as_sarif(&compiled.diagnostics, &args.directory)?)?;
+/// Tells why there is nothing to test: programs find it in the form they asked for.
+fn refused(args: &Args, files: &[SourceFile], compiled: &Compiled) -> anyhow::Result<Exit> {
+    match args.output {
+        Format::Tree | Format::List => {}
+        Format::Json => print(&compile::errors_as_json(files, compiled)?)?,
+        Format::Junit => print(&report::diagnostics_as_junit(&compiled.diagnostics))?,
+        Format::Sarif => print(&report::diagnostics_as_sarif(&compiled.diagnostics, &args.directory)?)?,
     }
     print_error(&policies::report(&compiled.diagnostics));
     Ok(Exit::Policy)

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use procura_core::policy::{Code, Compiled, Severity, SourceFile, compile, render};
+use procura_core::suite;
 
 #[test]
 fn sets_yield_exactly_the_recorded_diagnostics() {
@@ -94,7 +95,13 @@ fn corpus() -> Vec<(PathBuf, Compiled)> {
     let mut paths: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_none_or(|extension| extension != "txt"));
     paths.sort();
-    paths.into_iter().map(|path| (path.clone(), compile(&sources(&path)))).collect()
+    let check = |path: PathBuf| {
+        let files = sources(&path);
+        let mut compiled = compile(&files);
+        compiled.diagnostics.extend(suite::diagnose(&files));
+        (path, compiled)
+    };
+    paths.into_iter().map(check).collect()
 }
 
 /// The files of a set, their paths relative to it.

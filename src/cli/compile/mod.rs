@@ -8,15 +8,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-
+use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::policy::{Compiled, Snapshot, SourceFile, Subject};
 use procura_core::suite::{self, Filter};
+use serde::Serialize;
 
-use self::peer::SchemaCheck;
+use self::peer::{Errors, SchemaCheck};
+use super::compare::affected_by_on_error;
 use super::exit::Exit;
 use super::report::{self, Colour, Style};
-use super::test::{Conditions, ErrorMode, filter};
+use super::test::{filter, selects_nothing};
 use super::{policies, print, print_error};
+use crate::http::Finding;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,14 +69,48 @@ struct Tests {
     /// How to show the results of the tests, if not as everything else
     #[arg(long = "test-output", value_enum)]
     test_output: Option<TestFormat>,
+    /// Refused: which tests to run is said by `--test-filter`
+    #[arg(long = "run", value_name = "REGEX", hide = true)]
+    run: Option<String>,
     /// Of no effect: tests are never batched
     #[arg(long)]
     skip_batching: bool,
     /// What an erroring condition does: as the setting `engine.onError`, which is `closed` unless it is set
     #[arg(long, value_enum, default_value_t = ErrorMode::Cerbos)]
     on_error: ErrorMode,
-    #[command(flatten)]
-    conditions: Conditions,
+    /// An error met on the way to a decision denies the action: as the setting `engine.strictEvaluation`
+    #[arg(long)]
+    strict_evaluation: bool,
+    /// Do not check attributes against the schemas of the policies
+    #[arg(long)]
+    ignore_schemas: bool,
+}
+
+/// What an erroring condition does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ErrorMode {
+    /// An error never allows
+    Closed,
+    /// An error counts as false
+    Cerbos,
+}
+
+impl Tests {
+    /// As the engine takes them.
+    fn settings(&self) -> Settings {
+        Settings {
+            on_error: match self.on_error {
+                ErrorMode::Closed => OnError::Closed,
+                ErrorMode::Cerbos => OnError::Cerbos,
+            },
+            strict_evaluation: self.strict_evaluation,
+            schema_enforcement: match self.ignore_schemas {
+                true => SchemaEnforcement::None,
+                false => SchemaEnforcement::Reject,
+            },
+            ..Settings::default()
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,6 +121,9 @@ enum Format {
     List,
     /// One JSON object
     Json,
+    /// Only for tests
+    #[value(hide = true)]
+    Junit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,13 +145,17 @@ impl Args {
             (Some(TestFormat::Tree), _) | (None, Format::Tree) => report::Format::Tree,
             (Some(TestFormat::List), _) | (None, Format::List) => report::Format::List,
             (Some(TestFormat::Json), _) | (None, Format::Json) => report::Format::Json,
-            (Some(TestFormat::Junit), _) => report::Format::Junit,
+            (Some(TestFormat::Junit), _) | (None, Format::Junit) => report::Format::Junit,
         }
     }
 }
 
 /// Compiles the directory, runs the tests, and shows what was found.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if let Some(mend) = misused(args) {
+        print_error(&format!("error: {mend}\n"));
+        return Ok(Exit::Usage);
+    }
     let filter = match filter(&args.tests.test_filter) {
         Ok(filter) => filter,
         Err(message) => {
@@ -120,21 +164,62 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     let (files, compiled) = read(&args.directory)?;
-    let schemas = match args.tests.conditions.ignores_schemas() {
+    policies::warn_if_none(&args.directory, &files);
+    let schemas = match args.tests.ignore_schemas {
         true => SchemaCheck::Ignored,
         false => SchemaCheck::Required,
     };
     if let Some(errors) = peer::errors(&files, &compiled, schemas, policies::compile_files)? {
         match args.output {
             Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&errors)?))?,
-            Format::Tree | Format::List => print(&show::text(&errors))?,
+            Format::Tree | Format::List | Format::Junit => print(&show::text(&errors))?,
         }
         print_error("error: failed to compile\n");
         return Ok(Exit::Policy);
     }
-    match compiled.snapshot {
-        Some(snapshot) if !args.tests.skip_tests => run_tests(args, files, &snapshot, &filter),
-        _ => Ok(Exit::Ok),
+    let Some(snapshot) = compiled.snapshot else { return Ok(Exit::Ok) };
+    if args.tests.on_error == ErrorMode::Cerbos {
+        tell_of_closed_mode(&snapshot, &args.directory);
+    }
+    if args.tests.skip_tests {
+        return Ok(Exit::Ok);
+    }
+    run_tests(args, files, &snapshot, &filter)
+}
+
+/// What is wrong with `compiled` as `-o json` shows it, and beside it, as `diagnostics`, in our own words.
+pub(super) fn errors_as_json(files: &[SourceFile], compiled: &Compiled) -> anyhow::Result<String> {
+    #[derive(Serialize)]
+    struct Refusal<'a> {
+        #[serde(flatten)]
+        errors: Option<Errors>,
+        diagnostics: Vec<Finding<'a>>,
+    }
+    let errors = peer::errors(files, compiled, SchemaCheck::Ignored, policies::compile_files)?;
+    let diagnostics = compiled.diagnostics.iter().map(Finding::from).collect();
+    Ok(serde_json::to_string_pretty(&Refusal { errors, diagnostics })? + "\n")
+}
+
+/// What to write instead of an option that has no meaning here.
+fn misused(args: &Args) -> Option<&'static str> {
+    if args.tests.run.is_some() {
+        return Some(
+            "`--run` is deprecated in the peer and not taken here: write \
+             `--test-filter='suite=...;test=...;principal=...'`, with patterns instead of a regular expression",
+        );
+    }
+    (args.output == Format::Junit).then_some("`junit` is a form of test results: write `--test-output junit`")
+}
+
+/// The tests run as in the peer; a server with our default setting may decide differently.
+fn tell_of_closed_mode(snapshot: &Snapshot, directory: &Path) {
+    let count = affected_by_on_error(snapshot).len();
+    if count > 0 {
+        let (rules, directory) = (policies::counted(count, "rule"), directory.display());
+        print_error(&format!(
+            "{rules} may decide differently in the server, whose `engine.onError` is `closed`: procura check \
+             --compare-on-error {directory}\n"
+        ));
     }
 }
 
@@ -162,9 +247,10 @@ fn run_tests(
         Some(directory) => policies::read(directory)?,
         None => files,
     };
-    let report = suite::run(&files, snapshot, &args.tests.conditions.settings(args.tests.on_error), filter);
+    let report = suite::run(&files, snapshot, &args.tests.settings(), filter);
     let style = Style { colour: !args.no_color && args.color.on_stdout(), verbose: args.verbose };
     print(&report::text(&report, None, &args.directory, args.test_format(), style)?)?;
+    selects_nothing(&report, &args.tests.test_filter);
     if report.is_success() {
         return Ok(Exit::Ok);
     }

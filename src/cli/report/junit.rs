@@ -1,10 +1,25 @@
 //! The report as `JUnit` XML, in the form of the peer.
 
 use procura_core::model::OutputValue;
+use procura_core::policy::{Diagnostic, Severity};
 use procura_core::suite::{ActionCase, Outcome, OutputFailureKind, Report, SuiteReport, Summary, TestResult};
 use procura_core::value::Value;
 
 use crate::cli::explanation;
+
+/// The findings that keep policies from being tested, as one suite that could not be run.
+pub(super) fn refused(diagnostics: &[Diagnostic]) -> String {
+    let errors: Vec<_> = diagnostics.iter().filter(|found| found.severity == Severity::Error).collect();
+    let file = errors.first().map_or("", |found| &*found.position.file);
+    let lines: Vec<_> = errors.iter().map(|found| format!("{}: {}", found.position, found.message)).collect();
+    let counts = "errors=\"1\" failures=\"0\" skipped=\"0\" tests=\"0\"";
+    format!(
+        "<testsuites {counts}>\n  <testsuite name=\"policies\" file=\"{}\" {counts}>\n    \
+         <error type=\"RESULT_ERRORED\">{}</error>\n  </testsuite>\n</testsuites>\n",
+        escaped(file),
+        escaped(&lines.join("\n"))
+    )
+}
 
 /// The whole report.
 pub(super) fn text(report: &Report) -> String {
@@ -24,7 +39,7 @@ fn suite_element(suite: &SuiteReport) -> String {
     for case in &suite.test_cases {
         for principal in &case.principals {
             for resource in &principal.resources {
-                for action in &resource.actions {
+                for action in resource.actions.iter().filter(|action| !action.is_left_out) {
                     let names = [&*principal.name, &*resource.name, &*action.name];
                     text.push_str(&case_element(&suite.file, &case.name, names, action));
                 }
@@ -127,7 +142,7 @@ fn counts(summary: &Summary, suites: &[SuiteReport]) -> String {
     };
     let errors = of(TestResult::Errored) + suites.iter().filter(|suite| suite.error.is_some()).count();
     let is_skipped = |suite: &&SuiteReport| {
-        suite.test_cases.is_empty() && suite.summary.overall_result == TestResult::Skipped
+        suite.summary.tests_count == 0 && suite.summary.overall_result == TestResult::Skipped
     };
     let skipped = of(TestResult::Skipped) + suites.iter().filter(is_skipped).count();
     let failures = of(TestResult::Failed);

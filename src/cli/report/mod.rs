@@ -101,6 +101,11 @@ struct Whole<'r> {
     coverage: Option<&'r Coverage>,
 }
 
+/// `diagnostics` as `JUnit`: one suite that could not be run.
+pub(super) fn diagnostics_as_junit(diagnostics: &[Diagnostic]) -> String {
+    junit::refused(diagnostics)
+}
+
 /// `diagnostics` about files of `directory` as SARIF.
 pub(super) fn diagnostics_as_sarif(diagnostics: &[Diagnostic], directory: &Path) -> anyhow::Result<String> {
     sarif::text(&sarif::of_diagnostics(diagnostics), directory)

@@ -42,7 +42,11 @@ fn suite_branch(suite: &SuiteReport, style: Style) -> Option<Branch> {
     let label = format!("{} ({})", suite.name, suite.file);
     if let Some(error) = &suite.error {
         let label = format!("{label} {}", result(TestResult::Errored, style));
-        return Some(Branch { label, below: vec![Branch::leaf(error.clone())] });
+        let mut below = vec![Branch::leaf(error.clone()), Branch::leaf(format!("AT: {}", suite.position))];
+        if !suite.help.is_empty() {
+            below.push(Branch::leaf(format!("HELP: {}", suite.help)));
+        }
+        return Some(Branch { label, below });
     }
     if suite.summary.overall_result == TestResult::Skipped && suite.test_cases.is_empty() {
         let reason = skip_reason(&suite.skip_reason);
@@ -67,7 +71,7 @@ fn case_branch(case: &TestCase, style: Style) -> Option<Branch> {
 
 fn action_branch(case: &ActionCase, style: Style) -> Option<Branch> {
     let Details { result: came, outcome } = &case.details;
-    if *came == TestResult::Passed && !style.verbose {
+    if case.is_left_out || (*came == TestResult::Passed && !style.verbose) {
         return None;
     }
     let mut label = format!("{} {}", case.name, result(*came, style));

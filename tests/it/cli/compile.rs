@@ -109,3 +109,20 @@ fn flags_of_the_peer_are_taken() {
         &["unknown dimension `user`"],
     );
 }
+
+#[test]
+fn what_has_another_meaning_here_is_said() {
+    let dir = policies(GOOD);
+    let directory = text(dir.path());
+    expect(&procura(&["compile", directory, "--run=view"]), 2, &["write `--test-filter="]);
+    expect(&procura(&["compile", directory, "-o", "junit"]), 2, &["write `--test-output junit`"]);
+    let told = format!(
+        "1 rule may decide differently in the server, whose `engine.onError` is `closed`: \
+         procura check --compare-on-error {directory}\n"
+    );
+    expect(&procura(&["compile", directory]), 0, &[&told]);
+    let same = expect(&procura(&["compile", directory, "--on-error=closed"]), 0, &[]);
+    assert!(!same.contains("differently"), "{same}");
+    let empty = procura_testkit::temp_dir::TempDir::new("cli");
+    expect(&procura(&["compile", text(empty.path())]), 0, &["no policy file in"]);
+}

@@ -157,6 +157,8 @@ pub enum Code {
     ShadowedRule,
     /// P0057: an allow rule that a deny rule always overrides.
     OverriddenRule,
+    /// P0060: a suite of tests that cannot be run.
+    UnusableTests,
     /// P0070: an expression reads a variable that its policy does not have.
     UndefinedVariable,
     /// P0071: an expression reads a constant that its policy does not have.
@@ -165,7 +167,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Code; 45] = [
+    pub const ALL: [Code; 46] = [
         Code::Syntax,
         Code::TooLarge,
         Code::UnknownField,
@@ -209,6 +211,7 @@ impl Code {
         Code::NeverApplies,
         Code::ShadowedRule,
         Code::OverriddenRule,
+        Code::UnusableTests,
         Code::UndefinedVariable,
         Code::UndefinedConstant,
     ];
@@ -248,7 +251,8 @@ impl Code {
             | Code::ConstantCondition
             | Code::NeverApplies
             | Code::ShadowedRule
-            | Code::OverriddenRule => Severity::Warning,
+            | Code::OverriddenRule
+            | Code::UnusableTests => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -341,6 +345,11 @@ impl Code {
             Code::OverriddenRule => {
                 ("P0057", "overridden rule", "remove this rule, or give the deny rule a condition")
             }
+            Code::UnusableTests => (
+                "P0060",
+                "unusable tests",
+                "correct the suite or the fixture: as it is, `procura test` fails",
+            ),
             Code::UndefinedVariable => {
                 ("P0070", "undefined variable", "correct the name, define it, or import the file that does")
             }

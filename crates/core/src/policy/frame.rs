@@ -28,7 +28,7 @@ pub fn render(diagnostic: &Diagnostic) -> String {
 }
 
 /// The source line of `place` with the place marked.
-pub(super) fn of(position: &Position, text: &str, place: Place) -> String {
+pub(crate) fn of(position: &Position, text: &str, place: Place) -> String {
     let line = text.lines().nth(place.line.saturating_sub(1) as usize).unwrap_or_default();
     let line = line.trim_start_matches('\u{feff}');
     let (shown, span, first_column) = window(line, place);

@@ -4,7 +4,7 @@
 const LONGEST: usize = 40;
 
 /// "did you mean" for the name among `known` that is nearest to `name`, if one is near.
-pub(super) fn similar<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn similar<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     if name.len() > LONGEST {
         return None;
     }
@@ -15,7 +15,7 @@ pub(super) fn similar<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// The nearest field, or else all fields that exist here.
-pub(super) fn fields(name: &str, known: &[&str]) -> String {
+pub(crate) fn fields(name: &str, known: &[&str]) -> String {
     similar(name, known.iter().copied()).unwrap_or_else(|| format!("known here: `{}`", known.join("`, `")))
 }
 

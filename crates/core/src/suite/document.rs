@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::limits::{POLICY_FILE_BYTES, VALUE_DEPTH};
-use crate::policy;
 use crate::policy::yaml::{self, Content, Entry, Node, Place};
+use crate::policy::{self, hint};
 use crate::value::{Map, Value};
 
 /// Why a file cannot be used: one line per problem, and the place of the first that has one.
@@ -14,6 +14,8 @@ use crate::value::{Map, Value};
 pub(super) struct Broken {
     pub(super) lines: String,
     pub(super) place: Place,
+    /// Which fields were meant, in our own words; empty if no field is unknown.
+    pub(super) help: String,
 }
 
 /// Reads the one document of `text` with `read`. Unless every part has the right form, nothing is said about values.
@@ -21,7 +23,7 @@ pub(super) fn read<'t, T>(
     text: &'t str,
     read: impl FnOnce(&mut Object<'t>, &mut Reader<'t>) -> T,
 ) -> Result<T, Broken> {
-    let mut reader = Reader { text, malformed: Vec::new(), invalid: Vec::new() };
+    let mut reader = Reader { text, malformed: Vec::new(), invalid: Vec::new(), help: Vec::new() };
     let Some(mut root) = reader.root() else {
         return Err(Broken::of(reader.malformed));
     };
@@ -31,7 +33,7 @@ pub(super) fn read<'t, T>(
     match (reader.malformed, reader.invalid) {
         (malformed, invalid) if malformed.is_empty() && invalid.is_empty() => Ok(value),
         (malformed, invalid) if malformed.is_empty() => Err(Broken::of(invalid)),
-        (malformed, _) => Err(Broken::of(malformed)),
+        (malformed, _) => Err(Broken { help: reader.help.join("\n"), ..Broken::of(malformed) }),
     }
 }
 
@@ -42,6 +44,8 @@ pub(super) struct Reader<'t> {
     malformed: Vec<Problem>,
     /// Values that are not allowed.
     invalid: Vec<Problem>,
+    /// What unknown fields may have been meant to be.
+    help: Vec<String>,
 }
 
 /// A map whose fields are read one by one.
@@ -49,6 +53,8 @@ pub(super) struct Object<'t> {
     place: Place,
     path: String,
     entries: Vec<Entry<'t>>,
+    /// The fields that were asked for: those that exist here.
+    known: Vec<String>,
 }
 
 /// A value with its path, such as `tests[0].input`, and the place that problems with its value are reported at.
@@ -72,7 +78,7 @@ impl Broken {
         let (line, column) = problems.iter().find_map(|problem| problem.place).unwrap_or((1, 1));
         let place = Place { line, column, ..Place::start_of(0) };
         let lines: Vec<String> = problems.into_iter().map(Problem::line).collect();
-        Self { lines: lines.join("\n"), place }
+        Self { lines: lines.join("\n"), place, help: String::new() }
     }
 }
 
@@ -123,7 +129,7 @@ impl<'t> Reader<'t> {
             self.malformed(place, "invalid document: contents are not valid YAML or JSON".to_owned());
             return None;
         };
-        Some(Object { place, path: String::new(), entries })
+        Some(Object { place, path: String::new(), entries, known: Vec::new() })
     }
 
     /// Reports that what stands at `place` has not the right form.
@@ -164,7 +170,7 @@ impl<'t> Reader<'t> {
     pub(super) fn object(&mut self, field: Field<'t>) -> Option<Object<'t>> {
         let Field { path, place, node } = field;
         match node.content {
-            Content::Map(entries) => Some(Object { place, path, entries }),
+            Content::Map(entries) => Some(Object { place, path, entries, known: Vec::new() }),
             _ => {
                 self.unexpected(&node, "object");
                 None
@@ -275,6 +281,7 @@ impl<'t> Reader<'t> {
 impl<'t> Object<'t> {
     /// Takes field `name` out, which may also be written with underscores.
     pub(super) fn take(&mut self, name: &str) -> Option<Field<'t>> {
+        self.known.push(name.to_owned());
         let index = self.entries.iter().position(|entry| is_named(&entry.key, name))?;
         let Entry { place, value, .. } = self.entries.remove(index);
         Some(Field { path: self.path_of(name), place, node: value })
@@ -344,7 +351,11 @@ impl<'t> Object<'t> {
 
     /// Ends the reading: what was not asked for is unknown.
     pub(super) fn finish(&mut self, reader: &mut Reader<'t>) {
+        let known: Vec<&str> =
+            self.known.iter().map(String::as_str).filter(|name| !name.starts_with('$')).collect();
         for entry in self.entries.drain(..) {
+            let (line, key) = (entry.place.line, policy::printable(&entry.key));
+            reader.help.push(format!("`{key}` in line {line}: {}", hint::fields(&entry.key, &known)));
             reader.malformed(entry.place, format!("unknown field {:?}", entry.key));
         }
     }

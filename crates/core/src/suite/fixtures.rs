@@ -15,6 +15,8 @@ pub(super) struct FixtureError {
     /// The file at fault.
     pub(super) file: String,
     pub(super) place: Place,
+    /// How to mend it, in our own words; may be empty.
+    pub(super) help: String,
 }
 
 /// Reads the fixtures in `directory`, a directory named `testdata`; a file that is not there holds none.
@@ -33,6 +35,7 @@ pub(super) fn load(files: &[SourceFile], directory: &str) -> Result<Fixtures, Fi
         message: format!("failed to load test fixtures from {directory}: failed to load {what}: {message}"),
         file: find(files, directory, &[name]).map_or_else(String::new, |file| file.path.to_string()),
         place: Place::start_of(0),
+        help: String::new(),
     };
     check_groups(&principal_groups, |name| principals.contains_key(name))
         .map_err(|m| missing("principals", "principals", m))?;
@@ -65,10 +68,11 @@ fn part<'t, T: Default>(
     let Some(file) = find(files, directory, names) else {
         return Ok(T::default());
     };
-    read(&file.text, fields).map_err(|Broken { lines, place }| FixtureError {
+    read(&file.text, fields).map_err(|Broken { lines, place, help }| FixtureError {
         message: format!("failed to load test fixtures from {directory}: failed to load {what}:\n{lines}"),
         file: file.path.to_string(),
         place,
+        help,
     })
 }
 

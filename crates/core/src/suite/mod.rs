@@ -11,11 +11,13 @@
 //! | `play` | one test through the engine |
 //! | `filter` | which tests to run |
 //! | `report`, `failed` | what came of it |
+//! | `diagnose` | what keeps suites from being run, without running them |
 //! | `coverage` | what the tests have met of the policies |
 //! | `trace` | why a decision is not as expected |
 
 mod coverage;
 mod decode;
+mod diagnose;
 mod document;
 mod failed;
 mod filter;
@@ -32,6 +34,7 @@ mod trace;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use coverage::{Coverage, FileCoverage, Gap, Missing, Share};
+pub use diagnose::diagnose;
 pub use failed::FailedTest;
 pub use filter::{Filter, FilterError};
 pub use report::{
@@ -41,9 +44,10 @@ pub use report::{
 
 pub use trace::trace_failures;
 
+use self::document::Broken;
 use self::fixtures::{FixtureError, check_groups};
 use self::plan::{Plan, Steps};
-use self::report::Tallying;
+use self::report::{Fault, Tallying};
 use self::spec::{Fixtures, Known, Suite};
 use crate::engine::{Settings, Sightings};
 use crate::limits::SUITE_COST;
@@ -163,55 +167,69 @@ fn suite(
     steps: &mut Steps,
     context: &mut Context<'_>,
 ) -> SuiteReport {
+    each(file, shelf, steps, &mut |suite, plans| play(&file.path, suite, plans, context))
+}
+
+/// What `run` makes of the suite in `file` and its tests; a report that it cannot be run if it cannot.
+fn each(
+    file: &SourceFile,
+    shelf: &mut Shelf<'_>,
+    steps: &mut Steps,
+    run: &mut dyn FnMut(&Suite, &[Plan<'_>]) -> SuiteReport,
+) -> SuiteReport {
     let suite = match decode::suite(&file.text) {
         Ok(suite) => suite,
-        Err(broken) => {
-            let error = format!("failed to load test suite:\n{}", broken.lines);
-            return SuiteReport::errored(&file.path, "Unknown", error, position(&file.path, broken.place));
+        Err(Broken { lines, place, help }) => {
+            let message = format!("failed to load test suite:\n{lines}");
+            let position = position(&file.path, place);
+            return SuiteReport::errored(&file.path, "Unknown", Fault { message, position, help });
         }
     };
     let report = match shelf.beside(&file.path) {
-        Err(error) => SuiteReport::errored(
-            &file.path,
-            &suite.name,
-            error.message.clone(),
-            position(&error.file, error.place),
-        ),
+        Err(FixtureError { message, file: at, place, help }) => {
+            let (message, help) = (message.clone(), help.clone());
+            let fault = Fault { message, position: position(at, *place), help };
+            SuiteReport::errored(&file.path, &suite.name, fault)
+        }
         Ok(_) if suite.skip => SuiteReport {
             skip_reason: suite.skip_reason,
             ..SuiteReport::of(&file.path, &suite.name, Summary::skipped(), Vec::new())
         },
         Ok(beside) => match plans(&suite, beside, steps) {
-            Err((message, place)) => {
-                SuiteReport::errored(&file.path, &suite.name, message, position(&file.path, place))
+            Err(Unplanned { message, place, help }) => {
+                let fault = Fault { message, position: position(&file.path, place), help };
+                SuiteReport::errored(&file.path, &suite.name, fault)
             }
-            Ok(plans) => play(&file.path, &suite, &plans, context),
+            Ok(plans) => run(&suite, &plans),
         },
     };
     SuiteReport { description: suite.description, ..report }
 }
 
-/// The tests of `suite`, ready to be run, or why they cannot be and where.
-fn plans<'s>(
-    suite: &'s Suite,
-    beside: &'s Fixtures,
-    steps: &mut Steps,
-) -> Result<Vec<Plan<'s>>, (String, Place)> {
+/// Why the tests of a suite cannot be run.
+struct Unplanned {
+    message: String,
+    place: Place,
+    help: String,
+}
+
+/// The tests of `suite`, ready to be run.
+fn plans<'s>(suite: &'s Suite, beside: &'s Fixtures, steps: &mut Steps) -> Result<Vec<Plan<'s>>, Unplanned> {
     let known = Known { own: &suite.fixtures, beside };
-    let start = Place::start_of(0);
+    let at_start = |message: String| Unplanned { message, place: Place::start_of(0), help: String::new() };
     check_groups(&known.own.principal_groups, |name| known.find(name, |f| &f.principals).is_some())
-        .map_err(|missing| (format!("Invalid principal groups in test suite: {missing}"), start))?;
+        .map_err(|missing| at_start(format!("Invalid principal groups in test suite: {missing}")))?;
     check_groups(&known.own.resource_groups, |name| known.find(name, |f| &f.resources).is_some())
-        .map_err(|missing| (format!("Invalid resource groups in test suite: {missing}"), start))?;
+        .map_err(|missing| at_start(format!("Invalid resource groups in test suite: {missing}")))?;
     let mut names = BTreeSet::new();
     if let Some(again) = suite.tests.iter().find(|test| !names.insert(&test.name)) {
         let message = format!("Invalid test suite: another test named {} already exists", again.name);
-        return Err((message, again.place));
+        return Err(Unplanned { message, place: again.place, help: String::new() });
     }
     let plan = |test| {
         Plan::of(test, known, steps).map_err(|reason| {
             let message = format!("Failed to load the test suite: invalid test {:?}: {reason}", test.name);
-            (message, test.place)
+            Unplanned { message, place: test.place, help: diagnose::help(test, known) }
         })
     };
     suite.tests.iter().map(plan).collect()

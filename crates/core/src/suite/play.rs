@@ -110,14 +110,18 @@ impl<'r> Run<'r> {
             };
             cases.push(self.case(action, details, expected));
         }
-        let is_left_out = matches!(call, Call::LeftOut(_));
         let counted = match call {
             Call::LeftOut(_) => 0,
             Call::Skipped => cases.len(),
             Call::Errored(_) | Call::Made(_) => asked.len(),
         };
-        cases.iter().take(counted).for_each(|case| context.tally.count(case.details.result));
-        if is_left_out {
+        for (index, case) in cases.iter_mut().enumerate() {
+            case.is_left_out = index >= counted;
+            if !case.is_left_out {
+                context.tally.count(case.details.result);
+            }
+        }
+        if counted == 0 {
             context.tally.leave_out();
         }
         ResourceCase { name: resource.0.to_owned(), actions: cases }
@@ -215,7 +219,7 @@ impl<'r> Run<'r> {
     fn case(&self, action: &str, details: Details, expected: &Expectation<'_>) -> ActionCase {
         let place = expected.actions.get(action).map_or(self.plan.test.place, |(_, place)| *place);
         let position = position(self.suite.file, place);
-        ActionCase { name: action.to_owned(), details, trace: None, position }
+        ActionCase { name: action.to_owned(), details, trace: None, is_left_out: false, position }
     }
 }
 

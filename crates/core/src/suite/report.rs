@@ -41,6 +41,9 @@ pub struct SuiteReport {
     /// Why it was skipped, if it was and says why.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub skip_reason: String,
+    /// How to mend what kept it from being run; empty if that is not known. The peer says nothing of the kind.
+    #[serde(skip)]
+    pub help: String,
     /// Where the first problem is if it could not be run, otherwise where it begins; may be in a fixture.
     #[serde(skip)]
     pub position: Position,
@@ -132,6 +135,9 @@ pub struct ActionCase {
     /// Why it is not as expected, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<Box<ExplainedResource>>,
+    /// Whether the filter leaves it out; then it is not counted.
+    #[serde(skip)]
+    pub is_left_out: bool,
     /// Where the expectation is written; where the test is if nothing is written.
     #[serde(skip)]
     pub position: Position,
@@ -233,6 +239,16 @@ impl Report {
     }
 }
 
+/// Why a suite cannot be run.
+pub(super) struct Fault {
+    /// In the peer's words.
+    pub(super) message: String,
+    /// Where; may be in a fixture.
+    pub(super) position: Position,
+    /// How to mend it; empty if that is not known.
+    pub(super) help: String,
+}
+
 impl SuiteReport {
     /// Every decision of the suite, with the test, the principal and the resource that it belongs to.
     pub fn decisions(&self) -> impl Iterator<Item = (&TestCase, &PrincipalCase, &ResourceCase, &ActionCase)> {
@@ -255,14 +271,16 @@ impl SuiteReport {
             test_cases,
             description: String::new(),
             skip_reason: String::new(),
+            help: String::new(),
             position: Position { file: file.into(), line: 1, column: 1 },
         }
     }
 
     /// A suite that could not be run.
-    pub(super) fn errored(file: &str, name: &str, error: String, position: Position) -> Self {
+    pub(super) fn errored(file: &str, name: &str, fault: Fault) -> Self {
         let summary = Summary { overall_result: TestResult::Errored, ..Summary::default() };
-        Self { error: Some(error), position, ..Self::of(file, name, summary, Vec::new()) }
+        let Fault { message, position, help } = fault;
+        Self { error: Some(message), position, help, ..Self::of(file, name, summary, Vec::new()) }
     }
 }
 
