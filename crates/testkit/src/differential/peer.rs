@@ -17,7 +17,7 @@ use crate::http::Connection;
 use crate::temp_dir::TempDir;
 
 /// How long the peer may take until it answers.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(300);
 
 /// A running peer; killed when dropped.
 #[derive(Debug)]
