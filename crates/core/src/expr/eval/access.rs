@@ -6,7 +6,7 @@ use super::{Evaluated, Machine, absent, error, located, names, refused};
 use crate::expr::ast::{Access, Span};
 use crate::expr::error::{EvalError, EvalErrorKind};
 use crate::expr::functions::standard::{bounded, some};
-use crate::expr::ir::{Attribute, AttributeRoot, Field, Node};
+use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
 use crate::expr::val::{List, MapVal, Str, Val};
 use crate::expr::{FailedVariable, Inputs, ops, wording};
 use crate::model::scope_name;
@@ -124,9 +124,20 @@ impl<'r> Machine<'_, 'r> {
     pub(super) fn attempt(&mut self, operand: &'r Node) -> Evaluated<'r> {
         match self.eval(operand) {
             Ok(value) => some(value, self.budget).map_err(|error| located(error, operand.span)),
-            Err(error) if error.kind == EvalErrorKind::NoSuchKey => Ok(Val::Optional(None)),
+            Err(error) if error.kind == EvalErrorKind::NoSuchKey && self.may_be_absent(operand)? => {
+                Ok(Val::Optional(None))
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether `.?` may find nothing in `operand`: not where something is there and cannot be known.
+    fn may_be_absent(&self, operand: &Node) -> Result<bool, Box<EvalError>> {
+        Ok(match operand.op {
+            Op::Field(Field::DerivedRoles | Field::Runtime) => false,
+            Op::Variable(_) => self.inputs(operand.span)?.failed_variable == FailedVariable::IsAbsent,
+            _ => true,
+        })
     }
 
     pub(super) fn select(
