@@ -14,7 +14,7 @@
 //! | [`model`] | policies, stores, requests and settings as data |
 //! | [`oracle`] | the plain reading of the rules |
 //! | [`rng`] | random numbers that a seed repeats |
-//! | [`write`] | policies as YAML text, requests as JSON |
+//! | [`mod@write`] | policies as YAML text, requests as JSON |
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
