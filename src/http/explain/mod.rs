@@ -1,6 +1,6 @@
 //! `POST /api/explain`: why a check request is answered as it is. Nothing is decided by it, so nothing is recorded.
 //!
-//! For operators only, see [`Operator`]: an explanation shows policies and what they read.
+//! For operators only, see `Operator` in `http/caller.rs`: an explanation shows policies and what they read.
 
 use std::sync::Arc;
 
