@@ -261,6 +261,20 @@ impl Set {
 }
 
 impl Policy {
+    /// Every output.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<&Expr> {
+        let rules: Vec<&When> = match self {
+            Policy::Resource(policy) => policy.rules.iter().map(|rule| &rule.when).collect(),
+            Policy::Principal(policy) => {
+                policy.rules.iter().flat_map(|(_, rules)| rules).map(|rule| &rule.when).collect()
+            }
+            Policy::Role(policy) => policy.rules.iter().map(|rule| &rule.when).collect(),
+            Policy::DerivedRoles(_) | Policy::Variables(..) | Policy::Constants(..) => Vec::new(),
+        };
+        rules.into_iter().flat_map(|when| [&when.activated, &when.not_met]).flatten().collect()
+    }
+
     /// Every condition.
     #[must_use]
     pub fn conditions(&self) -> Vec<&Tree> {

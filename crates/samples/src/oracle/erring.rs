@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::eval::Failed;
 use super::walk::Walk;
 use super::{Oracle, rows};
 use crate::expr::{Expr, Value};
@@ -15,6 +16,8 @@ pub struct Erring {
     pub always: Vec<usize>,
     /// Whether other expressions do so with some derived roles in effect.
     pub with_derived_roles: bool,
+    /// Whether an output asks for a variable that has no value, which closed mode takes for an error.
+    pub in_outputs: bool,
 }
 
 impl Oracle<'_> {
@@ -22,7 +25,8 @@ impl Oracle<'_> {
     #[must_use]
     pub fn erring(&self, set: &Set, ask: &Ask, item: usize) -> Erring {
         let item = &ask.items[item];
-        let walk = Walk::new(self, &set.policies, ask, item);
+        let peer = Walk::new(self, &set.policies, ask, item);
+        let walk = Walk::new(self, &set.policies, ask, item).in_closed_mode();
         let none = BTreeSet::new();
         let all: BTreeSet<String> = set.policies.iter().flat_map(defined).collect();
         let mut erring = Erring::default();
@@ -41,16 +45,30 @@ impl Oracle<'_> {
                 }
                 position += 1;
             }
+            for output in policy.outputs() {
+                let differs = |held| {
+                    value(&peer, policy, head, output, held) != value(&walk, policy, head, output, held)
+                };
+                erring.in_outputs |= differs(&none) || differs(&all);
+            }
         }
         erring
     }
 }
 
 fn errs(walk: &Walk<'_>, policy: &Policy, head: &Head, leaf: &Expr, held: &BTreeSet<String>) -> bool {
-    let of_resource = matches!(policy, Policy::Resource(_));
-    let held = of_resource.then_some(held);
-    let names = walk.bound(head, held);
-    !matches!(walk.view(&names, held).value(leaf), Ok(Value::Bool(_)))
+    !matches!(value(walk, policy, head, leaf, held), Ok(Value::Bool(_)))
+}
+
+fn value(
+    walk: &Walk<'_>,
+    policy: &Policy,
+    head: &Head,
+    expr: &Expr,
+    held: &BTreeSet<String>,
+) -> Result<Value, Failed> {
+    let held = matches!(policy, Policy::Resource(_)).then_some(held);
+    walk.view(&walk.bound(head, held), held).value(expr)
 }
 
 fn can_be_met(policy: &Policy, ask: &Ask, item: &Item, version: &str) -> bool {

@@ -12,6 +12,15 @@ use crate::write::value_json;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Failed;
 
+/// What `has(V.x)` makes of a variable that has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// It is absent, as for the peer.
+    Answers,
+    /// It is used, and so the expression has no value either: closed mode.
+    Fails,
+}
+
 /// What expressions can see.
 #[derive(Clone, Copy)]
 pub(super) struct View<'s> {
@@ -21,6 +30,7 @@ pub(super) struct View<'s> {
     pub(super) names: &'s Bound,
     /// Derived roles in effect; `None` if that cannot be said.
     pub(super) held: Option<&'s BTreeSet<String>>,
+    pub(super) asking: Asking,
 }
 
 /// Constants, and the variables that have a value.
@@ -40,6 +50,9 @@ impl View<'_> {
             Expr::Constant(name) => self.names.constants.get(name).cloned().ok_or(Failed),
             Expr::Global(name) => found(&self.settings.globals, name),
             Expr::Field(field) => Ok(Value::Text(self.field(*field).to_owned())),
+            Expr::Has(of) if self.asking == Asking::Fails && matches!(**of, Expr::Variable(_)) => {
+                self.value(of).map(|_| Value::Bool(true))
+            }
             Expr::Has(of) => Ok(Value::Bool(self.value(of).is_ok())),
             Expr::Equal(a, b) => Ok(Value::Bool(self.value(a)? == self.value(b)?)),
             Expr::Not(of) => self.boolean(of).map(|value| Value::Bool(!value)),

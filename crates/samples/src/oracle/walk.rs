@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::Oracle;
-use super::eval::{Bound, Failed, View};
+use super::eval::{Asking, Bound, Failed, View};
 use super::rows::{self, Row, RowEffect};
 use super::standing::Standing;
 use crate::answer::{Answer, Decision, Output};
@@ -33,6 +33,7 @@ pub(super) struct Walk<'s> {
     policies: &'s [Policy],
     ask: &'s Ask,
     item: &'s Item,
+    asking: Asking,
     outputs: RefCell<Vec<Output>>,
     held: RefCell<BTreeSet<String>>,
 }
@@ -58,9 +59,15 @@ impl<'s> Walk<'s> {
             policies,
             ask,
             item,
+            asking: Asking::Answers,
             outputs: RefCell::default(),
             held: RefCell::default(),
         }
+    }
+
+    /// With expressions as closed mode understands them.
+    pub(super) fn in_closed_mode(self) -> Self {
+        Self { asking: Asking::Fails, ..self }
     }
 
     fn action(&self, action: &str) -> Decision {
@@ -249,7 +256,8 @@ impl<'s> Walk<'s> {
     }
 
     pub(super) fn view<'v>(&'v self, names: &'v Bound, held: Option<&'v BTreeSet<String>>) -> View<'v> {
-        View { settings: &self.store.settings, ask: self.ask, item: self.item, names, held }
+        let (settings, asking) = (&self.store.settings, self.asking);
+        View { settings, ask: self.ask, item: self.item, names, held, asking }
     }
 
     pub(super) fn bound(&self, head: &Head, held: Option<&BTreeSet<String>>) -> Bound {
