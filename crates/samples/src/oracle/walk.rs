@@ -169,11 +169,17 @@ impl<'s> Walk<'s> {
     ) -> Result<Told, Stopped> {
         for scope in scopes {
             let mut allowed = false;
-            for row in rows(scope) {
+            let rows = rows(scope);
+            for row in &rows {
                 let stopped = |Failed| Stopped {
                     policy: row.src.split('#').next().unwrap_or_default().to_owned(),
                     scope: scope.clone(),
                 };
+                // The derived roles of a rule come in any order; an error of one is met first, whatever the order.
+                let beside = rows.iter().filter(|other| row.derived.is_some() && other.src == row.src);
+                for (derived, head) in beside.filter_map(|other| other.derived) {
+                    self.condition(derived.condition.as_ref(), head, None).map_err(stopped)?;
+                }
                 if let Some((derived, head)) = row.derived
                     && !self.condition(derived.condition.as_ref(), head, None).map_err(stopped)?
                 {
@@ -188,7 +194,7 @@ impl<'s> Walk<'s> {
                 };
                 let applies = met != matches!(effect, RowEffect::DenyUnless(_));
                 let lists = matches!(effect, RowEffect::DenyUnless(Some(_)));
-                self.put_out(&row, action, if lists { met } else { applies }, scope);
+                self.put_out(row, action, if lists { met } else { applies }, scope);
                 match effect {
                     RowEffect::Allow => allowed |= applies,
                     RowEffect::Deny if !applies => {}

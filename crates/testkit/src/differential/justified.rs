@@ -24,6 +24,9 @@ pub enum Reason {
     /// In strict mode the peer puts out what it finds before it meets an error, and takes the derived roles of a rule in
     /// any order. The action is denied by both.
     PutsOutBeforeAnError,
+    /// In strict mode the peer takes the derived roles of a rule in any order, and so names the rule that denies or
+    /// the error of another derived role, which we always meet first. The action is denied by both.
+    TakesDerivedRolesInAnyOrder,
     /// The peer answers otherwise after many other requests, and as we do if nothing was asked before.
     RemembersEarlierRequests,
 }
@@ -36,6 +39,9 @@ pub enum Reason {
 pub(super) async fn why(peer: &mut Peer, difference: &Difference) -> anyhow::Result<Option<Reason>> {
     if let Some(reason) = outputs_only(difference, &difference.peer) {
         return Ok(Some(reason));
+    }
+    if denied_by_both(difference) {
+        return Ok(Some(Reason::TakesDerivedRolesInAnyOrder));
     }
     let alone = action_by_action(peer, difference.asked(), difference.item).await?;
     let same = alone == difference.ours || outputs_only(difference, &alone).is_some();
@@ -96,6 +102,21 @@ fn outputs_only(difference: &Difference, theirs: &Answer) -> Option<Reason> {
         return Some(Reason::PutsOutBeforeAnError);
     }
     None
+}
+
+/// Whether, in strict mode, the answers differ in who denied, where a rule names several derived roles.
+fn denied_by_both(difference: &Difference) -> bool {
+    let (ours, theirs) = (&difference.ours.actions, &difference.peer.actions);
+    let several = |policy: &Policy| match policy {
+        Policy::Resource(policy) => policy.rules.iter().any(|rule| rule.derived.len() > 1),
+        _ => false,
+    };
+    let same_effects = ours.len() == theirs.len()
+        && ours
+            .iter()
+            .zip(theirs)
+            .all(|((a, ours), (b, theirs))| a == b && (ours == theirs || !ours.allow && !theirs.allow));
+    difference.store.settings.strict && same_effects && difference.only_set().policies.iter().any(several)
 }
 
 /// Whether a principal policy with several patterns of resources put it out.
