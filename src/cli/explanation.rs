@@ -110,12 +110,12 @@ impl Lines {
 
     fn action(&mut self, action: &ExplainedAction) {
         let ExplainedAction { action: name, reason, .. } = action;
-        let verdict = if action.effect == Effect::Allow { "allowed" } else { "denied" };
+        let answer = if action.effect == Effect::Allow { "allowed" } else { "denied" };
         let by = action.decided_by.as_ref().map_or_else(String::new, |decider| {
             let rule = decider.rule.as_ref().map_or_else(String::new, |rule| format!("rule {rule} of "));
             format!(", by {rule}{} ({})", decider.policy, decider.position)
         });
-        self.line(format_args!("{name}: {verdict}, {reason}{by}"));
+        self.line(format_args!("{name}: {answer}, {reason}{by}"));
         self.within(|out| {
             out.rules(action);
             for problem in &action.problems {
@@ -204,9 +204,10 @@ fn needed(change: &Change) -> String {
         (None, Some(role)) => format!("derived role {role}"),
         (None, None) => String::new(),
     };
-    match (&change.attribute, &change.actual, &change.wanted, &change.expr) {
-        (Some(attribute), Some(actual), Some(wanted), _) => {
-            format!("{attribute} {wanted} instead of {actual}: {owner} ({position})")
+    // Only the condition was reversed: another one may read the same attribute, so nothing is said of setting that.
+    match (&change.attribute, &change.actual, &change.expr) {
+        (Some(attribute), Some(actual), Some(expr)) => {
+            format!("{expr} were {needed} ({attribute} is {actual}): {owner} ({position})")
         }
         (.., Some(expr)) => format!("{expr} were {needed}: {owner} ({position})"),
         _ => format!("the whole condition of {owner} were {needed} ({position})"),

@@ -1,5 +1,6 @@
 //! Reading, compiling and showing a directory of policies, as every subcommand does it.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::thread;
 
@@ -61,8 +62,8 @@ pub(super) fn report(diagnostics: &[Diagnostic]) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    if number == N::from(1) { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Compiles `files` on a thread with the stack that it takes.

@@ -149,7 +149,7 @@ order 1
           not needed: R.attr.owner == P.id (order.yaml:16:23)
       staff [allow] is not for this principal: it needs role admin (order.yaml:17:7)
       not about pay: reads
-    it would be allowed if R.attr.amount < 1000 instead of 1200: rule small (order.yaml:15:23)
+    it would be allowed if R.attr.amount < C.limit were true (R.attr.amount is 1200): rule small (order.yaml:15:23)
 
 ";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
@@ -185,7 +185,7 @@ fn failing_expectation_is_traced_in_every_output() {
                 resource.order.vdefault
                   small [allow] does not apply for user: its condition is false (order.yaml:7:7)
 ";
-    let reason = "it would be allowed if R.attr.amount &lt; 1000 instead of 1200";
+    let reason = "it would be allowed if R.attr.amount &lt; C.limit were true (R.attr.amount is 1200)";
     for (output, expected) in [
         ("tree", tree),
         ("junit", "<trace>pay: denied, no_rule_matched&#xA;"),

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use procura_core::policy::{Code, Compiled, SourceFile, Subject, compile, render};
+use procura_samples::peer_corpus::{conformance, entries, file};
 
 #[test]
 fn stores_of_the_peer_compile() {
@@ -89,24 +90,4 @@ fn directory(root: &Path) -> Vec<SourceFile> {
         }
     }
     files
-}
-
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
-}
-
-fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
-}
-
-fn conformance() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
-    let root = std::env::var_os("PROCURA_CONFORMANCE").map_or(beside, PathBuf::from).join("cerbos");
-    if root.is_dir() {
-        return Some(root);
-    }
-    println!("skipped: no conformance corpus at {}", root.display());
-    None
 }

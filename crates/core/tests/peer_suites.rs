@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::policy::{SourceFile, compile};
 use procura_core::suite::{Filter, run};
+use procura_samples::peer_corpus::{conformance, entries, file};
 use serde_json::{Map, Value};
 
 #[test]
@@ -83,24 +84,4 @@ fn policies(root: &Path, store: &str) -> Vec<SourceFile> {
         }
     }
     files
-}
-
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
-}
-
-fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
-}
-
-fn conformance() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
-    let root = std::env::var_os("PROCURA_CONFORMANCE").map_or(beside, PathBuf::from).join("cerbos");
-    if root.is_dir() {
-        return Some(root);
-    }
-    println!("skipped: no conformance corpus at {}", root.display());
-    None
 }

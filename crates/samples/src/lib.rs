@@ -13,6 +13,7 @@
 //! | [`generate`] | random stores |
 //! | [`model`] | policies, stores, requests and settings as data |
 //! | [`oracle`] | the plain reading of the rules |
+//! | [`peer_corpus`] | the recorded cases of the peer, where they are |
 //! | [`rng`] | random numbers that a seed repeats |
 //! | [`mod@write`] | policies as YAML text, requests as JSON |
 #![allow(
@@ -30,6 +31,7 @@ pub mod expr;
 pub mod generate;
 pub mod model;
 pub mod oracle;
+pub mod peer_corpus;
 pub mod rng;
 pub mod write;
 pub mod yaml;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Format, Where, open_files};
 use crate::audit::{Verified, verify};
 use crate::cli::exit::Exit;
+use crate::cli::policies::counted;
 use crate::cli::{print, print_error, serve};
 
 #[derive(Debug, clap::Args)]
@@ -66,10 +67,6 @@ fn verified_text(verified: &Verified) -> String {
         ));
     }
     text
-}
-
-fn counted(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// What `verify --format json` prints.

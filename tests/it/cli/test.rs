@@ -40,7 +40,7 @@ Test results
   │               not-blocked [deny] denies for user (album.yaml:9:7)
   │                 true: R.attr.blocked (album.yaml:15:17)
   │                   R.attr.blocked = true
-  │             it would be allowed if R.attr.blocked == false instead of true: rule not-blocked (album.yaml:15:17)
+  │             it would be allowed if R.attr.blocked were false (R.attr.blocked is true): rule not-blocked (album.yaml:15:17)
   └─┬left out
     └─┬ada
       └─┬album

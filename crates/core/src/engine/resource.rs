@@ -16,7 +16,7 @@ use super::derived_roles::DerivedRoles;
 use super::layer::{Case, Layer};
 use super::question::{Answer, Question, Stop, Word};
 use super::roles::HeldRole;
-use super::schemas::{self, Verdict};
+use super::schemas::{self, Fitness};
 use super::target::{Chain, Target};
 use crate::expr::Inputs;
 use crate::model::{ActionDecision, Item, OutputEntry, Reason, ResourceEvaluation};
@@ -49,14 +49,14 @@ fn decide_valid(
 ) -> ResourceEvaluation {
     let name = target.resource.name.as_ref();
     match schemas::judge(call, target, item) {
-        Verdict::Passed(validation_errors) => {
+        Fitness::Passed(validation_errors) => {
             ResourceEvaluation { validation_errors, ..decide_target(call, target, roles, item) }
         }
-        Verdict::Rejected(validation_errors) => ResourceEvaluation {
+        Fitness::Rejected(validation_errors) => ResourceEvaluation {
             validation_errors,
             ..conclusion::deny_all(item, Reason::InvalidAttributes, name)
         },
-        Verdict::TooCostly => conclusion::deny_all(item, Reason::CostExceeded, name),
+        Fitness::TooCostly => conclusion::deny_all(item, Reason::CostExceeded, name),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::schema::{Mismatch, TooCostly};
 use crate::value::Map;
 
 /// What schemas say of the attributes of one item.
-pub(super) enum Verdict {
+pub(super) enum Fitness {
     /// They may be used. What does not fit is reported.
     Passed(Vec<ValidationError>),
     /// They do not fit, and they must.
@@ -19,11 +19,11 @@ pub(super) enum Verdict {
 }
 
 /// Looks at the attributes of the principal and of `item`, if the scope that it asks for is found.
-pub(super) fn judge(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Verdict {
+pub(super) fn judge(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Fitness {
     let enforcement = call.settings.schema_enforcement;
     let is_asked = enforcement != SchemaEnforcement::None && !target.resource.scopes.is_empty();
     let schemas = call.snapshot.schemas(target.kind, target.version).filter(|_| is_asked);
-    let Some(schemas) = schemas else { return Verdict::Passed(Vec::new()) };
+    let Some(schemas) = schemas else { return Fitness::Passed(Vec::new()) };
     let parts = [
         (ValidatedPart::Principal, &schemas.principal, &call.request.principal.attr),
         (ValidatedPart::Resource, &schemas.resource, &item.resource.attr),
@@ -36,12 +36,12 @@ pub(super) fn judge(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Ve
                 let error = |Mismatch { path, message }| ValidationError { part, path, message };
                 errors.extend(mismatches.into_iter().map(error));
             }
-            Err(TooCostly) => return Verdict::TooCostly,
+            Err(TooCostly) => return Fitness::TooCostly,
         }
     }
     match enforcement {
-        SchemaEnforcement::Reject if !errors.is_empty() => Verdict::Rejected(errors),
-        _ => Verdict::Passed(errors),
+        SchemaEnforcement::Reject if !errors.is_empty() => Fitness::Rejected(errors),
+        _ => Fitness::Passed(errors),
     }
 }
 

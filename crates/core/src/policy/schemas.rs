@@ -122,6 +122,9 @@ impl Compiler<'_, '_> {
     fn report(&mut self, flaw: Flaw, code: Code) {
         let Some(number) = self.numbers.get(flaw.path.as_str()) else { return };
         let start = Place::start_of(*number);
+        if self.findings.is_full(start) {
+            return;
+        }
         let place = Place::of(self.findings.text(start), flaw.range, *number);
         self.findings.add(Finding::new(code, place, flaw.message));
     }

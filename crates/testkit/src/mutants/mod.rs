@@ -13,8 +13,9 @@ use anyhow::{Context, bail, ensure};
 use crate::rng::Rng;
 use find::Mutant;
 
-/// The tests of the core, quickest to notice first.
-const STAGES: &[&[&str]] = &[&["--test", "decisions"], &["--lib", "engine"], &["--test", "properties"]];
+/// The tests of the core, quickest to notice first, all of them last.
+const STAGES: &[&[&str]] =
+    &[&["--test", "decisions"], &["--lib", "engine"], &["--test", "properties"], &["--tests"]];
 
 /// How often as long as the unchanged code the changed one may take, and a while for building it.
 const PATIENCE: u32 = 4;
@@ -49,7 +50,7 @@ pub struct Outcome {
 }
 
 /// What the tests say to one change.
-enum Verdict {
+enum Noticed {
     DoesNotCompile,
     Killed,
     Survived,
@@ -78,28 +79,28 @@ pub fn run(trial: &Trial, mut progress: impl FnMut(&Outcome)) -> anyhow::Result<
         let text = fs::read_to_string(&path)?;
         let changed = find::mutated(&text, &mutant);
         fs::write(&path, &changed)?;
-        let verdict = verdict(trial, &limits);
+        let noticed = noticed(trial, &limits);
         fs::write(&path, &text)?;
-        match verdict? {
-            Verdict::DoesNotCompile => outcome.unviable += 1,
-            Verdict::Killed => outcome.killed += 1,
-            Verdict::Survived => outcome.survivors.push(described(&file, &mutant, &text, &changed)),
+        match noticed? {
+            Noticed::DoesNotCompile => outcome.unviable += 1,
+            Noticed::Killed => outcome.killed += 1,
+            Noticed::Survived => outcome.survivors.push(described(&file, &mutant, &text, &changed)),
         }
         progress(&outcome);
     }
     Ok(outcome)
 }
 
-fn verdict(trial: &Trial, limits: &[Duration]) -> anyhow::Result<Verdict> {
+fn noticed(trial: &Trial, limits: &[Duration]) -> anyhow::Result<Noticed> {
     for (stage, limit) in STAGES.iter().zip(limits) {
         if cargo(trial, stage, true, BUILD)? != Some(0) {
-            return Ok(Verdict::DoesNotCompile);
+            return Ok(Noticed::DoesNotCompile);
         }
         if cargo(trial, stage, false, *limit)? != Some(0) {
-            return Ok(Verdict::Killed);
+            return Ok(Noticed::Killed);
         }
     }
-    Ok(Verdict::Survived)
+    Ok(Noticed::Survived)
 }
 
 /// Builds or runs the tests of one stage; the exit code, 124 where they take too long.

@@ -272,7 +272,7 @@ pub struct Change {
     /// What the member is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<String>,
-    /// What the member would have to be: `< 1000`.
+    /// What the expression wants of the member: `< 1000`. Other conditions may want something else of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
 }

@@ -87,6 +87,8 @@ impl Trees {
 
     fn add_leads(&self, condition: &Condition, owner: Owner<'_>, leads: &mut Vec<Lead>) {
         match condition {
+            // What is the same for every request cannot be otherwise.
+            Condition::Expr(program) if program.node.constant().is_some() => {}
             Condition::Expr(program) => {
                 let lead = self.lead(condition, owner, program.locate(0).to_string());
                 leads.extend(lead.map(|lead| Lead { expr: Some(program.node.source().to_string()), ..lead }));

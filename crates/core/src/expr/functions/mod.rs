@@ -144,6 +144,14 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
     LIBRARIES.iter().flat_map(|library| library.iter()).find(|function| function.name == name)
 }
 
+/// The one argument of a function that takes a text.
+fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
+    let [Val::String(text)] = args else {
+        return Err(CallError::no_overload());
+    };
+    Ok(text.as_str())
+}
+
 /// Why a native failed; the evaluator adds the position.
 #[derive(Debug)]
 pub(crate) struct CallError {

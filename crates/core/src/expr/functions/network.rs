@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::opaque::{CIDR, IP};
-use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty, only_text};
 use crate::expr::val::{Opaque, Val};
 use crate::expr::wording;
 
@@ -255,13 +255,6 @@ fn mask(ip: IpAddr, prefix: u8) -> IpAddr {
 
 fn width(ip: IpAddr) -> u8 {
     if ip.is_ipv4() { 32 } else { 128 }
-}
-
-fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
-    let [Val::String(text)] = args else {
-        return Err(CallError::no_overload());
-    };
-    Ok(text.as_str())
 }
 
 fn only_ip(args: &[Val<'_>]) -> Result<IpAddr, CallError> {

@@ -7,7 +7,7 @@ mod form;
 mod glob;
 
 use super::strings::not_texts;
-use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
+use super::{CallCx, CallError, Function, Outcome, Overload, Ty, only_text};
 use crate::expr::val::Val;
 use crate::expr::wording;
 use form::Path;
@@ -165,13 +165,6 @@ fn no_way(base: &str, target: &str) -> CallError {
 fn parse(cx: &CallCx<'_>, text: &str) -> Result<Path, CallError> {
     cx.charge_bytes(text.len().saturating_mul(4))?;
     Ok(Path::parse(text))
-}
-
-fn only_text<'a>(args: &'a [Val<'_>]) -> Result<&'a str, CallError> {
-    let [Val::String(text)] = args else {
-        return Err(CallError::no_overload());
-    };
-    Ok(text.as_str())
 }
 
 #[cfg(test)]
