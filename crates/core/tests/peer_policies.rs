@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use procura_core::policy::{Code, Compiled, SourceFile, Subject, compile, render};
 use procura_samples::peer_corpus::{conformance, entries, file};

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::policy::{SourceFile, compile};

@@ -146,12 +146,14 @@ fn request(ask: &Ask) -> Request<'static> {
     Request { principal, items: vec![item], context: None, aux_data: AuxData::default() }
 }
 
-/// How many leaves turn the decision of each action around if they alone come to the opposite.
+/// How many leaves turn the decision of each action around if they alone come to the opposite. Constants come to
+/// nothing else.
 fn turning(spec: &Spec, ask: &Ask, on_error: OnError) -> Vec<usize> {
     let before = decided(&compiled(spec), ask, on_error);
     let mut turning = vec![0; before.actions.len()];
-    let leaves = spec.clone().trees_mut().flat_map(|tree| tree.leaves_mut()).count();
-    for leaf in 0..leaves {
+    let leaves: Vec<_> =
+        spec.clone().trees_mut().flat_map(|tree| tree.leaves_mut()).map(|leaf| *leaf).collect();
+    for (leaf, _) in leaves.iter().enumerate().filter(|(_, leaf)| !matches!(leaf, Leaf::Constant(_))) {
         let [one, other] =
             [0, 1].map(|resolution| decided(&compiled(&resolve(spec, &[leaf], resolution)), ask, on_error));
         for (index, before) in before.actions.iter().enumerate() {
