@@ -100,8 +100,9 @@ fn rules_that_speak_to_every_role_are_paid_for() {
 
 #[test]
 fn patterns_of_actions_are_paid_for() {
-    let pattern = "*a".repeat(250);
-    let snapshot = policy(20, 0, &format!("{{actions: ['{pattern}b'], roles: ['*'], effect: EFFECT_ALLOW}}"));
+    let patterns: Vec<_> = (0..20).map(|n| format!("'{}b{n}'", "*a".repeat(250))).collect();
+    let rule = format!("{{actions: [{}], roles: ['*'], effect: EFFECT_ALLOW}}", patterns.join(", "));
+    let snapshot = policy(1, 0, &rule);
     let size = Size { resources: 1, actions: 1_000, roles: 1 };
     let evaluation = decided(&snapshot, &request(size, ""));
     assert_eq!(reasons(&evaluation).last(), Some(&Reason::CostExceeded));
@@ -203,9 +204,13 @@ fn chains_of_parent_roles_may_be_long_and_are_paid_for() {
     let snapshot = set(&policies);
     assert_eq!(allowed(&snapshot, "r0", "", &["r0", "last"]), ["r0", "last"]);
     assert_eq!(allowed(&snapshot, "r4999", "", &["r0", "last"]), ["r0", "last"]);
-    let request = request(Size { resources: 50, actions: 1, roles: 50 }, "");
+    let mut request = request(Size { resources: 50, actions: 1, roles: 50 }, "");
+    for item in request.items.iter_mut().step_by(2) {
+        // What is found for one resource is used for the next only if it is of the same version.
+        item.resource.policy_version = "v2".into();
+    }
     let reasons = reasons(&decided(&snapshot, &request));
-    assert_eq!(reasons.first(), Some(&Reason::NoRuleMatched));
+    assert_eq!(reasons.get(1), Some(&Reason::NoRuleMatched));
     assert_eq!(reasons.last(), Some(&Reason::CostExceeded));
 }
 
@@ -244,12 +249,12 @@ fn scopes_of_requests_are_paid_for_by_their_length() {
 
 #[test]
 fn patterns_of_resources_are_paid_for() {
-    let rule = format!("{{resource: '{}b', allowActions: ['*']}}", "*a".repeat(250));
-    let rules = vec![rule; 100].join(", ");
+    let rule = |n| format!("{{resource: '{}b{n}', allowActions: ['*']}}", "*a".repeat(250));
+    let rules = (0..100).map(rule).collect::<Vec<_>>().join(", ");
     let snapshot = set(&[format!("rolePolicy: {{role: r0, version: default, rules: [{rules}]}}")]);
     let mut request = request(Size { resources: 50, actions: 1, roles: 1 }, "");
-    for item in &mut request.items {
-        item.resource.kind = Cow::Owned("a".repeat(400));
+    for (n, item) in request.items.iter_mut().enumerate() {
+        item.resource.kind = Cow::Owned(format!("{}{}", "a".repeat(400), n));
     }
     let reasons = reasons(&decided(&snapshot, &request));
     assert_eq!(reasons.first(), Some(&Reason::NoPolicy));

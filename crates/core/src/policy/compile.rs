@@ -7,6 +7,8 @@ mod rules;
 pub(super) use conditions::expression;
 pub(super) use derived_roles::RoleSet;
 
+use std::sync::Arc;
+
 use self::derived_roles::RoleSets;
 use self::rules::Rules;
 use super::ast::{self, Body, Document, Scope};
@@ -19,6 +21,7 @@ use super::naming::policy_name;
 use super::rules::{Policy, PolicyKind};
 use super::snapshot::Snapshot;
 use super::source::Position;
+use super::table::RuleTable;
 use super::yaml::Place;
 use crate::expr::Frame;
 
@@ -41,7 +44,7 @@ pub(super) fn snapshot(
         if findings.errors(document.place) == 0 {
             lint::conditions(&policy, &document.body, findings);
         }
-        snapshot.insert(policy);
+        snapshot.insert(Arc::new(policy.tabled()));
     }
     snapshot
 }
@@ -112,5 +115,6 @@ fn policy(
         frame: Frame::default(),
         derived_roles: Vec::new(),
         rules: Vec::new(),
+        table: RuleTable::default(),
     }
 }

@@ -18,10 +18,12 @@
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
 //! | `lint` | warnings about what is legal and surely not meant |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
+//! | `table`, `bits`, `hash` | how they are found: rules by action, resource and role, policies by name |
 //! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
+mod bits;
 mod capability;
 mod check;
 mod compile;
@@ -31,6 +33,7 @@ mod files;
 mod findings;
 mod frame;
 mod glob;
+mod hash;
 pub(crate) mod hint;
 mod index;
 mod lint;
@@ -43,9 +46,11 @@ mod scopes;
 mod shape;
 mod snapshot;
 mod source;
+mod table;
 mod text;
 pub(crate) mod yaml;
 
+pub(crate) use bits::Gathered;
 pub use capability::{Capabilities, Capability, RequiredSignal, RiskClass};
 pub use check::is_identifier;
 pub(crate) use decode::json;
@@ -55,6 +60,7 @@ pub(crate) use findings::printable;
 pub(crate) use frame::of as frame;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
+pub use hash::NameMap;
 pub use naming::{policy_name, sanitise};
 pub use rules::{
     ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
@@ -63,7 +69,7 @@ pub use rules::{
 pub use schemas::{AttributeSchema, Schemas};
 pub use scopes::ancestors;
 pub use shape::{SCHEMAS, json_schema};
-pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
+pub use snapshot::{ByName, PolicyTable, ScopeTable, Snapshot};
 pub use source::{Position, Revision, SourceFile};
 
 use std::sync::Arc;
