@@ -164,7 +164,7 @@ mod tests {
     fn command_line_page_is_current() {
         CommandLine::command().debug_assert();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-        if std::env::var_os("UPDATE").is_some() {
+        if env::var_os("UPDATE").is_some() {
             fs::write(&path, page()).unwrap();
         }
         let written = fs::read_to_string(&path).unwrap_or_default();

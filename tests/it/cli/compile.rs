@@ -40,7 +40,10 @@ fn what_is_wrong_with_files_comes_first_and_alone() {
     assert!(found.get("compileErrors").is_none());
     assert_eq!(lint["load_failures"][0]["file"], "bad.yaml");
     assert_eq!(lint["load_failures"][0]["error_details"]["kind"], 1);
-    assert_eq!(lint["load_failures"][0]["error_details"]["position"], json!({"line": 5, "column": 3}));
+    assert_eq!(
+        lint["load_failures"][0]["error_details"]["position"],
+        json!({"line": 5, "column": 3, "path": "$.resourcePolicy.rulez"})
+    );
     assert_eq!(lint["duplicate_defs"][0]["policy"], "resource.album.vdefault");
     assert_eq!(lint["duplicate_defs"][0]["other_file"], "again.yaml");
     assert_eq!(lint["missing_imports"][0]["import_kind"], "derived roles");
