@@ -5,6 +5,7 @@
 //! the difference between two counts is what one call takes.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a command for people at a terminal"
@@ -146,7 +147,7 @@ fn body(size: &str) -> Vec<u8> {
     let actions = &["view", "create", "approve", "delete"][..actions];
     let resource = |n: usize| {
         let attr = json!({
-            "owner": if n % 2 == 0 { "ada" } else { "bob" }, "department": "marketing", "geography": "GB",
+            "owner": if n.is_multiple_of(2) { "ada" } else { "bob" }, "department": "marketing", "geography": "GB",
             "id": format!("LR-{n}"), "team": "design", "locked": false, "status": "PENDING", "tags": [],
         });
         json!({"actions": actions, "resource": with_scope(json!(
