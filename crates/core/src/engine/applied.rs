@@ -181,6 +181,7 @@ impl<'r> Applied<'r> {
         let link = links.of(placed, role, self.call)?;
         if link.erring && !self.denies_by_name(placed, link, question)? {
             let (_, rule) = placed;
+            self.call.charge(rule.derived_roles.len())?;
             for judged in links.erring(rule, role).filter_map(|index| links.derived_roles.judged(index)) {
                 question.note(&judged.problems);
                 self.stop_at_error(judged.verdict, rule)?;

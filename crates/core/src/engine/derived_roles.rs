@@ -11,7 +11,6 @@ use crate::model::{Few, Problem};
 use crate::policy::{DerivedRole, Policy};
 
 /// The derived roles of one policy, for one principal and resource.
-#[derive(Default)]
 pub(super) struct DerivedRoles {
     judged: Few<Judged, 4>,
     held: Vec<Arc<str>>,
@@ -31,14 +30,15 @@ impl DerivedRoles {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
         let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
         let mut scopes = Scopes { inputs, call, opened: None, others: Vec::new() };
-        let mut derived_roles = Self { known: true, ..Self::default() };
+        let judged = Few::of_defaults(policy.derived_roles.len());
+        let mut derived_roles = Self { judged, held: Vec::new(), known: true, is_too_costly: false };
         for (index, role) in policy.derived_roles.iter().enumerate() {
             let judged = match call.charge(1) {
                 Err(exceeded) => Judged { verdict: Verdict::of(Err(exceeded)), problems: Vec::new() },
                 Ok(()) if reach.all.derived_roles.contains(index) => scopes.judge(role),
                 Ok(()) => Judged { verdict: Verdict::of(Ok(Truth::False)), problems: Vec::new() },
             };
-            derived_roles.add(role, judged, call.settings.strict_evaluation);
+            derived_roles.put(index, role, judged, call.settings.strict_evaluation);
         }
         if let Some(observer) = call.observer {
             observer.established(policy, &derived_roles, roles);
@@ -85,7 +85,7 @@ impl DerivedRoles {
         judged.find(|judged| judged.verdict.truth.is_err()).map(|judged| &*judged.problems)
     }
 
-    fn add(&mut self, role: &DerivedRole, judged: Judged, is_strict: bool) {
+    fn put(&mut self, index: usize, role: &DerivedRole, judged: Judged, is_strict: bool) {
         let Verdict { truth, erred, .. } = judged.verdict;
         // Under strict evaluation one that met an error is neither held nor not held.
         let is_settled = !(erred && is_strict);
@@ -94,7 +94,9 @@ impl DerivedRoles {
         if is_settled && truth == Ok(Truth::True) {
             self.held.push(Arc::clone(&role.name));
         }
-        self.judged.push(judged);
+        if let Some(place) = self.judged.get_mut(index) {
+            *place = judged;
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl<'s, 'r> Layer<'s, 'r> {
                 return Ok(true);
             }
         }
-        let reached = self.place.reach.get().and_then(|reach| reach.roles.get(role));
+        let reached = self.place.reach.get().and_then(|reach| reach.of_role(role));
         Ok(reached.is_some_and(|reached| !reached.spoken.is_empty()))
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Links<'r> {
 impl<'r> Links<'r> {
     /// The rules that can speak to the role at index `role`.
     pub(super) fn spoken(&self, role: usize) -> Option<&'r Gathered> {
-        self.reach.roles.get(role).map(|reached| &reached.spoken)
+        self.reach.of_role(role).map(|reached| &reached.spoken)
     }
 
     /// How `rule`, the one at `index`, speaks to the role at index `role`.
@@ -50,7 +50,7 @@ impl<'r> Links<'r> {
         role: usize,
         call: &Call<'_>,
     ) -> Result<Link, CostExceeded> {
-        let Some(reached) = self.reach.roles.get(role) else {
+        let Some(reached) = self.reach.of_role(role) else {
             return Ok(Link::default());
         };
         let named = reached.named.contains(index);
@@ -71,7 +71,7 @@ impl<'r> Links<'r> {
 
     /// By how many ways `rule` speaks to the role at index `role`, as the peer counts them.
     pub(super) fn ways(&self, rule: &Rule, role: usize, call: &Call<'_>) -> Result<usize, CostExceeded> {
-        let (Some(role), Some(reached)) = (self.roles.get(role), self.reach.roles.get(role)) else {
+        let (Some(role), Some(reached)) = (self.roles.get(role), self.reach.of_role(role)) else {
             return Ok(0);
         };
         call.charge(role.count() * (1 + rule.derived_roles.len()))?;
@@ -85,7 +85,7 @@ impl<'r> Links<'r> {
 
     /// The derived roles of `rule` that met a problem and follow from the role at index `role`.
     pub(super) fn erring<'l>(&'l self, rule: &'l Rule, role: usize) -> impl Iterator<Item = usize> + 'l {
-        let reached = self.reach.roles.get(role);
+        let reached = self.reach.of_role(role);
         let derived = reached.into_iter().flat_map(|reached| following(rule, reached));
         derived.filter(|derived| self.derived_roles.is_erring(*derived))
     }

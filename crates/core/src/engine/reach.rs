@@ -3,15 +3,14 @@
 use super::Call;
 use super::conditions::CostExceeded;
 use super::roles::HeldRole;
-use crate::model::Few;
 use crate::policy::{Gathered, Policy};
 
 /// What one policy makes of the roles of the principal.
 pub(super) struct Reach {
-    /// Of each role, in the order of the request.
-    pub(super) roles: Few<Reached, 2>,
     /// Of all of them together.
     pub(super) all: Reached,
+    /// Of each role, in the order of the request, if there are several.
+    each: Vec<Reached>,
 }
 
 /// What one policy makes of one role, with the roles above it.
@@ -28,13 +27,22 @@ pub(super) struct Reached {
 impl Reach {
     /// What `policy` makes of `roles`.
     pub(super) fn of(policy: &Policy, roles: &[HeldRole<'_>], call: &Call<'_>) -> Result<Self, CostExceeded> {
-        let mut reach = Self { roles: Few::default(), all: Reached::none_of(policy) };
+        if let [role] = roles {
+            return Ok(Self { all: Reached::by(policy, role, call)?, each: Vec::new() });
+        }
+        let mut all = Reached::none_of(policy);
+        let mut each = Vec::new();
         for role in roles {
             let reached = Reached::by(policy, role, call)?;
-            reach.all.add(&reached);
-            reach.roles.push(reached);
+            all.add(&reached);
+            each.push(reached);
         }
-        Ok(reach)
+        Ok(Self { all, each })
+    }
+
+    /// What the policy makes of the role at index `role`.
+    pub(super) fn of_role(&self, role: usize) -> Option<&Reached> {
+        if self.each.is_empty() { Some(&self.all) } else { self.each.get(role) }
     }
 }
 

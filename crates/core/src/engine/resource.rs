@@ -50,14 +50,15 @@ fn decide_valid(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Resour
 }
 
 fn decide_target(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> ResourceEvaluation {
-    let mut derived_roles = Few::<_, 4>::of_defaults(target.places.len());
+    let mut derived_roles = Few::<_, 3>::of_defaults(target.places.len());
     let mut outputs = Vec::new();
     let actions = {
+        let known = Few::<_, 3>::of_defaults(target.places.len());
         let asking = Asking {
             case: Case { call, target, inputs: call.inputs(&item.resource) },
             principal: target.principal_policies.iter().map(|_| OnceCell::new()).collect(),
             derived_roles: &derived_roles,
-            known: Few::of_defaults(target.places.len()),
+            known: &known,
         };
         item.actions.iter().map(|action| asking.decide(action, &mut outputs)).collect()
     };
@@ -71,17 +72,17 @@ fn decide_target(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Resou
 }
 
 /// Everybody who can be asked about one resource.
-struct Asking<'r> {
+struct Asking<'s, 'r> {
     case: Case<'r>,
     /// Of each principal policy, what was found out.
     principal: Vec<OnceCell<Applied<'r>>>,
     /// Of each scope, once they were established.
     derived_roles: &'r [OnceCell<DerivedRoles>],
     /// Of each scope, what was found out.
-    known: Few<Known<'r>, 4>,
+    known: &'s [Known<'r>],
 }
 
-impl<'r> Asking<'r> {
+impl<'r> Asking<'_, 'r> {
     fn decide(&self, action: &'r str, outputs: &mut Vec<OutputEntry>) -> ActionDecision {
         let mut question = Question::about(action);
         let observer = self.case.call.observer;
@@ -138,7 +139,7 @@ impl<'r> Asking<'r> {
     }
 
     fn ask_roles(&self, question: &mut Question<'r>) -> Answer<'r> {
-        let rules = Few::of_defaults(self.known.len());
+        let rules = Few::<_, 3>::of_defaults(self.known.len());
         let mut finding = Finding::Silent;
         for role in 0..self.case.target.roles.len() {
             finding = finding.or_role(self.ask_role(role, &rules, question)?);
@@ -153,7 +154,7 @@ impl<'r> Asking<'r> {
     fn ask_role(
         &self,
         role: usize,
-        rules: &Few<OnceCell<Gathered>, 4>,
+        rules: &[OnceCell<Gathered>],
         question: &mut Question<'r>,
     ) -> Answer<'r> {
         let places = self.case.target.places.iter().zip(self.derived_roles);

