@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Call;
 use super::applied::{Applied, Candidate};
@@ -81,7 +82,7 @@ impl<'r> Layer<'r> {
             return Ok(finding);
         };
         self.case.call.charge(role.names.len())?;
-        let own = role.names.iter().filter_map(|name| policies.get(*name));
+        let own = role.names.iter().filter_map(|name| policies.get(*name)).map(Arc::as_ref);
         let own: Vec<_> = own.filter(|policy| !policy.rules.is_empty()).collect();
         if own.is_empty() || !self.speaks(role, &own)? {
             return Ok(finding);

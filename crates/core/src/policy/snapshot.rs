@@ -19,7 +19,7 @@ pub struct Snapshot {
     /// Role policies; their name is the role.
     pub role_policies: PolicyTable,
     /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
-    pub schemas: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>,
+    pub schemas: Arc<BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>>,
     /// The actions that are declared, and what is known of them.
     pub capabilities: Capabilities,
 }
@@ -36,7 +36,7 @@ pub struct PolicyTable {
 pub type ByVersion = BTreeMap<Arc<str>, ByName>;
 
 /// The policies of one kind, scope and version, by name.
-pub type ByName = BTreeMap<Arc<str>, Policy>;
+pub type ByName = BTreeMap<Arc<str>, Arc<Policy>>;
 
 impl Snapshot {
     /// Every policy with rules: of resources, then of principals, then of roles; in each by scope, version and name.
@@ -53,7 +53,7 @@ impl Snapshot {
     }
 
     /// Adds `policy` to the table of its kind, in the place of any of the same scope, version and name.
-    pub(super) fn insert(&mut self, policy: Policy) {
+    pub(super) fn insert(&mut self, policy: Arc<Policy>) {
         let table = match policy.kind {
             PolicyKind::Resource => &mut self.resource_policies,
             PolicyKind::Principal => &mut self.principal_policies,
@@ -67,7 +67,7 @@ impl PolicyTable {
     /// The policy of this scope, version and name.
     #[must_use]
     pub fn get(&self, scope: &str, version: &str, name: &str) -> Option<&Policy> {
-        self.of_version(scope, version)?.get(name)
+        self.of_version(scope, version)?.get(name).map(Arc::as_ref)
     }
 
     /// The policies of a scope.
@@ -91,7 +91,7 @@ impl PolicyTable {
 
     /// All of them, by scope, version and name.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
-        self.by_scope.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values)
+        self.by_scope.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values).map(Arc::as_ref)
     }
 
     /// How many there are.
@@ -106,7 +106,7 @@ impl PolicyTable {
         self.by_scope.is_empty()
     }
 
-    fn insert(&mut self, policy: Policy) {
+    fn insert(&mut self, policy: Arc<Policy>) {
         if policy.kind != PolicyKind::Role || !policy.rules.is_empty() {
             self.in_effect.insert(Arc::clone(&policy.scope));
         }
