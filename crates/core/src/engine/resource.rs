@@ -151,12 +151,7 @@ impl<'r> Asking<'_, 'r> {
     }
 
     /// `rules` keeps those about the action, for each scope.
-    fn ask_role(
-        &self,
-        role: usize,
-        rules: &[OnceCell<Gathered>],
-        question: &mut Question<'r>,
-    ) -> Answer<'r> {
+    fn ask_role(&self, role: usize, rules: &[OnceCell<Gathered>], question: &mut Question<'r>) -> Answer<'r> {
         let places = self.case.target.places.iter().zip(self.derived_roles);
         for ((place, derived_roles), (known, rules)) in places.zip(self.known.iter().zip(rules)) {
             let layer = Layer { case: &self.case, place, derived_roles, known };
