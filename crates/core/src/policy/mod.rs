@@ -17,6 +17,7 @@
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
 //! | `lint` | warnings about what is legal and surely not meant |
+//! | `path` | the way to a place in a file |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
 //! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
@@ -36,6 +37,7 @@ mod index;
 mod lint;
 mod names;
 mod naming;
+mod path;
 mod rules;
 mod scalar;
 mod schemas;
@@ -56,6 +58,7 @@ pub(crate) use frame::of as frame;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
 pub use naming::{policy_name, sanitise};
+pub use path::path_at;
 pub use rules::{
     ActionPattern, Condition, DerivedRole, Output, Policy, PolicyKind, ResourcePattern, Roles, Rule,
     ScopePermissions, Spanned, Stance,
