@@ -20,7 +20,7 @@ pub struct Snapshot {
     /// Role policies; their name is the role.
     pub role_policies: PolicyTable,
     /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
-    pub schemas: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>,
+    pub schemas: Arc<BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>>,
     /// The actions that are declared, and what is known of them.
     pub capabilities: Capabilities,
 }
