@@ -14,7 +14,7 @@ use super::outputs;
 use super::question::{Answer, Question, Stop, Word};
 use crate::expr::{Inputs, Scope};
 use crate::model::{Few, Problem, Reason};
-use crate::policy::{Gathered, Policy, PolicyKind, Rule, Stance};
+use crate::policy::{Mask, Policy, PolicyKind, Rule, Stance};
 
 /// What has been found out so far about one policy and one resource.
 pub(super) struct Applied<'r> {
@@ -31,7 +31,7 @@ pub(super) struct Applied<'r> {
 /// To whom the rules of a policy speak.
 pub(super) enum Audience<'r> {
     /// These rules, which are about the resource, speak to whoever the policy is about.
-    Whoever(Gathered),
+    Whoever(Mask),
     /// All of them are about the resource, and speak to roles.
     Roles(Links<'r>),
 }
@@ -68,9 +68,9 @@ impl<'r> Applied<'r> {
     }
 
     /// The rules about `action` and the resource.
-    pub(super) fn rules_about(&self, action: &str) -> Result<Gathered, CostExceeded> {
+    pub(super) fn rules_about(&self, action: &str) -> Result<Mask, CostExceeded> {
         let actions = &self.policy.table.actions;
-        let mut found = Gathered::below(self.policy.rules.len());
+        let mut found = Mask::below(self.policy.rules.len());
         self.call.charge(actions.cost(action).saturating_add(found.words()))?;
         actions.find(action, &mut found);
         self.show_considered(&found);
@@ -81,7 +81,7 @@ impl<'r> Applied<'r> {
     }
 
     /// What `rules` say to the role at index `role` of the principal, visited until one denies for certain.
-    pub(super) fn ask(&self, rules: &Gathered, role: usize, question: &mut Question<'r>) -> Answer<'r> {
+    pub(super) fn ask(&self, rules: &Mask, role: usize, question: &mut Question<'r>) -> Answer<'r> {
         let mut finding = Finding::Silent;
         let Some(spoken) = self.spoken(role) else {
             return Ok(finding);
@@ -102,7 +102,7 @@ impl<'r> Applied<'r> {
     }
 
     /// The rules that can speak to the role at index `role`.
-    fn spoken(&self, role: usize) -> Option<&Gathered> {
+    fn spoken(&self, role: usize) -> Option<&Mask> {
         match &self.audience {
             Audience::Whoever(about) => Some(about),
             Audience::Roles(links) => links.spoken(role),
@@ -255,7 +255,7 @@ impl<'r> Applied<'r> {
 
     /// Shows every rule to whoever looks on, and why those that are not about the question are not; `found` are those
     /// about the action.
-    fn show_considered(&self, found: &Gathered) {
+    fn show_considered(&self, found: &Mask) {
         let Some(observer) = self.call.observer else {
             return;
         };

@@ -16,7 +16,7 @@ use super::roles::HeldRole;
 use super::target::{Place, Target};
 use crate::expr::Inputs;
 use crate::model::Reason;
-use crate::policy::{ByName, Gathered, Policy};
+use crate::policy::{ByName, Mask, Policy};
 
 /// What is the same for all scopes of one resource.
 #[derive(Clone, Copy)]
@@ -46,12 +46,7 @@ pub(super) struct Known<'r> {
 impl<'s, 'r> Layer<'s, 'r> {
     /// What the scope says to the role at index `role`: its role policies first, then the rules about its resource.
     /// `rules` keeps those about the action for the next role.
-    pub(super) fn ask(
-        &self,
-        rules: &OnceCell<Gathered>,
-        role: usize,
-        question: &mut Question<'r>,
-    ) -> Answer<'r> {
+    pub(super) fn ask(&self, rules: &OnceCell<Mask>, role: usize, question: &mut Question<'r>) -> Answer<'r> {
         let applied = self.applied(question)?;
         let finding = self.ask_role_policies(role, question)?;
         let (Some(applied), false) = (applied, matches!(finding, Finding::Deny(_))) else {

@@ -6,7 +6,7 @@ use super::conditions::{CostExceeded, Truth};
 use super::derived_roles::DerivedRoles;
 use super::reach::{Reach, Reached};
 use super::roles::HeldRole;
-use crate::policy::{Gathered, Policy, Rule, Stance};
+use crate::policy::{Mask, Policy, Rule, Stance};
 
 /// Derived roles of a rule that are looked at for one cost unit.
 const DERIVED_ROLES_PER_UNIT: usize = 16;
@@ -39,7 +39,7 @@ pub(super) struct Links<'r> {
 
 impl<'r> Links<'r> {
     /// The rules that can speak to the role at index `role`.
-    pub(super) fn spoken(&self, role: usize) -> Option<&'r Gathered> {
+    pub(super) fn spoken(&self, role: usize) -> Option<&'r Mask> {
         self.reach.of_role(role).map(|reached| &reached.spoken)
     }
 

@@ -3,7 +3,7 @@
 use super::Call;
 use super::conditions::CostExceeded;
 use super::roles::HeldRole;
-use crate::policy::{Gathered, Policy};
+use crate::policy::{Mask, Policy};
 
 /// What one policy makes of the roles of the principal.
 pub(super) struct Reach {
@@ -17,11 +17,11 @@ pub(super) struct Reach {
 #[derive(Default)]
 pub(super) struct Reached {
     /// The rules that name it.
-    pub(super) named: Gathered,
+    pub(super) named: Mask,
     /// These, and the rules that name a derived role which can follow from it.
-    pub(super) spoken: Gathered,
+    pub(super) spoken: Mask,
     /// The derived roles that can follow from it.
-    pub(super) derived_roles: Gathered,
+    pub(super) derived_roles: Mask,
 }
 
 impl Reach {
@@ -48,8 +48,8 @@ impl Reach {
 
 impl Reached {
     fn none_of(policy: &Policy) -> Self {
-        let rules = || Gathered::below(policy.rules.len());
-        let derived_roles = Gathered::below(policy.derived_roles.len());
+        let rules = || Mask::below(policy.rules.len());
+        let derived_roles = Mask::below(policy.derived_roles.len());
         Self { named: rules(), spoken: rules(), derived_roles }
     }
 

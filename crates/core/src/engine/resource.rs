@@ -18,7 +18,7 @@ use super::schemas::{self, Fitness};
 use super::target::{Chain, Target};
 use crate::expr::Inputs;
 use crate::model::{ActionDecision, Few, Item, OutputEntry, Reason, ResourceEvaluation};
-use crate::policy::{Gathered, Policy};
+use crate::policy::{Mask, Policy};
 
 /// Decides every action of `item`, which is about `target`; nothing if to find that cost more than the call may spend.
 pub(super) fn decide(call: &Call<'_>, target: Option<&Target<'_>>, item: &Item<'_>) -> ResourceEvaluation {
@@ -151,7 +151,7 @@ impl<'r> Asking<'_, 'r> {
     }
 
     /// `rules` keeps those about the action, for each scope.
-    fn ask_role(&self, role: usize, rules: &[OnceCell<Gathered>], question: &mut Question<'r>) -> Answer<'r> {
+    fn ask_role(&self, role: usize, rules: &[OnceCell<Mask>], question: &mut Question<'r>) -> Answer<'r> {
         let places = self.case.target.places.iter().zip(self.derived_roles);
         for ((place, derived_roles), (known, rules)) in places.zip(self.known.iter().zip(rules)) {
             let layer = Layer { case: &self.case, place, derived_roles, known };

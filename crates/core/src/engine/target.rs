@@ -15,7 +15,9 @@ use super::reach::Reach;
 use super::roles::HeldRole;
 use super::{Call, Settings};
 use crate::model::{Few, Item, scope_name};
-use crate::policy::{ByName, Gathered, Policy, PolicyKind, Snapshot, ancestors, policy_name, sanitise};
+use crate::policy::{
+    ByName, Mask, Policy, PolicyKind, ScopeTable, Snapshot, ancestors, policy_name, sanitise,
+};
 
 /// What items of a request are about that share kind of resource, version and scope.
 pub(super) struct Target<'r> {
@@ -105,9 +107,9 @@ impl<'r> Target<'r> {
     }
 
     /// The rules of a principal or role policy that are about the kind of resource.
-    pub(super) fn rules_of(&self, policy: &Policy, call: &Call<'_>) -> Result<Gathered, CostExceeded> {
+    pub(super) fn rules_of(&self, policy: &Policy, call: &Call<'_>) -> Result<Mask, CostExceeded> {
         let resources = &policy.table.resources;
-        let mut found = Gathered::below(policy.rules.len());
+        let mut found = Mask::below(policy.rules.len());
         if !resources.is_empty() {
             // INVARIANT(both-forms): a pattern of resources is compared with the kind as written and as printed.
             call.charge(2 * resources.cost(self.kind) + found.words())?;
@@ -184,7 +186,7 @@ impl<'r> Place<'r> {
     fn find(snapshot: &'r Snapshot, scope: &str, version: &str, kind: &str) -> Option<Self> {
         let resources = snapshot.resource_policies.of_scope(scope);
         let roles = snapshot.role_policies.of_scope(scope);
-        if !resources.into_iter().chain(roles).any(|table| table.is_in_effect()) {
+        if !resources.into_iter().chain(roles).any(ScopeTable::is_in_effect) {
             return None;
         }
         let by_kind = resources.and_then(|table| table.of_version(version));

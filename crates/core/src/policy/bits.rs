@@ -13,7 +13,7 @@ pub(crate) struct Bits {
 
 /// A set of the numbers below a limit, to gather others in. Up to 64 numbers take no memory of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Gathered {
+pub(crate) struct Mask {
     first: u64,
     others: Vec<u64>,
 }
@@ -42,7 +42,7 @@ impl Bits {
     }
 }
 
-impl Gathered {
+impl Mask {
     /// An empty set of numbers below `limit`.
     pub(crate) fn below(limit: usize) -> Self {
         Self { first: 0, others: vec![0; limit.div_ceil(WORD).saturating_sub(1)] }
@@ -123,8 +123,8 @@ mod tests {
 
     use super::*;
 
-    fn gathered(numbers: &BTreeSet<usize>) -> Gathered {
-        let mut all = Gathered::below(300);
+    fn mask(numbers: &BTreeSet<usize>) -> Mask {
+        let mut all = Mask::below(300);
         all.add(&Bits::of(numbers.iter().copied()));
         all
     }
@@ -137,26 +137,26 @@ mod tests {
             number in 0_usize..400,
         ) {
             let common: Vec<_> = one.intersection(&other).copied().collect();
-            let (a, b) = (gathered(&one), gathered(&other));
+            let (a, b) = (mask(&one), mask(&other));
             prop_assert_eq!(a.common(&b).collect::<Vec<_>>(), common.clone());
             prop_assert_eq!(a.count_common(&b), common.len());
             prop_assert_eq!(a.contains(number), one.contains(&number));
             prop_assert_eq!(a.is_empty(), one.is_empty());
             let mut kept = a.clone();
             kept.keep(&b);
-            prop_assert_eq!(&kept, &gathered(&common.into_iter().collect()));
+            prop_assert_eq!(&kept, &mask(&common.into_iter().collect()));
             prop_assert_eq!(Bits::of(one.iter().copied()).is_empty(), one.is_empty());
             let mut both = a;
             both.add_all(&b);
-            prop_assert_eq!(both, gathered(&one.union(&other).copied().collect()));
+            prop_assert_eq!(both, mask(&one.union(&other).copied().collect()));
         }
     }
 
     #[test]
     fn what_has_no_room_is_left_out() {
-        let mut few = Gathered::below(3);
+        let mut few = Mask::below(3);
         few.add(&Bits::of([1, 64]));
         assert_eq!((few.contains(1), few.contains(64), few.words()), (true, false, 1));
-        assert!(Gathered::below(0).is_empty());
+        assert!(Mask::below(0).is_empty());
     }
 }

@@ -3,11 +3,13 @@
 //! Only names of policies are ever put into such a table. What a request names is looked up and no more, so no request
 //! can make it slow.
 
+#[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// Things by name. Whoever goes through one must not depend on the order.
+#[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
 pub type NameMap<T> = HashMap<Arc<str>, T, BuildHasherDefault<NameHasher>>;
 
 /// Mixes eight bytes at a time by multiplication.

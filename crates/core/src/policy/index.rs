@@ -76,9 +76,9 @@ impl<'p, 't> Index<'p, 't> {
         let used: Vec<*const ()> = match &self.uses(variable).names.constants {
             Some(names) => {
                 let found = names.iter().map(|name| constants.get(name.as_str()));
-                found.map(|found| found.map_or(std::ptr::null(), |found| of(found))).collect()
+                found.map(|found| found.map_or(std::ptr::null(), &of)).collect()
             }
-            None => constants.values().map(|constant| of(constant)).collect(),
+            None => constants.values().map(of).collect(),
         };
         self.compiled.borrow_mut().insert((std::ptr::from_ref(variable).cast(), used))
     }

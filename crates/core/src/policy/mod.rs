@@ -57,7 +57,7 @@ mod table;
 mod text;
 pub(crate) mod yaml;
 
-pub(crate) use bits::Gathered;
+pub(crate) use bits::Mask;
 pub use capability::{Capabilities, Capability, RequiredSignal, RiskClass};
 pub use check::is_identifier;
 pub(crate) use decode::json;
@@ -77,7 +77,7 @@ pub use rules::{
 pub use schemas::{AttributeSchema, Schemas};
 pub use scopes::ancestors;
 pub use shape::{SCHEMAS, json_schema};
-pub use snapshot::{ByName, PolicyTable, ScopeTable, Snapshot};
+pub use snapshot::{ByName, PolicyTable, SchemaTable, ScopeTable, Snapshot};
 pub use source::{FileText, Position, Revision, SourceFile};
 
 use std::sync::Arc;

@@ -11,6 +11,9 @@ use super::index;
 use super::rules::{PolicyKind, ScopePermissions};
 use super::yaml::Place;
 
+/// The name of each derived role that a file defines, with its place.
+type DefinedRoles = Box<[(Arc<str>, Place)]>;
+
 /// One policy as the others see it.
 #[derive(Debug)]
 pub(super) struct Outline {
@@ -26,7 +29,7 @@ pub(super) struct Outline {
     /// The derived roles that its rules name.
     pub(super) named_roles: Box<[Arc<str>]>,
     /// The derived roles that it defines, with the place of each name; the place of the set's own name.
-    pub(super) defined_roles: Option<(Place, Box<[(Arc<str>, Place)]>)>,
+    pub(super) defined_roles: Option<(Place, DefinedRoles)>,
     /// What it says of attributes.
     pub(super) schemas: Option<Box<Schemas<'static>>>,
     /// The actions that its rules name; empty unless somebody wants to know.

@@ -20,10 +20,13 @@ pub struct Snapshot {
     /// Role policies; their name is the role.
     pub role_policies: PolicyTable,
     /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
-    pub schemas: Arc<BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>>,
+    pub schemas: Arc<SchemaTable>,
     /// The actions that are declared, and what is known of them.
     pub capabilities: Capabilities,
 }
+
+/// What attributes must look like, by kind of resource and version.
+pub type SchemaTable = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>;
 
 /// The policies of one kind by scope, version and name.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::bits::{Bits, Gathered};
+use super::bits::{Bits, Mask};
 use super::glob::Glob;
 use super::rules::{ActionPattern, DerivedRole, Roles, Rule};
 use crate::limits::BYTES_PER_COST_UNIT;
@@ -105,7 +105,7 @@ impl Patterns {
     }
 
     /// Adds the rules that are about `name` to `found`.
-    pub(crate) fn find(&self, name: &str, found: &mut Gathered) {
+    pub(crate) fn find(&self, name: &str, found: &mut Mask) {
         found.add(&self.any);
         if let Some(rules) = get(&self.exact, name) {
             found.add(rules);
