@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
@@ -148,7 +149,23 @@ pub struct NewRecord {
 }
 
 /// Resolves when the record is as durable as the log's mode promises.
-pub type Receipt = Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>;
+pub enum Receipt {
+    /// At once.
+    Ready(Result<(), LogError>),
+    /// When the log has come to it.
+    Waiting(Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>>),
+}
+
+impl Future for Receipt {
+    type Output = Result<(), LogError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Receipt::Ready(outcome) => Poll::Ready(outcome.clone()),
+            Receipt::Waiting(outcome) => outcome.as_mut().poll(context),
+        }
+    }
+}
 
 /// What a receipt waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,19 @@ pub(super) struct Entry {
     /// The record.
     pub(super) record: NewRecord,
     /// Whom to tell; `None` if nobody waits.
-    pub(super) ack: Option<oneshot::Sender<Result<(), LogError>>>,
+    pub(super) ack: Option<Ack>,
+}
+
+/// Tells one caller what became of its record.
+pub(super) type Ack = oneshot::Sender<Result<(), LogError>>;
+
+/// What the writer waits for before it takes what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// Until this many records wait; half a full queue is always enough.
+    pub(super) records: usize,
+    /// At most so long after it could have taken the first.
+    pub(super) time: Duration,
 }
 
 /// The queue. Many threads push, one takes.
@@ -24,18 +36,21 @@ pub(super) struct Queue {
     max_bytes: usize,
 }
 
-#[derive(Default)]
 struct State {
     entries: Vec<Entry>,
     bytes: usize,
     closed: bool,
     failure: Option<String>,
+    /// Whoever brings the queue to this many records wakes the writer; `None` while it does not sleep, so that nobody
+    /// pays for waking who is awake.
+    wake_at: Option<usize>,
 }
 
 impl Queue {
     /// An empty queue of at most this many records and bytes.
     pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), max_records, max_bytes }
+        let state = State { entries: Vec::new(), bytes: 0, closed: false, failure: None, wake_at: None };
+        Self { state: Mutex::new(state), changed: Condvar::new(), max_records, max_bytes }
     }
 
     /// Adds a record; never waits. Returns how many are in the queue.
@@ -52,21 +67,31 @@ impl Queue {
         state.bytes += bytes;
         state.entries.push(entry);
         let waiting = state.entries.len();
+        let wakes = state.wake_at.is_some_and(|records| self.has(&state, records));
+        if wakes {
+            state.wake_at = None;
+        }
         drop(state);
-        self.changed.notify_one();
+        if wakes {
+            self.changed.notify_one();
+        }
         Ok(waiting)
     }
 
-    /// Takes everything that waits, or waits for something; `None` once closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Entry>> {
-        let mut state = self.lock();
-        while state.entries.is_empty() {
-            if state.closed {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for a record, and for more with `patience`; then takes everything that waits into `batch`, which is
+    /// empty. It stays empty only if the queue is closed and there is nothing left.
+    pub(super) fn take(&self, batch: &mut Vec<Entry>, patience: Patience) {
+        let mut state = self.sleep(self.lock(), Patience { records: 1, time: Duration::MAX });
+        if !patience.time.is_zero() {
+            state = self.sleep(state, patience);
         }
-        Some(state.drain())
+        state.bytes = 0;
+        std::mem::swap(&mut state.entries, batch);
+    }
+
+    /// How many records wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().entries.len()
     }
 
     /// Refuses records from now on, for this reason. Returns those that waited.
@@ -99,6 +124,22 @@ impl Queue {
         self.lock().health()
     }
 
+    /// Sleeps until there is what `patience` asks for, its time is over, or the queue is closed.
+    fn sleep<'q>(&'q self, mut state: MutexGuard<'q, State>, patience: Patience) -> MutexGuard<'q, State> {
+        state.wake_at = Some(patience.records);
+        let lacks = |state: &mut State| !state.closed && !self.has(state, patience.records);
+        let slept = self.changed.wait_timeout_while(state, patience.time, lacks);
+        let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
+        state.wake_at = None;
+        state
+    }
+
+    /// Whether this many records wait, or so many that they should be written.
+    fn has(&self, state: &State, records: usize) -> bool {
+        let waiting = state.entries.len();
+        waiting >= records || waiting > self.max_records / 2 || state.bytes > self.max_bytes / 2
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,5 +157,75 @@ impl State {
     fn drain(&mut self) -> Vec<Entry> {
         self.bytes = 0;
         std::mem::take(&mut self.entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use procura_core::model::Timestamp;
+
+    use super::*;
+
+    const FOR_EVER: Patience = Patience { records: usize::MAX, time: Duration::MAX };
+    const NO_PATIENCE: Patience = Patience { records: 1, time: Duration::ZERO };
+
+    fn push(queue: &Queue, bytes: usize) -> Result<usize, LogError> {
+        let record = NewRecord { at: Timestamp::UNIX_EPOCH, payload: vec![b' '; bytes] };
+        queue.push(Entry { record, ack: None })
+    }
+
+    fn taken(queue: &Queue, patience: Patience) -> usize {
+        let mut batch = Vec::new();
+        queue.take(&mut batch, patience);
+        batch.len()
+    }
+
+    #[test]
+    fn half_a_full_queue_ends_the_patience_whichever_way_it_is_full() {
+        for (max_records, max_bytes) in [(10, 1000), (1000, 60)] {
+            let queue = Queue::new(max_records, max_bytes);
+            thread::scope(|scope| {
+                let writer = scope.spawn(|| taken(&queue, FOR_EVER));
+                (0..6).for_each(|_| drop(push(&queue, 6)));
+                assert_eq!(writer.join().unwrap(), 6);
+            });
+        }
+    }
+
+    #[test]
+    fn patience_ends_with_its_records_its_time_or_the_queue() {
+        let queue = Queue::new(100, 100);
+        let two = Patience { records: 2, time: Duration::MAX };
+        let (first, second) = thread::scope(|scope| {
+            let writer = scope.spawn(|| (taken(&queue, two), taken(&queue, FOR_EVER)));
+            (0..2).for_each(|_| drop(push(&queue, 1)));
+            while queue.len() > 0 {
+                thread::yield_now();
+            }
+            push(&queue, 1).unwrap();
+            queue.close();
+            writer.join().unwrap()
+        });
+        assert_eq!((first, second), (2, 1));
+        assert_eq!(taken(&queue, FOR_EVER), 0, "closed and empty");
+
+        let queue = Queue::new(100, 100);
+        push(&queue, 1).unwrap();
+        assert_eq!(taken(&queue, Patience { records: 2, time: Duration::from_micros(1) }), 1);
+        push(&queue, 1).unwrap();
+        assert_eq!(taken(&queue, NO_PATIENCE), 1);
+    }
+
+    #[test]
+    fn what_exceeds_the_queue_is_refused_and_what_was_taken_makes_room() {
+        let queue = Queue::new(2, 10);
+        assert_eq!(push(&queue, 6).unwrap(), 1);
+        assert!(matches!(push(&queue, 6), Err(LogError::Overloaded)), "bytes");
+        assert_eq!(push(&queue, 4).unwrap(), 2);
+        assert!(matches!(push(&queue, 0), Err(LogError::Overloaded)), "records");
+        assert_eq!(taken(&queue, NO_PATIENCE), 2);
+        assert_eq!(push(&queue, 10).unwrap(), 1);
     }
 }

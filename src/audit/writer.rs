@@ -8,6 +8,7 @@ use procura_core::record::{LogRepair, Record};
 
 use super::appender::{Appender, Mended};
 use super::error::AuditError;
+use super::pace::Pace;
 use super::queue::{Entry, Queue};
 use crate::ports::{Clock, Durability, LogError, NewRecord};
 use crate::telemetry::Metrics;
@@ -22,6 +23,7 @@ pub(super) struct Writer {
     pub(super) appender: Appender,
     pub(super) queue: Arc<Queue>,
     pub(super) durability: Durability,
+    pub(super) pace: Pace,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -30,12 +32,17 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let _refuse_after = RefuseAfter(Arc::clone(&self.queue));
-        while let Some(batch) = self.queue.take() {
+        let mut batch = Vec::new();
+        loop {
+            self.queue.take(&mut batch, self.pace.patience());
+            if batch.is_empty() {
+                break;
+            }
             self.metrics.log_queue_length(0);
             match self.commit(&batch) {
-                Ok(()) => acknowledge(batch),
+                Ok(()) => batch.drain(..).for_each(|entry| tell(entry, Ok(()))),
                 Err(error) => {
-                    self.fail(batch, &error);
+                    self.fail(&mut batch, &error);
                     self.mend();
                 }
             }
@@ -50,15 +57,16 @@ impl Writer {
         let written = self.appender.append(batch.iter().map(|entry| &entry.record), sync)?;
         LogBatchWritten { records: batch.len(), bytes: written.bytes, sync: written.sync }
             .emit(&self.metrics);
+        self.pace.wrote(batch.len(), written.sync, self.queue.len());
         Ok(())
     }
 
     /// Tells everybody who waits that nothing was written, and refuses whoever comes.
-    fn fail(&self, batch: Vec<Entry>, error: &AuditError) {
+    fn fail(&self, batch: &mut Vec<Entry>, error: &AuditError) {
         let reason = error.with_causes();
         let waiting = self.queue.fail(reason.clone());
         LogWriteFailed { error, records: batch.len() + waiting.len() }.emit(&self.metrics);
-        for entry in batch.into_iter().chain(waiting) {
+        for entry in batch.drain(..).chain(waiting) {
             tell(entry, Err(LogError::Unavailable(reason.clone())));
         }
     }
@@ -69,7 +77,7 @@ impl Writer {
         while !self.queue.wait_closed(wait) {
             match self.mend_once() {
                 Ok(()) => return self.queue.recover(),
-                Err(error) => self.fail(Vec::new(), &error),
+                Err(error) => self.fail(&mut Vec::new(), &error),
             }
             wait = (wait * 2).min(LAST_RETRY);
         }
@@ -107,12 +115,6 @@ impl Drop for RefuseAfter {
         for entry in self.0.fail(reason.clone()) {
             tell(entry, Err(LogError::Unavailable(reason.clone())));
         }
-    }
-}
-
-fn acknowledge(batch: Vec<Entry>) {
-    for entry in batch {
-        tell(entry, Ok(()));
     }
 }
 

@@ -49,7 +49,7 @@ impl Asked {
         };
         let body = read(self.request.as_deref(), &limits)?;
         let clock = Arc::new(SystemClock);
-        let active = Active { snapshot, generation: 1, since: clock.now() };
+        let active = Active::new(snapshot, 1, clock.now());
         let active = Arc::new(ArcSwapOption::from_pointee(active));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let verifier = {

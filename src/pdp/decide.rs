@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use procura_core::engine;
 use procura_core::model::{Evaluation, Request, Timestamp};
-use procura_core::record::{self, AuxDataInput, Basis, DecisionRecord, RecordError};
+use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
 use uuid::{NoContext, Uuid};
 
 use super::{Active, Caller, Pdp, Tokens};
@@ -90,9 +90,15 @@ impl Pdp {
                 api: Cow::Borrowed(call.api.as_str()),
                 caller: recorded(caller),
             };
-            let basis = self.basis(&active, log.durability());
-            let mut record = DecisionRecord::new(now, origin, basis, &call.request, &evaluation);
-            record.aux_data = AuxDataInput::new(&call.request.aux_data, &vouchers);
+            let basis = || EncodedBasis::new(&self.basis(&active, log.durability()));
+            let record = CallRecord {
+                at: now,
+                call: &origin,
+                basis: active.basis.get_or_init(basis),
+                request: &call.request,
+                vouchers: &vouchers,
+                evaluation: &evaluation,
+            };
             log.append(NewRecord { at: now, payload: record.encode()? }).await?;
         }
         Ok(Answer { call_id, active, evaluation, decide: decided - started, record: decided.elapsed() })

@@ -18,12 +18,13 @@ pub use status::{Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, 
 pub use tokens::Tokens;
 
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use procura_core::engine::Settings;
 use procura_core::model::Timestamp;
 use procura_core::policy::Snapshot;
+use procura_core::record::EncodedBasis;
 use tokio::sync::Semaphore;
 
 use crate::ports::{Clock, DecisionLog, TokenVerifier};
@@ -37,6 +38,16 @@ pub struct Active {
     pub generation: u64,
     /// When it went live.
     pub since: Timestamp,
+    /// How the records of its decisions say what they rest on; written by the first of them.
+    basis: OnceLock<EncodedBasis>,
+}
+
+impl Active {
+    /// `snapshot`, which goes live as number `generation` at the instant `since`.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, generation: u64, since: Timestamp) -> Self {
+        Self { snapshot, generation, since, basis: OnceLock::new() }
+    }
 }
 
 /// The decision service. Cheap to share; every call reads the active snapshot exactly once.

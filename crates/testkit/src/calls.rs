@@ -5,7 +5,7 @@ use procura_core::model::{
     ActionDecision, AuxData, Effect, Evaluation, Item, Principal, Reason, Request, Resource,
     ResourceEvaluation, Timestamp,
 };
-use procura_core::record::{Basis, Call, Caller, DecisionRecord};
+use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
 use procura_core::value::{Map, Value};
 
 /// A call to record: `principal` does `action` on the resource `album:<resource>`.
@@ -55,7 +55,14 @@ impl MadeUpCall<'_> {
             globals: std::borrow::Cow::default(),
             durability: "durable".into(),
         };
-        let record = DecisionRecord::new(self.at, call, basis, &request, &evaluation);
+        let record = CallRecord {
+            at: self.at,
+            call: &call,
+            basis: &EncodedBasis::new(&basis),
+            request: &request,
+            vouchers: &Vouchers::default(),
+            evaluation: &evaluation,
+        };
         NewRecord { at: self.at, payload: record.encode().expect("a made-up record is small") }
     }
 

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use procura_core::engine::{OnError, SchemaEnforcement, Settings, decide};
 use procura_core::model::{Item, Principal, Request, Resource};
 use procura_core::policy::Snapshot;
-use procura_core::record::{AuxDataInput, Basis, DecisionRecord, PrincipalInput, Record, ResourceInput};
+use procura_core::record::{
+    AuxDataInput, Basis, CallRecord, DecisionRecord, EncodedBasis, PrincipalInput, Record, ResourceInput,
+};
 
 use crate::corpus::named;
 
@@ -15,9 +17,14 @@ pub fn replayed(record: &[u8], snapshot: &Snapshot) -> Vec<u8> {
     let original = decoded(record);
     let request = request(&original);
     let evaluation = decide(snapshot, &request, &settings(&original.basis), original.at);
-    let DecisionRecord { at, call, basis, aux_data, .. } = decoded(record);
-    let mut anew = DecisionRecord::new(at, call, basis, &request, &evaluation);
-    anew.aux_data = aux_data;
+    let anew = CallRecord {
+        at: original.at,
+        call: &original.call,
+        basis: &EncodedBasis::new(&original.basis),
+        request: &request,
+        vouchers: &original.aux_data.as_ref().map(AuxDataInput::vouchers).unwrap_or_default(),
+        evaluation: &evaluation,
+    };
     anew.encode().unwrap()
 }
 

@@ -205,7 +205,7 @@ impl Reloader {
         let generation = before.as_ref().map_or(0, |active| active.generation) + 1;
         let since = self.parts.clock.now();
         self.parts.archive.keep(&set.revision, &set.files).map_err(LoadError::Archive)?;
-        let active = Active { snapshot, generation, since };
+        let active = Active::new(snapshot, generation, since);
         self.record(tried.cause, before.as_deref(), &active)?;
         SnapshotActivated {
             revision: set.revision.as_str(),

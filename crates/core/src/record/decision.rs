@@ -1,4 +1,5 @@
-//! The record of one call: every input of its decisions once, then one entry per (resource, action).
+//! What stands in the record of one call: every input of its decisions once, then one entry per (resource, action).
+//! [`CallRecord`](super::CallRecord) writes it.
 
 use std::borrow::Cow;
 use std::ops::Not;
@@ -6,14 +7,11 @@ use std::ops::Not;
 use serde::{Deserialize, Serialize};
 
 use super::{AuxDataInput, DecisionId, wire};
-use crate::model::{
-    ActionDecision, Effect, Evaluation, OutputEntry, OutputValue, Problem, Request, ResourceEvaluation,
-    Timestamp, ValidatedPart, ValidationError,
-};
+use crate::model::{Effect, Timestamp};
 use crate::value::{Map, Value};
 
 /// The schema enforcement of records that do not name one.
-const NO_ENFORCEMENT: &str = "none";
+pub(super) const NO_ENFORCEMENT: &str = "none";
 
 /// The record of one call. Members are written in the order of the fields; empty ones are left out.
 ///
@@ -229,136 +227,11 @@ pub struct ValidationRecord<'a> {
 }
 
 impl<'a> DecisionRecord<'a> {
-    /// The record of a call that was evaluated at `at`; borrows everything from its arguments. Claims that it rests on
-    /// are in [`DecisionRecord::aux_data`], to be set by whoever knows who vouched for them.
-    #[must_use]
-    pub fn new(
-        at: Timestamp,
-        call: Call<'a>,
-        basis: Basis<'a>,
-        request: &'a Request<'_>,
-        evaluation: &'a Evaluation,
-    ) -> Self {
-        let principal = &request.principal;
-        Self {
-            at,
-            decisions: entries(&call.id, request, evaluation),
-            validation_errors: validation_errors(evaluation),
-            call,
-            basis,
-            principal: PrincipalInput {
-                id: borrowed(&principal.id),
-                roles: Cow::Borrowed(&principal.roles),
-                attr: Cow::Borrowed(&principal.attr),
-                policy_version: borrowed(&principal.policy_version),
-                scope: borrowed(&principal.scope),
-            },
-            context: request.context.as_ref().map(Cow::Borrowed),
-            aux_data: None,
-            resources: request.items.iter().map(|item| ResourceInput::of(&item.resource)).collect(),
-        }
-    }
-
     /// The resource that `decision` is about; `None` only in a record that was tampered with.
     #[must_use]
     pub fn resource_of(&self, decision: &DecisionEntry<'_>) -> Option<&ResourceInput<'a>> {
         self.resources.get(decision.resource)
     }
-}
-
-impl<'a> ResourceInput<'a> {
-    fn of(resource: &'a crate::model::Resource<'_>) -> Self {
-        Self {
-            kind: borrowed(&resource.kind),
-            id: borrowed(&resource.id),
-            attr: Cow::Borrowed(&resource.attr),
-            policy_version: borrowed(&resource.policy_version),
-            scope: borrowed(&resource.scope),
-        }
-    }
-}
-
-fn entries<'a>(
-    call_id: &str,
-    request: &'a Request<'_>,
-    evaluation: &'a Evaluation,
-) -> Vec<DecisionEntry<'a>> {
-    let mut entries = Vec::with_capacity(request.items.iter().map(|item| item.actions.len()).sum());
-    for (resource, (item, result)) in request.items.iter().zip(&evaluation.resources).enumerate() {
-        for (action, decision) in item.actions.iter().zip(&result.actions) {
-            let number = u32::try_from(entries.len() + 1).unwrap_or(u32::MAX);
-            let id = DecisionId { call: Cow::Owned(call_id.to_owned()), number };
-            entries.push(entry(id, resource, action, decision, result));
-        }
-    }
-    entries
-}
-
-fn validation_errors(evaluation: &Evaluation) -> Vec<ValidationRecord<'_>> {
-    let resources = evaluation.resources.iter().enumerate();
-    let errors = resources
-        .flat_map(|(resource, result)| result.validation_errors.iter().map(move |error| (resource, error)));
-    errors.map(|(resource, error)| ValidationRecord::of(resource, error)).collect()
-}
-
-fn entry<'a>(
-    id: DecisionId<'a>,
-    resource: usize,
-    action: &'a str,
-    decision: &'a ActionDecision,
-    result: &'a ResourceEvaluation,
-) -> DecisionEntry<'a> {
-    let outputs = result.outputs.iter().filter(|output| output.action == action);
-    DecisionEntry {
-        id,
-        resource,
-        action: borrowed(action),
-        effect: decision.effect,
-        reason: borrowed(decision.reason.code()),
-        policy: borrowed(&decision.matched_policy),
-        scope: borrowed(&decision.matched_scope),
-        rule: decision.rule.as_deref().map(borrowed),
-        derived_roles: result.effective_derived_roles.iter().map(|role| borrowed(role)).collect(),
-        outputs: outputs.map(OutputRecord::of).collect(),
-        problems: decision.problems.iter().map(ProblemRecord::of).collect(),
-    }
-}
-
-impl<'a> OutputRecord<'a> {
-    fn of(output: &'a OutputEntry) -> Self {
-        let (value, error) = match &output.value {
-            OutputValue::Value(value) => (Some(Cow::Borrowed(value)), None),
-            OutputValue::Error(error) => (None, Some(borrowed(error))),
-        };
-        Self { rule: borrowed(&output.src), value, error }
-    }
-}
-
-impl<'a> ValidationRecord<'a> {
-    fn of(resource: usize, error: &'a ValidationError) -> Self {
-        let source = match error.part {
-            ValidatedPart::Principal => "principal",
-            ValidatedPart::Resource => "resource",
-        };
-        let (path, message) = (borrowed(&error.path), borrowed(&error.message));
-        Self { resource, source: borrowed(source), path, message }
-    }
-}
-
-impl<'a> ProblemRecord<'a> {
-    fn of(problem: &'a Problem) -> Self {
-        Self {
-            code: borrowed(problem.code.code()),
-            source: borrowed(&problem.source),
-            expression: borrowed(&problem.expression),
-            position: borrowed(&problem.position),
-            message: borrowed(&problem.message),
-        }
-    }
-}
-
-fn borrowed(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
 }
 
 fn is_empty(text: &str) -> bool {

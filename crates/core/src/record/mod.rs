@@ -8,14 +8,17 @@
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
 //! know. A member never changes its meaning and never becomes mandatory; that would be version 2.
 
+mod call;
 mod chain;
 mod decision;
 mod event;
 mod id;
+mod json;
 mod sentence;
 mod tokens;
 mod wire;
 
+pub use call::{CallRecord, EncodedBasis};
 pub use chain::ChainHash;
 pub use decision::{
     Basis, Call, Caller, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput, ProblemRecord,
@@ -66,10 +69,10 @@ pub enum RecordError {
 }
 
 impl<'a> Record<'a> {
-    /// Encodes the record in one pass.
+    /// Encodes the record; [`CallRecord`] does so for a call that was just decided, at once and to the same bytes.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
         match self {
-            Record::Decision(record) => record.encode(),
+            Record::Decision(record) => encode(KIND_DECISION, record),
             Record::PolicyChange(record) => encode(KIND_POLICY_CHANGE, record),
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
         }
@@ -88,11 +91,6 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> DecisionRecord<'a> {
-    /// Encodes the record in one pass.
-    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        encode(KIND_DECISION, self)
-    }
-
     fn parse(payload: &'a [u8]) -> Result<Self, RecordError> {
         parse(payload)
     }

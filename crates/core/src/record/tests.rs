@@ -1,3 +1,5 @@
+mod plain;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,14 +9,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     ActionDecision, AuxData, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem,
-    ProblemCode, Reason, Request, Resource, ResourceEvaluation, Timestamp,
+    ProblemCode, Reason, Request, Resource, ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
 };
 use crate::value::{Map, Value};
 
 #[test]
 fn a_record_has_this_text() {
     let (request, evaluation) = (request(Map::default()), evaluation());
-    let text = String::from_utf8(record(&request, &evaluation).encode().unwrap()).unwrap();
+    let text = String::from_utf8(written(&request, &evaluation).unwrap()).unwrap();
     let expected = concat!(
         r#"{"v":1,"kind":"decision","at":"2026-11-22T01:02:03.000000004Z","#,
         r#""call":{"id":"c1","requestId":"r1","api":"check","caller":{"address":"127.0.0.1:5000"}},"#,
@@ -44,7 +46,9 @@ fn every_setting_that_can_change_a_decision_is_recorded() {
     record.basis.strict_evaluation = true;
     record.basis.schema_enforcement = "reject".into();
     record.basis.globals = Cow::Owned(Map::from_entries(vec![("limit".into(), Value::Number(2.5))]).unwrap());
-    let payload = record.encode().unwrap();
+    let payload = plain::encoded(&record);
+    let basis = EncodedBasis::new(&record.basis);
+    assert_eq!(encoded_with(&basis, &request, &evaluation).unwrap(), payload);
     let settings = concat!(
         r#""defaultPolicyVersion":"default","defaultScope":"acme","lenientScopeSearch":true,"#,
         r#""strictEvaluation":true,"schemaEnforcement":"reject","globals":{"limit":2.5},"durability":"durable""#,
@@ -138,7 +142,8 @@ fn a_record_over_the_limit_is_refused() {
     let half = Value::String(Cow::Owned("x".repeat(RECORD_BYTES / 2)));
     let attr = Map::from_entries(vec![("a".into(), half.clone()), ("b".into(), half)]).unwrap();
     let (request, evaluation) = (request(attr), evaluation());
-    assert!(matches!(record(&request, &evaluation).encode(), Err(RecordError::TooLarge)));
+    assert!(matches!(written(&request, &evaluation), Err(RecordError::TooLarge)));
+    assert!(matches!(encode("any", &record(&request, &evaluation)), Err(RecordError::TooLarge)));
 }
 
 #[test]
@@ -149,9 +154,18 @@ fn claims_stand_beside_who_vouched_for_them() {
     request.aux_data.jwts.insert("agent".into(), Value::Map(claims()));
     let jwts = BTreeMap::from([("agent".to_owned(), "issuer".to_owned())]);
     let vouchers = Vouchers { jwt: None, jwts };
-    let mut record = record(&request, &evaluation);
-    record.aux_data = AuxDataInput::new(&request.aux_data, &vouchers);
-    let payload = record.encode().unwrap();
+    let (at, call, basis) = origin();
+    let encoded_basis = EncodedBasis::new(&basis);
+    let written = CallRecord {
+        at,
+        call: &call,
+        basis: &encoded_basis,
+        request: &request,
+        vouchers: &vouchers,
+        evaluation: &evaluation,
+    };
+    let payload = written.encode().unwrap();
+    let record = plain::record(origin(), &request, &vouchers, &evaluation);
     let text = std::str::from_utf8(&payload).unwrap();
     let expected = concat!(
         r#""auxData":{"jwt":{"claims":{"sub":"ada"}},"#,
@@ -166,16 +180,54 @@ fn claims_stand_beside_who_vouched_for_them() {
 
 proptest! {
     #[test]
-    fn records_round_trip_bit_for_bit(attr in any_map(), id in any::<String>()) {
-        let (mut request, evaluation) = (request(attr.clone()), evaluation());
+    fn records_are_written_as_their_plain_form_and_read_again_bit_for_bit(
+        attr in any_map(), id in any::<String>(), texts in prop::collection::vec(any::<String>(), 8), rest in 0..64_u8,
+    ) {
+        let (mut request, mut evaluation) = (request(attr.clone()), evaluation());
         request.principal.id = Cow::Owned(id);
-        request.context = Some(attr);
-        let record = record(&request, &evaluation);
-        let payload = record.encode().unwrap();
+        request.context = (rest & 1 == 0).then(|| attr.clone());
+        vary(&mut request, &mut evaluation, attr, &texts, rest);
+        let plain = record(&request, &evaluation);
+        let payload = written(&request, &evaluation).unwrap();
+        prop_assert_eq!(String::from_utf8(payload.clone()), String::from_utf8(plain::encoded(&plain)));
         let Record::Decision(decoded) = Record::decode(&payload).unwrap() else { panic!("a decision") };
-        prop_assert_eq!(&*decoded, &record);
-        prop_assert_eq!(decoded.encode().unwrap(), payload);
+        prop_assert_eq!(&*decoded, &plain);
+        prop_assert_eq!(Record::Decision(decoded).encode().unwrap(), payload);
     }
+}
+
+/// Puts what came by chance wherever a record may hold something.
+fn vary(
+    request: &mut Request<'_>,
+    evaluation: &mut Evaluation,
+    attr: Map<'static>,
+    texts: &[String],
+    rest: u8,
+) {
+    let text = |at: usize| texts[at].clone();
+    request.principal.scope = text(0).into();
+    request.items[0].resource.policy_version = text(1).into();
+    request.items.push(request.items[0].clone());
+    let mut second = evaluation.resources[0].clone();
+    second.actions[0].rule = (rest & 2 == 0).then(|| text(2).into());
+    second.actions[0].matched_scope = text(3).into();
+    second.outputs[0].value = OutputValue::Value(Value::Map(attr));
+    if rest & 4 == 0 {
+        let again = second.actions[1].problems[0].clone();
+        second.actions[1].problems.push(again);
+        second.actions[1].problems[0].message = text(4);
+        second.effective_derived_roles.push(text(5).into());
+        second.outputs.push(second.outputs[0].clone());
+    } else {
+        second.actions[1].problems.clear();
+        second.effective_derived_roles.clear();
+        second.outputs.clear();
+    }
+    let parts = [ValidatedPart::Principal, ValidatedPart::Resource];
+    second.validation_errors =
+        parts.map(|part| ValidationError { part, path: text(6), message: text(7) }).into();
+    second.validation_errors.truncate(usize::from(rest >> 4));
+    evaluation.resources.push(second);
 }
 
 fn any_map() -> impl Strategy<Value = Map<'static>> {
@@ -200,6 +252,25 @@ fn map_of(entries: BTreeMap<String, Value<'static>>) -> Map<'static> {
 }
 
 fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionRecord<'a> {
+    static NOBODY: Vouchers = Vouchers { jwt: None, jwts: BTreeMap::new() };
+    plain::record(origin(), request, &NOBODY, evaluation)
+}
+
+fn written(request: &Request<'_>, evaluation: &Evaluation) -> Result<Vec<u8>, RecordError> {
+    encoded_with(&EncodedBasis::new(&origin().2), request, evaluation)
+}
+
+fn encoded_with(
+    basis: &EncodedBasis,
+    request: &Request<'_>,
+    evaluation: &Evaluation,
+) -> Result<Vec<u8>, RecordError> {
+    let (at, call, _) = origin();
+    CallRecord { at, call: &call, basis, request, vouchers: &Vouchers::default(), evaluation }.encode()
+}
+
+/// Everything about the call but what was asked and answered.
+fn origin<'a>() -> (Timestamp, Call<'a>, Basis<'a>) {
     let caller = Caller { name: None, address: Some("127.0.0.1:5000".into()) };
     let call = Call { id: "c1".into(), request_id: Some("r1".into()), api: "check".into(), caller };
     let basis = Basis {
@@ -215,8 +286,7 @@ fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionR
         globals: Cow::default(),
         durability: "durable".into(),
     };
-    let at = "2026-11-22T01:02:03.000000004Z".parse().unwrap();
-    DecisionRecord::new(at, call, basis, request, evaluation)
+    ("2026-11-22T01:02:03.000000004Z".parse().unwrap(), call, basis)
 }
 
 fn request(attr: Map<'static>) -> Request<'static> {

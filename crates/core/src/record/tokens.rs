@@ -67,4 +67,11 @@ impl<'a> AuxDataInput<'a> {
         }
         AuxData { jwt: self.jwt.as_ref().map(owned).unwrap_or_default(), jwts }
     }
+    /// Who vouched for them, again.
+    #[must_use]
+    pub fn vouchers(&self) -> Vouchers {
+        let key_set = |token: &TokenInput<'_>| token.key_set.as_deref().map(str::to_owned);
+        let named = self.jwts.iter().filter_map(|(name, token)| Some((name.to_string(), key_set(token)?)));
+        Vouchers { jwt: self.jwt.as_ref().and_then(key_set), jwts: named.collect() }
+    }
 }

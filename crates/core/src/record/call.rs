@@ -1,0 +1,276 @@
+//! The record of one call as bytes, written in one pass from the request and its evaluation.
+//!
+//! [`DecisionRecord`](super::DecisionRecord) says what stands in it, and reads it again.
+
+use super::decision::NO_ENFORCEMENT;
+use super::json::Json;
+use super::{AuxDataInput, Basis, Call, Caller, RecordError, Vouchers};
+use crate::model::{
+    ActionDecision, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
+    ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
+};
+
+/// Bytes of a record besides its basis and its decisions, and of a decision, as far as records are usual.
+const USUAL_INPUTS: usize = 1024;
+const USUAL_DECISION: usize = 320;
+
+/// What the record of one call is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRecord<'a> {
+    /// The instant of the call.
+    pub at: Timestamp,
+    /// Which call, and who made it.
+    pub call: &'a Call<'a>,
+    /// What the decisions rest on besides the request.
+    pub basis: &'a EncodedBasis,
+    /// What was asked.
+    pub request: &'a Request<'a>,
+    /// Who vouched for the claims of the request.
+    pub vouchers: &'a Vouchers,
+    /// What was decided.
+    pub evaluation: &'a Evaluation,
+}
+
+/// A [`Basis`] as it stands in records: the same for all calls that one policy set decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedBasis(String);
+
+impl CallRecord<'_> {
+    /// The encoded record.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        let decisions: usize = self.request.items.iter().map(|item| item.actions.len()).sum();
+        let usual = USUAL_INPUTS + self.basis.0.len() + decisions * USUAL_DECISION;
+        let mut json = Json::with_capacity(usual);
+        json.raw(r#"{"v":1,"kind":"decision","at":""#);
+        json.plain(self.at);
+        json.raw(r#"","call":"#);
+        call(&mut json, self.call);
+        json.raw(r#","basis":"#);
+        json.raw(&self.basis.0);
+        self.inputs(&mut json)?;
+        self.decisions(&mut json)?;
+        self.validation_errors(&mut json);
+        json.raw("}");
+        json.check()?;
+        Ok(json.into_bytes())
+    }
+
+    fn inputs(&self, json: &mut Json) -> Result<(), RecordError> {
+        json.raw(r#","principal":"#);
+        principal(json, &self.request.principal);
+        if let Some(context) = &self.request.context {
+            json.raw(r#","context":"#);
+            json.map(context);
+        }
+        if let Some(aux_data) = AuxDataInput::new(&self.request.aux_data, self.vouchers) {
+            json.raw(r#","auxData":"#);
+            json.serialize(&aux_data)?;
+        }
+        json.raw(r#","resources":"#);
+        json.list(&self.request.items, |json, item: &Item<'_>| resource(json, &item.resource));
+        json.check()
+    }
+
+    fn decisions(&self, json: &mut Json) -> Result<(), RecordError> {
+        let mut number = 0;
+        json.raw(r#","decisions":["#);
+        for (index, (item, result)) in self.request.items.iter().zip(&self.evaluation.resources).enumerate() {
+            for (action, decision) in item.actions.iter().zip(&result.actions) {
+                json.raw(if number == 0 { r#"{"id":""# } else { r#",{"id":""# });
+                number += 1;
+                json.escaped(&self.call.id);
+                json.raw("/");
+                json.number(number);
+                json.raw(r#"","resource":"#);
+                json.number(index);
+                entry(json, action, decision, result);
+                json.check()?;
+            }
+        }
+        json.raw("]");
+        Ok(())
+    }
+
+    fn validation_errors(&self, json: &mut Json) {
+        let resources = self.evaluation.resources.iter().enumerate();
+        let mut errors = resources
+            .flat_map(|(index, result)| result.validation_errors.iter().map(move |error| (index, error)))
+            .peekable();
+        if errors.peek().is_some() {
+            json.raw(r#","validationErrors":"#);
+            json.list(errors, |json, (index, error)| validation_error(json, index, error));
+        }
+    }
+}
+
+impl EncodedBasis {
+    /// Encodes `basis`.
+    #[must_use]
+    pub fn new(basis: &Basis<'_>) -> Self {
+        let mut json = Json::with_capacity(512);
+        json.raw(r#"{"engine":"#);
+        json.string(&basis.engine);
+        json.raw(r#","policyRevision":"#);
+        json.string(&basis.policy_revision);
+        json.raw(r#","policyGeneration":"#);
+        json.plain(basis.policy_generation);
+        json.raw(r#","onError":"#);
+        json.string(&basis.on_error);
+        json.raw(r#","defaultPolicyVersion":"#);
+        json.string(&basis.default_policy_version);
+        unless_empty(&mut json, r#","defaultScope":"#, &basis.default_scope);
+        if basis.lenient_scope_search {
+            json.raw(r#","lenientScopeSearch":true"#);
+        }
+        if basis.strict_evaluation {
+            json.raw(r#","strictEvaluation":true"#);
+        }
+        if basis.schema_enforcement != NO_ENFORCEMENT {
+            json.raw(r#","schemaEnforcement":"#);
+            json.string(&basis.schema_enforcement);
+        }
+        if !basis.globals.is_empty() {
+            json.raw(r#","globals":"#);
+            json.map(&basis.globals);
+        }
+        json.raw(r#","durability":"#);
+        json.string(&basis.durability);
+        json.raw("}");
+        // Everything written was text.
+        Self(String::from_utf8(json.into_bytes()).unwrap_or_default())
+    }
+}
+
+fn call(json: &mut Json, call: &Call<'_>) {
+    json.raw(r#"{"id":"#);
+    json.string(&call.id);
+    if let Some(id) = &call.request_id {
+        json.raw(r#","requestId":"#);
+        json.string(id);
+    }
+    json.raw(r#","api":"#);
+    json.string(&call.api);
+    json.raw(r#","caller":{"#);
+    let Caller { name, address } = &call.caller;
+    if let Some(name) = name {
+        json.raw(r#""name":"#);
+        json.string(name);
+    }
+    if let Some(address) = address {
+        json.raw(if name.is_some() { r#","address":"# } else { r#""address":"# });
+        json.string(address);
+    }
+    json.raw("}}");
+}
+
+fn principal(json: &mut Json, principal: &Principal<'_>) {
+    json.raw(r#"{"id":"#);
+    json.string(&principal.id);
+    json.raw(r#","roles":"#);
+    json.list(&principal.roles, |json, role| json.string(role));
+    if !principal.attr.is_empty() {
+        json.raw(r#","attr":"#);
+        json.map(&principal.attr);
+    }
+    unless_empty(json, r#","policyVersion":"#, &principal.policy_version);
+    unless_empty(json, r#","scope":"#, &principal.scope);
+    json.raw("}");
+}
+
+fn resource(json: &mut Json, resource: &Resource<'_>) {
+    json.raw(r#"{"kind":"#);
+    json.string(&resource.kind);
+    json.raw(r#","id":"#);
+    json.string(&resource.id);
+    if !resource.attr.is_empty() {
+        json.raw(r#","attr":"#);
+        json.map(&resource.attr);
+    }
+    unless_empty(json, r#","policyVersion":"#, &resource.policy_version);
+    unless_empty(json, r#","scope":"#, &resource.scope);
+    json.raw("}");
+}
+
+/// What follows the number of the resource in the entry of a decision.
+fn entry(json: &mut Json, action: &str, decision: &ActionDecision, result: &ResourceEvaluation) {
+    json.raw(r#","action":"#);
+    json.string(action);
+    json.raw(r#","effect":""#);
+    json.raw(decision.effect.wire_name());
+    json.raw(r#"","reason":""#);
+    json.raw(decision.reason.code());
+    json.raw(r#"","policy":"#);
+    json.string(&decision.matched_policy);
+    unless_empty(json, r#","scope":"#, &decision.matched_scope);
+    if let Some(rule) = &decision.rule {
+        json.raw(r#","rule":"#);
+        json.string(rule);
+    }
+    if !result.effective_derived_roles.is_empty() {
+        json.raw(r#","derivedRoles":"#);
+        json.list(&result.effective_derived_roles, |json, role| json.string(role));
+    }
+    let mut outputs = result.outputs.iter().filter(|output| output.action == action).peekable();
+    if outputs.peek().is_some() {
+        json.raw(r#","outputs":"#);
+        json.list(outputs, output);
+    }
+    if !decision.problems.is_empty() {
+        json.raw(r#","problems":"#);
+        json.list(&decision.problems, problem);
+    }
+    json.raw("}");
+}
+
+fn output(json: &mut Json, output: &OutputEntry) {
+    json.raw(r#"{"rule":"#);
+    json.string(&output.src);
+    match &output.value {
+        OutputValue::Value(value) => {
+            json.raw(r#","value":"#);
+            json.value(value);
+        }
+        OutputValue::Error(error) => {
+            json.raw(r#","error":"#);
+            json.string(error);
+        }
+    }
+    json.raw("}");
+}
+
+fn problem(json: &mut Json, problem: &Problem) {
+    json.raw(r#"{"code":""#);
+    json.raw(problem.code.code());
+    json.raw(r#"","source":"#);
+    json.string(&problem.source);
+    json.raw(r#","expression":"#);
+    json.string(&problem.expression);
+    json.raw(r#","position":"#);
+    json.string(&problem.position);
+    json.raw(r#","message":"#);
+    json.string(&problem.message);
+    json.raw("}");
+}
+
+fn validation_error(json: &mut Json, resource: usize, error: &ValidationError) {
+    json.raw(r#"{"resource":"#);
+    json.number(resource);
+    json.raw(r#","source":""#);
+    json.raw(match error.part {
+        ValidatedPart::Principal => "principal",
+        ValidatedPart::Resource => "resource",
+    });
+    json.raw("\"");
+    unless_empty(json, r#","path":"#, &error.path);
+    json.raw(r#","message":"#);
+    json.string(&error.message);
+    json.raw("}");
+}
+
+/// The string member that begins with `member`, unless it is empty.
+fn unless_empty(json: &mut Json, member: &str, text: &str) {
+    if !text.is_empty() {
+        json.raw(member);
+        json.string(text);
+    }
+}
