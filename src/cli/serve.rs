@@ -251,7 +251,7 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
 /// Serves until a signal asks to stop; then finishes what is in flight, at most until `deadline`.
 async fn until_stopped(listener: TcpListener, services: Services, mut stop: StopSignals, deadline: Duration) {
     let (drain, draining) = oneshot::channel::<()>();
-    let serving = http::serve(listener, http::router(services), Capacity::default(), async {
+    let serving = http::serve(listener, services, Capacity::default(), async {
         // An error means that the sender is gone, which asks to stop as well.
         let _ = draining.await;
     });

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
 use procura_core::model::{Effect, Evaluation};
 use serde::Serialize;
 
@@ -18,6 +19,9 @@ const POLICY_REVISION: HeaderName = HeaderName::from_static("procura-policy-revi
 /// The id under which the decision log holds the call.
 const CALL_ID: HeaderName = HeaderName::from_static("procura-call-id");
 
+/// Most headers of a response, those of `edge.rs` among them.
+const HEADERS: usize = 6;
+
 /// Asks for the decisions of `call`, whose body was complete at `received`.
 pub(super) async fn decide(
     services: &Services,
@@ -25,7 +29,6 @@ pub(super) async fn decide(
     call: &mut Call<'_>,
     received: Instant,
 ) -> Result<Answer, Refusal> {
-    let parse = received.elapsed();
     let answer = services.pdp.decide(caller, call).await?;
     let (allowed, denied, problems) = count(&answer.evaluation);
     CallDecided {
@@ -34,7 +37,7 @@ pub(super) async fn decide(
         allowed,
         denied,
         problems,
-        parse,
+        parse: answer.begun - received,
         decide: answer.decide,
         record: answer.record,
     }
@@ -67,7 +70,11 @@ pub(super) fn with_revision(mut response: Response, active: &Active) -> Result<R
 pub(super) async fn json(services: &Services, body: &(impl Serialize + Sync)) -> Result<Response, Refusal> {
     let bytes = serde_json::to_vec(body).map_err(|_| Refusal::Internal)?;
     let bytes = services.budget.answer(bytes).await?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
+    let mut response = Response::new(Body::from(bytes));
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 /// Actions allowed, actions denied, problems met.

@@ -1,10 +1,11 @@
 //! Request bodies: bounded in size, in the time they may take to arrive, and in what all of them occupy.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 
@@ -27,33 +28,46 @@ pub(super) struct Bounded {
     _work: Room,
 }
 
-impl FromRequest<Arc<Services>> for Bounded {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, Refusal> {
+impl Bounded {
+    /// Reads `body`, which came with `headers`.
+    pub(super) async fn read<B>(services: &Services, headers: &HeaderMap, body: B) -> Result<Self, Refusal>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
         let limits = &services.limits;
-        let (head, body) = request.into_parts();
-        refuse_hopeless(&head.headers, limits)?;
-        let deadline = limits.body_timeout;
-        let read = tokio::time::timeout(deadline, Arriving::new(services).read(body));
-        let Ok(read) = read.await else {
-            return Err(Refusal::TooSlow { seconds: deadline.as_secs_f64() });
+        refuse_hopeless(headers, &body, limits)?;
+        let mut read = pin!(Arriving::new(services).read(body));
+        // Most bodies came together with their heads, and a timer is not free.
+        let at_once = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+        let (bytes, in_flight) = match at_once {
+            Poll::Ready(read) => read?,
+            Poll::Pending => {
+                let deadline = limits.body_timeout;
+                let seconds = deadline.as_secs_f64();
+                tokio::time::timeout(deadline, read).await.map_err(|_| Refusal::TooSlow { seconds })??
+            }
         };
-        let (bytes, in_flight) = read?;
         let structure = json::structure(&bytes, limits)?;
         let work = services.budget.work(bytes.len(), structure).await?;
         Ok(Self { bytes, _in_flight: in_flight, _work: work })
     }
 }
 
+impl FromRequest<Arc<Services>> for Bounded {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, Refusal> {
+        let (head, body) = request.into_parts();
+        Self::read(services, &head.headers, body).await
+    }
+}
+
 /// Refuses by its announced length a body that is not worth reading to its end.
-fn refuse_hopeless(headers: &HeaderMap, limits: &RequestLimits) -> Result<(), Refusal> {
+fn refuse_hopeless(headers: &HeaderMap, body: &impl HttpBody, limits: &RequestLimits) -> Result<(), Refusal> {
     let limit = limits.max_body_bytes;
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let waits_for_leave = headers.contains_key(header::EXPECT);
-    let worth_reading = if waits_for_leave { limit as u64 } else { drain_limit(limit) };
-    if announced.is_some_and(|length| length > worth_reading) {
+    let announced = body.size_hint().lower();
+    let waits_for_leave = || headers.contains_key(header::EXPECT);
+    if announced > drain_limit(limit) || (announced > limit as u64 && waits_for_leave()) {
         Err(Refusal::TooLarge { limit })
     } else {
         Ok(())
@@ -80,7 +94,10 @@ impl<'s> Arriving<'s> {
         Self { limits, budget, whole: Vec::new(), room: Room::default(), seen: 0, refused: None }
     }
 
-    async fn read(mut self, mut body: Body) -> Result<(Bytes, Room), Refusal> {
+    async fn read<B>(mut self, mut body: B) -> Result<(Bytes, Room), Refusal>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
         let limit = self.limits.max_body_bytes;
         while let Some(data) = next_data(&mut body).await? {
             self.seen = self.seen.saturating_add(data.len() as u64);
@@ -126,7 +143,10 @@ impl<'s> Arriving<'s> {
 }
 
 /// The next piece of data; trailers are dropped.
-async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+async fn next_data<B>(body: &mut B) -> Result<Option<Bytes>, Refusal>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| Invalid::at("$", "the body ended before its announced end"))?;
         if let Ok(data) = frame.into_data() {

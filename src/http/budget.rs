@@ -108,15 +108,23 @@ impl Pool {
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(self.size);
         let held = room.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = wanted.saturating_sub(u32::try_from(held).unwrap_or(u32::MAX));
-        let more = timeout(self.patience, Arc::clone(&self.free).acquire_many_owned(missing)).await;
-        let Ok(Ok(more)) = more else {
-            return Err(Refusal::Overloaded);
+        // Whoever waits already is served first: what is free belongs to nobody.
+        let more = match Arc::clone(&self.free).try_acquire_many_owned(missing) {
+            Ok(more) => more,
+            Err(_) => self.wait_for(missing).await?,
         };
         match &mut room.0 {
             Some(held) => held.merge(more),
             None => room.0 = Some(more),
         }
         Ok(())
+    }
+
+    async fn wait_for(&self, missing: u32) -> Result<OwnedSemaphorePermit, Refusal> {
+        match timeout(self.patience, Arc::clone(&self.free).acquire_many_owned(missing)).await {
+            Ok(Ok(more)) => Ok(more),
+            _ => Err(Refusal::Overloaded),
+        }
     }
 }
 

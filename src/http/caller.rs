@@ -33,11 +33,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-        let loopback = address.is_some_and(|address| address.ip().to_canonical().is_loopback())
-            && !parts.headers.keys().any(|name| is_of_proxy(name.as_str()))
-            && addressed_to_loopback(&parts.headers, &parts.uri);
-        Ok(Self { name: None, address, loopback })
+        Ok(Self { name: None, address: address(parts) })
     }
 }
 
@@ -48,11 +44,21 @@ pub(super) struct Operator;
 impl<S: Sync> FromRequestParts<S> for Operator {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let Ok(caller) = Caller::from_request_parts(parts, state).await;
-        let may = caller.loopback && !sent_by_foreign_page(&parts.headers);
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let may = made_on_this_machine(parts) && !sent_by_foreign_page(&parts.headers);
         if may { Ok(Self) } else { Err(Refusal::NotFound) }
     }
+}
+
+fn address(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
+}
+
+/// Whether the request itself was made on this machine: neither relayed by a proxy nor made in the name of another host.
+fn made_on_this_machine(parts: &Parts) -> bool {
+    address(parts).is_some_and(|address| address.ip().to_canonical().is_loopback())
+        && !parts.headers.keys().any(|name| is_of_proxy(name.as_str()))
+        && addressed_to_loopback(&parts.headers, &parts.uri)
 }
 
 fn is_of_proxy(header: &str) -> bool {

@@ -1,51 +1,121 @@
 //! What happens around every handler: panics contained, refusals shaped, headers set, requests counted.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::Next;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use tower::Service;
 
-use super::Services;
+use super::body::Bounded;
 use super::error::Refusal;
+use super::{Services, authzen, cerbos};
+use crate::pdp::Caller;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed};
 use crate::telemetry::{Api, Surface, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The middleware around all routes.
-pub(super) async fn guard(State(services): State<Arc<Services>>, request: Request, next: Next) -> Response {
-    let surface = surface_of(request.uri().path());
-    let api = api_of(request.uri().path());
-    let request_id = request.headers().get(X_REQUEST_ID).cloned();
+/// Answers every request there is.
+pub(super) struct Edge {
+    services: Arc<Services>,
+    router: Router,
+}
 
-    let mut response = match contain_panic(next.run(request)).await {
-        Some(response) => response,
-        None => {
-            PanicCaught { place: Where::Handler }.emit(&services.metrics);
-            Refusal::Internal.into_response()
+impl Edge {
+    /// The edge of `services`.
+    pub(super) fn new(services: Services) -> Self {
+        let services = Arc::new(services);
+        Self { router: super::router(&services), services }
+    }
+
+    /// The answer to `request`, which `peer` sent.
+    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response {
+        let surface = surface_of(request.uri().path());
+        let api = api_of(request.uri().path());
+        let request_id = request.headers().get(X_REQUEST_ID).cloned();
+
+        let mut response = match contain_panic(self.dispatch(peer, api, request)).await {
+            Some(response) => response,
+            None => {
+                PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
+                Refusal::Internal.into_response()
+            }
+        };
+        if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+            response = self.refuse(&refusal, surface, api, response);
         }
-    };
-    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        let headers = response.headers_mut();
+        if let Some(id) = request_id {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        RequestServed { surface, status: response.status().as_u16() }.emit(&self.services.metrics);
+        response
+    }
+
+    /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
+    /// they to decide; it holds them all the same, for what else may be asked of their paths.
+    async fn dispatch(&self, peer: SocketAddr, api: Option<Api>, request: Request<Incoming>) -> Response {
+        let decided = match api {
+            Some(api @ (Api::CheckResources | Api::Evaluation)) if request.method() == Method::POST => {
+                self.decide(peer, api, request).await
+            }
+            _ => Ok(self.route(peer, request).await),
+        };
+        decided.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn decide(
+        &self,
+        peer: SocketAddr,
+        api: Api,
+        request: Request<Incoming>,
+    ) -> Result<Response, Refusal> {
+        let (head, body) = request.into_parts();
+        let services = State(Arc::clone(&self.services));
+        let caller = Caller { name: None, address: Some(peer) };
+        let body = Bounded::read(&self.services, &head.headers, body).await?;
+        if api == Api::Evaluation {
+            authzen::evaluation(services, caller, head.headers, body).await
+        } else {
+            cerbos::check_resources(services, caller, body).await
+        }
+    }
+
+    async fn route(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
+        response
+    }
+
+    /// `refusal` in the shape of its surface; `carrier` brought it from the handler.
+    fn refuse(
+        &self,
+        refusal: &Refusal,
+        surface: Surface,
+        api: Option<Api>,
+        mut carrier: Response,
+    ) -> Response {
         if let Some(api) = api {
             CallRejected { api, outcome: refusal.outcome(), detail: &refusal.to_string() }
-                .emit(&services.metrics);
+                .emit(&self.services.metrics);
         }
-        let allowed_methods = response.headers_mut().remove(header::ALLOW);
-        response = refusal.render(surface);
+        let allowed_methods = carrier.headers_mut().remove(header::ALLOW);
+        let mut response = refusal.render(surface);
         response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        response
     }
-    response.headers_mut().extend(request_id.map(|id| (X_REQUEST_ID, id)));
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    RequestServed { surface, status: response.status().as_u16() }.emit(&services.metrics);
-    response
 }
 
 /// The answer for paths that are not there.

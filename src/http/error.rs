@@ -1,6 +1,6 @@
 //! Everything that is not answered, and the only place with status codes.
 //!
-//! A handler returns a [`Refusal`]; the `edge` middleware renders it in the shape of the path's surface.
+//! A handler returns a [`Refusal`]; `edge.rs` renders it in the shape of the path's surface.
 //! A decision of *deny* is never a refusal.
 
 use axum::Json;
@@ -172,7 +172,7 @@ impl Refusal {
     }
 }
 
-/// Carries the refusal to the `edge` middleware, which knows the surface.
+/// Carries the refusal to `edge.rs`, which knows the surface.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = self.kind().1.into_response();

@@ -49,6 +49,9 @@ pub struct Capacity {
     pub log_readers: u32,
     /// Longest wait for room: long enough for a burst to pass, short enough for callers that try again.
     pub patience: Duration,
+    /// Time from the end of one request, or from the connect, to the end of the next request's head, after which the
+    /// connection is closed, at the latest after twice that time. It bounds slow heads and idle connections alike.
+    pub head_timeout: Duration,
     /// Longest time a caller may take to read an answer.
     pub answer_timeout: Duration,
 }
@@ -61,6 +64,7 @@ impl Default for Capacity {
             work_bytes: 128 * 1024 * 1024,
             log_readers: 4,
             patience: Duration::from_secs(1),
+            head_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(60),
         }
     }

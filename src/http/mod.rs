@@ -10,12 +10,13 @@
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
 //! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
-//! (`error.rs`), and the middleware in `edge.rs` gives it the shape of its surface.
+//! (`error.rs`), and `edge.rs` gives it the shape of its surface.
 
 mod admin;
 mod answer;
 mod authzen;
 mod aux_data;
+mod beside;
 mod body;
 mod budget;
 mod caller;
@@ -41,7 +42,6 @@ pub use serve::serve;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 
 use crate::pdp::{Health, Pdp, ReloadHandle};
 use crate::ports::DecisionQuery;
@@ -69,9 +69,8 @@ pub struct Services {
     pub public_url: Option<String>,
 }
 
-/// All routes. The server that runs it must provide [`axum::extract::ConnectInfo`], as [`serve`] does.
-pub fn router(services: Services) -> Router {
-    let services = Arc::new(services);
+/// All routes.
+fn router(services: &Arc<Services>) -> Router {
     let admin = if services.admin { admin::routes() } else { Router::new() };
     Router::new()
         .merge(cerbos::routes())
@@ -82,6 +81,5 @@ pub fn router(services: Services) -> Router {
         .merge(health::routes())
         .fallback(edge::not_found)
         .method_not_allowed_fallback(edge::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&services), edge::guard))
-        .with_state(services)
+        .with_state(Arc::clone(services))
 }

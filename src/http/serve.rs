@@ -1,29 +1,25 @@
 //! Connections: accepted until told to stop, then finished.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::ConnectInfo;
-use axum::http::Request;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tower::{BoxError, Service};
+use tokio::time::sleep;
 
-use super::Capacity;
+use super::beside::{First, beside};
+use super::edge::Edge;
 use super::impatient::Impatient;
+use super::{Capacity, Services};
 use crate::telemetry::events::AcceptFailed;
-
-/// Longest time from the end of one request, or from the connect, to the end of the next request's head. It bounds slow
-/// heads and idle connections alike.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Largest head of a request, and most bytes of it buffered.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -32,17 +28,18 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// enough not to be felt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` within `capacity` until `shutdown` resolves; then accepts nothing more, finishes the
+/// Serves `services` on `listener` within `capacity` until `shutdown` resolves; then accepts nothing more, finishes the
 /// requests in flight and returns. Whoever calls it bounds how long that may take.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    services: Services,
     capacity: Capacity,
     shutdown: impl Future<Output = ()>,
 ) {
+    let edge = Arc::new(Edge::new(services));
     let slots = Arc::new(Semaphore::new(capacity.connections));
     let (stop, stopped) = watch::channel(());
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &slots) => accepted,
@@ -50,17 +47,16 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let service = WithPeer { router: router.clone(), peer };
                 let stream = Impatient::new(stream, capacity.answer_timeout);
-                let connection = connection(stream, service, stopped.clone());
+                let (edge, stopped) = (Arc::clone(&edge), stopped.clone());
                 tokio::spawn(async move {
-                    connection.await;
+                    connection(stream, peer, &edge, capacity.head_timeout, stopped).await;
                     drop(slot);
                 });
             }
             Err(error) => {
                 AcceptFailed { error: &error }.emit();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -83,40 +79,65 @@ async fn accept(
 
 /// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
 /// connection that breaks or is not HTTP concerns nobody else.
-async fn connection(stream: Impatient<TcpStream>, service: WithPeer, mut stop: watch::Receiver<()>) {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stop.changed() => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
-}
-
-/// The router, told who is at the other end.
-#[derive(Clone)]
-struct WithPeer {
-    router: Router,
+async fn connection(
+    stream: Impatient<TcpStream>,
     peer: SocketAddr,
+    edge: &Edge,
+    head_timeout: Duration,
+    stop: watch::Receiver<()>,
+) {
+    let progress = Progress::default();
+    let service = service_fn(|request| async {
+        progress.step();
+        let response = edge.answer(peer, request).await;
+        progress.step();
+        Ok::<_, Infallible>(response)
+    });
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD_BYTES);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let patrol = pin!(patrol(&progress, head_timeout, stop));
+    if let First::Beside(End::WithTheRequest) = beside(connection.as_mut(), patrol).await {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
 }
 
-impl<B> Service<Request<B>> for WithPeer
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Response = <Router as Service<Request<Body>>>::Response;
-    type Error = <Router as Service<Request<Body>>>::Error;
-    type Future = <Router as Service<Request<Body>>>::Future;
+/// How a connection ends before the caller ends it.
+enum End {
+    /// At once: its caller says nothing.
+    Now,
+    /// With the request in flight: the server stops.
+    WithTheRequest,
+}
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
+/// Waits for a reason to end a connection.
+async fn patrol(progress: &Progress, head_timeout: Duration, mut stop: watch::Receiver<()>) -> End {
+    let mut before = progress.steps();
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return End::WithTheRequest,
+            () = sleep(head_timeout) => {}
+        }
+        let now = progress.steps();
+        if now == before && now.is_multiple_of(2) {
+            return End::Now;
+        }
+        before = now;
+    }
+}
+
+/// How far a connection has come: a step for each request that begins and for each that has its response.
+#[derive(Default)]
+struct Progress(AtomicU64);
+
+impl Progress {
+    fn step(&self) {
+        // Only the task of the connection writes.
+        self.0.store(self.steps().wrapping_add(1), Ordering::Relaxed);
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        self.router.call(request.map(Body::new))
+    fn steps(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }

@@ -9,7 +9,4 @@ pub struct Caller {
     pub name: Option<String>,
     /// The address it connects from; `None` for a call that came through no connection.
     pub address: Option<SocketAddr>,
-    /// Whether the request itself was made on this machine: neither relayed by a proxy nor made in the name of another
-    /// host.
-    pub loopback: bool,
 }

@@ -38,9 +38,11 @@ pub struct Answer {
     pub active: Arc<Active>,
     /// The decisions.
     pub evaluation: Evaluation,
+    /// When the call was complete and valid.
+    pub begun: Instant,
     /// Time to evaluate.
     pub decide: Duration,
-    /// Time to record.
+    /// Time to record; zero if the log is turned off.
     pub record: Duration,
 }
 
@@ -71,16 +73,18 @@ impl Pdp {
     ///
     /// INVARIANT(one_snapshot): the snapshot, the clock and the id are each taken once per call, here.
     pub async fn decide(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Answer, DecideError> {
+        let begun = Instant::now();
         let now = self.clock.now();
         let (claims, vouchers) = self.claims(&call.tokens, now).await?;
         call.request.aux_data = claims;
+        let started = if call.tokens.is_empty() { begun } else { Instant::now() };
         // The set is taken after the tokens, which may have to wait for keys.
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
         let call_id = call_id(now);
 
-        let started = Instant::now();
         let evaluation = self.evaluate(&active, &call.request, now).await;
         let decided = Instant::now();
+        let mut recorded = decided;
 
         // INVARIANT(record_before_answer): an answer leaves this function only after its receipt.
         if let Some(log) = &self.log {
@@ -88,7 +92,7 @@ impl Pdp {
                 id: Cow::Borrowed(&call_id),
                 request_id: Some(Cow::Borrowed(&*call.request_id)).filter(|id| !id.is_empty()),
                 api: Cow::Borrowed(call.api.as_str()),
-                caller: recorded(caller),
+                caller: sender(caller),
             };
             let basis = || EncodedBasis::new(&self.basis(&active, log.durability()));
             let record = CallRecord {
@@ -100,8 +104,10 @@ impl Pdp {
                 evaluation: &evaluation,
             };
             log.append(NewRecord { at: now, payload: record.encode()? }).await?;
+            recorded = Instant::now();
         }
-        Ok(Answer { call_id, active, evaluation, decide: decided - started, record: decided.elapsed() })
+        let (decide, record) = (decided - started, recorded - decided);
+        Ok(Answer { call_id, active, evaluation, begun, decide, record })
     }
 
     /// A small call is decided at once. A large one waits until a processor is free for it and hands the worker's
@@ -135,7 +141,7 @@ impl Pdp {
     }
 }
 
-fn recorded(caller: &Caller) -> record::Caller<'_> {
+fn sender(caller: &Caller) -> record::Caller<'_> {
     record::Caller {
         name: caller.name.as_deref().map(Cow::Borrowed),
         address: caller.address.map(|address| Cow::Owned(address.to_string())),
@@ -145,5 +151,5 @@ fn recorded(caller: &Caller) -> record::Caller<'_> {
 fn call_id(now: Timestamp) -> String {
     let (seconds, nanos) = (now.as_second().max(0), now.subsec_nanosecond().max(0));
     let at = uuid::Timestamp::from_unix(NoContext, seconds.unsigned_abs(), nanos.unsigned_abs());
-    Uuid::new_v7(at).to_string()
+    Uuid::new_v7(at).hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }

@@ -17,8 +17,8 @@ pub use policies::{
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 
-use super::labels::{Api, Outcome, Phase, Surface, Where};
-use super::metrics::{Metrics, status_class};
+use super::labels::{Api, EffectLabel, Outcome, Phase, StatusClass, Surface, Where};
+use super::metrics::Metrics;
 
 // === Calls ===
 
@@ -46,22 +46,21 @@ pub struct CallDecided<'a> {
 impl CallDecided<'_> {
     /// Writes the log line (level debug) and moves the metrics.
     pub fn emit(&self, metrics: &Metrics) {
-        let api = self.api.as_str();
         debug!(
             event = "call_decided",
-            api,
+            api = self.api.as_str(),
             call_id = self.call_id,
             allowed = self.allowed,
             denied = self.denied,
             problems = self.problems,
             "call decided"
         );
-        metrics.calls.with_label_values(&[api, Outcome::Answered.as_str()]).inc();
-        metrics.decisions.with_label_values(&["allow"]).inc_by(self.allowed);
-        metrics.decisions.with_label_values(&["deny"]).inc_by(self.denied);
+        metrics.calls.inc((self.api, Outcome::Answered));
+        metrics.decisions.inc_by(EffectLabel::Allow, self.allowed);
+        metrics.decisions.inc_by(EffectLabel::Deny, self.denied);
         let phases = [(Phase::Parse, self.parse), (Phase::Decide, self.decide), (Phase::Record, self.record)];
         for (phase, took) in phases {
-            metrics.phases.with_label_values(&[api, phase.as_str()]).observe(took.as_secs_f64());
+            metrics.phases.observe((self.api, phase), took.as_secs_f64());
         }
     }
 }
@@ -86,7 +85,7 @@ impl CallRejected<'_> {
         } else {
             error!(event = "call_rejected", api, outcome, detail, "call rejected");
         }
-        metrics.calls.with_label_values(&[api, outcome]).inc();
+        metrics.calls.inc((self.api, self.outcome));
     }
 }
 
@@ -102,9 +101,13 @@ pub struct RequestServed {
 impl RequestServed {
     /// Writes the log line (level trace) and moves the metric.
     pub fn emit(&self, metrics: &Metrics) {
-        let surface = self.surface.as_str();
-        trace!(event = "request_served", surface, status = self.status, "request served");
-        metrics.http_requests.with_label_values(&[surface, status_class(self.status)]).inc();
+        trace!(
+            event = "request_served",
+            surface = self.surface.as_str(),
+            status = self.status,
+            "request served"
+        );
+        metrics.http_requests.inc((self.surface, StatusClass::of(self.status)));
     }
 }
 
@@ -132,9 +135,8 @@ pub struct PanicCaught {
 impl PanicCaught {
     /// Writes the log line and moves the metric.
     pub fn emit(&self, metrics: &Metrics) {
-        let place = self.place.as_str();
-        error!(event = "panic_caught", place, "panic caught");
-        metrics.panics.with_label_values(&[place]).inc();
+        error!(event = "panic_caught", place = self.place.as_str(), "panic caught");
+        metrics.panics.inc(self.place);
     }
 }
 

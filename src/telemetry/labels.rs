@@ -1,21 +1,58 @@
 //! The label values of metrics. Each label is a closed enum, so that nothing a stranger sends can become one.
 
+/// What tells the metrics of one name apart: the value of a label, or of two.
+pub(super) trait Label: Copy {
+    /// Every value, each at its `index`.
+    fn all() -> impl Iterator<Item = Self>;
+
+    /// The position of this value.
+    fn index(self) -> usize;
+
+    /// The value of each label.
+    fn texts(self) -> Vec<&'static str>;
+}
+
+impl<K: Label, L: Label> Label for (K, L) {
+    fn all() -> impl Iterator<Item = Self> {
+        K::all().flat_map(|first| L::all().map(move |second| (first, second)))
+    }
+
+    fn index(self) -> usize {
+        self.0.index() * L::all().count() + self.1.index()
+    }
+
+    fn texts(self) -> Vec<&'static str> {
+        [self.0.texts(), self.1.texts()].concat()
+    }
+}
+
 /// Declares a label: an enum with its values on the wire and the list of all of them.
 macro_rules! label {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal,)+ }) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
+        $vis enum $name {
             $($(#[$variant_doc])* $variant,)+
         }
 
-        impl $name {
-            /// Every value.
-            pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
+        impl Label for $name {
+            fn all() -> impl Iterator<Item = Self> {
+                [$(Self::$variant),+].into_iter()
+            }
 
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn texts(self) -> Vec<&'static str> {
+                vec![self.as_str()]
+            }
+        }
+
+        impl $name {
             /// The value in metrics and log lines.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {
+            $vis const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }
@@ -26,7 +63,7 @@ macro_rules! label {
 
 label! {
     /// The API through which a decision was asked for.
-    Api {
+    pub Api {
         /// `POST /api/check/resources`.
         CheckResources => "check_resources",
         /// `POST /api/check`, deprecated by the peer.
@@ -40,7 +77,7 @@ label! {
 
 label! {
     /// How a call ended.
-    Outcome {
+    pub Outcome {
         /// Decided, recorded and answered.
         Answered => "answered",
         /// Refused because the request is not valid.
@@ -62,7 +99,7 @@ label! {
 
 label! {
     /// A part of the work of one call.
-    Phase {
+    pub Phase {
         /// From bytes to a valid request.
         Parse => "parse",
         /// Evaluation of the policies.
@@ -74,7 +111,7 @@ label! {
 
 label! {
     /// How an attempt to load policies ended.
-    ReloadOutcome {
+    pub ReloadOutcome {
         /// A new set is live.
         Activated => "activated",
         /// The files are those of the live set.
@@ -90,7 +127,7 @@ label! {
 
 label! {
     /// How an attempt to load the keys of a key set ended.
-    KeyRefresh {
+    pub KeyRefresh {
         /// The keys are those at the source.
         Succeeded => "succeeded",
         /// The keys could not be loaded; the old ones stay.
@@ -100,7 +137,7 @@ label! {
 
 label! {
     /// A group of HTTP paths.
-    Surface {
+    pub Surface {
         /// The check API.
         Cerbos => "cerbos",
         /// AuthZEN.
@@ -119,11 +156,71 @@ label! {
 }
 
 label! {
+    /// The class of an HTTP status.
+    pub(super) StatusClass {
+        /// Not final.
+        Informational => "1xx",
+        /// What was asked for.
+        Success => "2xx",
+        /// It is elsewhere.
+        Redirection => "3xx",
+        /// Refused for what the caller did.
+        CallerError => "4xx",
+        /// Refused for what it met here.
+        ServerError => "5xx",
+    }
+}
+
+impl StatusClass {
+    /// The class of `status`.
+    pub(super) const fn of(status: u16) -> Self {
+        match status {
+            0..200 => Self::Informational,
+            200..300 => Self::Success,
+            300..400 => Self::Redirection,
+            400..500 => Self::CallerError,
+            500.. => Self::ServerError,
+        }
+    }
+}
+
+label! {
+    /// The effect of a decision.
+    pub(super) EffectLabel {
+        /// The action is allowed.
+        Allow => "allow",
+        /// The action is denied.
+        Deny => "deny",
+    }
+}
+
+label! {
     /// Where a panic was caught.
-    Where {
+    pub Where {
         /// While handling a request.
         Handler => "handler",
         /// While loading policies.
         Reload => "reload",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_at_its_index() {
+        for (index, label) in <(Api, Outcome)>::all().enumerate() {
+            assert_eq!(label.index(), index, "{:?}", label.texts());
+        }
+    }
+
+    #[test]
+    fn status_has_its_class() {
+        for (status, class) in
+            [(100, "1xx"), (204, "2xx"), (302, "3xx"), (413, "4xx"), (503, "5xx"), (999, "5xx")]
+        {
+            assert_eq!(StatusClass::of(status).as_str(), class);
+        }
     }
 }

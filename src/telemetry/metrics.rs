@@ -2,25 +2,29 @@
 //!
 //! `docs/reference/metrics.md` is written from this registry; a test fails when it is stale.
 
+use std::marker::PhantomData;
+
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
-use super::labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, Surface, Where};
+use super::labels::{
+    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, StatusClass, Surface, Where,
+};
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    pub(super) calls: IntCounterVec,
-    pub(super) decisions: IntCounterVec,
-    pub(super) phases: HistogramVec,
+    pub(super) calls: By<(Api, Outcome), IntCounter>,
+    pub(super) decisions: By<EffectLabel, IntCounter>,
+    pub(super) phases: By<(Api, Phase), Histogram>,
     pub(super) generation: IntGauge,
     pub(super) policies: IntGauge,
     pub(super) policy_files: IntGauge,
-    pub(super) reloads: IntCounterVec,
+    pub(super) reloads: By<ReloadOutcome, IntCounter>,
     pub(super) reload_success: Gauge,
     pub(super) diagnostics: IntGauge,
     pub(super) failed_tests: IntGauge,
@@ -30,10 +34,52 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
-    pub(super) key_refreshes: IntCounterVec,
+    pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
-    pub(super) http_requests: IntCounterVec,
-    pub(super) panics: IntCounterVec,
+    pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
+    pub(super) panics: By<Where, IntCounter>,
+}
+
+/// The metrics of one name by the values of their labels: found by position, since to look for names takes longer than to
+/// evaluate a condition.
+#[derive(Debug)]
+pub(super) struct By<L, M> {
+    metrics: Vec<M>,
+    labels: PhantomData<L>,
+}
+
+impl<L: Label, M> By<L, M> {
+    fn new(metric: impl Fn(&[&str]) -> M) -> Self {
+        Self { metrics: L::all().map(|label| metric(&label.texts())).collect(), labels: PhantomData }
+    }
+
+    /// The metric of `label`. There is one for each.
+    fn get(&self, label: L) -> Option<&M> {
+        self.metrics.get(label.index())
+    }
+}
+
+impl<L: Label> By<L, IntCounter> {
+    /// Counts one more.
+    pub(super) fn inc(&self, label: L) {
+        self.inc_by(label, 1);
+    }
+
+    /// Counts `more`.
+    pub(super) fn inc_by(&self, label: L, more: u64) {
+        if let Some(counter) = self.get(label) {
+            counter.inc_by(more);
+        }
+    }
+}
+
+impl<L: Label> By<L, Histogram> {
+    /// Takes down `seconds`.
+    pub(super) fn observe(&self, label: L, seconds: f64) {
+        if let Some(histogram) = self.get(label) {
+            histogram.observe(seconds);
+        }
+    }
 }
 
 /// Why the metrics could not be set up: a name is used twice or is not a valid one.
@@ -49,9 +95,6 @@ const SECONDS: &[f64] = &[
 
 /// Records per write of the log.
 const BATCH: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
-
-/// The values of a status label: the class of an HTTP status.
-const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl Metrics {
     /// All metrics at zero, each with every combination of its labels, so that a rate is right from the first scrape.
@@ -137,7 +180,6 @@ impl Metrics {
             registry: names.0,
         };
         metrics.record_build()?;
-        metrics.touch_all_labels();
         Ok(metrics)
     }
 
@@ -162,46 +204,6 @@ impl Metrics {
         self.registry.register(Box::new(build))?;
         Ok(())
     }
-
-    fn touch_all_labels(&self) {
-        for api in Api::ALL {
-            for outcome in Outcome::ALL {
-                self.calls.with_label_values(&[api.as_str(), outcome.as_str()]);
-            }
-            for phase in Phase::ALL {
-                self.phases.with_label_values(&[api.as_str(), phase.as_str()]);
-            }
-        }
-        for effect in ["allow", "deny"] {
-            self.decisions.with_label_values(&[effect]);
-        }
-        for outcome in ReloadOutcome::ALL {
-            self.reloads.with_label_values(&[outcome.as_str()]);
-        }
-        for outcome in KeyRefresh::ALL {
-            self.key_refreshes.with_label_values(&[outcome.as_str()]);
-        }
-        for surface in Surface::ALL {
-            for class in STATUS_CLASSES {
-                self.http_requests.with_label_values(&[surface.as_str(), class]);
-            }
-        }
-        for place in Where::ALL {
-            self.panics.with_label_values(&[place.as_str()]);
-        }
-    }
-}
-
-/// The label value for an HTTP status.
-pub(super) fn status_class(status: u16) -> &'static str {
-    let [informational, success, redirection, client, server] = STATUS_CLASSES;
-    match status {
-        0..200 => informational,
-        200..300 => success,
-        300..400 => redirection,
-        400..500 => client,
-        500.. => server,
-    }
 }
 
 /// Creates metrics and registers each.
@@ -217,8 +219,14 @@ impl Names {
         self.keep(IntCounter::new(name, help)?)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
-        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
+    fn counters<L: Label>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<By<L, IntCounter>, MetricsError> {
+        let counters = self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)?;
+        Ok(By::new(|values| counters.with_label_values(values)))
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
@@ -229,8 +237,15 @@ impl Names {
         self.keep(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
     }
 
-    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, MetricsError> {
-        self.keep(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?)
+    fn histograms<L: Label>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<By<L, Histogram>, MetricsError> {
+        let opts = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+        let histograms = self.keep(HistogramVec::new(opts, labels)?)?;
+        Ok(By::new(|values| histograms.with_label_values(values)))
     }
 }
 
@@ -298,14 +313,5 @@ mod tests {
             text.contains("procura_calls_total{api=\"check_resources\",outcome=\"answered\"} 0"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn status_has_its_class() {
-        for (status, class) in
-            [(100, "1xx"), (204, "2xx"), (302, "3xx"), (413, "4xx"), (503, "5xx"), (999, "5xx")]
-        {
-            assert_eq!(status_class(status), class);
-        }
     }
 }

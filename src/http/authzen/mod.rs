@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/.well-known/authzen-configuration", get(configuration))
 }
 
-async fn evaluation(
+pub(super) async fn evaluation(
     State(services): State<Arc<Services>>,
     caller: Caller,
     headers: HeaderMap,

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/api/server_info", get(server_info))
 }
 
-async fn check_resources(
+pub(super) async fn check_resources(
     State(services): State<Arc<Services>>,
     caller: Caller,
     body: Bounded,

@@ -50,7 +50,7 @@ impl SnapshotActivated<'_> {
             took_ms = (self.took.as_secs_f64() * 1e6).round() / 1e3,
             "policy set is live"
         );
-        metrics.reloads.with_label_values(&[ReloadOutcome::Activated.as_str()]).inc();
+        metrics.reloads.inc(ReloadOutcome::Activated);
         metrics.generation.set(i64::try_from(self.generation).unwrap_or(i64::MAX));
         metrics.policies.set(i64::try_from(self.policies).unwrap_or(i64::MAX));
         metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
@@ -90,7 +90,7 @@ impl ReloadUnchanged<'_> {
     /// Writes the log line (level debug) and moves the metrics.
     pub fn emit(&self, metrics: &Metrics) {
         debug!(event = "reload_unchanged", cause = self.cause, "policies are unchanged");
-        metrics.reloads.with_label_values(&[ReloadOutcome::Unchanged.as_str()]).inc();
+        metrics.reloads.inc(ReloadOutcome::Unchanged);
         metrics.diagnostics.set(0);
         metrics.failed_tests.set(0);
         metrics.reload_success.set(self.at);
@@ -125,7 +125,7 @@ impl ReloadRejected<'_> {
             "policy set has errors, {}",
             what_stays(self.live)
         );
-        metrics.reloads.with_label_values(&[ReloadOutcome::Rejected.as_str()]).inc();
+        metrics.reloads.inc(ReloadOutcome::Rejected);
         metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
         metrics.failed_tests.set(0);
     }
@@ -159,7 +159,7 @@ impl TestsFailed<'_> {
             "tests of the policy set fail, {}",
             what_stays(self.live)
         );
-        metrics.reloads.with_label_values(&[ReloadOutcome::TestsFailed.as_str()]).inc();
+        metrics.reloads.inc(ReloadOutcome::TestsFailed);
         metrics.diagnostics.set(0);
         metrics.failed_tests.set(i64::try_from(self.failed).unwrap_or(i64::MAX));
     }
@@ -187,7 +187,7 @@ impl ReloadFailed<'_> {
             "policies cannot be loaded, {}",
             what_stays(self.live)
         );
-        metrics.reloads.with_label_values(&[ReloadOutcome::Failed.as_str()]).inc();
+        metrics.reloads.inc(ReloadOutcome::Failed);
     }
 }
 

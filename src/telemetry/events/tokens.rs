@@ -45,7 +45,7 @@ impl KeysRefreshed<'_> {
         } else {
             debug!(event = "keys_refreshed", key_set, keys, "keys of the key set are unchanged");
         }
-        metrics.key_refreshes.with_label_values(&[KeyRefresh::Succeeded.as_str()]).inc();
+        metrics.key_refreshes.inc(KeyRefresh::Succeeded);
         metrics.oldest_keys.set(oldest);
     }
 }
@@ -71,6 +71,6 @@ impl KeyRefreshFailed<'_> {
             error = chain(self.error),
             "keys of the key set cannot be loaded, {stays}"
         );
-        metrics.key_refreshes.with_label_values(&[KeyRefresh::Failed.as_str()]).inc();
+        metrics.key_refreshes.inc(KeyRefresh::Failed);
     }
 }

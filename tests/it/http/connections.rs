@@ -1,12 +1,12 @@
 //! Bodies that are too large or too slow, paths that are not there, and the end of the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use procura::http::RequestLimits;
+use procura::http::{Capacity, RequestLimits};
 use procura_testkit::http::Response;
 use serde_json::json;
 
-use super::{CHECK, EVALUATION, TestServer, good_check};
+use super::{CHECK, EVALUATION, Setup, TestServer, good_check};
 
 fn small_bodies() -> RequestLimits {
     RequestLimits {
@@ -115,6 +115,26 @@ async fn query_plans_are_said_to_be_unsupported() {
             "{method}"
         );
     }
+}
+
+#[tokio::test]
+async fn connection_whose_caller_says_nothing_is_closed() {
+    let head_timeout = Duration::from_millis(100);
+    let capacity = Capacity { head_timeout, ..Capacity::default() };
+    let server = TestServer::with(Setup { capacity, ..Setup::default() }).await;
+    for beginning in ["", "GET /healthz HTT", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n"] {
+        let mut silent = server.connect().await;
+        silent.send_raw(beginning.as_bytes()).await.unwrap();
+        let closed = tokio::time::timeout(Duration::from_secs(5), silent.read_response()).await;
+        assert!(closed.unwrap().is_err(), "{beginning}");
+    }
+    let mut busy = server.connect().await;
+    let begun = Instant::now();
+    while begun.elapsed() < head_timeout * 4 {
+        assert_eq!(busy.get("/healthz").await.unwrap().status, 200);
+    }
+    let closed = tokio::time::timeout(Duration::from_secs(5), busy.read_response()).await;
+    assert!(closed.unwrap().is_err());
 }
 
 #[tokio::test]

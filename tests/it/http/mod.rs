@@ -102,7 +102,7 @@ impl TestServer {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(http::serve(listener, http::router(services), setup.capacity, shutdown));
+        let served = tokio::spawn(http::serve(listener, services, setup.capacity, shutdown));
         Self { address, directory, log, stop: Some(stop), served }
     }
 
