@@ -122,7 +122,7 @@ impl Bench {
 }
 
 fn respond(check: &CheckCall<'_>, evaluation: &Evaluation) -> Vec<u8> {
-    serde_json::to_vec(&CheckResponse::new(check, evaluation, CALL_ID)).unwrap()
+    CheckResponse::new(check, evaluation, CALL_ID).to_json().unwrap()
 }
 
 /// Median nanoseconds of rounds, and the allocations of one run.

@@ -222,7 +222,7 @@ fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionR
 fn request(attr: Map<'static>) -> Request<'static> {
     let principal = Principal {
         id: "alice".into(),
-        roles: vec!["user".into(), "admin".into()],
+        roles: ["user".into(), "admin".into()].into(),
         attr,
         policy_version: "".into(),
         scope: "".into(),
@@ -234,8 +234,8 @@ fn request(attr: Map<'static>) -> Request<'static> {
         policy_version: "".into(),
         scope: "acme".into(),
     };
-    let item = Item { resource, actions: vec!["view".into(), "delete".into()] };
-    Request { principal, items: vec![item], context: None, aux_data: AuxData::default() }
+    let item = Item { resource, actions: ["view".into(), "delete".into()].into() };
+    Request { principal, items: [item].into(), context: None, aux_data: AuxData::default() }
 }
 
 fn evaluation() -> Evaluation {
