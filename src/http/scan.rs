@@ -70,18 +70,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a string, borrowed where it holds no escapes.
+    /// Reads a string, borrowed where it holds no escapes. Most of a body is strings: what reads them is worth its copies.
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
         self.take(b'"')?;
         let text = self.plain()?;
-        match self.peek()? {
-            b'"' => {
-                self.at += 1;
-                Some(Cow::Borrowed(text))
-            }
-            b'\\' => self.unescaped(text).map(Cow::Owned),
-            _ => None,
+        if self.peek()? == b'"' {
+            self.at += 1;
+            return Some(Cow::Borrowed(text));
         }
+        self.unescaped(text).map(Cow::Owned)
     }
 
     /// Reads `true` or `false`.
@@ -224,10 +222,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes what of a string needs no escapes.
+    #[inline(always)]
     fn plain(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        self.at += plain(self.rest());
-        self.text.get(start..self.at)
+        let rest = self.text.get(self.at..)?;
+        let length = plain(rest.as_bytes());
+        self.at += length;
+        rest.get(..length)
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
@@ -235,6 +235,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes `,` or `end`, and says whether it was the latter.
+    #[inline(always)]
     fn ends(&mut self, end: u8) -> Option<bool> {
         let byte = self.next()?;
         self.at += 1;
@@ -242,20 +243,26 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes `byte`.
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.next()? == byte).then(|| self.at += 1)
     }
 
     /// The next byte that is not white space. It is not taken.
+    #[inline(always)]
     fn next(&mut self) -> Option<u8> {
-        loop {
-            match self.peek()? {
-                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(byte),
-            }
-        }
+        let byte = self.peek()?;
+        if byte > b' ' { Some(byte) } else { self.behind_space() }
     }
 
+    fn behind_space(&mut self) -> Option<u8> {
+        while let b' ' | b'\n' | b'\r' | b'\t' = self.peek()? {
+            self.at += 1;
+        }
+        self.peek()
+    }
+
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

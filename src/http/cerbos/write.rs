@@ -14,7 +14,7 @@ const RESULT_BYTES: usize = 100;
 const ACTION_BYTES: usize = 20;
 
 impl CheckResponse<'_> {
-    /// The body of the response.
+    /// The text of the body. It fails only where serde fails to write a part of it, which it never has to.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(self.size());
         out.push(b'{');
