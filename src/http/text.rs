@@ -18,15 +18,32 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
 }
 
 /// Appends `text` as a JSON string.
+#[inline]
 pub(super) fn quote(out: &mut Vec<u8>, text: &str) -> Result<()> {
     let bytes = text.as_bytes();
-    if plain(bytes) < bytes.len() {
+    if !is_plain(bytes) {
         return serde_json::to_writer(out, text);
     }
     out.push(b'"');
     out.extend_from_slice(bytes);
     out.push(b'"');
     Ok(())
+}
+
+/// Whether [`plain`] is the length of `bytes`, found sooner for short ones.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(end) = bytes.last_chunk::<8>() {
+        let (eights, _) = bytes.as_chunks::<8>();
+        return eights.iter().chain([end]).all(|eight| specials(u64::from_le_bytes(*eight)) == 0);
+    }
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(start), Some(end)) => {
+            let (start, end) = (u32::from_le_bytes(*start), u32::from_le_bytes(*end));
+            specials(u64::from(start) << u32::BITS | u64::from(end)) == 0
+        }
+        _ => bytes.iter().all(|byte| !is_special(*byte)),
+    }
 }
 
 const fn is_special(byte: u8) -> bool {
@@ -61,6 +78,7 @@ mod tests {
         fn first_byte_that_is_not_plain_is_found(bytes in bytes()) {
             let expected = bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len());
             prop_assert_eq!(plain(&bytes), expected);
+            prop_assert_eq!(is_plain(&bytes), expected == bytes.len());
         }
 
         #[test]
