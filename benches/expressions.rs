@@ -105,7 +105,7 @@ fn median_pair(a: impl Fn(), b: impl Fn(), per_round: u32) -> (f64, f64) {
 fn principal() -> Principal<'static> {
     Principal {
         id: "ada".into(),
-        roles: vec!["employee".into()],
+        roles: ["employee".into()].into(),
         attr: map(PRINCIPAL),
         policy_version: "".into(),
         scope: "".into(),

@@ -70,7 +70,7 @@ impl Bench {
 }
 
 fn respond(check: &CheckCall<'_>, evaluation: &Evaluation) -> Vec<u8> {
-    serde_json::to_vec(&CheckResponse::new(check, evaluation, CALL_ID)).unwrap()
+    CheckResponse::new(check, evaluation, CALL_ID).to_json().unwrap()
 }
 
 fn body(size: &str) -> Vec<u8> {

@@ -51,7 +51,16 @@ pub(super) async fn respond(
     answer: &Answer,
     body: &(impl Serialize + Sync),
 ) -> Result<Response, Refusal> {
-    let response = json(services, body).await?;
+    respond_with(services, answer, serde_json::to_vec(body)).await
+}
+
+/// The same with the text of a body, if it could be written.
+pub(super) async fn respond_with(
+    services: &Services,
+    answer: &Answer,
+    body: serde_json::Result<Vec<u8>>,
+) -> Result<Response, Refusal> {
+    let response = json_text(services, body).await?;
     let mut response = with_revision(response, &answer.active)?;
     let call_id = HeaderValue::from_str(&answer.call_id).map_err(|_| Refusal::Internal)?;
     response.headers_mut().insert(CALL_ID, call_id);
@@ -68,8 +77,11 @@ pub(super) fn with_revision(mut response: Response, active: &Active) -> Result<R
 
 /// A response with `body` as JSON.
 pub(super) async fn json(services: &Services, body: &(impl Serialize + Sync)) -> Result<Response, Refusal> {
-    let bytes = serde_json::to_vec(body).map_err(|_| Refusal::Internal)?;
-    let bytes = services.budget.answer(bytes).await?;
+    json_text(services, serde_json::to_vec(body)).await
+}
+
+async fn json_text(services: &Services, body: serde_json::Result<Vec<u8>>) -> Result<Response, Refusal> {
+    let bytes = services.budget.answer(body.map_err(|_| Refusal::Internal)?).await?;
     let mut response = Response::new(Body::from(bytes));
     let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

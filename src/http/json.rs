@@ -11,8 +11,11 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::RequestLimits;
 
+/// Bytes that are counted with a counter of one byte, which lets the processor count many at once.
+const COUNTED_AT_ONCE: usize = 128;
+
 /// Most entries of a [`List`] or of [`Named`].
-const LIST_ENTRIES: usize = 1000;
+pub(super) const LIST_ENTRIES: usize = 1000;
 
 /// Longest path or message that an error repeats, in characters: both may hold text of the request.
 const ECHO_CHARS: usize = 300;
@@ -50,7 +53,7 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Inva
 /// within strings count as long as that makes no difference: counting them is much faster than telling them apart.
 pub(super) fn structure(body: &[u8], limits: &RequestLimits) -> Result<usize, Invalid> {
     let limit = limits.max_structural_chars;
-    let with_strings = body.iter().filter(|byte| is_structural(**byte)).count();
+    let with_strings = body.chunks(COUNTED_AT_ONCE).map(|chunk| usize::from(structure_of(chunk))).sum();
     if with_strings <= limit {
         return Ok(with_strings);
     }
@@ -78,6 +81,11 @@ pub(super) struct Named<'a, T>(pub(super) BTreeMap<Cow<'a, str>, T>);
 /// A JSON string, borrowed where it holds no escapes.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+/// How many of at most [`COUNTED_AT_ONCE`] bytes are structural.
+fn structure_of(chunk: &[u8]) -> u8 {
+    chunk.iter().fold(0, |count: u8, byte| count.wrapping_add(u8::from(is_structural(*byte))))
+}
 
 fn structure_outside_strings(body: &[u8]) -> usize {
     let (mut count, mut in_string, mut escaped) = (0, false, false);

@@ -30,7 +30,9 @@ mod health;
 mod impatient;
 mod json;
 mod limits;
+mod scan;
 mod serve;
+mod text;
 mod validate;
 
 pub use budget::Budget;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use procura_core::model::is_scope;
+use procura_core::model::{Names, is_scope};
 
 use super::json::{List, Text};
 use super::{Invalid, RequestLimits};
@@ -42,7 +42,7 @@ impl RequestLimits {
         text: Option<Text<'a>>,
     ) -> Result<Cow<'a, str>, Invalid> {
         let version = self.optional(&path, text)?;
-        if version.bytes().all(is_word) {
+        if is_version(&version) {
             return Ok(version);
         }
         Err(Invalid::at(path, "a policy version consists of letters, digits and `_`"))
@@ -70,9 +70,9 @@ impl RequestLimits {
         path: impl Display,
         texts: Option<List<Text<'a>>>,
         limit: usize,
-    ) -> Result<Vec<Cow<'a, str>>, Invalid> {
+    ) -> Result<Names<'a>, Invalid> {
         let texts = bounded(&path, texts, limit)?;
-        let mut names = Vec::with_capacity(texts.len());
+        let mut names = Names::default();
         for (i, text) in texts.into_iter().enumerate() {
             let name = self.required(format_args!("{path}[{i}]"), Some(text))?;
             if names.contains(&name) {
@@ -98,6 +98,11 @@ pub(super) fn bounded<T>(path: impl Display, list: Option<List<T>>, limit: usize
         return Err(Invalid::at(path, format_args!("{count} entries, the limit is {limit}")));
     }
     Ok(list)
+}
+
+/// Whether `text` may name a version of a policy.
+pub(super) fn is_version(text: &str) -> bool {
+    text.bytes().all(is_word)
 }
 
 const fn is_word(byte: u8) -> bool {

@@ -322,7 +322,7 @@ fn end_of(source: &str) -> End {
 fn run(program: &Program, frame: &Frame) -> Result<(), EvalErrorKind> {
     let principal = Principal {
         id: "a".into(),
-        roles: vec!["user".into()],
+        roles: ["user".into()].into(),
         attr: Map::default(),
         policy_version: "".into(),
         scope: "".into(),

@@ -88,7 +88,7 @@ fn kind(findings: &[ExprDiagnostic]) -> &'static str {
 fn evaluate(program: &Program, frame: &Frame) -> String {
     let principal = Principal {
         id: "p".into(),
-        roles: vec!["user".into()],
+        roles: ["user".into()].into(),
         attr: map(r#"{"a": 1, "dept": "x"}"#),
         policy_version: "".into(),
         scope: "".into(),

@@ -404,13 +404,13 @@ struct WireResource<'a> {
 impl<'a> From<WirePrincipal<'a>> for model::Principal<'a> {
     fn from(wire: WirePrincipal<'a>) -> Self {
         let WirePrincipal { id, roles, attr, policy_version, scope } = wire;
-        Self { id, roles, attr, policy_version, scope }
+        Self { id, roles: roles.into(), attr, policy_version, scope }
     }
 }
 
 impl<'a> From<WireItem<'a>> for model::Item<'a> {
     fn from(wire: WireItem<'a>) -> Self {
-        Self { resource: wire.resource.into(), actions: wire.actions }
+        Self { resource: wire.resource.into(), actions: wire.actions.into() }
     }
 }
 

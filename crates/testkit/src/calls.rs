@@ -70,7 +70,7 @@ impl MadeUpCall<'_> {
         let padding = Value::String("x".repeat(self.padding).into());
         let principal = Principal {
             id: self.principal.into(),
-            roles: vec!["user".into()],
+            roles: ["user".into()].into(),
             attr: Map::from_entries(vec![("padding".into(), padding)]).expect("one key"),
             policy_version: "".into(),
             scope: "".into(),
@@ -82,7 +82,7 @@ impl MadeUpCall<'_> {
             policy_version: "".into(),
             scope: "".into(),
         };
-        let items = vec![Item { resource, actions: vec![self.action.into()] }];
+        let items = [Item { resource, actions: [self.action.into()].into() }].into();
         Request { principal, items, context: None, aux_data: AuxData::default() }
     }
 

@@ -101,7 +101,7 @@ impl<'a> EvaluationRequest<'a> {
 
         let request = model::Request {
             principal,
-            items: vec![model::Item { resource, actions: vec![action] }],
+            items: [model::Item { resource, actions: [action].into() }].into(),
             context,
             aux_data: model::AuxData::default(),
         };
@@ -118,7 +118,7 @@ impl<'a> Entity<'a> {
         let r#type = limits.required("subject.type", self.r#type)?;
         let roles = match options.texts("cerbos.roles")? {
             Some(roles) => limits.names("subject.properties.cerbos.roles", Some(roles), limits.max_roles)?,
-            None => vec![r#type],
+            None => [r#type].into(),
         };
         let (policy_version, scope) = options.version_and_scope(limits)?;
         Ok(model::Principal {

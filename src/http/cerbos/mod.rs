@@ -1,9 +1,11 @@
 //! The check API, as Cerbos clients speak it, so that an SDK needs no change.
 
 mod batch;
+mod direct;
 mod request;
 mod response;
 mod set;
+mod write;
 
 pub use request::CheckCall;
 pub use response::CheckResponse;
@@ -41,8 +43,8 @@ pub(super) async fn check_resources(
     let received = Instant::now();
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
-    answer::respond(&services, &answer, &CheckResponse::new(&check, &answer.evaluation, &answer.call_id))
-        .await
+    let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
+    answer::respond_with(&services, &answer, response.to_json()).await
 }
 
 async fn check_resource_set(

@@ -4,12 +4,11 @@
 //! Members are camelCase, snake_case is accepted, unknown members are refused, `null` is the same as absent.
 //! `context` is ours: the peer has no such member.
 
-use std::borrow::Cow;
-
-use procura_core::model;
+use procura_core::model::{self, Few};
 use procura_core::value::Map;
 use serde::Deserialize;
 
+use super::direct;
 use crate::http::aux_data::AuxData;
 use crate::http::json::{List, Object, Text, parse};
 use crate::http::validate::bounded;
@@ -29,6 +28,14 @@ pub struct CheckCall<'a> {
 impl<'a> CheckCall<'a> {
     /// Parses and validates the JSON text `body`; strings are borrowed from it.
     pub fn parse(body: &'a [u8], limits: &RequestLimits) -> Result<Self, Invalid> {
+        match direct::parse(body, limits) {
+            Some(check) => Ok(check),
+            None => Self::parse_any(body, limits),
+        }
+    }
+
+    /// The same for any body. It defines what a request is and says what is wrong with one.
+    pub(super) fn parse_any(body: &'a [u8], limits: &RequestLimits) -> Result<Self, Invalid> {
         let Object(wire) = parse::<Object<CheckRequest<'a>>>(body)?;
         wire.validate(limits)
     }
@@ -121,7 +128,7 @@ impl<'a> Head<'a> {
         let principal = principal.validate(limits)?;
         let request = model::Request {
             principal,
-            items: Vec::new(),
+            items: Few::default(),
             context: self.context,
             aux_data: model::AuxData::default(),
         };
@@ -133,7 +140,7 @@ impl<'a> Head<'a> {
 pub(super) fn items<'a>(
     resources: Option<List<Object<Entry<'a>>>>,
     limits: &RequestLimits,
-) -> Result<Vec<model::Item<'a>>, Invalid> {
+) -> Result<Few<model::Item<'a>, 1>, Invalid> {
     let entries = bounded("resources", resources, limits.max_resources_per_request)?;
     entries.into_iter().enumerate().map(|(i, Object(entry))| entry.validate(i, limits)).collect()
 }
@@ -166,7 +173,7 @@ impl<'a> Entry<'a> {
             return Err(Invalid::at(format_args!("resources[{i}].resource"), "a value is required"));
         };
         let at = format_args!("resources[{i}].actions");
-        let actions: Vec<Cow<'a, str>> = limits.names(at, self.actions, limits.max_actions_per_resource)?;
+        let actions = limits.names(at, self.actions, limits.max_actions_per_resource)?;
         Ok(model::Item { resource: resource.validate(i, limits)?, actions })
     }
 }

@@ -10,28 +10,55 @@ use serde::{Serialize, Serializer};
 
 use super::CheckCall;
 
-/// The body of the response.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// The body of the response. Serde writes it where it is a part of something else; [`CheckResponse::to_json`] is its text.
+#[derive(Debug)]
 pub struct CheckResponse<'r> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    request_id: &'r str,
-    results: Vec<ResultEntry<'r>>,
-    cerbos_call_id: &'r str,
+    check: &'r CheckCall<'r>,
+    evaluation: &'r Evaluation,
+    pub(super) call_id: &'r str,
 }
 
 impl<'r> CheckResponse<'r> {
     /// What `check` is answered with `evaluation`.
     #[must_use]
     pub fn new(check: &'r CheckCall<'_>, evaluation: &'r Evaluation, call_id: &'r str) -> Self {
-        let call = &check.call;
-        let pairs = call.request.items.iter().zip(&evaluation.resources);
-        let results = pairs.map(|(item, decided)| ResultEntry::new(item, decided, check.include_meta));
-        Self { request_id: &call.request_id, results: results.collect(), cerbos_call_id: call_id }
+        Self { check, evaluation, call_id }
+    }
+
+    pub(super) fn request_id(&self) -> &'r str {
+        &self.check.call.request_id
+    }
+
+    pub(super) fn include_meta(&self) -> bool {
+        self.check.include_meta
+    }
+
+    /// Each item with what was decided about it.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'r Item<'r>, &'r ResourceEvaluation)> {
+        self.check.call.request.items.iter().zip(&self.evaluation.resources)
     }
 }
 
-#[derive(Debug, Serialize)]
+impl Serialize for CheckResponse<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let results =
+            self.pairs().map(|(item, decided)| ResultEntry::new(item, decided, self.include_meta()));
+        let body =
+            Body { request_id: self.request_id(), results: results.collect(), cerbos_call_id: self.call_id };
+        body.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'r> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'r str,
+    results: Vec<ResultEntry<'r>>,
+    cerbos_call_id: &'r str,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ResultEntry<'r> {
     resource: ResourceKey<'r>,
@@ -57,12 +84,12 @@ impl<'r> ResultEntry<'r> {
             actions: Effects { item, decided },
             validation_errors: Mismatch::list(decided),
             meta: include_meta.then(|| Meta::new(item, decided)),
-            outputs: decided.outputs.iter().map(Output::new).collect(),
+            outputs: Output::list(decided),
         }
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ResourceKey<'r> {
     id: &'r str,
@@ -88,7 +115,7 @@ impl Serialize for Effects<'_> {
 }
 
 /// What decided about one resource.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Meta<'r> {
     actions: Matches<'r>,
@@ -129,7 +156,7 @@ struct Match<'r> {
 }
 
 /// Something in the attributes that does not fit their schema.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Mismatch<'r> {
     /// Empty if the schema itself cannot be used.
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -154,8 +181,8 @@ impl<'r> Mismatch<'r> {
 }
 
 /// What a rule put out: either `val` or `error`.
-#[derive(Debug, Serialize)]
-struct Output<'r> {
+#[derive(Serialize)]
+pub(super) struct Output<'r> {
     src: &'r str,
     action: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,6 +192,11 @@ struct Output<'r> {
 }
 
 impl<'r> Output<'r> {
+    /// Everything that the rules put out about one resource.
+    pub(super) fn list(decided: &'r ResourceEvaluation) -> Vec<Self> {
+        decided.outputs.iter().map(Self::new).collect()
+    }
+
     fn new(entry: &'r OutputEntry) -> Self {
         let (val, error) = match &entry.value {
             OutputValue::Value(value) => (Some(value), None),

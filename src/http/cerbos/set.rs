@@ -1,10 +1,9 @@
 //! `POST /api/check` (CheckResourceSet), which the peer deprecates: the same actions on several instances of one kind of
 //! resource, answered by the ids of the instances, without outputs.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use procura_core::model::{Evaluation, Item, Resource, ResourceEvaluation};
+use procura_core::model::{Evaluation, Few, Item, Names, Resource, ResourceEvaluation};
 use procura_core::value::Map;
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +115,7 @@ impl<'a> ResourceSet<'a> {
     }
 
     /// One item per instance, each with all `actions`.
-    fn into_items(self, actions: &[Cow<'a, str>], limits: &RequestLimits) -> Result<Vec<Item<'a>>, Invalid> {
+    fn into_items(self, actions: &Names<'a>, limits: &RequestLimits) -> Result<Few<Item<'a>, 1>, Invalid> {
         let kind = limits.required("resource.kind", self.kind)?;
         let policy_version = limits.version("resource.policyVersion", self.policy_version)?;
         let scope = limits.scope("resource.scope", self.scope)?;
@@ -130,7 +129,7 @@ impl<'a> ResourceSet<'a> {
                 policy_version: policy_version.clone(),
                 scope: scope.clone(),
             };
-            Ok(Item { resource, actions: actions.to_vec() })
+            Ok(Item { resource, actions: actions.clone() })
         };
         instances.into_iter().map(item).collect()
     }

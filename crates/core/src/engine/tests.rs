@@ -187,7 +187,7 @@ fn policy_for(roles: &[&str], version: &str) -> String {
 /// Which of `actions` the role is allowed.
 fn allowed<'a>(snapshot: &Snapshot, role: &str, version: &str, actions: &[&'a str]) -> Vec<&'a str> {
     let mut request = request(Size { resources: 1, actions: 0, roles: 0 }, "");
-    request.principal.roles = vec![Cow::Owned(role.to_owned())];
+    request.principal.roles = [Cow::Owned(role.to_owned())].into();
     request.items[0].actions = actions.iter().map(|action| Cow::Owned((*action).to_owned())).collect();
     request.items[0].resource.policy_version = Cow::Owned(version.to_owned());
     let evaluation = decided(snapshot, &request);
@@ -235,7 +235,7 @@ fn parent_roles_are_those_of_the_version_or_of_all_others() {
 fn scopes_of_requests_are_paid_for_by_their_length() {
     let snapshot = set(&[policy_for(&["r0"], "default")]);
     let mut request = request(Size { resources: 1, actions: 1, roles: 1 }, "");
-    request.items[0].actions = vec!["r0".into()];
+    request.items[0].actions = ["r0".into()].into();
     request.items[0].resource.scope = Cow::Owned(vec!["a"; 10_000].join("."));
     let settings = Settings { lenient_scope_search: true, ..settings() };
     let within = |units| decide_within(&snapshot, &request, &settings, Timestamp::UNIX_EPOCH, units);

@@ -23,7 +23,7 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
         .unwrap_or_else(|findings| panic!("{source}: {findings:?}"));
     let principal = Principal {
         id: "ann".into(),
-        roles: vec!["user".into(), "admin".into()],
+        roles: ["user".into(), "admin".into()].into(),
         attr: map(r#"{"teams": ["a", "b"], "level": 3, "nothing": null}"#),
         policy_version: "".into(),
         scope: "acme".into(),

@@ -96,6 +96,12 @@ impl<T: Default, const N: usize, const M: usize> From<[T; M]> for Few<T, N> {
     }
 }
 
+impl<T, const N: usize> From<Vec<T>> for Few<T, N> {
+    fn from(entries: Vec<T>) -> Self {
+        Self(Entries::Heap(entries))
+    }
+}
+
 impl<'f, T, const N: usize> IntoIterator for &'f Few<T, N> {
     type Item = &'f T;
     type IntoIter = std::slice::Iter<'f, T>;

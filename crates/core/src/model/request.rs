@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::{Few, Names};
 use crate::value::Map;
 
 /// One call: a principal, and the actions it wants to perform on some resources.
@@ -13,7 +14,7 @@ pub struct Request<'a> {
     /// Who asks.
     pub principal: Principal<'a>,
     /// What is asked, in the order of the request.
-    pub items: Vec<Item<'a>>,
+    pub items: Few<Item<'a>, 1>,
     /// Circumstances of the call: `request.context` in conditions.
     pub context: Option<Map<'a>>,
     /// What was verified about the call: `request.auxData` in conditions.
@@ -35,7 +36,7 @@ pub struct Principal<'a> {
     /// Unique name.
     pub id: Cow<'a, str>,
     /// Roles held, in request order, without duplicates.
-    pub roles: Vec<Cow<'a, str>>,
+    pub roles: Names<'a>,
     /// Attributes: `P.attr` in conditions.
     pub attr: Map<'a>,
     /// Requested policy version, empty for the default.
@@ -45,16 +46,16 @@ pub struct Principal<'a> {
 }
 
 /// One resource and the actions asked for on it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Item<'a> {
     /// The resource.
     pub resource: Resource<'a>,
     /// Actions in request order, without duplicates.
-    pub actions: Vec<Cow<'a, str>>,
+    pub actions: Names<'a>,
 }
 
 /// What is acted upon.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resource<'a> {
     /// Kind, which selects the policy.
     pub kind: Cow<'a, str>,

@@ -292,7 +292,7 @@ fn origin<'a>() -> (Timestamp, Call<'a>, Basis<'a>) {
 fn request(attr: Map<'static>) -> Request<'static> {
     let principal = Principal {
         id: "alice".into(),
-        roles: vec!["user".into(), "admin".into()],
+        roles: ["user".into(), "admin".into()].into(),
         attr,
         policy_version: "".into(),
         scope: "".into(),
@@ -304,8 +304,8 @@ fn request(attr: Map<'static>) -> Request<'static> {
         policy_version: "".into(),
         scope: "acme".into(),
     };
-    let item = Item { resource, actions: vec!["view".into(), "delete".into()] };
-    Request { principal, items: vec![item], context: None, aux_data: AuxData::default() }
+    let item = Item { resource, actions: ["view".into(), "delete".into()].into() };
+    Request { principal, items: [item].into(), context: None, aux_data: AuxData::default() }
 }
 
 fn evaluation() -> Evaluation {

@@ -165,10 +165,11 @@ impl<'r> Run<'r> {
     ) -> Request<'r> {
         Request {
             principal: principal.clone(),
-            items: vec![Item {
+            items: [Item {
                 resource: resource.clone(),
                 actions: actions.iter().map(|action| (*action).into()).collect(),
-            }],
+            }]
+            .into(),
             context: self.plan.test.input.context.clone(),
             aux_data: self.plan.aux_data.cloned().unwrap_or_default(),
         }

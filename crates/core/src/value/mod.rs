@@ -6,6 +6,10 @@
 mod json;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// Up to so many entries, a look at each of them finds a key sooner than a binary search.
+const SCANNED: usize = 16;
 
 /// A JSON-shaped value.
 /// All numbers are doubles, as in the `google.protobuf.Value` that policy authors know.
@@ -25,8 +29,7 @@ pub enum Value<'a> {
     Map(Map<'a>),
 }
 
-/// A map with unique string keys, kept sorted: lookup is a binary search and the order of the source is
-/// never visible to a decision.
+/// A map with unique string keys, kept sorted: the order of the source is never visible to a decision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Map<'a> {
     entries: Vec<(Cow<'a, str>, Value<'a>)>,
@@ -50,7 +53,10 @@ impl Value<'_> {
 impl<'a> Map<'a> {
     /// A map of `entries`; `Err` holds the first key that occurs twice.
     pub fn from_entries(mut entries: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Self, String> {
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        if entries.is_sorted_by(|a, b| order(&a.0, &b.0).is_lt()) {
+            return Ok(Self { entries });
+        }
+        entries.sort_unstable_by(|a, b| order(&a.0, &b.0));
         match entries.iter().zip(entries.iter().skip(1)).find(|(a, b)| a.0 == b.0) {
             Some((twice, _)) => Err(twice.0.clone().into_owned()),
             None => Ok(Self { entries }),
@@ -60,13 +66,16 @@ impl<'a> Map<'a> {
     /// The value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
-        let at = self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
-        self.entries.get(at).map(|(_, v)| v)
+        if self.entries.len() > SCANNED {
+            let at = self.entries.binary_search_by(|(k, _)| order(k, key)).ok()?;
+            return self.entries.get(at).map(|(_, v)| v);
+        }
+        self.entries.iter().find(|(k, _)| same(k, key)).map(|(_, v)| v)
     }
 
     /// Puts `value` under `key`, in the place of what was there.
     pub fn insert(&mut self, key: Cow<'a, str>, value: Value<'a>) {
-        match self.entries.binary_search_by(|(k, _)| k.cmp(&key)) {
+        match self.entries.binary_search_by(|(k, _)| order(k, &key)) {
             Ok(at) => self.entries.splice(at..=at, [(key, value)]).for_each(drop),
             Err(at) => self.entries.insert(at, (key, value)),
         }
@@ -74,7 +83,7 @@ impl<'a> Map<'a> {
 
     /// Takes the value under `key` out of the map.
     pub fn remove(&mut self, key: &str) -> Option<Value<'a>> {
-        let at = self.entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)).ok()?;
+        let at = self.entries.binary_search_by(|(k, _)| order(k, key)).ok()?;
         Some(self.entries.remove(at).1)
     }
 
@@ -111,5 +120,47 @@ impl<'a> Map<'a> {
     pub fn into_owned(self) -> Map<'static> {
         let owned = self.entries.into_iter().map(|(k, v)| (Cow::Owned(k.into_owned()), v.into_owned()));
         Map { entries: owned.collect() }
+    }
+}
+
+/// The order of keys, which is that of their bytes. The first byte tells mostly, without a call.
+fn order(a: &str, b: &str) -> Ordering {
+    let (first, second) = (a.as_bytes().first(), b.as_bytes().first());
+    if first == second { a.cmp(b) } else { first.cmp(&second) }
+}
+
+/// Whether the keys are equal. Length and first byte tell mostly, without a call.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.as_bytes().first() == b.as_bytes().first() && a == b
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entries(keys: &[String]) -> Vec<(Cow<'_, str>, Value<'_>)> {
+        let entry = |(n, key): (usize, &String)| (Cow::Owned(key.clone()), Value::Number(n as f64));
+        keys.iter().enumerate().map(entry).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn map_is_what_a_sorted_map_is(keys in prop::collection::vec("[ab]{0,3}", 0..2 * SCANNED), more in "[ab]{0,3}") {
+            let expected: BTreeMap<_, _> = entries(&keys).into_iter().collect();
+            match Map::from_entries(entries(&keys)) {
+                Err(twice) => prop_assert!(keys.iter().filter(|key| **key == twice).count() > 1),
+                Ok(map) => {
+                    prop_assert_eq!(expected.len(), keys.len());
+                    prop_assert!(map.iter().eq(expected.iter().map(|(key, value)| (&**key, value))));
+                    for key in keys.iter().chain([&more]) {
+                        prop_assert_eq!(map.get(key), expected.get(&**key));
+                    }
+                }
+            }
+        }
     }
 }

@@ -143,7 +143,7 @@ fn request(ask: &Ask) -> Request<'static> {
     let resource =
         Resource { kind: "doc".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
     let item = Item { resource, actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect() };
-    Request { principal, items: vec![item], context: None, aux_data: AuxData::default() }
+    Request { principal, items: [item].into(), context: None, aux_data: AuxData::default() }
 }
 
 /// How many leaves turn the decision of each action around if they alone come to the opposite. Constants come to

@@ -17,7 +17,7 @@ pub use explanation::{
 use super::{Conduct, Settings, decide_as};
 use crate::expr::Budget;
 use crate::limits::{CALL_COST, EXPLANATION_COST, EXPR_COST};
-use crate::model::{Evaluation, Request, Timestamp};
+use crate::model::{Evaluation, Few, Request, Timestamp};
 use crate::policy::Snapshot;
 use change::Trials;
 use recorder::{ActionDraft, Draft, Recorder};
@@ -52,13 +52,13 @@ fn results(
     let mut results = Vec::with_capacity(drafts.len());
     let mut trial = Request {
         principal: request.principal.clone(),
-        items: Vec::new(),
+        items: Few::default(),
         context: request.context.clone(),
         aux_data: request.aux_data.clone(),
     };
     for ((item, decided), draft) in request.items.iter().zip(&evaluation.resources).zip(drafts) {
         // All its actions, since the schemas of a policy may look at them together.
-        trial.items = vec![item.clone()];
+        trial.items = [item.clone()].into();
         let mut drafted = draft.actions.into_iter();
         let opposite = trials.changes(&trial, decided, &draft.leads);
         let decisions = item.actions.iter().zip(&decided.actions).zip(opposite);

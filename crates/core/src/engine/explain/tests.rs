@@ -51,7 +51,7 @@ fn request<'a>(roles: &[&'a str], action: &'a str, attr: &'a str) -> Request<'a>
     let attr = serde_json::from_str(attr).unwrap();
     let resource =
         Resource { kind: "order".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
-    let items = vec![Item { resource, actions: vec![action.into()] }];
+    let items = [Item { resource, actions: [action.into()].into() }].into();
     Request { principal, items, context: None, aux_data: AuxData::default() }
 }
 
@@ -282,7 +282,7 @@ fn explanation_is_bounded_and_leaves_the_decisions_alone() {
     let snapshot = snapshot();
     let mut request = request(&["user"], "pay", r#"{"amount": 1200, "frozen": false}"#);
     request.items[0].actions = (0..2_000).map(|n| Cow::Owned(format!("pay{n}"))).collect();
-    request.items = vec![request.items[0].clone(); 3];
+    request.items = vec![request.items[0].clone(); 3].into();
     let settings = Settings::default();
     let explanation = explain(&snapshot, &request, &settings, Timestamp::UNIX_EPOCH);
     assert_eq!(explanation.evaluation, decide(&snapshot, &request, &settings, Timestamp::UNIX_EPOCH));

@@ -21,7 +21,7 @@ fn explained<T>(source: &str, attr: &str, with: impl Fn(&Program, &Scope<'_>, &B
     let (empty, aux_data) = (Map::default(), AuxData::default());
     let principal = Principal {
         id: "ada".into(),
-        roles: vec!["user".into()],
+        roles: ["user".into()].into(),
         attr: Map::default(),
         policy_version: "".into(),
         scope: "".into(),
