@@ -1,6 +1,7 @@
 //! Conditions E1 to E6: this evaluator beside that of the `cel` crate, parsing and evaluation apart.
 //!
-//! `cargo bench --bench expressions` prints medians of rounds in which the two take turns; trust the ratios.
+//! `cargo bench --bench expressions` prints medians of rounds in which the two take turns; trust the ratios. It fails if
+//! an evaluation allocates more often than its condition may, and says how many bytes a compiled condition takes.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -8,7 +9,9 @@
     reason = "a command for people at a terminal"
 )]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use procura_core::expr::{self, Budget, FailedVariable, Frame, Inputs, Names, Scope};
@@ -19,13 +22,14 @@ use procura_core::value::{Map, Value};
 const ROUNDS: usize = 21;
 const PER_ROUND: u32 = 2_000;
 
-const CONDITIONS: [(&str, &str); 6] = [
-    ("E1", "R.attr.owner == P.id"),
-    ("E2", "R.attr.status in ['OPEN', 'PENDING', 'REVIEW'] && R.attr.department == P.attr.department"),
-    ("E3", "R.attr.amount < 1000.0 && timestamp('2026-01-01T00:00:00Z') < timestamp(R.attr.expires)"),
-    ("E4", "has(R.attr.geo) && P.attr.ip.startsWith('10.')"),
-    ("E5", "P.attr.teams.exists(t, t == R.attr.team)"),
-    ("E6", "(R.attr.owner == P.id || P.attr.level > 3.0) && R.attr.status == 'OPEN' && !(R.attr.locked)"),
+/// Name, text, and how often an evaluation may allocate: once where a macro introduces a variable.
+const CONDITIONS: [(&str, &str, usize); 6] = [
+    ("E1", "R.attr.owner == P.id", 0),
+    ("E2", "R.attr.status in ['OPEN', 'PENDING', 'REVIEW'] && R.attr.department == P.attr.department", 0),
+    ("E3", "R.attr.amount < 1000.0 && timestamp('2026-01-01T00:00:00Z') < timestamp(R.attr.expires)", 0),
+    ("E4", "has(R.attr.geo) && P.attr.ip.startsWith('10.')", 0),
+    ("E5", "P.attr.teams.exists(t, t == R.attr.team)", 1),
+    ("E6", "(R.attr.owner == P.id || P.attr.level > 3.0) && R.attr.status == 'OPEN' && !(R.attr.locked)", 0),
 ];
 
 const PRINCIPAL: &str =
@@ -33,32 +37,73 @@ const PRINCIPAL: &str =
 const RESOURCE: &str = r#"{"owner": "ada", "status": "OPEN", "department": "design", "amount": 120,
     "expires": "2030-01-01T00:00:00Z", "geo": "de", "team": "web", "locked": false}"#;
 
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// The allocator of the system, counting.
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator cannot be written otherwise; every call goes on unchanged")]
+// SAFETY: both functions forward to an allocator with the arguments they were given.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: `at` was allocated above with this layout.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
 fn main() {
     println!("ns, medians of {ROUNDS} rounds of {PER_ROUND}");
     println!(
-        "| condition | parse and compile: ours | the `cel` crate: parse | ratio | evaluate: ours | the `cel` crate | ratio |"
+        "| condition | parse and compile: ours | the `cel` crate: parse | ratio | evaluate: ours | the `cel` crate | ratio | allocations | budget | bytes |"
     );
-    println!("|---|---:|---:|---:|---:|---:|---:|");
-    for (name, source) in CONDITIONS {
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for (name, source, budget) in CONDITIONS {
         let parse = median_pair(
             || drop(black_box(expr::compile(source, Names::default()).unwrap())),
             || drop(black_box(cel::Program::compile(source).unwrap())),
             PER_ROUND / 20,
         );
-        let eval = evaluation(source);
+        let Evaluation { ours, theirs, allocations } = evaluation(source);
         println!(
-            "| {name} | {:.0} | {:.0} | {:.1} | {:.0} | {:.0} | {:.1} |",
+            "| {name} | {:.0} | {:.0} | {:.1} | {ours:.0} | {theirs:.0} | {:.1} | {allocations} | {budget} | {} |",
             parse.0,
             parse.1,
             parse.1 / parse.0,
-            eval.0,
-            eval.1,
-            eval.1 / eval.0
+            theirs / ours,
+            bytes(source),
         );
+        assert!(allocations <= budget, "{name} allocates more often than it may");
     }
 }
 
-fn evaluation(source: &str) -> (f64, f64) {
+/// What a compiled condition takes, its own text included.
+fn bytes(source: &str) -> usize {
+    let before = BYTES.load(Ordering::Relaxed);
+    let program = Box::new(expr::compile(source, Names::default()).unwrap());
+    let bytes = BYTES.load(Ordering::Relaxed) - before;
+    drop(black_box(program));
+    bytes
+}
+
+/// Nanoseconds of one evaluation by each, and how often ours allocates.
+struct Evaluation {
+    ours: f64,
+    theirs: f64,
+    allocations: usize,
+}
+
+fn evaluation(source: &str) -> Evaluation {
     let (principal, resource) = (principal(), resource());
     let program = expr::compile(source, Names::default()).unwrap();
     let frame = Frame::default();
@@ -76,15 +121,20 @@ fn evaluation(source: &str) -> (f64, f64) {
     let ours = || {
         let budget = Budget::new(CALL_COST, EXPR_COST);
         let scope = Scope::new(inputs, &frame, &budget);
-        assert_eq!(program.eval(&scope).unwrap().as_bool(), Some(true));
+        assert_eq!(black_box(&program).holds(&scope).unwrap(), Some(true));
     };
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    ours();
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
 
     let theirs = cel::Program::compile(source).unwrap();
     let mut context = cel::Context::default();
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     context.add_variable("P", serde_json::json!({"id": "ada", "attr": json(PRINCIPAL)})).unwrap();
     context.add_variable("R", serde_json::json!({"id": "D-1", "attr": json(RESOURCE)})).unwrap();
-    median_pair(ours, || assert_eq!(theirs.execute(&context).unwrap(), true.into()), PER_ROUND)
+    let (ours, theirs) =
+        median_pair(ours, || assert_eq!(theirs.execute(&context).unwrap(), true.into()), PER_ROUND);
+    Evaluation { ours, theirs, allocations }
 }
 
 /// Medians of the nanoseconds that one call of each takes.

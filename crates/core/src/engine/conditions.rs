@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::observe::Observer;
 use super::{Call, OnError};
-use crate::expr::{EvalErrorKind, Program, Scope, Val};
+use crate::expr::{EvalErrorKind, Program, Scope};
 use crate::limits::ACTION_PROBLEMS;
 use crate::model::{Problem, ProblemCode};
 use crate::policy::{Condition, Spanned};
@@ -159,10 +159,10 @@ impl<'r> Judge<'_, 'r> {
     }
 
     fn leaf(&mut self, program: &'r Spanned<Program>) -> Result<Truth, Ended> {
-        let error = match program.node.eval(self.scope) {
-            Ok(Val::Bool(true)) => return Ok(Truth::True),
-            Ok(Val::Bool(false)) => return Ok(Truth::False),
-            Ok(_) => {
+        let error = match program.node.holds(self.scope) {
+            Ok(Some(true)) => return Ok(Truth::True),
+            Ok(Some(false)) => return Ok(Truth::False),
+            Ok(None) => {
                 let message = "the condition yields a value that is not a boolean".to_owned();
                 self.note(ProblemCode::NotBoolean, program, 0..0, message);
                 self.erred |= self.on_error == OnError::Closed;

@@ -251,6 +251,22 @@ impl ExprKind {
 }
 
 impl BinaryOp {
+    /// Whether it asks something, rather than compute something.
+    pub(crate) const fn is_test(self) -> bool {
+        match self {
+            BinaryOp::Equal
+            | BinaryOp::NotEqual
+            | BinaryOp::Less
+            | BinaryOp::LessEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEqual
+            | BinaryOp::In => true,
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
+                false
+            }
+        }
+    }
+
     /// As written.
     pub(crate) const fn symbol(self) -> &'static str {
         match self {

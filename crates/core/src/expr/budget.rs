@@ -34,14 +34,17 @@ impl Budget {
 
     /// Takes `units` off what the expression and the call may still spend.
     /// When that is not enough, nothing is taken.
+    #[inline]
     pub(crate) fn charge(&self, units: usize) -> Result<(), CallError> {
-        match self.expr.get().checked_sub(units as u64) {
-            Some(left) => {
-                self.expr.set(left);
-                Ok(())
-            }
-            None => Err(self.refuse()),
-        }
+        if self.pays(units) { Ok(()) } else { Err(self.refuse()) }
+    }
+
+    /// As [`charge`](Self::charge), for those who take another way when it is not enough: nothing is refused.
+    #[inline]
+    pub(crate) fn pays(&self, units: usize) -> bool {
+        let left = self.expr.get().checked_sub(units as u64);
+        self.expr.set(left.unwrap_or(self.expr.get()));
+        left.is_some()
     }
 
     /// Takes `units` off what the call may still spend, for work between expressions.
@@ -75,12 +78,15 @@ impl Budget {
         self.exceeded.get()
     }
 
-    fn refuse(&self) -> CallError {
+    /// That something cannot be paid for.
+    #[cold]
+    pub(crate) fn refuse(&self) -> CallError {
         self.exceeded.set(true);
         CallError::cost()
     }
 
     /// Runs one expression with a share of its own, and takes what it spent off the call.
+    #[inline]
     pub(crate) fn expression<T>(&self, run: impl FnOnce() -> T) -> T {
         let share = self.call.get().min(self.limit);
         let outer = self.expr.replace(share);

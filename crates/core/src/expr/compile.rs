@@ -27,9 +27,9 @@ pub(crate) struct Compiled {
     pub(crate) root: Node,
     pub(crate) result: Type,
     /// The slots of the policy's variables that the expression uses, sorted.
-    pub(crate) uses: Vec<usize>,
+    pub(crate) uses: Box<[u32]>,
     /// The error that every evaluation ends with.
-    pub(crate) spoilt: Option<EvalError>,
+    pub(crate) spoilt: Option<Box<EvalError>>,
     /// Whether it depends on nothing and cannot be evaluated.
     pub(crate) fails: bool,
 }
@@ -50,8 +50,9 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
     if compiler.findings.is_empty() {
         let fold::Settled { spoilt, fails } = fold::settle(&mut root, &compiler.suspects, &compiler.folding);
         let result = compiler.types.resolve(&ty).closed();
-        let uses = compiler.uses.into_iter().collect();
-        return Ok(Compiled { root, result, uses, spoilt, fails });
+        // A policy has fewer variables than bytes.
+        let uses = compiler.uses.into_iter().filter_map(|slot| u32::try_from(slot).ok()).collect();
+        return Ok(Compiled { root, result, uses, spoilt: spoilt.map(Box::new), fails });
     }
     compiler.findings.sort_by_key(|finding| finding.range.start);
     Err(compiler.findings)

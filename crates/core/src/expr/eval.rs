@@ -6,16 +6,19 @@
 
 mod access;
 mod comprehension;
+mod sight;
+
+use std::sync::Arc;
 
 use super::ast::{BinaryOp, LogicOp, Span, UnaryOp};
 use super::error::{EvalError, EvalErrorKind};
+use super::functions::network::{IN_IP_ADDR_RANGE, Network};
 use super::functions::standard::{bounded, is_match, some};
 use super::functions::{CallCx, CallError, Function};
 use super::ir::{Element, Entry, Node, Op};
 use super::ops;
 use super::val::{List, MapVal, Str, Val};
 use super::{Budget, Scope, wording};
-use crate::model::Timestamp;
 
 /// Errors are rare and boxed, so that results stay small.
 pub(crate) type Evaluated<'r> = Result<Val<'r>, Box<EvalError>>;
@@ -32,44 +35,76 @@ pub(crate) fn constant(node: &Node, budget: &Budget) -> Option<Result<Val<'stati
     }
 }
 
+/// Why a part of an expression has no value.
+type Failure = Box<EvalError>;
+
 /// One evaluation of one expression.
 pub(crate) struct Machine<'s, 'r> {
     scope: &'s Scope<'r>,
     budget: &'r Budget,
-    now: Timestamp,
     /// The variables that macros introduced, outermost first.
     locals: Vec<Val<'r>>,
 }
 
 impl<'s, 'r> Machine<'s, 'r> {
     pub(crate) fn new(scope: &'s Scope<'r>) -> Self {
-        Self { scope, budget: scope.budget(), now: scope.now(), locals: Vec::new() }
+        Self { scope, budget: scope.budget(), locals: Vec::new() }
     }
 
+    /// The value of `node`.
     pub(crate) fn eval(&mut self, node: &'r Node) -> Evaluated<'r> {
         self.charge(1, node.span)?;
-        match &node.op {
-            Op::Constant(value) => Ok(constant_value(value)),
-            Op::Field(field) => self.field(*field, node.span),
-            Op::Attribute(attribute) => self.attribute(attribute, node.span),
+        self.value(node)
+    }
+
+    /// The boolean that `node` yields; `None` if it yields another value.
+    pub(crate) fn truth(&mut self, node: &'r Node) -> Result<Option<bool>, Failure> {
+        self.charge(1, node.span)?;
+        if let Op::Binary(op, operands) = &node.op
+            && let Some(answer) = self.compared_at_sight(*op, operands)
+        {
+            return Ok(Some(answer));
+        }
+        match self.answer(node) {
+            Some(answer) => answer.map(Some),
+            None => self.value(node).map(|value| value.as_bool()),
+        }
+    }
+
+    /// What a node yields that asks something; `None` for all others. The node itself has been paid for.
+    fn answer(&mut self, node: &'r Node) -> Option<Result<bool, Failure>> {
+        Some(match &node.op {
+            Op::Binary(op, operands) if op.is_test() => self.compare(*op, operands, node.span),
+            Op::Logic(op, operands) => self.logic(*op, operands),
+            Op::Unary(UnaryOp::Not, operand) => self.not(operand, node.span),
+            Op::InTexts { operands, texts } => self.in_texts(operands, texts, node.span),
+            Op::InNetwork { operands, network } => self.in_network(operands, **network, node.span),
+            Op::Matches(text, regex) => self.matches(text, regex, node.span),
             Op::HasField(field) => self.has_field(*field, node.span),
             Op::HasAttribute(attribute) => self.has_attribute(attribute, node.span),
-            Op::Variable(slot) => self.variable(*slot, node.span),
             Op::HasVariable(slot) => self.has_variable(*slot, node.span),
+            Op::Has { operand, field } => self.has(operand, field, node.span),
+            _ => return None,
+        })
+    }
+
+    /// What a node yields that has been paid for.
+    fn value(&mut self, node: &'r Node) -> Evaluated<'r> {
+        match &node.op {
+            Op::Constant(value) => Ok(value.borrowed()),
+            Op::Field(field) => self.field(*field, node.span),
+            Op::Attribute(attribute) => self.attribute(attribute, node.span),
+            Op::Variable(slot) => self.variable(*slot, node.span),
             Op::Variables(count) => self.variables(*count, node.span),
             Op::Declared(slot) => self.declared(*slot, node.span),
             Op::Local(slot) => self.local(*slot, node.span),
             Op::Unresolved(message) => Err(unresolved(message, node.span)),
             Op::Attempt(operand) => self.attempt(operand),
-            Op::Select { operand, field, access } => self.select(operand, field, *access, node.span),
-            Op::Has { operand, field } => self.has(operand, field, node.span),
+            Op::Select(select) => self.select(select, node.span),
             Op::Index { operands, access } => self.index(operands, *access, node.span),
-            Op::Unary(op, operand) => self.unary(*op, operand, node.span),
-            Op::Binary(op, operands) => self.binary(*op, operands, node.span),
-            Op::Logic(op, operands) => self.logic(*op, operands),
+            Op::Unary(UnaryOp::Negate, operand) => self.negate(operand, node.span),
+            Op::Binary(op, operands) if !op.is_test() => self.arithmetic(*op, operands, node.span),
             Op::Conditional(branches) => self.conditional(branches),
-            Op::InTexts { operands, texts } => self.in_texts(operands, texts, node.span),
-            Op::Matches(text, regex) => self.matches(text, regex, node.span),
             Op::Call(function, args) => self.call(function, args, node.span),
             Op::Alternative(function, operands) => self.alternative(function, operands, node.span),
             Op::List(elements) => self.list(elements, node.span),
@@ -77,31 +112,57 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::Comprehension(comprehension) => self.comprehension(comprehension),
             Op::Bind { operands, slot } => self.bind(operands, *slot),
             Op::OptionalMap { operands, slot, flat } => self.optional_map(operands, *slot, *flat),
+            Op::Binary(..)
+            | Op::Logic(..)
+            | Op::Unary(UnaryOp::Not, _)
+            | Op::InTexts { .. }
+            | Op::InNetwork { .. }
+            | Op::Matches(..)
+            | Op::HasField(_)
+            | Op::HasAttribute(_)
+            | Op::HasVariable(_)
+            | Op::Has { .. } => {
+                self.answer(node).unwrap_or_else(|| Err(no_boolean(node.span))).map(Val::Bool)
+            }
         }
     }
 
-    fn charge(&self, units: usize, span: Span) -> Result<(), Box<EvalError>> {
-        self.budget.charge(units).map_err(|error| located(error, span))
+    #[inline]
+    fn charge(&self, units: usize, span: Span) -> Result<(), Failure> {
+        if self.budget.pays(units) { Ok(()) } else { Err(located(self.budget.refuse(), span)) }
     }
 
-    fn unary(&mut self, op: UnaryOp, operand: &'r Node, span: Span) -> Evaluated<'r> {
+    fn negate(&mut self, operand: &'r Node, span: Span) -> Evaluated<'r> {
         let value = self.eval(operand)?;
-        ops::unary(op, &value).map_err(|error| refused(error, op.symbol(), &[value], span))
+        ops::negate(&value).map_err(|error| refused(error, UnaryOp::Negate.symbol(), &[value], span))
     }
 
-    fn binary(&mut self, op: BinaryOp, [left, right]: &'r [Node; 2], span: Span) -> Evaluated<'r> {
+    fn not(&mut self, operand: &'r Node, span: Span) -> Result<bool, Failure> {
+        match self.truth(operand)? {
+            Some(value) => Ok(!value),
+            None => Err(no_boolean(span)),
+        }
+    }
+
+    fn arithmetic(&mut self, op: BinaryOp, [left, right]: &'r [Node; 2], span: Span) -> Evaluated<'r> {
         let a = self.eval(left)?;
         let b = self.eval(right)?;
-        ops::binary(op, &a, &b, self.budget).map_err(|error| refused(error, op.symbol(), &[a, b], span))
+        ops::arithmetic(op, &a, &b, self.budget).map_err(|error| refused(error, op.symbol(), &[a, b], span))
+    }
+
+    fn compare(&mut self, op: BinaryOp, [left, right]: &'r [Node; 2], span: Span) -> Result<bool, Failure> {
+        let a = self.eval(left)?;
+        let b = self.eval(right)?;
+        ops::test(op, &a, &b, self.budget).map_err(|error| refused(error, op.symbol(), &[a, b], span))
     }
 
     /// `&&` and `||`: an operand that decides does so whatever fails beside it.
-    fn logic(&mut self, op: LogicOp, operands: &'r [Node]) -> Evaluated<'r> {
+    fn logic(&mut self, op: LogicOp, operands: &'r [Node]) -> Result<bool, Failure> {
         let decisive = op == LogicOp::Or;
         let mut failure = None;
         for operand in operands {
             match self.condition(operand) {
-                Ok(value) if value == decisive => return Ok(Val::Bool(decisive)),
+                Ok(value) if value == decisive => return Ok(decisive),
                 Ok(_) => {}
                 Err(error) if error.kind == EvalErrorKind::CostExceeded => return Err(error),
                 Err(error) => {
@@ -109,14 +170,14 @@ impl<'s, 'r> Machine<'s, 'r> {
                 }
             }
         }
-        failure.map_or(Ok(Val::Bool(!decisive)), Err)
+        failure.map_or(Ok(!decisive), Err)
     }
 
     /// The boolean that a node yields; anything else is an error.
-    fn condition(&mut self, node: &'r Node) -> Result<bool, Box<EvalError>> {
-        match self.eval(node)? {
-            Val::Bool(value) => Ok(value),
-            other => Err(refused(CallError::no_overload(), "!", &[other], node.span)),
+    fn condition(&mut self, node: &'r Node) -> Result<bool, Failure> {
+        match self.truth(node)? {
+            Some(value) => Ok(value),
+            None => Err(no_boolean(node.span)),
         }
     }
 
@@ -124,34 +185,51 @@ impl<'s, 'r> Machine<'s, 'r> {
         if self.condition(test)? { self.eval(then) } else { self.eval(otherwise) }
     }
 
-    fn in_texts(&mut self, operands: &'r [Node; 2], texts: &'r [Box<str>], span: Span) -> Evaluated<'r> {
+    fn in_texts(
+        &mut self,
+        operands: &'r [Node; 2],
+        texts: &'r [Arc<str>],
+        span: Span,
+    ) -> Result<bool, Failure> {
         let [needle, list] = operands;
+        if let Some(text) = self.text_at_sight(needle) {
+            return Ok(ops::is_among(texts, text));
+        }
         match self.eval(needle)? {
-            Val::String(text) => {
-                let found = texts.binary_search_by(|known| (**known).cmp(text.as_str())).is_ok();
-                Ok(Val::Bool(found))
-            }
+            Val::String(text) => Ok(ops::is_among(texts, text.as_str())),
             // A SPIFFE id is equal to its text.
             opaque @ Val::Opaque(_) => {
                 let list = self.eval(list)?;
-                ops::contains(&list, &opaque, self.budget)
-                    .map(Val::Bool)
-                    .map_err(|error| located(error, span))
+                ops::contains(&list, &opaque, self.budget).map_err(|error| located(error, span))
             }
-            _ => Ok(Val::Bool(false)),
+            _ => Ok(false),
         }
     }
 
-    fn matches(&mut self, text: &'r Node, regex: &'r regex::Regex, span: Span) -> Evaluated<'r> {
-        let value = self.eval(text)?;
-        let Val::String(text) = &value else {
-            return Err(refused(CallError::no_overload(), "!", &[value], span));
+    fn in_network(
+        &mut self,
+        [address, range]: &'r [Node; 2],
+        network: Network,
+        span: Span,
+    ) -> Result<bool, Failure> {
+        let address = self.eval(address)?;
+        let Val::String(text) = &address else {
+            let args = [address, self.eval(range)?];
+            return Err(refused(CallError::no_overload(), IN_IP_ADDR_RANGE, &args, span));
         };
-        is_match(&self.context(), regex, text).map_err(|error| located(error, span))
+        self.charge(1, range.span)?;
+        network.holds(text.as_str()).map_err(|error| located(error, span))
+    }
+
+    fn matches(&mut self, text: &'r Node, regex: &'r regex::Regex, span: Span) -> Result<bool, Failure> {
+        let Val::String(text) = self.eval(text)? else {
+            return Err(no_boolean(span));
+        };
+        is_match(&self.context(), regex, text.as_str()).map_err(|error| located(error, span))
     }
 
     fn context(&self) -> CallCx<'r> {
-        CallCx { now: self.now, budget: self.budget }
+        CallCx { now: self.scope.now(), budget: self.budget }
     }
 
     fn call(&mut self, function: &'static Function, args: &'r [Node], span: Span) -> Evaluated<'r> {
@@ -228,7 +306,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         key: Val<'r>,
         value: Val<'r>,
         span: Span,
-    ) -> Result<(), Box<EvalError>> {
+    ) -> Result<(), Failure> {
         // Numbers of attributes are doubles, so a key taken from them is one, too; only whole ones are exact.
         let is_key = match &key {
             Val::Bool(_) | Val::Int(_) | Val::Uint(_) | Val::String(_) => true,
@@ -249,7 +327,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         Ok(())
     }
 
-    fn optional_element(&self, value: Val<'r>, span: Span) -> Result<Option<Val<'r>>, Box<EvalError>> {
+    fn optional_element(&self, value: Val<'r>, span: Span) -> Result<Option<Val<'r>>, Failure> {
         unwrapped(value).map_err(|other| {
             let value = wording::shown(&other);
             let message = format!("cannot initialize optional list element from non-optional value {value}");
@@ -257,12 +335,7 @@ impl<'s, 'r> Machine<'s, 'r> {
         })
     }
 
-    fn optional_entry(
-        &self,
-        key: &Val<'r>,
-        value: Val<'r>,
-        span: Span,
-    ) -> Result<Option<Val<'r>>, Box<EvalError>> {
+    fn optional_entry(&self, key: &Val<'r>, value: Val<'r>, span: Span) -> Result<Option<Val<'r>>, Failure> {
         unwrapped(value).map_err(|other| {
             let (key, value) = (wording::shown(key), wording::shown(&other));
             let message = format!("cannot initialize optional entry '{key}' from non-optional value {value}");
@@ -308,41 +381,42 @@ fn unwrapped<'r>(value: Val<'r>) -> Result<Option<Val<'r>>, Val<'r>> {
     }
 }
 
-fn error(kind: EvalErrorKind, message: String, span: Span) -> Box<EvalError> {
+#[cold]
+fn error(kind: EvalErrorKind, message: String, span: Span) -> Failure {
     EvalError::new(kind, span.range(), message).into()
 }
 
-fn absent(name: &str, span: Span) -> Box<EvalError> {
+fn absent(name: &str, span: Span) -> Failure {
     error(EvalErrorKind::NoSuchKey, wording::no_such_key(name), span)
 }
 
-fn unresolved(message: &str, span: Span) -> Box<EvalError> {
+/// That something other than a boolean was met where one must be.
+fn no_boolean(span: Span) -> Failure {
+    error(EvalErrorKind::NoSuchOverload, wording::no_overload("!", &[]), span)
+}
+
+fn unresolved(message: &str, span: Span) -> Failure {
     error(EvalErrorKind::NoSuchOverload, message.to_owned(), span)
 }
 
 /// The error of a function or operator, with its place.
-fn located(failure: CallError, span: Span) -> Box<EvalError> {
+fn located(failure: CallError, span: Span) -> Failure {
     error(failure.kind, failure.message, span)
 }
 
 /// As [`located`]; where no overload fits, the message may name function and types.
-fn refused(failure: CallError, name: &str, args: &[Val<'_>], span: Span) -> Box<EvalError> {
+fn refused(failure: CallError, name: &str, args: &[Val<'_>], span: Span) -> Failure {
     if failure.kind != EvalErrorKind::NoSuchOverload || !failure.message.is_empty() {
         return located(failure, span);
     }
     error(failure.kind, wording::no_overload(name, args), span)
 }
 
-/// A constant as a value: text is borrowed from the program, which counts no references.
-fn constant_value<'r>(value: &'r Val<'static>) -> Val<'r> {
-    match value {
-        Val::String(text) => Val::String(Str::Borrowed(text.as_str())),
-        other => other.clone(),
-    }
-}
-
 /// The list of names as a value.
-fn names(names: &[std::sync::Arc<str>]) -> Val<'_> {
+fn names(names: &[Arc<str>]) -> Val<'_> {
     let items = names.iter().map(|name| Val::String(Str::Borrowed(name)));
     Val::List(List::Owned(items.collect()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,12 @@ impl Program {
         let mut reader = Reader { scope: &scope, room: EXPLAINED_READINGS, known: BTreeSet::new() };
         match &self.root.op {
             // What these come to is the value of the whole.
-            Op::Call(..) | Op::HasAttribute(_) | Op::HasField(_) | Op::HasVariable(_) | Op::Has { .. } => {
+            Op::Call(..)
+            | Op::InNetwork { .. }
+            | Op::HasAttribute(_)
+            | Op::HasField(_)
+            | Op::HasVariable(_)
+            | Op::Has { .. } => {
                 reader.below(self, &self.root, 0, &mut found);
             }
             _ => reader.walk(self, &self.root, 0, &mut found),
@@ -100,11 +105,12 @@ impl<'r> Reader<'_, 'r> {
                 self.note(program, node, depth, found);
             }
             Op::Variable(_)
-            | Op::Select { .. }
+            | Op::Select(_)
             | Op::Has { .. }
             | Op::Attempt(_)
             | Op::Index { .. }
             | Op::Matches(..)
+            | Op::InNetwork { .. }
             | Op::Call(..)
             | Op::Alternative(..)
             | Op::Comprehension(_) => self.note(program, node, depth, found),
@@ -151,12 +157,13 @@ impl<'r> Reader<'_, 'r> {
             Op::Attempt(operand)
             | Op::Unary(_, operand)
             | Op::Matches(operand, _)
-            | Op::Select { operand, .. }
             | Op::Has { operand, .. } => walk(operand),
+            Op::Select(select) => walk(&select.operand),
             Op::Index { operands, .. }
             | Op::Alternative(_, operands)
             | Op::Binary(_, operands)
-            | Op::InTexts { operands, .. } => {
+            | Op::InTexts { operands, .. }
+            | Op::InNetwork { operands, .. } => {
                 operands.iter().for_each(walk);
             }
             Op::Conditional(branches) => branches.iter().for_each(walk),

@@ -147,88 +147,118 @@ impl FromStr for Instant {
     type Err = NotAnInstant;
 
     fn from_str(text: &str) -> Result<Self, NotAnInstant> {
-        let (date_time, offset) = rfc3339(text).ok_or(NotAnInstant::Malformed)?;
-        let utc = date_time.duration_since(EPOCH) - SignedDuration::from_secs(offset.seconds().into());
-        Self { second: 0, nanosecond: 0, offset }.plus(utc).ok_or(NotAnInstant::OutOfRange)
+        let (local, nanosecond, offset) = rfc3339(text).ok_or(NotAnInstant::Malformed)?;
+        let utc = Self::new(local - i64::from(offset.seconds()), nanosecond);
+        utc.map(|utc| Self { offset, ..utc }).ok_or(NotAnInstant::OutOfRange)
     }
 }
 
-fn rfc3339(text: &str) -> Option<(DateTime, Offset)> {
-    let mut rest = text;
-    let year = digits(&mut rest, 4)?;
-    let month = after(&mut rest, '-', 2)?;
-    let day = after(&mut rest, '-', 2)?;
-    let hour = after(&mut rest, 'T', 2)?;
-    let minute = after(&mut rest, ':', 2)?;
-    let second = after(&mut rest, ':', 2)?;
-    let nanos = fraction(&mut rest)?;
-    let small = |n: i32| i8::try_from(n).ok();
-    let date_time = DateTime::new(
-        i16::try_from(year).ok()?,
-        small(month)?,
-        small(day)?,
-        small(hour)?,
-        small(minute)?,
-        small(second)?,
-        nanos,
-    );
-    Some((date_time.ok()?, offset(rest)?))
+/// Seconds of the local time since 1970, nanoseconds, and how far that is ahead of UTC.
+fn rfc3339(text: &str) -> Option<(i64, i32, Offset)> {
+    let Written { year, date: [month, day], time: [hour, minute, second], nanosecond, offset } =
+        Written::read(text)?;
+    let valid = (1..=12).contains(&month)
+        && (1..=days_of_month(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    let local = days_since_1970(year, month, day) * 86_400 + i64::from(hour * 3_600 + minute * 60 + second);
+    valid.then_some((local, nanosecond, offset))
 }
 
 /// Whether each part of `text` by itself could be part of a timestamp, be there such a day or not.
 pub(crate) fn has_shape(text: &str) -> bool {
-    let upper = text.to_ascii_uppercase();
-    let mut rest = upper.as_str();
-    let mut parts = || {
+    let parts = Written::read(&text.to_ascii_uppercase()).map(|written| (written.date, written.time));
+    matches!(parts, Some(([1..=12, 1..=31], [0..=23, 0..=59, 0..=60])))
+}
+
+fn days_of_month(year: i32, month: i32) -> i32 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + i32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days of the proleptic Gregorian calendar, for years from 0 on. A year begins in March here, so that the leap day is
+/// its last: five months take 153 days, whichever they are.
+fn days_since_1970(year: i32, month: i32, day: i32) -> i64 {
+    const MARCH_OF_YEAR_0: i32 = 719_468;
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    i64::from(year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - MARCH_OF_YEAR_0)
+}
+
+/// A timestamp as it is written, its parts not checked against each other.
+struct Written {
+    year: i32,
+    /// Month and day.
+    date: [i32; 2],
+    /// Hour, minute and second.
+    time: [i32; 3],
+    nanosecond: i32,
+    offset: Offset,
+}
+
+impl Written {
+    fn read(text: &str) -> Option<Self> {
+        let mut rest = text.as_bytes();
         let year = digits(&mut rest, 4)?;
-        let date = [after(&mut rest, '-', 2)?, after(&mut rest, '-', 2)?];
-        let time = [after(&mut rest, 'T', 2)?, after(&mut rest, ':', 2)?, after(&mut rest, ':', 2)?];
-        fraction(&mut rest)?;
-        offset(rest)?;
-        Some((year, date, time))
-    };
-    matches!(parts(), Some((_, [1..=12, 1..=31], [0..=23, 0..=59, 0..=60])))
+        let date = [after(&mut rest, b'-', 2)?, after(&mut rest, b'-', 2)?];
+        let time = [after(&mut rest, b'T', 2)?, after(&mut rest, b':', 2)?, after(&mut rest, b':', 2)?];
+        let nanosecond = fraction(&mut rest)?;
+        Some(Self { year, date, time, nanosecond, offset: offset(rest)? })
+    }
 }
 
 /// `Z`, `+01:00` or `-01:00`.
-fn offset(text: &str) -> Option<Offset> {
-    if text == "Z" {
-        return Some(Offset::UTC);
-    }
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+')?),
+fn offset(text: &[u8]) -> Option<Offset> {
+    let (sign, mut rest) = match text {
+        b"Z" => return Some(Offset::UTC),
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] => (1, rest),
+        _ => return None,
     };
     let hours = digits(&mut rest, 2)?;
-    let minutes = after(&mut rest, ':', 2)?;
+    let minutes = after(&mut rest, b':', 2)?;
     let valid = rest.is_empty() && hours < 24 && minutes < 60;
     if valid { Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok() } else { None }
 }
 
 /// Takes exactly `count` digits off `rest`.
-fn digits(rest: &mut &str, count: usize) -> Option<i32> {
-    let text = rest.get(..count).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    *rest = rest.get(count..)?;
-    text.parse().ok()
+fn digits(rest: &mut &[u8], count: usize) -> Option<i32> {
+    let (digits, tail) = rest.split_at_checked(count)?;
+    *rest = tail;
+    digits.iter().try_fold(0, |number, byte| Some(number * 10 + digit(*byte)?))
 }
 
-fn after(rest: &mut &str, mark: char, count: usize) -> Option<i32> {
-    *rest = rest.strip_prefix(mark)?;
+fn digit(byte: u8) -> Option<i32> {
+    byte.is_ascii_digit().then(|| i32::from(byte - b'0'))
+}
+
+fn after(rest: &mut &[u8], mark: u8, count: usize) -> Option<i32> {
+    *rest = rest.strip_prefix(&[mark])?;
     digits(rest, count)
 }
 
 /// An optional fraction of a second, in nanoseconds; digits beyond the ninth are dropped.
-fn fraction(rest: &mut &str) -> Option<i32> {
-    let Some(text) = rest.strip_prefix('.') else {
+fn fraction(rest: &mut &[u8]) -> Option<i32> {
+    let [b'.', tail @ ..] = *rest else {
         return Some(0);
     };
-    let length = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    if length == 0 {
-        return None;
+    let (mut nanosecond, mut unit, mut tail) = (0, 100_000_000, tail);
+    let [first, ..] = tail else { return None };
+    digit(*first)?;
+    while let [byte, beyond @ ..] = tail
+        && let Some(digit) = digit(*byte)
+    {
+        nanosecond += digit * unit;
+        unit /= 10;
+        tail = beyond;
     }
-    *rest = text.get(length..)?;
-    let nine = format!("{:0<9}", text.get(..length.min(9))?);
-    nine.parse().ok()
+    *rest = tail;
+    Some(nanosecond)
 }
 
 fn time_zone(name: &str) -> Result<Option<TimeZone>, String> {
@@ -294,6 +324,19 @@ mod tests {
         for text in refused {
             assert!(text.parse::<Instant>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn days_are_counted_as_the_calendar_has_them() {
+        let mut day = date(0, 1, 1);
+        for expected in -719_528.. {
+            let (year, month) = (i32::from(day.year()), i32::from(day.month()));
+            assert_eq!(days_since_1970(year, month, day.day().into()), expected, "{day}");
+            assert_eq!(days_of_month(year, month), i32::from(day.days_in_month()), "{day}");
+            let Ok(next) = day.tomorrow() else { break };
+            day = next;
+        }
+        assert_eq!(day, date(9999, 12, 31));
     }
 
     #[test]

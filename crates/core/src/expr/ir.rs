@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ast::{Access, BinaryOp, ComprehensionKind, LogicOp, Span, UnaryOp};
 use super::functions::Function;
+use super::functions::network::Network;
 use super::val::Val;
 
 /// An operation and where it is in the source.
@@ -34,11 +35,7 @@ pub(crate) enum Op {
     Unresolved(Box<str>),
     /// Turns an absent operand into an empty optional.
     Attempt(Box<Node>),
-    Select {
-        operand: Box<Node>,
-        field: Box<str>,
-        access: Access,
-    },
+    Select(Box<Select>),
     Has {
         operand: Box<Node>,
         field: Box<str>,
@@ -52,10 +49,15 @@ pub(crate) enum Op {
     Logic(LogicOp, Box<[Node]>),
     /// Test, then, otherwise.
     Conditional(Box<[Node; 3]>),
-    /// `needle in [texts]`, the texts sorted.
+    /// `needle in [texts]`, the texts sorted and shared with the list.
     InTexts {
         operands: Box<[Node; 2]>,
-        texts: Box<[Box<str>]>,
+        texts: Box<[Arc<str>]>,
+    },
+    /// `address.inIPAddrRange(range)`, the range read.
+    InNetwork {
+        operands: Box<[Node; 2]>,
+        network: Box<Network>,
     },
     /// `text.matches(pattern)` with the pattern compiled.
     Matches(Box<Node>, Arc<regex::Regex>),
@@ -124,6 +126,13 @@ pub(crate) enum AttributeRoot {
     Globals,
 }
 
+/// `operand.field`.
+pub(crate) struct Select {
+    pub(crate) operand: Node,
+    pub(crate) field: Box<str>,
+    pub(crate) access: Access,
+}
+
 /// An item of a list.
 pub(crate) struct Element {
     pub(crate) value: Node,
@@ -179,13 +188,14 @@ impl Op {
             | Op::Local(_)
             | Op::Unresolved(_) => {}
             Op::Attempt(operand)
-            | Op::Select { operand, .. }
             | Op::Has { operand, .. }
             | Op::Unary(_, operand)
             | Op::Matches(operand, _) => visit(operand),
+            Op::Select(select) => visit(&mut select.operand),
             Op::Index { operands, .. }
             | Op::Binary(_, operands)
             | Op::InTexts { operands, .. }
+            | Op::InNetwork { operands, .. }
             | Op::Alternative(_, operands)
             | Op::Bind { operands, .. }
             | Op::OptionalMap { operands, .. } => operands.iter_mut().for_each(visit),

@@ -70,10 +70,10 @@ use env::Env;
 pub struct Program {
     source: Arc<str>,
     root: ir::Node,
-    uses: Vec<usize>,
+    uses: Box<[u32]>,
     result: Type,
     /// The error that every evaluation ends with.
-    spoilt: Option<EvalError>,
+    spoilt: Option<Box<EvalError>>,
     /// Whether it depends on nothing and cannot be evaluated.
     fails: bool,
 }
@@ -111,7 +111,7 @@ impl Program {
     #[must_use]
     pub fn constant(&self) -> Option<Result<&Val<'static>, &EvalError>> {
         match (&self.spoilt, &self.root.op) {
-            (Some(error), _) => Some(Err(error)),
+            (Some(error), _) => Some(Err(&**error)),
             (None, ir::Op::Constant(value)) => Some(Ok(value)),
             _ => None,
         }
@@ -119,13 +119,19 @@ impl Program {
 
     /// The slots of the variables that it uses, sorted.
     #[must_use]
-    pub fn uses(&self) -> &[usize] {
+    pub fn uses(&self) -> &[u32] {
         &self.uses
     }
 
     /// Evaluates against `scope`; an error names the byte range that failed.
     pub fn eval<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
-        self.run(scope)
+        self.run(scope).map_err(|error| *error)
+    }
+
+    /// Evaluates against `scope` for the boolean that a condition is; `None` if its value is none.
+    /// The answer and what it costs are those of [`eval`](Self::eval), which takes longer.
+    pub fn holds<'r>(&'r self, scope: &Scope<'r>) -> Result<Option<bool>, Box<EvalError>> {
+        self.ask(scope)
     }
 }
 

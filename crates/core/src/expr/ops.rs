@@ -4,43 +4,69 @@
 //! type is an error; doubles follow IEEE 754.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::ast::{BinaryOp, UnaryOp};
+use super::ast::BinaryOp;
 use super::equality::search_cost;
 use super::functions::{CallError, Outcome};
 use super::val::{List, MapVal, Opaque, Str, Val};
 use super::{Budget, time, wording};
 use crate::limits;
+use crate::value::Value;
 
-/// Applies a binary operator.
-pub(crate) fn binary<'r>(op: BinaryOp, a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
+/// Applies an operator that asks something.
+pub(crate) fn test(op: BinaryOp, a: &Val<'_>, b: &Val<'_>, budget: &Budget) -> Result<bool, CallError> {
     match op {
-        BinaryOp::Equal => a.equals(b, budget).map(Val::Bool),
-        BinaryOp::NotEqual => a.equals(b, budget).map(|same| Val::Bool(!same)),
-        BinaryOp::Less => ordered(a, b, Ordering::is_lt),
-        BinaryOp::LessEqual => ordered(a, b, Ordering::is_le),
-        BinaryOp::Greater => ordered(a, b, Ordering::is_gt),
-        BinaryOp::GreaterEqual => ordered(a, b, Ordering::is_ge),
-        BinaryOp::In => contains(b, a, budget).map(Val::Bool),
+        BinaryOp::Equal => a.equals(b, budget),
+        BinaryOp::NotEqual => a.equals(b, budget).map(|same| !same),
+        BinaryOp::Less => ordered(a, b, budget, Ordering::is_lt),
+        BinaryOp::LessEqual => ordered(a, b, budget, Ordering::is_le),
+        BinaryOp::Greater => ordered(a, b, budget, Ordering::is_gt),
+        BinaryOp::GreaterEqual => ordered(a, b, budget, Ordering::is_ge),
+        BinaryOp::In => contains(b, a, budget),
+        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
+            Err(CallError::no_overload())
+        }
+    }
+}
+
+/// Applies an operator that computes something.
+pub(crate) fn arithmetic<'r>(op: BinaryOp, a: &Val<'r>, b: &Val<'r>, budget: &Budget) -> Outcome<'r> {
+    match op {
         BinaryOp::Add => add(a, b, budget),
         BinaryOp::Subtract => subtract(a, b),
         BinaryOp::Multiply => multiply(a, b),
         BinaryOp::Divide => divide(a, b),
         BinaryOp::Modulo => modulo(a, b),
+        BinaryOp::Equal
+        | BinaryOp::NotEqual
+        | BinaryOp::Less
+        | BinaryOp::LessEqual
+        | BinaryOp::Greater
+        | BinaryOp::GreaterEqual
+        | BinaryOp::In => test(op, a, b, budget).map(Val::Bool),
     }
 }
 
-/// Applies a unary operator.
-pub(crate) fn unary<'r>(op: UnaryOp, operand: &Val<'r>) -> Outcome<'r> {
-    match (op, operand) {
-        (UnaryOp::Not, Val::Bool(b)) => Ok(Val::Bool(!b)),
-        (UnaryOp::Negate, Val::Int(n)) => n.checked_neg().map(Val::Int).ok_or_else(overflow),
-        (UnaryOp::Negate, Val::Double(n)) => Ok(Val::Double(-n)),
-        (UnaryOp::Negate, Val::Duration(d)) => time::duration(d.checked_neg()),
+/// `-operand`.
+pub(crate) fn negate<'r>(operand: &Val<'r>) -> Outcome<'r> {
+    match operand {
+        Val::Int(n) => n.checked_neg().map(Val::Int).ok_or_else(overflow),
+        Val::Double(n) => Ok(Val::Double(-n)),
+        Val::Duration(d) => time::duration(d.checked_neg()),
         _ => Err(CallError::no_overload()),
     }
+}
+
+/// Whether `text` is one of the sorted `texts`. Of a few of them, mostly the length tells that it is another.
+pub(crate) fn is_among(texts: &[Arc<str>], text: &str) -> bool {
+    const FEW: usize = 8;
+    if texts.len() <= FEW {
+        return texts.iter().any(|known| **known == *text);
+    }
+    texts.binary_search_by(|known| (**known).cmp(text)).is_ok()
 }
 
 /// That `operand` holds nothing under `index`.
@@ -169,8 +195,9 @@ impl<'r> MapVal<'r> {
 
 /// `item in container`; the item stands on the left of each comparison.
 pub(crate) fn contains(container: &Val<'_>, item: &Val<'_>, budget: &Budget) -> Result<bool, CallError> {
-    match container {
-        Val::List(items) => {
+    match (container, item) {
+        (Val::List(List::Values(values)), Val::String(text)) => is_text_among(values, text.as_str(), budget),
+        (Val::List(items), _) => {
             for candidate in items.iter() {
                 budget.charge(1)?;
                 if item.equals(&candidate, budget)? {
@@ -179,17 +206,43 @@ pub(crate) fn contains(container: &Val<'_>, item: &Val<'_>, budget: &Budget) -> 
             }
             Ok(false)
         }
-        Val::Map(map) => Ok(map.find(item, budget)?.is_some()),
+        (Val::Map(map), _) => Ok(map.find(item, budget)?.is_some()),
         _ => Err(CallError::no_overload()),
     }
 }
 
-fn ordered<'r>(a: &Val<'r>, b: &Val<'r>, holds: fn(Ordering) -> bool) -> Outcome<'r> {
+/// As [`contains`] for a list of the request, without making a value of each item.
+fn is_text_among(values: &[Value<'_>], text: &str, budget: &Budget) -> Result<bool, CallError> {
+    for value in values {
+        budget.charge(1)?;
+        let Value::String(candidate) = value else { continue };
+        if candidate.len() == text.len() {
+            budget.charge(text.len() / limits::BYTES_PER_COST_UNIT)?;
+            if candidate == text {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn ordered(
+    a: &Val<'_>,
+    b: &Val<'_>,
+    budget: &Budget,
+    holds: fn(Ordering) -> bool,
+) -> Result<bool, CallError> {
+    let common = match (a, b) {
+        (Val::String(a), Val::String(b)) => a.as_str().len().min(b.as_str().len()),
+        (Val::Bytes(a), Val::Bytes(b)) => a.len().min(b.len()),
+        _ => 0,
+    };
+    budget.charge(common / limits::BYTES_PER_COST_UNIT)?;
     let number = |v: &Val<'_>| matches!(v, Val::Int(_) | Val::Uint(_) | Val::Double(_));
     match a.compare(b) {
-        Some(order) => Ok(Val::Bool(holds(order))),
+        Some(order) => Ok(holds(order)),
         // NaN has no order: every comparison with it is false.
-        None if number(a) && number(b) => Ok(Val::Bool(false)),
+        None if number(a) && number(b) => Ok(false),
         None => Err(CallError::no_overload()),
     }
 }

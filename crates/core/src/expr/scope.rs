@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::error::EvalError;
-use super::eval::Machine;
+use super::eval::{Evaluated, Machine};
 use super::val::Val;
 use super::{Budget, EvalErrorKind, Program};
 use crate::model::{AuxData, Principal, Resource, Timestamp};
@@ -63,7 +63,7 @@ pub struct Scope<'r> {
     frame: &'r Frame,
     budget: &'r Budget,
     /// What the variables yielded, by slot, as far as they were used.
-    memo: RefCell<Vec<Option<Result<Val<'r>, EvalError>>>>,
+    memo: RefCell<Vec<Option<Evaluated<'r>>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,13 +131,41 @@ impl<'r> Scope<'r> {
     }
 
     /// The value of the variable in `slot`, evaluated on first use.
-    ///
-    /// What it uses is evaluated first, from a list rather than by recursion: variables may be chained at any
-    /// length without using up the stack.
-    pub(crate) fn variable(&self, slot: usize) -> Result<Val<'r>, EvalError> {
+    pub(crate) fn variable(&self, slot: usize) -> Evaluated<'r> {
+        if let Some(value) = self.constant(slot) {
+            return Ok(value.borrowed());
+        }
+        if let Some(known) = self.remembered(slot) {
+            return known;
+        }
+        match self.frame.variables.get(slot) {
+            Some((_, program)) if program.uses().is_empty() => self.evaluated(slot, program),
+            _ => self.evaluated_in_order(slot),
+        }
+    }
+
+    /// What `look` makes of the variable in `slot`; `None` if that is still to be evaluated, or has no value.
+    pub(crate) fn look_at<T>(&self, slot: usize, look: impl Fn(&Val<'r>) -> Option<T>) -> Option<T> {
+        if let Some(value) = self.constant(slot) {
+            return look(&value.borrowed());
+        }
+        match self.memo.borrow().get(slot) {
+            Some(Some(Ok(value))) => look(value),
+            _ => None,
+        }
+    }
+
+    /// The value of a variable that depends on nothing: it is not worth remembering.
+    fn constant(&self, slot: usize) -> Option<&'r Val<'static>> {
+        self.frame.variables.get(slot)?.1.constant()?.ok()
+    }
+
+    /// As [`variable`](Self::variable): what it uses is evaluated first, from a list rather than by recursion, so
+    /// that variables may be chained at any length without using up the stack.
+    fn evaluated_in_order(&self, slot: usize) -> Evaluated<'r> {
         let mut pending = vec![slot];
         while let Some(&next) = pending.last() {
-            if self.remembered(next).is_some() {
+            if self.is_known(next) {
                 pending.pop();
                 continue;
             }
@@ -146,17 +174,29 @@ impl<'r> Scope<'r> {
             };
             let waiting = pending.len();
             // INVARIANT(lower-slots): lower slots only, so this ends even if a frame were not sorted.
-            let unknown =
-                program.uses().iter().filter(|used| **used < next && self.remembered(**used).is_none());
-            pending.extend(unknown);
+            let unknown = program.uses().iter().map(|used| *used as usize);
+            pending.extend(unknown.filter(|used| *used < next && !self.is_known(*used)));
             if pending.len() == waiting {
-                let result = program.run(self);
-                self.remember(next, result);
+                // What it yields is remembered.
+                let _ = self.evaluated(next, program);
                 pending.pop();
             }
         }
-        self.remembered(slot)
-            .unwrap_or_else(|| Err(EvalError::new(EvalErrorKind::NoSuchKey, 0..0, "no such key".to_owned())))
+        self.remembered(slot).unwrap_or_else(|| {
+            Err(EvalError::new(EvalErrorKind::NoSuchKey, 0..0, "no such key".to_owned()).into())
+        })
+    }
+
+    fn evaluated(&self, slot: usize, program: &'r Program) -> Evaluated<'r> {
+        let result = program.run(self);
+        let mut memo = self.memo.borrow_mut();
+        if memo.is_empty() {
+            memo.resize(self.frame.variables.len(), None);
+        }
+        if let Some(place) = memo.get_mut(slot) {
+            *place = Some(result.clone());
+        }
+        result
     }
 
     /// The name of the variable in `slot`.
@@ -164,27 +204,30 @@ impl<'r> Scope<'r> {
         self.frame.variables.get(slot).map_or("", |(name, _)| name)
     }
 
-    fn remembered(&self, slot: usize) -> Option<Result<Val<'r>, EvalError>> {
-        self.memo.borrow().get(slot)?.clone()
+    fn is_known(&self, slot: usize) -> bool {
+        self.constant(slot).is_some() || matches!(self.memo.borrow().get(slot), Some(Some(_)))
     }
 
-    fn remember(&self, slot: usize, result: Result<Val<'r>, EvalError>) {
-        let mut memo = self.memo.borrow_mut();
-        if memo.is_empty() {
-            memo.resize(self.frame.variables.len(), None);
-        }
-        if let Some(place) = memo.get_mut(slot) {
-            *place = Some(result);
-        }
+    fn remembered(&self, slot: usize) -> Option<Evaluated<'r>> {
+        self.memo.borrow().get(slot)?.clone()
     }
 }
 
 impl Program {
     /// Evaluates with a share of the budget of its own.
-    pub(super) fn run<'r>(&'r self, scope: &Scope<'r>) -> Result<Val<'r>, EvalError> {
+    pub(super) fn run<'r>(&'r self, scope: &Scope<'r>) -> Evaluated<'r> {
         if let Some(error) = &self.spoilt {
             return Err(error.clone());
         }
-        scope.budget.expression(|| Machine::new(scope).eval(&self.root).map_err(|error| *error))
+        scope.budget.expression(|| Machine::new(scope).eval(&self.root))
+    }
+
+    /// As [`run`](Self::run), for those who ask for a boolean.
+    #[inline]
+    pub(super) fn ask<'r>(&'r self, scope: &Scope<'r>) -> Result<Option<bool>, Box<EvalError>> {
+        if let Some(error) = &self.spoilt {
+            return Err(error.clone());
+        }
+        scope.budget.expression(|| Machine::new(scope).truth(&self.root))
     }
 }

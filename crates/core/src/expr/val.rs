@@ -190,6 +190,18 @@ impl<'r> Val<'r> {
         }
     }
 
+    /// The same value; a text is borrowed, which counts no references.
+    #[inline]
+    pub(crate) fn borrowed(&'r self) -> Val<'r> {
+        match self {
+            Val::String(text) => Val::String(Str::Borrowed(text.as_str())),
+            Val::Bool(b) => Val::Bool(*b),
+            Val::Int(n) => Val::Int(*n),
+            Val::Double(n) => Val::Double(*n),
+            other => other.clone(),
+        }
+    }
+
     /// What `type(...)` says.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use super::fold::{constant_value, is_constant};
 use super::{Compiler, Typed};
 use crate::expr::ast::{Call, Expr, ExprKind, Span};
 use crate::expr::env::Typing;
+use crate::expr::functions::network::{IN_IP_ADDR_RANGE, Network};
 use crate::expr::functions::{self, Function, LIBRARIES};
 use crate::expr::hint::nearest;
 use crate::expr::ir::{Node, Op};
@@ -85,6 +86,7 @@ impl Compiler<'_> {
         let lazy = matches!(function.name, "or" | "orValue");
         let op = match <[Node; 2]>::try_from(nodes) {
             Ok(operands) if lazy => Op::Alternative(function, operands.into()),
+            Ok(operands) if function.name == IN_IP_ADDR_RANGE => within_network(function, operands),
             Ok(operands) => Op::Call(function, operands.into()),
             Err(nodes) => Op::Call(function, nodes.into()),
         };
@@ -118,6 +120,19 @@ impl Compiler<'_> {
             Some(text) => Ok((text.into(), regex)),
             None => Err(Vec::new()),
         }
+    }
+}
+
+/// A call of `inIPAddrRange`, with the range read if it is a constant.
+fn within_network(function: &'static Function, operands: [Node; 2]) -> Op {
+    let [_, range] = &operands;
+    let network = match constant_value(range) {
+        Some(Val::String(range)) => Network::of_range(range.as_str()),
+        _ => None,
+    };
+    match network {
+        Some(network) => Op::InNetwork { operands: operands.into(), network: network.into() },
+        None => Op::Call(function, operands.into()),
     }
 }
 

@@ -1,20 +1,21 @@
 //! Constants: folding what is known while compiling, and the sets that `in` looks up.
 
+use std::sync::Arc;
+
 use super::Compiler;
 use super::call::IMPURE;
 use crate::expr::ast::{Access, Span};
 use crate::expr::error::{EvalError, EvalErrorKind};
 use crate::expr::ir::{Node, Op};
-use crate::expr::val::{List, Val};
+use crate::expr::val::{List, Str, Val};
 use crate::expr::{Budget, eval};
 
 impl Compiler<'_> {
     /// The node, or the constant that it always yields. What fails stays and fails when it is evaluated.
     pub(super) fn fold(&mut self, node: Node) -> Node {
         let foldable = match &node.op {
-            Op::Unary(_, operand) | Op::Select { operand, access: Access::Required, .. } => {
-                is_constant(operand)
-            }
+            Op::Unary(_, operand) => is_constant(operand),
+            Op::Select(select) => select.access == Access::Required && is_constant(&select.operand),
             Op::Binary(_, operands) | Op::Index { operands, .. } => operands.iter().all(is_constant),
             Op::List(elements) => elements.iter().all(|e| !e.optional && is_constant(&e.value)),
             Op::Map(entries) => {
@@ -146,7 +147,7 @@ pub(super) fn constant_value(node: &Node) -> Option<&Val<'static>> {
 }
 
 /// The sorted texts of `x in ["a", "b"]`, if the list holds nothing else.
-pub(super) fn texts(operands: &[Node; 2]) -> Option<Box<[Box<str>]>> {
+pub(super) fn texts(operands: &[Node; 2]) -> Option<Box<[Arc<str>]>> {
     let [needle, list] = operands;
     let Some(Val::List(List::Owned(items))) = constant_value(list) else {
         return None;
@@ -155,10 +156,11 @@ pub(super) fn texts(operands: &[Node; 2]) -> Option<Box<[Box<str>]>> {
         return None;
     }
     let text = |item: &Val<'_>| match item {
-        Val::String(text) => Some(Box::from(text.as_str())),
+        Val::String(Str::Owned(text)) => Some(Arc::clone(text)),
+        Val::String(Str::Borrowed(text)) => Some(Arc::from(*text)),
         _ => None,
     };
-    let mut texts: Vec<Box<str>> = items.iter().map(text).collect::<Option<_>>()?;
+    let mut texts: Vec<Arc<str>> = items.iter().map(text).collect::<Option<_>>()?;
     texts.sort_unstable();
     Some(texts.into())
 }

@@ -9,7 +9,7 @@ use crate::expr::env::{Constants, Env, Names};
 use crate::expr::error::ExprFault;
 use crate::expr::functions::standard::type_value;
 use crate::expr::hint::nearest;
-use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
+use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op, Select};
 use crate::expr::operators;
 use crate::expr::types::Type;
 use crate::expr::val::Val;
@@ -110,11 +110,7 @@ impl Compiler<'_> {
             place => {
                 let (operand, ty) = self.read(place, from);
                 let ty = self.selected_type(&ty, field, span);
-                let op = Op::Select {
-                    operand: operand.into(),
-                    field: (&**field).into(),
-                    access: Access::Required,
-                };
+                let op = selection(operand, field, Access::Required);
                 Place::Value(self.fold(Node { op, span }), ty)
             }
         }
@@ -126,11 +122,7 @@ impl Compiler<'_> {
             Place::Value(..) | Place::Attribute(..) => {
                 let (operand, ty) = self.read(place, from);
                 let ty = self.selected_type(&ty, field, span);
-                let op = Op::Select {
-                    operand: operand.into(),
-                    field: (&**field).into(),
-                    access: Access::Optional,
-                };
+                let op = selection(operand, field, Access::Optional);
                 (Node { op, span }, ty)
             }
             // A name that nothing defines is a mistake anywhere but here.
@@ -274,8 +266,8 @@ impl Compiler<'_> {
                 (Op::Attribute(Attribute { root, path: path.into() }), ty)
             }
             Place::Token(field, tokens) => {
-                let operand = Node { op: Op::Field(Field::Tokens), span: tokens }.into();
-                (Op::Select { operand, field, access: Access::Required }, TOKEN)
+                let operand = Node { op: Op::Field(Field::Tokens), span: tokens };
+                (selection(operand, &field, Access::Required), TOKEN)
             }
             Place::Constants => {
                 let constants = self.names().constants.map(Constants::as_map);
@@ -300,6 +292,10 @@ impl Place {
             _ => false,
         }
     }
+}
+
+fn selection(operand: Node, field: &str, access: Access) -> Op {
+    Op::Select(Select { operand, field: field.into(), access }.into())
 }
 
 /// What `field` of a record stands for.

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Evaluated, Machine, absent, error, located, names, refused};
+use super::{Evaluated, Failure, Machine, absent, error, located, names, refused};
 use crate::expr::ast::{Access, Span};
 use crate::expr::error::{EvalError, EvalErrorKind};
 use crate::expr::functions::standard::{bounded, some};
-use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op};
+use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op, Select};
 use crate::expr::val::{List, MapVal, Str, Val};
 use crate::expr::{FailedVariable, Inputs, ops, wording};
 use crate::model::scope_name;
 use crate::value::{Map, Value};
 
 impl<'r> Machine<'_, 'r> {
-    fn inputs(&self, span: Span) -> Result<&Inputs<'r>, Box<EvalError>> {
+    fn inputs(&self, span: Span) -> Result<&Inputs<'r>, Failure> {
         self.scope.inputs().ok_or_else(|| absent("request", span))
     }
 
@@ -43,9 +43,9 @@ impl<'r> Machine<'_, 'r> {
     }
 
     /// A member of the request is there unless it is empty; the derived roles always are, and err if unknown.
-    pub(super) fn has_field(&self, field: Field, span: Span) -> Evaluated<'r> {
+    pub(super) fn has_field(&self, field: Field, span: Span) -> Result<bool, Failure> {
         let value = self.field(field, span)?;
-        Ok(Val::Bool(field == Field::DerivedRoles || !ops::is_zero(&value)))
+        Ok(field == Field::DerivedRoles || !ops::is_zero(&value))
     }
 
     pub(super) fn attribute(&self, attribute: &'r Attribute, span: Span) -> Evaluated<'r> {
@@ -60,20 +60,38 @@ impl<'r> Machine<'_, 'r> {
         }
     }
 
-    pub(super) fn has_attribute(&self, attribute: &'r Attribute, span: Span) -> Evaluated<'r> {
+    pub(super) fn has_attribute(&self, attribute: &'r Attribute, span: Span) -> Result<bool, Failure> {
         let Some((last, parents)) = attribute.path.split_last() else {
-            let present = self.attributes(attribute.root, span).is_ok_and(|map| !map.is_empty());
-            return Ok(Val::Bool(present));
+            return Ok(self.attributes(attribute.root, span).is_ok_and(|map| !map.is_empty()));
         };
         let map = self.attributes(attribute.root, span)?;
         match descend(map, parents) {
-            Ok(parent) => Ok(Val::Bool(parent.get(last).is_some())),
-            Err(Gap::Absent(at)) if at == parents.len() => Ok(Val::Bool(false)),
+            Ok(parent) => Ok(parent.get(last).is_some()),
+            Err(Gap::Absent(at)) if at == parents.len() => Ok(false),
             Err(gap) => Err(gap.error(attribute, span)),
         }
     }
 
-    fn attributes(&self, root: AttributeRoot, span: Span) -> Result<&'r Map<'r>, Box<EvalError>> {
+    /// The value at the end of the path, if there is one.
+    #[inline]
+    pub(super) fn attribute_at_sight(&self, attribute: &'r Attribute) -> Option<&'r Value<'r>> {
+        let inputs = self.scope.inputs()?;
+        let map = match attribute.root {
+            AttributeRoot::Principal => &inputs.principal.attr,
+            AttributeRoot::Resource => &inputs.resource.attr,
+            AttributeRoot::Context => inputs.context?,
+            AttributeRoot::Claims => &inputs.aux_data.jwt,
+            AttributeRoot::TokenClaims => &inputs.aux_data.jwts,
+            AttributeRoot::Globals => inputs.globals,
+        };
+        match &*attribute.path {
+            [key] => map.get(key),
+            [parents @ .., last] => descend(map, parents).ok()?.get(last),
+            [] => None,
+        }
+    }
+
+    fn attributes(&self, root: AttributeRoot, span: Span) -> Result<&'r Map<'r>, Failure> {
         let inputs = self.inputs(span)?;
         match root {
             AttributeRoot::Principal => Ok(&inputs.principal.attr),
@@ -90,13 +108,13 @@ impl<'r> Machine<'_, 'r> {
     }
 
     /// `has(V.x)`: whether the variable could be evaluated, if that may be asked.
-    pub(super) fn has_variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
+    pub(super) fn has_variable(&self, slot: usize, span: Span) -> Result<bool, Failure> {
         let may_ask = self.inputs(span)?.failed_variable == FailedVariable::IsAbsent;
         match self.scope.variable(slot) {
             Err(failure) if !may_ask || failure.kind == EvalErrorKind::CostExceeded => {
                 Err(in_variable(self.scope.name(slot), failure, span))
             }
-            result => Ok(Val::Bool(result.is_ok())),
+            result => Ok(result.is_ok()),
         }
     }
 
@@ -105,7 +123,7 @@ impl<'r> Machine<'_, 'r> {
         let mut entries = Vec::new();
         for slot in 0..count {
             self.charge(1, span)?;
-            if let Val::Bool(true) = self.has_variable(slot, span)? {
+            if self.has_variable(slot, span)? {
                 entries.push((Val::String(Str::Borrowed(self.scope.name(slot))), self.variable(slot, span)?));
             }
         }
@@ -132,7 +150,7 @@ impl<'r> Machine<'_, 'r> {
     }
 
     /// Whether `.?` may find nothing in `operand`: not where something is there and cannot be known.
-    fn may_be_absent(&self, operand: &Node) -> Result<bool, Box<EvalError>> {
+    fn may_be_absent(&self, operand: &Node) -> Result<bool, Failure> {
         Ok(match operand.op {
             Op::Field(Field::DerivedRoles | Field::Runtime) => false,
             Op::Variable(_) => self.inputs(operand.span)?.failed_variable == FailedVariable::IsAbsent,
@@ -140,13 +158,8 @@ impl<'r> Machine<'_, 'r> {
         })
     }
 
-    pub(super) fn select(
-        &mut self,
-        operand: &'r Node,
-        field: &str,
-        access: Access,
-        span: Span,
-    ) -> Evaluated<'r> {
+    pub(super) fn select(&mut self, select: &'r Select, span: Span) -> Evaluated<'r> {
+        let Select { operand, field, access } = select;
         match (self.eval(operand)?, access) {
             (Val::Optional(None), _) => Ok(Val::Optional(None)),
             (Val::Optional(Some(inner)), _) => self.selected(&inner, field, span).map(optional),
@@ -157,16 +170,16 @@ impl<'r> Machine<'_, 'r> {
         }
     }
 
-    pub(super) fn has(&mut self, operand: &'r Node, field: &str, span: Span) -> Evaluated<'r> {
+    pub(super) fn has(&mut self, operand: &'r Node, field: &str, span: Span) -> Result<bool, Failure> {
         match self.eval(operand)? {
-            Val::Optional(None) => Ok(Val::Bool(false)),
-            Val::Optional(Some(inner)) => Ok(Val::Bool(self.selected(&inner, field, span)?.is_some())),
-            value => Ok(Val::Bool(self.selected(&value, field, span)?.is_some())),
+            Val::Optional(None) => Ok(false),
+            Val::Optional(Some(inner)) => Ok(self.selected(&inner, field, span)?.is_some()),
+            value => Ok(self.selected(&value, field, span)?.is_some()),
         }
     }
 
     /// The field of a map.
-    fn selected(&self, value: &Val<'r>, field: &str, span: Span) -> Result<Option<Val<'r>>, Box<EvalError>> {
+    fn selected(&self, value: &Val<'r>, field: &str, span: Span) -> Result<Option<Val<'r>>, Failure> {
         match value {
             Val::Map(map) => map.field(field, self.budget).map_err(|error| located(error, span)),
             other => self.element(other, &Val::String(Str::Borrowed(field)), span),
@@ -195,12 +208,7 @@ impl<'r> Machine<'_, 'r> {
 
     /// In expressions of a policy a value that holds nothing is one without the key, as in the peer; in those that
     /// stand alone it is an error, as in the specification.
-    fn element(
-        &self,
-        operand: &Val<'r>,
-        index: &Val<'_>,
-        span: Span,
-    ) -> Result<Option<Val<'r>>, Box<EvalError>> {
+    fn element(&self, operand: &Val<'r>, index: &Val<'_>, span: Span) -> Result<Option<Val<'r>>, Failure> {
         if self.scope.inputs().is_some() && !ops::is_container(operand) && ops::is_key(index) {
             return Ok(None);
         }
@@ -226,7 +234,7 @@ enum Gap {
 }
 
 impl Gap {
-    fn error(&self, attribute: &Attribute, span: Span) -> Box<EvalError> {
+    fn error(&self, attribute: &Attribute, span: Span) -> Failure {
         let Gap::Absent(at) = self else {
             return located(ops::no_index(&Val::list(Vec::new()), &Val::string("")), span);
         };
@@ -253,17 +261,18 @@ fn descend<'r>(map: &'r Map<'r>, keys: &[Box<str>]) -> Result<&'r Map<'r>, Gap> 
 }
 
 /// A name of `V` or `G` that has no value.
-fn undefined(name: &str, span: Span) -> Box<EvalError> {
+fn undefined(name: &str, span: Span) -> Failure {
     let message = format!("undefined field '{}'", wording::shortened(name));
     error(EvalErrorKind::NoSuchKey, message, span)
 }
 
 /// The error of a variable, as seen from where it is used: the variable has no value.
-fn in_variable(name: &str, failure: EvalError, span: Span) -> Box<EvalError> {
+fn in_variable(name: &str, failure: Failure, span: Span) -> Failure {
     if failure.kind == EvalErrorKind::CostExceeded {
         return error(failure.kind, failure.message, span);
     }
-    let cause = failure.cause.unwrap_or_else(|| failure.message.into());
+    let EvalError { cause, message, .. } = *failure;
+    let cause = cause.unwrap_or_else(|| message.into());
     Box::new(EvalError { cause: Some(cause), ..*undefined(name, span) })
 }
 

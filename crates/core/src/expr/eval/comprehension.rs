@@ -1,8 +1,8 @@
 //! The macros that walk a list or map.
 
-use super::{Evaluated, Machine, error, located};
+use super::{Evaluated, Failure, Machine, error, located};
 use crate::expr::ast::{ComprehensionKind, Span};
-use crate::expr::error::{EvalError, EvalErrorKind};
+use crate::expr::error::EvalErrorKind;
 use crate::expr::functions::standard::bounded;
 use crate::expr::ir::{Comprehension, Node};
 use crate::expr::val::{MapVal, Val};
@@ -33,8 +33,6 @@ impl<'r> Range<'r> {
         }
     }
 }
-
-type Failure = Box<EvalError>;
 
 impl<'r> Machine<'_, 'r> {
     pub(super) fn comprehension(&mut self, c: &'r Comprehension) -> Evaluated<'r> {
@@ -85,7 +83,7 @@ impl<'r> Machine<'_, 'r> {
 
     fn exists_one(&mut self, c: &'r Comprehension, range: &Range<'r>) -> Evaluated<'r> {
         let mut count = 0;
-        self.each(c, range, |machine, _| {
+        self.each(c, range, |machine| {
             count += usize::from(machine.condition(&c.body)?);
             Ok(())
         })?;
@@ -94,7 +92,7 @@ impl<'r> Machine<'_, 'r> {
 
     fn collect(&mut self, c: &'r Comprehension, range: &Range<'r>) -> Evaluated<'r> {
         let mut items = Vec::new();
-        self.each(c, range, |machine, _| {
+        self.each(c, range, |machine| {
             items.push(machine.eval(&c.body)?);
             Ok(())
         })?;
@@ -103,9 +101,9 @@ impl<'r> Machine<'_, 'r> {
 
     fn filter(&mut self, c: &'r Comprehension, range: &Range<'r>) -> Evaluated<'r> {
         let mut items = Vec::new();
-        self.each(c, range, |machine, element| {
+        self.each(c, range, |machine| {
             if machine.condition(&c.body)? {
-                items.push(element);
+                items.extend(machine.locals.get(c.slot).cloned());
             }
             Ok(())
         })?;
@@ -115,7 +113,7 @@ impl<'r> Machine<'_, 'r> {
     /// INVARIANT(keys-unique): the keys are those of a list or map, each once.
     fn transform_map(&mut self, c: &'r Comprehension, range: &Range<'r>) -> Evaluated<'r> {
         let mut entries = Vec::new();
-        self.each(c, range, |machine, _| {
+        self.each(c, range, |machine| {
             let Some(key) = machine.locals.get(c.slot).cloned() else {
                 return Ok(());
             };
@@ -127,7 +125,7 @@ impl<'r> Machine<'_, 'r> {
 
     fn transform_map_entry(&mut self, c: &'r Comprehension, range: &Range<'r>) -> Evaluated<'r> {
         let mut entries = Vec::new();
-        self.each(c, range, |machine, _| {
+        self.each(c, range, |machine| {
             let body: &'r Node = &c.body;
             let map = match machine.eval(body)? {
                 Val::Map(map) => map,
@@ -149,37 +147,45 @@ impl<'r> Machine<'_, 'r> {
         &mut self,
         c: &'r Comprehension,
         range: &Range<'r>,
-        mut step: impl FnMut(&mut Self, Val<'r>) -> Result<(), Failure>,
+        mut step: impl FnMut(&mut Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for at in 0..range.len() {
-            let element = self.enter(c, range, at)?;
+            self.enter(c, range, at)?;
             let passes = match &c.filter {
                 Some(filter) => self.condition(filter)?,
                 None => true,
             };
             if passes {
-                step(self, element)?;
+                step(self)?;
             }
         }
         self.locals.truncate(c.slot);
         Ok(())
     }
 
-    /// Puts the variables of element `at` in place and returns the element: the item, or the key of a map.
-    fn enter(&mut self, c: &'r Comprehension, range: &Range<'r>, at: usize) -> Evaluated<'r> {
+    /// Puts the variables of element `at` in place: item or key, or both index and item, key and value.
+    fn enter(&mut self, c: &'r Comprehension, range: &Range<'r>, at: usize) -> Result<(), Failure> {
         self.charge(1, c.range.span)?;
-        let Some((key, value)) = range.get(at) else {
-            return Ok(Val::Null);
-        };
         self.locals.truncate(c.slot);
-        if c.keyed {
-            self.locals.push(key);
-            self.locals.push(value);
-            return Ok(Val::Null);
+        match range {
+            _ if c.keyed => {
+                if let Some((key, value)) = range.get(at) {
+                    self.locals.push(key);
+                    self.locals.push(value);
+                }
+            }
+            Range::List(items) => {
+                if let Some(item) = items.get(at) {
+                    self.locals.push(item);
+                }
+            }
+            Range::Map(map) => {
+                if let Some((key, _)) = map.entry(at) {
+                    self.locals.push(key);
+                }
+            }
         }
-        let element = if matches!(range, Range::Map(_)) { key } else { value };
-        self.locals.push(element.clone());
-        Ok(element)
+        Ok(())
     }
 
     fn finished(&self, value: Val<'r>, span: Span) -> Evaluated<'r> {

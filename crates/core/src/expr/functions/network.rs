@@ -14,6 +14,9 @@ use super::{CallCx, CallError, Function, Outcome, Overload, Ty, only_text};
 use crate::expr::val::{Opaque, Val};
 use crate::expr::wording;
 
+/// The peer's own test of an address against a range.
+pub(crate) const IN_IP_ADDR_RANGE: &str = "inIPAddrRange";
+
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function { name: "cidr", overloads: &[Overload::function(&[Ty::String], CIDR)], call: cidr },
     Function {
@@ -34,7 +37,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function { name: "family", overloads: &[Overload::method(&[IP], Ty::Int)], call: family },
     Function {
-        name: "inIPAddrRange",
+        name: IN_IP_ADDR_RANGE,
         overloads: &[Overload::method(&[Ty::String, Ty::String], Ty::Bool)],
         call: in_ip_addr_range,
     },
@@ -175,17 +178,46 @@ fn in_ip_addr_range<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
     let [Val::String(ip), Val::String(range)] = args else {
         return Err(CallError::no_overload());
     };
-    let (ip, range) = (ip.as_str(), range.as_str());
-    let invalid = |what: &str, text: &str| {
-        CallError::invalid(format!("invalid {what} address: {}", wording::shortened(text)))
-    };
-    let address = ip.parse::<IpAddr>().map_err(|_| invalid("IP", ip))?;
-    let (network, prefix) = split_cidr(range).ok_or_else(|| invalid("CIDR", range))?;
-    let (network, prefix) = match unmapped(network) {
-        v4 @ IpAddr::V4(_) if network.is_ipv6() && prefix >= 96 => (v4, prefix - 96),
-        _ => (network, prefix),
-    };
-    Ok(Val::Bool(contains((network, prefix), unmapped(address))))
+    let address = address_in_range(ip.as_str())?;
+    let network = Network::of_range(range.as_str()).ok_or_else(|| invalid("CIDR", range.as_str()))?;
+    Ok(Val::Bool(network.contains(address)))
+}
+
+/// A range as `inIPAddrRange` takes it.
+#[derive(Clone, Copy)]
+pub(crate) struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// `None` if the text is no range.
+    pub(crate) fn of_range(text: &str) -> Option<Self> {
+        let (address, prefix) = split_cidr(text)?;
+        Some(match unmapped(address) {
+            v4 @ IpAddr::V4(_) if address.is_ipv6() && prefix >= 96 => {
+                Self { address: v4, prefix: prefix - 96 }
+            }
+            _ => Self { address, prefix },
+        })
+    }
+
+    /// Whether the address that `text` is lies in the range.
+    pub(crate) fn holds(self, text: &str) -> Result<bool, CallError> {
+        Ok(self.contains(address_in_range(text)?))
+    }
+
+    fn contains(self, address: IpAddr) -> bool {
+        contains((self.address, self.prefix), address)
+    }
+}
+
+fn address_in_range(text: &str) -> Result<IpAddr, CallError> {
+    text.parse().map(unmapped).map_err(|_| invalid("IP", text))
+}
+
+fn invalid(what: &str, text: &str) -> CallError {
+    CallError::invalid(format!("invalid {what} address: {}", wording::shortened(text)))
 }
 
 fn unmapped(ip: IpAddr) -> IpAddr {

@@ -8,7 +8,7 @@ use super::opaque::HIERARCHY;
 use super::regex;
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::Budget;
-use crate::expr::val::{Opaque, Str, Val};
+use crate::expr::val::{Opaque, Val};
 use crate::limits;
 
 const A: Ty = Ty::Param('A');
@@ -102,14 +102,14 @@ fn matches<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
         return Err(CallError::no_overload());
     };
     let regex = regex::compile_paid(cx, pattern.as_str(), text.as_str())?;
-    is_match(cx, &regex, text)
+    is_match(cx, &regex, text.as_str()).map(Val::Bool)
 }
 
 /// As `matches` does, with the pattern compiled.
-pub(crate) fn is_match<'r>(cx: &CallCx<'_>, regex: &::regex::Regex, text: &Str<'_>) -> Outcome<'r> {
+pub(crate) fn is_match(cx: &CallCx<'_>, regex: &::regex::Regex, text: &str) -> Result<bool, CallError> {
     // A hard expression may build a state at every byte, so each byte costs.
-    cx.charge(text.as_str().len())?;
-    Ok(Val::Bool(regex.is_match(text.as_str())))
+    cx.charge(text.len())?;
+    Ok(regex.is_match(text))
 }
 
 fn dynamic<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
