@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How a command ended; 3 and 4 are the peer's.
+/// How a command ended; 3, 4 and 80 are the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     /// 0: it did what was asked.
@@ -15,6 +15,8 @@ pub(super) enum Exit {
     Policy,
     /// 4: tests of the policies fail.
     Tests,
+    /// 80: as 2, for the command that stands in for one of the peer's.
+    PeerUsage,
 }
 
 impl From<Exit> for ExitCode {
@@ -25,6 +27,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => ExitCode::from(2),
             Exit::Policy => ExitCode::from(3),
             Exit::Tests => ExitCode::from(4),
+            Exit::PeerUsage => ExitCode::from(80),
         }
     }
 }

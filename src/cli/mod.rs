@@ -20,6 +20,7 @@ mod signals;
 mod test;
 mod tokens;
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -67,12 +68,18 @@ enum Command {
 /// Runs the command line of this process and says how it went.
 #[must_use]
 pub fn run() -> ExitCode {
-    let command = match CommandLine::try_parse() {
+    let as_the_peer = env::args_os().nth(1).is_some_and(|word| word == "compile");
+    let parsed = match as_the_peer {
+        true => CommandLine::try_parse_from(compile::plain(env::args_os())),
+        false => CommandLine::try_parse(),
+    };
+    let command = match parsed {
         Ok(CommandLine { command }) => command,
         Err(error) => {
             // Help and version come as errors too, with a code of their own. A closed pipe changes nothing.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            let usage = if as_the_peer { Exit::PeerUsage } else { Exit::Usage };
+            return if error.use_stderr() { usage } else { Exit::Ok }.into();
         }
     };
     let result = match &command {
@@ -134,7 +141,8 @@ mod tests {
              | 1 | something failed; the message says what |\n\
              | 2 | the command line or the configuration is wrong; nothing was done |\n\
              | 3 | the policies have errors |\n\
-             | 4 | tests of the policies fail |\n",
+             | 4 | tests of the policies fail |\n\
+             | 80 | as 2, from `procura compile`, which has the exit codes of the peer |\n",
         );
         let mut command = CommandLine::command().bin_name("procura");
         command.build();
@@ -156,7 +164,7 @@ mod tests {
     fn command_line_page_is_current() {
         CommandLine::command().debug_assert();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-        if std::env::var_os("UPDATE").is_some() {
+        if env::var_os("UPDATE").is_some() {
             fs::write(&path, page()).unwrap();
         }
         let written = fs::read_to_string(&path).unwrap_or_default();

@@ -5,6 +5,7 @@ mod peer;
 mod show;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -30,7 +31,12 @@ Examples:
 Flags, exit codes and JSON are those of `cerbos compile`, and so is what an erroring condition does in a test
 (`--on-error`). `procura check` and `procura test` say more.
 
-Exit codes: 0 ok, 3 errors in policies, 4 failing tests, 2 wrong usage, 1 the directory cannot be read.";
+Exit codes: 0 ok, 3 errors in policies, 4 failing tests, 80 wrong usage, 1 the directory cannot be read, or a filter is
+wrong.";
+
+/// The flags that the peer also takes with a value, as in `--skip-tests=true`.
+const SWITCHES: [&str; 6] =
+    ["--ignore-schemas", "--no-color", "--skip-batching", "--skip-tests", "--strict-evaluation", "--verbose"];
 
 /// Compile and test policies in the way of `cerbos compile`
 #[derive(Debug, clap::Args)]
@@ -150,19 +156,24 @@ impl Args {
     }
 }
 
+/// The words of a command line as this program takes them: a switch with the value `true` is the switch, one with
+/// `false` is not there.
+pub(super) fn plain(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    words.filter_map(|word| match word.to_str().and_then(|text| text.split_once('=')) {
+        Some((switch, "true")) if SWITCHES.contains(&switch) => Some(switch.into()),
+        Some((switch, "false")) if SWITCHES.contains(&switch) => None,
+        _ => Some(word),
+    })
+}
+
 /// Compiles the directory, runs the tests, and shows what was found.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(mend) = misused(args) {
         print_error(&format!("error: {mend}\n"));
-        return Ok(Exit::Usage);
+        return Ok(Exit::PeerUsage);
     }
-    let filter = match filter(&args.tests.test_filter) {
-        Ok(filter) => filter,
-        Err(message) => {
-            print_error(&format!("error: {message}\n"));
-            return Ok(Exit::Usage);
-        }
-    };
+    let filters: Vec<_> = args.tests.test_filter.iter().filter(|text| !text.is_empty()).cloned().collect();
+    let filter = filter(&filters).map_err(anyhow::Error::msg)?;
     let (files, compiled) = read(&args.directory)?;
     policies::warn_if_none(&args.directory, &files);
     let schemas = match args.tests.ignore_schemas {

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use procura_core::policy::{Code, Compiled, Diagnostic, PolicyName, Severity, SourceFile, Subject};
+use procura_core::policy::{
+    self, Code, Compiled, Diagnostic, PolicyName, Severity, SourceFile, Subject, path_at,
+};
 use serde::Serialize;
 
 use super::context;
@@ -38,10 +40,13 @@ pub(super) struct CompileErrors {
     pub(super) errors: Vec<CompileError>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Position {
     pub(super) line: u32,
     pub(super) column: u32,
+    /// The JSON path to the value; absent where the file cannot be read at all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) path: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -249,7 +254,7 @@ fn load_failures(files: &[SourceFile], found: &[&Diagnostic], failures: &mut Vec
             error: found.message.clone(),
             error_details: Details {
                 kind: error_kind,
-                position: position(found),
+                position: position(files, found),
                 message: found.message.clone(),
                 context: context::of(files, &found.position),
             },
@@ -268,7 +273,7 @@ fn links(files: &[SourceFile], compiled: &Compiled, lint: &mut LintErrors) {
                 file: file.to_string(),
                 other_file: other.clone(),
                 policy: policy.clone(),
-                position: position(found),
+                position: position(files, found),
             }),
             Some(Subject::MissingPolicy { policy, descendants }) => {
                 let descendants = descendants.clone();
@@ -283,7 +288,7 @@ fn links(files: &[SourceFile], compiled: &Compiled, lint: &mut LintErrors) {
                     importing_policy: policy,
                     import_kind: what,
                     import_name: name.clone(),
-                    position: position(found),
+                    position: position(files, found),
                     context: context::of(files, &found.position),
                 });
             }
@@ -316,13 +321,16 @@ fn compile_errors(files: &[SourceFile], wrong: &[&Diagnostic]) -> Vec<CompileErr
             file: found.position.file.to_string(),
             error,
             description: found.message.clone(),
-            position: position(found),
+            position: position(files, found),
             context: context::of(files, &found.position),
         });
     }
     errors
 }
 
-fn position(found: &Diagnostic) -> Position {
-    Position { line: found.position.line, column: found.position.column }
+fn position(files: &[SourceFile], found: &Diagnostic) -> Position {
+    let policy::Position { file, line, column } = &found.position;
+    let text = files.iter().find(|known| known.path == *file).map(|file| &*file.text);
+    let path = text.and_then(|text| path_at(text, *line, *column)).unwrap_or_default();
+    Position { line: *line, column: *column, path }
 }

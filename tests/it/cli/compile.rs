@@ -40,7 +40,10 @@ fn what_is_wrong_with_files_comes_first_and_alone() {
     assert!(found.get("compileErrors").is_none());
     assert_eq!(lint["load_failures"][0]["file"], "bad.yaml");
     assert_eq!(lint["load_failures"][0]["error_details"]["kind"], 1);
-    assert_eq!(lint["load_failures"][0]["error_details"]["position"], json!({"line": 5, "column": 3}));
+    assert_eq!(
+        lint["load_failures"][0]["error_details"]["position"],
+        json!({"line": 5, "column": 3, "path": "$.resourcePolicy.rulez"})
+    );
     assert_eq!(lint["duplicate_defs"][0]["policy"], "resource.album.vdefault");
     assert_eq!(lint["duplicate_defs"][0]["other_file"], "again.yaml");
     assert_eq!(lint["missing_imports"][0]["import_kind"], "derived roles");
@@ -103,19 +106,29 @@ fn flags_of_the_peer_are_taken() {
     let elsewhere = format!("--tests={}", text(dir.path()));
     let other = policies(GOOD);
     expect(&procura(&["compile", text(other.path()), &elsewhere]), 0, &["2 tests executed [2 OK]"]);
-    expect(
-        &procura(&["compile", text(dir.path()), "--test-filter=user=ada"]),
-        2,
-        &["unknown dimension `user`"],
-    );
+    let directory = text(dir.path());
+    expect(&procura(&["compile", directory, "--test-filter="]), 0, &["2 tests executed"]);
+    expect(&procura(&["compile", directory, "--test-filter=user=ada"]), 1, &["unknown dimension `user`"]);
+    expect(&procura(&["compile", directory, "--unknown"]), 80, &["--unknown"]);
+}
+
+#[test]
+fn switches_of_the_peer_may_have_a_value() {
+    let dir = policies(GOOD);
+    dir.write("album_test.yaml", SUITE);
+    let directory = text(dir.path());
+    let skipped = expect(&procura(&["compile", directory, "--skip-tests=true", "--verbose=false"]), 0, &[]);
+    assert!(!skipped.contains("executed"), "{skipped}");
+    expect(&procura(&["compile", directory, "--skip-tests=false"]), 0, &["2 tests executed"]);
+    expect(&procura(&["compile", directory, "--skip-tests=maybe"]), 80, &["--skip-tests"]);
 }
 
 #[test]
 fn what_has_another_meaning_here_is_said() {
     let dir = policies(GOOD);
     let directory = text(dir.path());
-    expect(&procura(&["compile", directory, "--run=view"]), 2, &["write `--test-filter="]);
-    expect(&procura(&["compile", directory, "-o", "junit"]), 2, &["write `--test-output junit`"]);
+    expect(&procura(&["compile", directory, "--run=view"]), 80, &["write `--test-filter="]);
+    expect(&procura(&["compile", directory, "-o", "junit"]), 80, &["write `--test-output junit`"]);
     let told = format!(
         "1 rule may decide differently in the server, whose `engine.onError` is `closed`: \
          procura check --compare-on-error {directory}\n"

@@ -27,6 +27,15 @@ enum Entries<T, const N: usize> {
 }
 
 impl<T: Default, const N: usize> Few<T, N> {
+    /// A list of `count` entries, each as it is by default.
+    #[must_use]
+    pub fn of_defaults(count: usize) -> Self {
+        if count > N {
+            return Self(Entries::Heap((0..count).map(|_| T::default()).collect()));
+        }
+        Self(Entries::Within(array::from_fn(|_| T::default()), count))
+    }
+
     /// Puts `entry` at the end.
     pub fn push(&mut self, entry: T) {
         match &mut self.0 {
@@ -49,7 +58,7 @@ impl<T: Default, const N: usize> Few<T, N> {
 
 impl<T: Default, const N: usize> Default for Few<T, N> {
     fn default() -> Self {
-        Self(Entries::Within(array::from_fn(|_| T::default()), 0))
+        Self::of_defaults(0)
     }
 }
 
@@ -58,7 +67,7 @@ impl<T, const N: usize> Deref for Few<T, N> {
 
     fn deref(&self) -> &[T] {
         match &self.0 {
-            Entries::Within(entries, used) => entries.get(..*used).unwrap_or_default(),
+            Entries::Within(entries, used) => entries.get(..*used).unwrap_or(entries),
             Entries::Heap(list) => list,
         }
     }
@@ -126,6 +135,10 @@ mod tests {
             assert_eq!(*few, *expected);
             assert_eq!(few.clone(), few);
             assert_eq!(format!("{few:?}"), format!("{expected:?}"));
+            let mut defaults = Few::<String, 3>::of_defaults(length);
+            assert!(defaults.len() == length && defaults.iter().all(String::is_empty));
+            defaults.iter_mut().zip(expected).for_each(|(entry, text)| *entry = text);
+            assert_eq!(defaults, few);
         }
     }
 

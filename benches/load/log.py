@@ -1,0 +1,72 @@
+"""What it costs to remember every decision."""
+
+import threading
+import time
+from contextlib import ExitStack
+
+from load import CONNECTIONS, load, median, ratio, rounds
+from servers import Missing, peer, procura
+from stores import bodies, store, verified
+from table import Line
+
+
+def log_async(options):
+    """Throughput that is kept while the log is written behind the answers, all on one CPU."""
+    directory = store(100)
+    with ExitStack() as stack:
+        off, on = (stack.enter_context(procura(directory, log)) for log in ("off", "async"))
+        compared = verified(on, directory, ("1x4",))
+        found = rounds([off, on], bodies(directory, "1x4"), options.rounds, options.seconds)
+        kept = 100 * ratio(found[on.name], found[off.name], lambda one: one.per_second)
+        lag, behind, seconds = lag_and_catch_up(on, bodies(directory, "1x4"), options.seconds)
+    how = f"1x4, {CONNECTIONS} connections, {options.rounds} rounds; {compared}"
+    yield Line("throughput of 1x4 checks kept with the log `async`", "≥ 85", (kept,), "%", how)
+    how = f"records waiting after {options.seconds} s of full load, {behind:.0f}; the most at a time, {lag:.0f}"
+    yield Line("the log `async`: time to catch up after the load ends", "", (seconds * 1000,), "ms", how)
+
+
+def lag_and_catch_up(server, requests, seconds):
+    """Most records waiting while under load, those waiting at its end, and the seconds until none waits."""
+    waiting, ended = [0.0], threading.Event()
+
+    def watch():
+        while not ended.wait(0.2):
+            waiting.append(server.metric("procura_log_queue_records"))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    load(server, requests, seconds)
+    began = time.perf_counter()
+    ended.set()
+    behind = left = server.metric("procura_log_queue_records")
+    while left:
+        left = server.metric("procura_log_queue_records")
+    took = time.perf_counter() - began
+    thread.join()
+    return max(*waiting, behind), behind, took
+
+
+def log_durable(options):
+    """Throughput and latency when every answer waits for the disk, beside the peer, which does not wait."""
+    directory, at_one = store(100), []
+    with ExitStack() as stack:
+        ours = stack.enter_context(procura(directory, "durable"))
+        compared = verified(ours, directory, ("1x4",))
+        try:
+            servers = [ours, stack.enter_context(peer(directory, file_log=True))]
+        except Missing as reason:
+            servers, missing = [ours], [("the log `durable` beside Cerbos with its file log", reason)]
+        else:
+            missing = []
+        found = rounds(servers, bodies(directory, "1x4"), options.rounds, options.seconds)
+        at_one = [load(ours, bodies(directory, "1x4"), options.seconds, 1) for _ in range(options.rounds)]
+    how = f"1x4, {options.rounds} rounds; {compared}"
+    if len(servers) == 2:
+        value = ratio(found[ours.name], found[servers[1].name], lambda one: one.per_second)
+        rates = " : ".join(f"{median(of, lambda one: one.per_second):.0f}" for of in found.values())
+        measure = "log `durable`: throughput at 32 connections ÷ Cerbos with its file log"
+        yield Line(measure, "≥ 10", (value,), "", f"{rates} requests/s; {how}")
+    yield from missing
+    for connections, of in (1, at_one), (CONNECTIONS, found[ours.name]):
+        values = (median(of, lambda one: one.p50_ms), median(of, lambda one: one.p99_ms))
+        yield Line(f"log `durable`: p50 / p99, connections: {connections}", "", values, "ms", how)
