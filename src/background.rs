@@ -5,8 +5,8 @@ use std::ffi::c_int;
 // Links the allocator also where it is not in use, as in tests.
 use mimalloc as _;
 
-/// How far work in the background steps back: about a tenth of a processor is left to it where calls want all.
-const NICENESS: c_int = 10;
+/// How far work in the background steps back: it gets a third of what a thread gets that answers calls.
+const NICENESS: c_int = 5;
 
 /// Lets other threads go first from now on. What the system refuses does no harm.
 pub(crate) fn yield_to_others() {
