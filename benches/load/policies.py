@@ -87,7 +87,7 @@ def rss(options):
 
 
 def reloads(options):
-    """The slowest answers while 200 of 10 000 files change every 2 s, beside those at rest, both CPUs for both sides."""
+    """The slowest answers while 200 of 10 000 files change every 2 s, beside those at rest; both CPUs for both."""
     directory = copy_of_store(10_000)
     requests = bodies(directory, "1x4")
     with procura(directory, watch=True, cpus=BOTH_CPUS) as server:
@@ -116,8 +116,9 @@ def reloads(options):
     reached = statistics.median(one.per_second for one in at_rest + changing)
     yield Line(
         "p99 while 200 of 10 000 files change every 2 s ÷ p99 at rest", "≤ 3", (value,), "",
-        f"{len(changing)} rounds of 10 s each; {p99(changing):.2f} : {p99(at_rest):.2f} ms; {reached:.0f} "
-        f"of at most {most:.0f} requests/s over {connections} connections; {generations:.0f} sets went live; {compared}",
+        f"{len(changing)} rounds of 10 s each; {p99(changing):.2f} : {p99(at_rest):.2f} ms; "
+        f"{reached:.0f} of at most {most:.0f} requests/s over {connections} connections; "
+        f"{generations:.0f} sets went live; {compared}",
     )
     yield rss_growth(fresh_memory, settled, most_memory, minutes)
 
