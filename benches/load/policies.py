@@ -96,7 +96,7 @@ def reloads(options):
         connections = max(1, round(most / 2 * PAUSE_MS / 1000))
         half = lambda: load(server, requests, 10, connections, PAUSE_MS, BOTH_CPUS)
         half()
-        before = server.metric("procura_policy_generation")
+        before = server.metrics()["procura_policy_generation"]
         fresh_memory = server.rss_mib()
         at_rest, changing, settled, most_memory = [], [], [], 0.0
         began, minutes = time.perf_counter(), 1 if options.quick else options.minutes
@@ -107,7 +107,7 @@ def reloads(options):
             most_memory = max(most_memory, server.rss_mib())
             wait_until_idle(server)
             settled.append(server.rss_mib())
-        generations = server.metric("procura_policy_generation") - before
+        generations = server.metrics()["procura_policy_generation"] - before
     shutil.rmtree(directory)
     if any(one.bad for one in at_rest + changing):
         raise SystemExit("requests failed while policies changed")

@@ -102,15 +102,16 @@ class Server:
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric of ours over its labels."""
+    def metrics(self) -> dict[str, float]:
+        """Our metrics by name, each summed over its labels."""
         connection = self.connect()
         connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-        values = [float(line.rsplit(" ", 1)[1]) for line in lines if re.split("[{ ]", line)[0] == name]
-        if not values:
-            raise SystemExit(f"{self.name} has no metric `{name}`")
-        return sum(values)
+        found: dict[str, float] = {}
+        for line in connection.getresponse().read().decode().splitlines():
+            if not line.startswith("#"):
+                name = re.split("[{ ]", line)[0]
+                found[name] = found.get(name, 0.0) + float(line.rsplit(" ", 1)[1])
+        return found
 
 
 def ask(connection, body: bytes):
