@@ -2,10 +2,11 @@
 //!
 //! The pure decision core is the crate `procura-core`; this crate is the server around it.
 //! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; the adapters `pap` and `audit` implement `ports` and
-//! know neither each other nor the edges. `durable` is how those that keep something keep it; `telemetry` knows none
-//! of them and may be used by all.
+//! know neither each other nor the edges. `durable` is how those that keep something keep it, `background` how those
+//! that work beside the calls stay out of their way; `telemetry` knows none of them and may be used by all.
 
 pub mod audit;
+mod background;
 pub mod cli;
 pub mod config;
 mod durable;

@@ -63,10 +63,19 @@ pub trait TokenVerifier: Send + Sync + 'static {
     fn verify<'a>(&'a self, token: &'a Token<'_>, now: Timestamp) -> Verification<'a>;
 }
 
+/// How much of a set is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Every file.
+    Whole,
+    /// The files that seem to have changed since the last reading; of the others the text is known.
+    Changes,
+}
+
 /// Where policy text comes from. Called by the reload task on a blocking thread.
 pub trait PolicySource: Send + Sync + 'static {
-    /// Reads the whole set; a failure keeps the snapshot that is live.
-    fn read(&self) -> Result<Vec<SourceFile>, SourceError>;
+    /// The whole set, of which as much is read as `extent` says; a failure keeps the snapshot that is live.
+    fn read(&self, extent: Extent) -> Result<Vec<SourceFile>, SourceError>;
     /// Where the policies are, for people.
     fn location(&self) -> String;
 }

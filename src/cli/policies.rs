@@ -10,7 +10,7 @@ use procura_core::policy::{self, Compiled, Diagnostic, FileKind, Severity, Sourc
 
 use super::print_error;
 use crate::pap::Disk;
-use crate::ports::PolicySource;
+use crate::ports::{Extent, PolicySource};
 
 /// The policies of `directory`, compiled, and in how many files they are.
 ///
@@ -35,7 +35,7 @@ pub(super) fn warn_if_none(directory: &Path, files: &[SourceFile]) -> usize {
 /// The files of `directory`, tests and schemas included.
 pub(super) fn read(directory: &Path) -> anyhow::Result<Vec<SourceFile>> {
     require_directory(directory, "")?;
-    Ok(Disk::new(directory).read()?)
+    Ok(Disk::new(directory).read(Extent::Whole)?)
 }
 
 /// Refuses a directory that is not there; `mend` continues that sentence.

@@ -204,8 +204,10 @@ fn start_reload(
         timing: ReloadTiming {
             quiet: config.storage.quiet_period,
             poll: config.storage.watch.then_some(config.storage.poll_interval),
+            ..ReloadTiming::default()
         },
         tests: config.reload.require_tests.then(|| config.engine.clone()),
+        give_back: crate::background::give_back,
     };
     ReloadHandle::start(parts, Arc::clone(active)).context("cannot start the reload thread")
 }

@@ -1,43 +1,90 @@
 //! Keeps the text of every set that went live, so that a decision can be explained and replayed on the text of its day.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use procura_core::policy::{Revision, SourceFile};
 use serde::Serialize;
 
+use super::scan::Stamp;
 use crate::durable::{self, private_file};
 use crate::ports::PolicyArchive;
 
-/// A directory with one file for each set, `<revision>.json`:
-/// `{"v": 1, "revision": "…", "files": [{"path": "…", "text": "…"}]}`, files sorted by path.
-#[derive(Clone, Debug)]
+/// A directory with one file for each set, `<revision>.json`, files sorted by path:
+/// - a whole set: `{"v": 1, "revision": "…", "files": [{"path": "…", "text": "…"}]}`
+/// - a set that differs little from another: `{"v": 2, "revision": "…", "base": "…", "files": […], "removed": ["…"]}`,
+///   which is the set of revision `base` without `removed` and with `files` added or in the place of those of the same
+///   path. The base may be of either form; following bases leads to a whole set.
+#[derive(Debug)]
 pub struct Archive {
     directory: PathBuf,
+    kept: Mutex<Kept>,
 }
+
+/// What this process has kept so far.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The file of each set as it was left.
+    files: BTreeMap<Revision, Stamp>,
+    /// The newest whole set, its files sorted by path.
+    base: Option<(Revision, Vec<SourceFile>)>,
+}
+
+/// A set is written as a whole unless what differs from the last whole one is smaller than this part of it.
+const DIFFERENCE: usize = 8;
 
 impl Archive {
     /// The archive in `directory`, which is created when the first set is kept.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), kept: Mutex::default() }
+    }
+
+    fn path_of(&self, revision: &Revision) -> PathBuf {
+        self.directory.join(format!("{revision}.json"))
+    }
+
+    /// Whether the file of `revision` stands as this process left it.
+    fn is_intact(&self, kept: &Kept, revision: &Revision) -> bool {
+        let stamp = kept.files.get(revision);
+        stamp.is_some_and(|left| {
+            fs::metadata(self.path_of(revision)).is_ok_and(|meta| Stamp::of(&meta) == *left)
+        })
     }
 }
 
 impl PolicyArchive for Archive {
     fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()> {
-        let kept = self.directory.join(format!("{revision}.json"));
-        let bytes = encode(revision, files)?;
-        if holds(&kept, &bytes)? {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_intact(&kept, revision) {
             return Ok(());
         }
-        durable::create_dir(&self.directory)?;
-        // INVARIANT(archive_whole): a file gets its final name only when it is complete and on disk.
-        let unfinished = kept.with_extension("tmp");
-        write_durably(&unfinished, &bytes)?;
-        fs::rename(&unfinished, &kept)?;
-        durable::sync_dir(&self.directory)
+        let mut files = files.to_vec();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let base = kept.base.as_ref().filter(|(base, _)| base != revision && self.is_intact(&kept, base));
+        let difference = base.and_then(|(base, old)| Difference::of(revision, base, old, &files));
+        let bytes = match &difference {
+            Some(difference) => serde_json::to_vec(difference)?,
+            None => serde_json::to_vec(&Whole::of(revision, &files))?,
+        };
+        let is_whole = difference.is_none();
+        let path = self.path_of(revision);
+        if !holds(&path, &bytes)? {
+            durable::create_dir(&self.directory)?;
+            // INVARIANT(archive_whole): a file gets its final name only when it is complete and on disk.
+            let unfinished = path.with_extension("tmp");
+            write_durably(&unfinished, &bytes)?;
+            fs::rename(&unfinished, &path)?;
+            durable::sync_dir(&self.directory)?;
+        }
+        kept.files.insert(revision.clone(), Stamp::of(&fs::metadata(&path)?));
+        if is_whole {
+            kept.base = Some((revision.clone(), files));
+        }
+        Ok(())
     }
 }
 
@@ -56,25 +103,59 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn encode(revision: &Revision, files: &[SourceFile]) -> io::Result<Vec<u8>> {
-    let mut files: Vec<_> =
-        files.iter().map(|file| KeptFile { path: &file.path, text: &file.text }).collect();
-    files.sort_by_key(|file| file.path);
-    let set = KeptSet { v: 1, revision: revision.as_str(), files };
-    Ok(serde_json::to_vec(&set)?)
-}
-
 #[derive(Serialize)]
-struct KeptSet<'a> {
+struct Whole<'a> {
     v: u32,
     revision: &'a str,
     files: Vec<KeptFile<'a>>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(revision: &'a Revision, files: &'a [SourceFile]) -> Self {
+        Self { v: 1, revision: revision.as_str(), files: files.iter().map(KeptFile::of).collect() }
+    }
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    v: u32,
+    revision: &'a str,
+    base: &'a str,
+    files: Vec<KeptFile<'a>>,
+    removed: Vec<&'a str>,
+}
+
+impl<'a> Difference<'a> {
+    /// How `new` differs from `old`; `None` if it is better kept as a whole.
+    fn of(
+        revision: &'a Revision,
+        base: &'a Revision,
+        old: &'a [SourceFile],
+        new: &'a [SourceFile],
+    ) -> Option<Self> {
+        let before: BTreeMap<&str, &SourceFile> = old.iter().map(|file| (&*file.path, file)).collect();
+        let paths: BTreeMap<&str, &SourceFile> = new.iter().map(|file| (&*file.path, file)).collect();
+        let changed =
+            new.iter().filter(|file| before.get(&*file.path).is_none_or(|old| old.text != file.text));
+        let files: Vec<_> = changed.map(KeptFile::of).collect();
+        let size: usize = files.iter().map(|file| file.text.len()).sum();
+        let whole: usize = new.iter().map(|file| file.text.len()).sum();
+        let removed = before.keys().copied().filter(|path| !paths.contains_key(path)).collect();
+        let (revision, base) = (revision.as_str(), base.as_str());
+        (size < whole / DIFFERENCE).then_some(Self { v: 2, revision, base, files, removed })
+    }
 }
 
 #[derive(Serialize)]
 struct KeptFile<'a> {
     path: &'a str,
     text: &'a str,
+}
+
+impl<'a> KeptFile<'a> {
+    fn of(file: &'a SourceFile) -> Self {
+        Self { path: &file.path, text: &file.text }
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +200,35 @@ mod tests {
             archive.keep(&revision, &files).unwrap();
             assert_eq!(fs::read(&path).unwrap(), whole);
         }
+    }
+
+    #[test]
+    fn small_change_is_kept_as_a_difference_from_a_whole_set_that_is_intact() {
+        let directory = TempDir::new("archive");
+        let archive = Archive::new(directory.path());
+        let long = "x".repeat(1000);
+        let sets = [
+            vec![file("a.yaml", &long), file("b.yaml", "one"), file("c.yaml", "gone")],
+            vec![file("d.yaml", "new"), file("b.yaml", "two"), file("a.yaml", &long)],
+        ];
+        let revisions = sets.each_ref().map(|set| Revision::of(set));
+        let kept = |n: usize| -> serde_json::Value {
+            serde_json::from_slice(&fs::read(archive.path_of(&revisions[n])).unwrap()).unwrap()
+        };
+        for n in [0, 1, 0] {
+            archive.keep(&revisions[n], &sets[n]).unwrap();
+        }
+        assert_eq!(kept(0)["files"].as_array().unwrap().len(), 3);
+        let difference = serde_json::json!({
+            "v": 2, "revision": revisions[1].as_str(), "base": revisions[0].as_str(), "removed": ["c.yaml"],
+            "files": [{"path": "b.yaml", "text": "two"}, {"path": "d.yaml", "text": "new"}],
+        });
+        assert_eq!(kept(1), difference);
+
+        fs::write(archive.path_of(&revisions[0]), "damaged").unwrap();
+        fs::remove_file(archive.path_of(&revisions[1])).unwrap();
+        archive.keep(&revisions[1], &sets[1]).unwrap();
+        assert_eq!(kept(1)["files"].as_array().unwrap().len(), 3, "a base that is damaged is no base");
     }
 
     fn file(path: &str, text: &str) -> SourceFile {

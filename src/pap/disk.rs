@@ -1,55 +1,94 @@
 //! Policies in a directory.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use procura_core::limits::POLICY_FILE_BYTES;
 use procura_core::policy::SourceFile;
 
 use super::scan::{Found, Scan, Stamp, gone_or_unreadable};
-use crate::ports::{PolicySource, SourceError};
+use crate::ports::{Extent, PolicySource, SourceError};
 
 /// Most bytes of policy text in one set: what a machine with little memory can hold twice while a set is replaced.
 const SET_BYTES: usize = 256 * 1024 * 1024;
 
-/// The files of the policy set below a directory: policies, tests, fixtures and schemas.
-#[derive(Clone, Debug)]
+/// The files of the policy set below a directory: policies, tests, fixtures and schemas. What was read is kept, since
+/// most files of a set that changed have not.
+#[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
+    /// The last reading, by path within the set.
+    kept: Mutex<BTreeMap<Arc<str>, Kept>>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    file: SourceFile,
+    stamp: Stamp,
+    /// Whether the file cannot have changed since without another stamp.
+    is_settled: bool,
 }
 
 impl Disk {
     /// The policies below `directory`, which may be a link and may appear later.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), kept: Mutex::default() }
+    }
+
+    fn too_large(&self) -> SourceError {
+        let directory = self.directory.display();
+        SourceError::TooLarge(format!(
+            "the policies in `{directory}` are larger than {SET_BYTES} bytes together"
+        ))
     }
 }
 
 impl PolicySource for Disk {
-    fn read(&self) -> Result<Vec<SourceFile>, SourceError> {
+    fn read(&self, extent: Extent) -> Result<Vec<SourceFile>, SourceError> {
+        let began = SystemTime::now();
         let scan = Scan::of(&self.directory)?;
-        let mut files = Vec::with_capacity(scan.files.len());
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reading = BTreeMap::new();
         let mut bytes = 0_usize;
         for found in scan.files {
-            let text = read_whole(&found)?;
-            bytes = bytes.saturating_add(text.len());
+            let before = kept.get(&found.path);
+            // INVARIANT(stamps): the text of a file is believed to be known only if every write since it was read must
+            // have changed its stamp.
+            let known = before
+                .filter(|kept| extent == Extent::Changes && kept.is_settled && kept.stamp == found.stamp);
+            let now = match known {
+                Some(kept) => kept.clone(),
+                None => read_anew(found, before, began)?,
+            };
+            bytes = bytes.saturating_add(now.file.text.len());
             if bytes > SET_BYTES {
-                let directory = self.directory.display();
-                return Err(SourceError::TooLarge(format!(
-                    "the policies in `{directory}` are larger than {SET_BYTES} bytes together"
-                )));
+                return Err(self.too_large());
             }
-            files.push(SourceFile { path: found.path, text: text.into() });
+            reading.insert(Arc::clone(&now.file.path), now);
         }
-        Ok(files)
+        *kept = reading;
+        Ok(kept.values().map(|kept| kept.file.clone()).collect())
     }
 
     fn location(&self) -> String {
         self.directory.display().to_string()
     }
+}
+
+/// Reads `found` in a reading that `began` then. Text that is the same as `before` shares its memory.
+fn read_anew(found: Found, before: Option<&Kept>, began: SystemTime) -> Result<Kept, SourceError> {
+    let text = read_whole(&found)?;
+    let file = match before.filter(|kept| *kept.file.text == *text) {
+        Some(kept) => kept.file.clone(),
+        None => SourceFile { path: found.path, text: text.into() },
+    };
+    Ok(Kept { file, is_settled: found.stamp.is_settled(began), stamp: found.stamp })
 }
 
 /// The text of a file that is still what the scan saw, before and after reading.

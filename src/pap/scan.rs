@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use procura_core::policy::classify;
 
@@ -56,7 +56,18 @@ pub(super) struct Stamp {
     ctime: (i64, i64),
 }
 
+/// How long after a file was written another write may leave its stamp as it is: the coarsest time stamps of file
+/// systems in use are two seconds apart.
+const GRANULARITY: Duration = Duration::from_secs(2);
+
 impl Stamp {
+    /// Whether a write at `now` or later must change this stamp.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let Ok(last) = u64::try_from(self.mtime.0.max(self.ctime.0)) else { return false };
+        Duration::from_secs(last.saturating_add(1)) + GRANULARITY <= since_epoch
+    }
+
     pub(super) fn of(meta: &Metadata) -> Self {
         Self {
             inode: inode_of(meta),

@@ -12,7 +12,7 @@ use procura_testkit::temp_dir::TempDir;
 
 use super::scan::{DEPTH, Scan};
 use super::{Disk, Watch};
-use crate::ports::{Notice, PolicySource, SourceError};
+use crate::ports::{Extent, Notice, PolicySource, SourceError};
 
 // === Reading ===
 
@@ -44,7 +44,7 @@ fn config_map_mount_shows_each_file_once() {
     config_map(&dir, "..2026_01", "old");
     dir.write("..2026_00/leave.yaml", "older");
 
-    let files = Disk::new(dir.path()).read().unwrap();
+    let files = Disk::new(dir.path()).read(Extent::Whole).unwrap();
     assert_eq!(files.len(), 1);
     assert_eq!((&*files[0].path, &*files[0].text), ("leave.yaml", "old"));
 }
@@ -69,7 +69,7 @@ fn links_inside_are_followed_and_links_that_lead_astray_are_refused() {
         assert_eq!(paths(dir.path()), ["hr/leave.yaml", "teams/hr/leave.yaml"]);
 
         prepare(&dir);
-        let error = Disk::new(dir.path()).read().unwrap_err().to_string();
+        let error = Disk::new(dir.path()).read(Extent::Whole).unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }
 }
@@ -89,7 +89,7 @@ fn links_that_are_no_part_of_the_set_may_lead_anywhere_but_to_a_directory() {
         assert_eq!(paths(dir.path()), ["a.yaml"], "{name}");
     }
     symlink("/etc", dir.path().join("etc.txt")).unwrap();
-    let error = Disk::new(dir.path()).read().unwrap_err().to_string();
+    let error = Disk::new(dir.path()).read(Extent::Whole).unwrap_err().to_string();
     assert!(error.contains("leads out of"), "{error}");
 }
 
@@ -107,7 +107,7 @@ fn pipes_and_sockets_are_never_opened() {
         let dir = TempDir::new("disk");
         dir.write("a.yaml", "x");
         make(&dir);
-        let error = Disk::new(dir.path()).read().unwrap_err().to_string();
+        let error = Disk::new(dir.path()).read(Extent::Whole).unwrap_err().to_string();
         assert!(error.contains("b.yaml") && error.contains("is not a regular file"), "{name}: {error}");
         fs::rename(dir.path().join("b.yaml"), dir.path().join("b.txt")).unwrap();
         assert_eq!(paths(dir.path()), ["a.yaml"], "{name}");
@@ -119,7 +119,7 @@ fn text_that_is_not_utf8_and_files_that_are_too_large_reach_the_compiler() {
     let dir = TempDir::new("disk");
     dir.write("a.yaml", b"name: \xff\n");
     dir.write("b.yaml", vec![b'#'; POLICY_FILE_BYTES + 1000]);
-    let files = Disk::new(dir.path()).read().unwrap();
+    let files = Disk::new(dir.path()).read(Extent::Whole).unwrap();
     assert_eq!(&*files[0].text, "name: \u{fffd}\n");
     assert_eq!(files[1].text.len(), POLICY_FILE_BYTES + 1);
 }
@@ -128,7 +128,7 @@ fn text_that_is_not_utf8_and_files_that_are_too_large_reach_the_compiler() {
 fn missing_directory_is_an_error_that_names_it() {
     let dir = TempDir::new("disk");
     let missing = dir.path().join("policies");
-    let error = Disk::new(&missing).read().unwrap_err();
+    let error = Disk::new(&missing).read(Extent::Whole).unwrap_err();
     assert!(
         matches!(&error, SourceError::Read { path, .. } if *path == missing.display().to_string()),
         "{error}"
@@ -188,7 +188,43 @@ fn a_scan_stays_in_the_tree_it_began_in_when_the_link_to_it_is_swapped() {
     let scan = Scan::of(&link).unwrap();
     swap(&link, "v2");
     assert_eq!(super::disk::read_whole(&scan.files[0]).unwrap(), "one");
-    assert_eq!(&*Disk::new(&link).read().unwrap()[0].text, "two");
+    assert_eq!(&*Disk::new(&link).read(Extent::Whole).unwrap()[0].text, "two");
+}
+
+#[test]
+fn any_reading_sees_every_change_and_shares_the_text_of_what_did_not_change() {
+    let dir = TempDir::new("disk");
+    let disk = Disk::new(dir.path());
+    dir.write("a.yaml", "one");
+    dir.write("b.yaml", "old");
+    let mut before = disk.read(Extent::Whole).unwrap();
+    for (extent, text) in [(Extent::Changes, "two"), (Extent::Whole, "six"), (Extent::Changes, "ten")] {
+        // Of the same size, at once, and with the time of the old one.
+        let age = fs::metadata(dir.path().join("a.yaml")).unwrap().modified().unwrap();
+        dir.write("a.yaml", text);
+        fs::File::options().write(true).open(dir.path().join("a.yaml")).unwrap().set_modified(age).unwrap();
+        let after = disk.read(extent).unwrap();
+        assert_eq!((&*after[0].text, &*after[1].text), (text, "old"), "{extent:?}");
+        assert!(std::ptr::eq(&*after[1].text, &*before[1].text));
+        before = after;
+    }
+    fs::remove_file(dir.path().join("a.yaml")).unwrap();
+    dir.write("c.yaml", "new");
+    let after = disk.read(Extent::Changes).unwrap();
+    assert_eq!(after.iter().map(|file| &*file.path).collect::<Vec<_>>(), ["b.yaml", "c.yaml"]);
+}
+
+#[test]
+fn stamp_is_believed_only_when_no_later_write_can_leave_it_as_it_is() {
+    let dir = TempDir::new("disk");
+    dir.write("a.yaml", "one");
+    let stamp = Scan::of(dir.path()).unwrap().files.remove(0).stamp;
+    let written = fs::metadata(dir.path().join("a.yaml")).unwrap().modified().unwrap();
+    for (after, expected) in [(-3600, false), (0, false), (1500, false), (3000, true), (3_600_000, true)] {
+        let offset = Duration::from_millis(u64::try_from(i64::abs(after)).unwrap());
+        let now = if after < 0 { written - offset } else { written + offset };
+        assert_eq!(stamp.is_settled(now), expected, "{after} ms");
+    }
 }
 
 // === Watching ===
@@ -284,7 +320,7 @@ fn reading_the_set_is_not_an_event() {
     let dir = TempDir::new("watch");
     dir.write("a.yaml", "one");
     let (_watch, notices) = watch(dir.path(), NEVER);
-    Disk::new(dir.path()).read().unwrap();
+    Disk::new(dir.path()).read(Extent::Whole).unwrap();
     dir.write("log.seg", "not a policy");
     assert!(notices.recv_timeout(Duration::from_millis(300)).is_err());
 }
@@ -295,7 +331,7 @@ fn reading_the_set_is_not_an_event() {
 type Change = fn(&TempDir);
 
 fn paths(dir: &Path) -> Vec<String> {
-    let files = Disk::new(dir).read().unwrap();
+    let files = Disk::new(dir).read(Extent::Whole).unwrap();
     files.iter().map(|file| file.path.to_string()).collect()
 }
 

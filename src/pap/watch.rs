@@ -17,6 +17,7 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::scan::{Inode, Scan, inode_of};
+use crate::background::yield_to_others;
 use crate::ports::{Notice, WatchError};
 
 /// How long after a failure the watcher is tried again.
@@ -67,6 +68,9 @@ impl Drop for Watch {
 }
 
 enum Wake {
+    /// About files alone.
+    File,
+    /// About anything else, such as a directory.
     Event,
     Lost(String),
 }
@@ -84,11 +88,24 @@ struct Watching {
 
 impl Watching {
     fn run(mut self, woken: &Receiver<Wake>, interval: Duration) {
+        yield_to_others();
+        let mut look_at = Instant::now();
         while !self.stopped.load(Ordering::Acquire) {
-            self.look();
-            match woken.recv_timeout(interval) {
-                Ok(Wake::Event) => (self.report)(Notice::Changed),
-                Ok(Wake::Lost(reason)) => self.events_lost(&reason),
+            if look_at <= Instant::now() {
+                self.look();
+                look_at = Instant::now() + interval;
+            }
+            match woken.recv_timeout(look_at.saturating_duration_since(Instant::now())) {
+                // The directories are as they were: to look at thousands of files can wait.
+                Ok(Wake::File) => (self.report)(Notice::Changed),
+                Ok(Wake::Event) => {
+                    (self.report)(Notice::Changed);
+                    look_at = Instant::now();
+                }
+                Ok(Wake::Lost(reason)) => {
+                    self.events_lost(&reason);
+                    look_at = Instant::now();
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
@@ -190,8 +207,11 @@ fn place_of_link(directory: &Path) -> Option<(PathBuf, Inode)> {
 fn start_watcher(directory: PathBuf, wakes: SyncSender<Wake>) -> Result<RecommendedWatcher, String> {
     let wake = move |event: notify::Result<Event>| {
         let wake = match event {
-            Ok(event) if may_matter(&event, &directory) => Wake::Event,
-            Ok(_) => return,
+            Ok(event) if !may_matter(&event, &directory) => return,
+            Ok(event) if !event.need_rescan() && event.paths.iter().all(|path| is_named_as_file(path)) => {
+                Wake::File
+            }
+            Ok(_) => Wake::Event,
             Err(error) => Wake::Lost(error.to_string()),
         };
         // When the queue is full, a wake that waits stands for this one.
@@ -221,6 +241,10 @@ fn path_may_matter(path: &Path, directory: &Path) -> bool {
         return false;
     }
     let is_version = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+    is_version || path.extension().is_none() || is_named_as_file(path)
+}
+
+fn is_named_as_file(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    is_version || matches!(extension, None | Some("yaml" | "yml" | "json"))
+    matches!(extension, Some("yaml" | "yml" | "json"))
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use procura_core::engine::Settings;
 use procura_core::limits::COMPILE_STACK_BYTES;
-use procura_core::policy::{self, Compiled, SourceFile};
+use procura_core::policy::{Compiled, Compiler, SourceFile};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -43,6 +43,8 @@ pub struct ReloadParts {
     pub timing: ReloadTiming,
     /// With which settings the tests beside the policies must pass before a set goes live; `None` if they need not.
     pub tests: Option<Settings>,
+    /// Gives memory that was freed back to the system; called after every attempt and when a set was freed.
+    pub give_back: fn(),
 }
 
 /// How long, how often.
@@ -53,11 +55,15 @@ pub struct ReloadTiming {
     pub quiet: Duration,
     /// Everything is read again this often, whatever the watch says; `None` turns it off.
     pub poll: Option<Duration>,
+    /// How long the tests beside the policies may take where they must pass.
+    pub tests: Duration,
 }
 
 impl Default for ReloadTiming {
     fn default() -> Self {
-        Self { quiet: Duration::from_millis(25), poll: Some(Duration::from_secs(30)) }
+        let (quiet, poll, tests) =
+            (Duration::from_millis(25), Duration::from_secs(30), Duration::from_secs(20));
+        Self { quiet, poll: Some(poll), tests }
     }
 }
 
@@ -69,6 +75,9 @@ pub struct ReloadHandle {
     change_waits: Arc<AtomicBool>,
     status: Arc<ArcSwap<ReloadStatus>>,
 }
+
+/// Compiles one set after another.
+type Compile = Box<dyn FnMut(&[SourceFile]) -> Compiled + Send>;
 
 enum Message {
     Notice(Notice),
@@ -82,13 +91,14 @@ impl ReloadHandle {
     /// # Errors
     /// If no thread can be started.
     pub fn start(parts: ReloadParts, active: Arc<ArcSwapOption<Active>>) -> io::Result<Self> {
-        Self::start_with(parts, active, policy::compile)
+        let mut compiler = Compiler::default();
+        Self::start_with(parts, active, Box::new(move |files| compiler.compile(files)))
     }
 
     fn start_with(
         parts: ReloadParts,
         active: Arc<ArcSwapOption<Active>>,
-        compile: fn(&[SourceFile]) -> Compiled,
+        compile: Compile,
     ) -> io::Result<Self> {
         let (messages, received) = sync_channel(MESSAGES);
         let status = Arc::new(ArcSwap::from_pointee(ReloadStatus::of(parts.source.location())));
@@ -101,6 +111,7 @@ impl ReloadHandle {
             runtime: Handle::current(),
             compile,
             refused: None,
+            retired: Vec::new(),
         };
         let thread = thread::Builder::new().name("policy-reload".into()).stack_size(COMPILE_STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;

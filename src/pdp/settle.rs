@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use procura_core::policy::{Revision, SourceFile};
 
-use crate::ports::{PolicySource, SourceError};
+use crate::ports::{Extent, PolicySource, SourceError};
 
 /// How long a source may keep changing before the attempt is given up. The next notice or poll tries again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,23 +33,25 @@ pub(super) enum SettleError {
     },
 }
 
-/// Reads `source` until two readings, `quiet` apart, agree on the set or on why it cannot be read. A set that is
-/// `known` to answer already needs no second reading.
+/// Reads `source` until two readings, `quiet` apart, agree on the set or on why it cannot be read. The first one has
+/// this `extent`; those after it read only what seems to have changed since. A set that is `known` to answer already
+/// needs no second reading.
 ///
 /// INVARIANT(settled): a set of which some file was written between the two readings never goes live.
 pub(super) fn settle(
     source: &dyn PolicySource,
+    extent: Extent,
     quiet: Duration,
     known: impl Fn(&Revision) -> bool,
 ) -> Result<Settled, SettleError> {
     let started = Instant::now();
-    let mut before = read(source);
+    let mut before = read(source, extent);
     loop {
         if before.as_ref().is_ok_and(|set| known(&set.revision)) {
             return Ok(before?);
         }
         thread::sleep(quiet);
-        let after = read(source);
+        let after = read(source, Extent::Changes);
         if agree(&before, &after) {
             return Ok(after?);
         }
@@ -60,8 +62,8 @@ pub(super) fn settle(
     }
 }
 
-fn read(source: &dyn PolicySource) -> Result<Settled, SourceError> {
-    let files = source.read()?;
+fn read(source: &dyn PolicySource, extent: Extent) -> Result<Settled, SourceError> {
+    let files = source.read(extent)?;
     Ok(Settled { revision: Revision::of(&files), files })
 }
 

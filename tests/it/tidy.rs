@@ -13,13 +13,14 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("ports", &[]),
     ("telemetry", &[]),
     ("durable", &[]),
+    ("background", &[]),
     ("config", &["ports", "telemetry"]),
-    ("pap", &["durable", "ports", "telemetry"]),
+    ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["durable", "ports", "telemetry"]),
     ("pip", &["ports", "telemetry"]),
-    ("pdp", &["ports", "telemetry"]),
+    ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    ("cli", &["audit", "config", "http", "pap", "pdp", "pip", "ports", "telemetry"]),
+    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "telemetry"]),
 ];
 
 /// What each module of the core may import from its siblings.

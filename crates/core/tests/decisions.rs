@@ -1,10 +1,10 @@
 //! The decision corpus, played against the core.
 #![cfg(test)]
 
-use procura_core::engine::decide;
+use procura_core::engine::{Settings, decide};
 use procura_core::model::Timestamp;
 use procura_core::policy::compile;
-use procura_samples::corpus;
+use procura_samples::corpus::{self, CaseSettings};
 
 #[test]
 fn every_behaviour_of_the_corpus_is_the_behaviour_of_the_core() {
@@ -23,4 +23,12 @@ fn every_behaviour_of_the_corpus_is_the_behaviour_of_the_core() {
         }
     }
     assert!(cases > 60, "the corpus has shrunk to {cases} cases");
+}
+
+#[test]
+fn a_case_without_settings_has_the_settings_that_are_there_by_default() {
+    let behaviours = corpus::behaviours();
+    let mut cases = behaviours.iter().flat_map(|behaviour| &behaviour.cases);
+    let unset = cases.find(|case| case.settings == CaseSettings::default()).unwrap();
+    assert_eq!(unset.settings(), Settings::default());
 }

@@ -51,7 +51,7 @@ pub struct Case {
 }
 
 /// Engine settings of a case, by their configuration keys.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CaseSettings {
     /// `engine.onError`; `closed` if absent.

@@ -187,8 +187,13 @@ fn differential(trial: differential::Trial<'_>, show: usize) -> anyhow::Result<(
 }
 
 fn mutants(trial: &mutants::Trial) -> anyhow::Result<()> {
+    let mut told = 0;
     let outcome = mutants::run(trial, |so_far| {
         let survivors = so_far.survivors.len();
+        for survivor in so_far.survivors.iter().skip(told) {
+            eprintln!("\r{survivor}");
+        }
+        told = survivors;
         let tried = so_far.killed + survivors;
         progress(&format!("{tried} of {} changes, {survivors} unnoticed", trial.sample));
     })?;

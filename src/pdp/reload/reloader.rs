@@ -5,21 +5,22 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use procura_core::model::Timestamp;
-use procura_core::policy::{Compiled, Diagnostic, Revision, Severity, Snapshot, SourceFile};
+use procura_core::policy::{Compiled, Diagnostic, Revision, Severity, Snapshot};
 use procura_core::record::{PolicyChange, PolicySet, Record, RecordError};
 use procura_core::suite::{self, Filter};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::{Message, ReloadParts};
+use super::{Compile, Message, ReloadParts};
+use crate::background::yield_to_others;
 use crate::pdp::settle::{SettleError, Settled, settle};
 
 use crate::pdp::{Active, Attempt, Cause, FAILED_TESTS, LiveSet, ReloadOutcome, ReloadStatus, Running};
-use crate::ports::{LogError, NewRecord, Notice};
+use crate::ports::{Extent, LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
     self, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
@@ -33,10 +34,15 @@ pub(super) struct Reloader {
     pub(super) status: Arc<ArcSwap<ReloadStatus>>,
     pub(super) change_waits: Arc<AtomicBool>,
     pub(super) runtime: Handle,
-    pub(super) compile: fn(&[SourceFile]) -> Compiled,
+    pub(super) compile: Compile,
     /// The newest set that was refused, and why: the same text has the same faults and is not looked at again.
     pub(super) refused: Option<(Revision, ReloadOutcome)>,
+    /// Sets that answered before, while calls may still read them.
+    pub(super) retired: Vec<Arc<Active>>,
 }
+
+/// How often it is looked whether a set that answered before is still read.
+const RETIREMENT: Duration = Duration::from_millis(100);
 
 impl Reloader {
     /// Serves messages until nobody can send any more.
@@ -50,26 +56,48 @@ impl Reloader {
             }
             let Some(cause) = asked.cause else { continue };
             let outcome = self.attempt(cause);
+            // Once there are calls to answer, they come first.
+            yield_to_others();
             for reply in asked.replies {
                 // Whoever asked may have gone away.
                 let _ = reply.send(outcome.clone());
             }
+            (self.parts.give_back)();
         }
     }
 
     /// Waits for a message or the next poll; `None` when nobody can send messages any more.
-    fn wait(&self, messages: &Receiver<Message>) -> Option<Asked> {
+    fn wait(&mut self, messages: &Receiver<Message>) -> Option<Asked> {
         let mut asked = Asked::default();
-        let message = match self.parts.timing.poll {
-            Some(interval) => messages.recv_timeout(interval),
-            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match message {
-            Ok(message) => self.take(message, &mut asked),
-            Err(RecvTimeoutError::Timeout) => asked.cause = Some(Cause::Poll),
-            Err(RecvTimeoutError::Disconnected) => return None,
+        let poll_at = self.parts.timing.poll.map(|interval| Instant::now() + interval);
+        loop {
+            self.free_retired();
+            let until_poll = poll_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let patience = if self.retired.is_empty() { None } else { Some(RETIREMENT) };
+            let message = match until_poll.into_iter().chain(patience).min() {
+                Some(patience) => messages.recv_timeout(patience),
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match message {
+                Ok(message) => self.take(message, &mut asked),
+                Err(RecvTimeoutError::Timeout) if poll_at.is_some_and(|at| Instant::now() >= at) => {
+                    asked.cause = Some(Cause::Poll);
+                }
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+            return Some(asked);
         }
-        Some(asked)
+    }
+
+    /// Frees the sets that nobody reads any more. It takes long, and whoever lets go of a set last has to do it: never
+    /// a thread that answers calls, since this one holds on to each set until then.
+    fn free_retired(&mut self) {
+        let before = self.retired.len();
+        self.retired.retain(|set| Arc::strong_count(set) > 1);
+        if self.retired.len() < before {
+            (self.parts.give_back)();
+        }
     }
 
     fn take(&self, message: Message, asked: &mut Asked) {
@@ -104,12 +132,7 @@ impl Reloader {
                 PanicCaught { place: Where::Reload }.emit(&self.parts.metrics);
                 Err(LoadError::Panicked)
             })
-            .unwrap_or_else(|error| {
-                let live = self.live_revision();
-                let live = live.as_ref().map(Revision::as_str);
-                ReloadFailed { cause: cause.as_str(), error: &error, live }.emit(&self.parts.metrics);
-                ReloadOutcome::Failed { reason: events::chain(&error) }
-            });
+            .unwrap_or_else(|error| self.failed(cause, &error));
         let attempt =
             Attempt { at, cause, took: began.elapsed(), revision: tried.revision, outcome: outcome.clone() };
         let live = self.active.load().as_deref().map(LiveSet::of);
@@ -123,7 +146,8 @@ impl Reloader {
     fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
         let live = self.live_revision();
         let known = |revision: &Revision| Some(revision) == live.as_ref();
-        let set = settle(self.parts.source.as_ref(), self.parts.timing.quiet, known)?;
+        let extent = if tried.cause == Cause::Watch { Extent::Changes } else { Extent::Whole };
+        let set = settle(self.parts.source.as_ref(), extent, self.parts.timing.quiet, known)?;
         tried.revision = Some(set.revision.clone());
         if known(&set.revision) {
             let at = unix_seconds(tried.at);
@@ -137,21 +161,34 @@ impl Reloader {
         let Some(snapshot) = snapshot else {
             return Ok(self.refuse(tried.cause, set.revision, ReloadOutcome::Rejected { diagnostics }));
         };
-        if let Some(outcome) = self.failed_tests(&set, &snapshot) {
+        if let Some(outcome) = self.failed_tests(tried.cause, &set, &snapshot) {
             return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
         self.activate(tried, &set, snapshot, diagnostics)
     }
 
     /// What is said of a set whose tests have to pass and do not.
-    fn failed_tests(&self, set: &Settled, snapshot: &Snapshot) -> Option<ReloadOutcome> {
+    fn failed_tests(&self, cause: Cause, set: &Settled, snapshot: &Snapshot) -> Option<ReloadOutcome> {
         let settings = self.parts.tests.as_ref()?;
-        let report = suite::run(&set.files, snapshot, settings, &Filter::default());
+        let (began, limit) = (Instant::now(), self.parts.timing.tests);
+        let mut go_on = || began.elapsed() < limit;
+        let Some(report) = suite::run_while(&set.files, snapshot, settings, &Filter::default(), &mut go_on)
+        else {
+            return Some(self.failed(cause, &LoadError::TestsTooLong(limit)));
+        };
         if report.is_success() {
             return None;
         }
         let count = report.failed().count();
         Some(ReloadOutcome::TestsFailed { count, first: report.failed().take(FAILED_TESTS).collect() })
+    }
+
+    /// Reports that an attempt failed.
+    fn failed(&self, cause: Cause, error: &LoadError) -> ReloadOutcome {
+        let live = self.live_revision();
+        let live = live.as_ref().map(Revision::as_str);
+        ReloadFailed { cause: cause.as_str(), error, live }.emit(&self.parts.metrics);
+        ReloadOutcome::Failed { reason: events::chain(error) }
     }
 
     /// Keeps the set, records the change, and only then lets the set answer.
@@ -186,7 +223,7 @@ impl Reloader {
         if active.snapshot.files == 0 {
             PolicySetEmpty { location: &self.parts.source.location() }.emit();
         }
-        self.active.store(Some(Arc::new(active)));
+        self.retired.extend(self.active.swap(Some(Arc::new(active))));
         self.refused = None;
         Ok(ReloadOutcome::Activated { generation, warnings })
     }
@@ -280,6 +317,11 @@ enum LoadError {
     Encode(#[from] RecordError),
     #[error("the change of the policy set cannot be recorded")]
     Record(#[from] LogError),
+    #[error(
+        "the tests beside the policies were stopped after {} seconds: make them cheaper, or turn \
+         `reload.requireTests` off", .0.as_secs()
+    )]
+    TestsTooLong(Duration),
     #[error("the policy set made the server fail while loading it: this is a defect, please report it")]
     Panicked,
 }

@@ -11,7 +11,7 @@ use procura_testkit::temp_dir::TempDir;
 use super::*;
 use crate::pap::Archive;
 use crate::pdp::{CheckState, Health, Running};
-use crate::ports::{Durability, LogError, NewRecord, Receipt, SourceError, WatchError};
+use crate::ports::{Durability, Extent, LogError, NewRecord, Receipt, SourceError, WatchError};
 
 #[tokio::test]
 async fn set_goes_live_only_when_two_readings_agree() {
@@ -104,6 +104,41 @@ async fn set_whose_tests_fail_goes_live_only_when_they_pass_or_need_not() {
 }
 
 #[tokio::test]
+async fn tests_that_take_too_long_keep_the_live_set_and_are_not_tried_again() {
+    let dir = TempDir::new("reload");
+    let tested = || Ok([files("b"), vec![test("EFFECT_DENY")]].concat());
+    let readings = vec![set("a"), set("a"), tested(), tested(), tested(), tested(), set("c")];
+    let mut parts = ReloadParts { tests: Some(Settings::default()), ..parts(readings, None, &dir) };
+    parts.timing.tests = Duration::ZERO;
+    let handle =
+        ReloadHandle::start_with(parts, Arc::new(ArcSwapOption::empty()), Box::new(compile)).unwrap();
+    assert_eq!(handle.reload(Cause::Start).await.as_str(), "activated");
+    for _ in 0..2 {
+        assert_eq!(handle.reload(Cause::Admin).await.as_str(), "failed");
+        let why = handle.status().why_stale().unwrap();
+        assert!(why.contains("the tests beside the policies were stopped after 0 seconds"), "{why}");
+        assert_eq!(handle.status().live.as_ref().unwrap().generation, 1);
+    }
+    assert_eq!(handle.reload(Cause::Admin).await.as_str(), "activated");
+}
+
+#[tokio::test]
+async fn set_that_is_still_read_is_freed_by_the_reload_thread() {
+    let server = Server::start(vec![set("a"), set("a"), set("b")], None);
+    server.reload().await;
+    let read = server.active.load_full().unwrap();
+    let old = Arc::downgrade(&read);
+    assert_eq!(server.reload().await, "activated");
+    assert!(Arc::strong_count(&read) > 1, "the thread that reads it last would have to free it");
+    drop(read);
+    let began = Instant::now();
+    while old.strong_count() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "it is never freed");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn change_of_policies_is_recorded_before_the_set_answers() {
     let log = Arc::new(Log::default());
     let readings = vec![set("a"), set("a"), set("b"), set("b")];
@@ -168,7 +203,7 @@ async fn poll_brings_a_change_live_that_nobody_noticed() {
     let mut parts = parts(vec![set("a"), set("a"), set("b")], None, &dir);
     parts.timing.poll = Some(Duration::from_millis(5));
     let active = Arc::new(ArcSwapOption::empty());
-    let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
+    let handle = ReloadHandle::start_with(parts, Arc::clone(&active), Box::new(compile)).unwrap();
     handle.reload(Cause::Start).await;
     let began = Instant::now();
     while handle.status().live.as_ref().is_none_or(|live| live.revision != revision("b")) {
@@ -259,7 +294,7 @@ impl Server {
         let parts =
             ReloadParts { source: Arc::clone(&source) as _, tests, ..parts(Vec::new(), log.clone(), &dir) };
         let active = Arc::new(ArcSwapOption::empty());
-        let handle = ReloadHandle::start_with(parts, Arc::clone(&active), compile).unwrap();
+        let handle = ReloadHandle::start_with(parts, Arc::clone(&active), Box::new(compile)).unwrap();
         Self { handle, active, source, log, dir }
     }
 
@@ -283,8 +318,9 @@ fn parts(readings: Vec<Reading>, log: Option<Arc<dyn DecisionLog>>, dir: &TempDi
         log,
         clock: Arc::new(Epoch),
         metrics: Arc::new(Metrics::new().unwrap()),
-        timing: ReloadTiming { quiet: Duration::from_millis(1), poll: None },
+        timing: ReloadTiming { quiet: Duration::from_millis(1), poll: None, ..ReloadTiming::default() },
         tests: None,
+        give_back: || {},
     }
 }
 
@@ -354,7 +390,7 @@ impl Script {
 }
 
 impl PolicySource for Script {
-    fn read(&self) -> Reading {
+    fn read(&self, _: Extent) -> Reading {
         let mut readings = self.0.lock().unwrap();
         if readings.len() > 1 {
             return readings.pop_front().unwrap();

@@ -2,40 +2,38 @@
 //!
 //! Every rule that is visited, of whatever kind of policy, is visited here.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use super::Call;
 use super::combine::Finding;
-use super::conditions::{self, CostExceeded, Judged, Truth};
+use super::conditions::{self, CostExceeded, Judged, Truth, Verdict};
 use super::links::{Link, Links};
 use super::observe::{Aside, Visited};
 use super::outputs;
 use super::question::{Answer, Question, Stop, Word};
-use super::target::Target;
 use crate::expr::{Inputs, Scope};
-use crate::model::Reason;
-use crate::policy::{Policy, PolicyKind, Rule, Stance};
+use crate::model::{Few, Problem, Reason};
+use crate::policy::{Gathered, Policy, PolicyKind, Rule, Stance};
 
 /// What has been found out so far about one policy and one resource.
 pub(super) struct Applied<'r> {
     policy: &'r Policy,
     call: &'r Call<'r>,
-    target: &'r Target<'r>,
     scope: Scope<'r>,
-    /// How rules come to speak to roles; nothing where they speak to whoever the policy is about.
-    linking: Option<Links<'r>>,
-    /// How each rule speaks to the roles, as far as it was asked.
-    links: Box<[OnceCell<Box<[Link]>>]>,
-    /// The condition of each rule, evaluated at most once, whatever the number of actions and roles.
-    conditions: Box<[OnceCell<Judged>]>,
+    audience: Audience<'r>,
+    /// How the condition of each rule ended, evaluated at most once, whatever the number of actions and roles.
+    verdicts: Few<Cell<Option<Verdict>>, 16>,
+    /// What went wrong with the conditions, by the index of their rule.
+    problems: RefCell<BTreeMap<usize, Vec<Problem>>>,
 }
 
-/// A rule that is about the action and speaks to somebody.
-pub(super) struct Candidate<'r> {
-    index: usize,
-    rule: &'r Rule,
-    /// How many of its action patterns match.
-    patterns: usize,
+/// To whom the rules of a policy speak.
+pub(super) enum Audience<'r> {
+    /// These rules, which are about the resource, speak to whoever the policy is about.
+    Whoever(Gathered),
+    /// All of them are about the resource, and speak to roles.
+    Roles(Links<'r>),
 }
 
 /// A rule that is visited, as its outputs see it.
@@ -48,59 +46,52 @@ pub(super) struct Visit<'q, 'r> {
     pub(super) activated: bool,
 }
 
+/// A rule and where it is among those of its policy.
+type Placed<'r> = (usize, &'r Rule);
+
 impl<'r> Applied<'r> {
-    /// Nothing found out yet. Without `linking` the rules speak to whoever the policy is about.
+    /// Nothing found out yet.
     pub(super) fn new(
         call: &'r Call<'r>,
-        target: &'r Target<'r>,
         policy: &'r Policy,
         inputs: Inputs<'r>,
-        linking: Option<Links<'r>>,
+        audience: Audience<'r>,
     ) -> Self {
         Self {
             policy,
             call,
-            target,
             scope: Scope::new(inputs, &policy.frame, call.budget),
-            linking,
-            links: policy.rules.iter().map(|_| OnceCell::new()).collect(),
-            conditions: policy.rules.iter().map(|_| OnceCell::new()).collect(),
+            audience,
+            verdicts: Few::of_defaults(policy.rules.len()),
+            problems: RefCell::default(),
         }
     }
 
-    /// The rules about `action` and the resource, in source order.
-    pub(super) fn candidates(&self, action: &str) -> Result<Vec<Candidate<'r>>, CostExceeded> {
-        let mut candidates = Vec::new();
-        for (index, rule) in self.policy.rules.iter().enumerate() {
-            self.call.charge(rule.actions.iter().map(|pattern| pattern.cost(action)).sum())?;
-            let patterns = rule.actions.iter().filter(|pattern| pattern.matches(action)).count();
-            let aside = self.aside(index, rule, patterns)?;
-            if let Some(observer) = self.call.observer {
-                observer.considers(self.policy, rule, aside);
-            }
-            if aside.is_none() {
-                // The peer looks up the rules of a role policy by resource, and only then whether any action fits.
-                let patterns = if self.policy.kind == PolicyKind::Role { 1 } else { patterns };
-                candidates.push(Candidate { index, rule, patterns });
-            }
+    /// The rules about `action` and the resource.
+    pub(super) fn rules_about(&self, action: &str) -> Result<Gathered, CostExceeded> {
+        let actions = &self.policy.table.actions;
+        let mut found = Gathered::below(self.policy.rules.len());
+        self.call.charge(actions.cost(action).saturating_add(found.words()))?;
+        actions.find(action, &mut found);
+        self.show_considered(&found);
+        if let Audience::Whoever(about) = &self.audience {
+            found.keep(about);
         }
-        Ok(candidates)
+        Ok(found)
     }
 
-    /// What `candidates` say to the role at index `role` of the principal, visited until one denies for certain.
-    pub(super) fn ask(
-        &self,
-        candidates: &[Candidate<'r>],
-        role: usize,
-        question: &mut Question<'r>,
-    ) -> Answer<'r> {
-        self.call.charge(candidates.len())?;
+    /// What `rules` say to the role at index `role` of the principal, visited until one denies for certain.
+    pub(super) fn ask(&self, rules: &Gathered, role: usize, question: &mut Question<'r>) -> Answer<'r> {
         let mut finding = Finding::Silent;
-        for candidate in candidates {
-            let link = self.link(candidate, role, question)?;
-            if link.ways > 0 {
-                let says = self.visit(candidate, link, question)?;
-                self.show(candidate, role, says);
+        let Some(spoken) = self.spoken(role) else {
+            return Ok(finding);
+        };
+        self.call.charge(rules.words() + rules.count_common(spoken))?;
+        for index in rules.common(spoken) {
+            let Some(rule) = self.policy.rules.get(index) else { break };
+            let link = self.link((index, rule), role, question)?;
+            if link.speaks {
+                let says = self.visit((index, rule), role, link, question)?;
                 finding = finding.beside(says);
             }
             if matches!(finding, Finding::Deny(_)) {
@@ -110,10 +101,18 @@ impl<'r> Applied<'r> {
         Ok(finding)
     }
 
-    fn visit(&self, candidate: &Candidate<'r>, link: Link, question: &mut Question<'r>) -> Answer<'r> {
-        let rule = candidate.rule;
+    /// The rules that can speak to the role at index `role`.
+    fn spoken(&self, role: usize) -> Option<&Gathered> {
+        match &self.audience {
+            Audience::Whoever(about) => Some(about),
+            Audience::Roles(links) => links.spoken(role),
+        }
+    }
+
+    fn visit(&self, placed: Placed<'r>, role: usize, link: Link, question: &mut Question<'r>) -> Answer<'r> {
+        let (_, rule) = placed;
         let stance = self.policy.stance(rule);
-        let truth = self.truth(candidate, question)?;
+        let truth = self.truth(placed, question)?;
         let word = self.word(rule);
         let says = Finding::of(stance, link, truth, word);
         let is_role_policy = self.policy.kind == PolicyKind::Role;
@@ -121,14 +120,15 @@ impl<'r> Applied<'r> {
             question.needs_consent.get_or_insert(word);
         }
         let activated = self.is_activated(rule, says);
-        let found = link.ways.saturating_mul(candidate.patterns);
-        let judged = self.conditions.get(candidate.index).and_then(OnceCell::get);
-        let times = match says {
-            Finding::Silent if judged.is_some_and(|judged| judged.broken) => 0,
-            Finding::Deny(_) => 1,
-            _ => found,
-        };
-        self.put_out(&Visit { rule, action: question.action, times, activated }, question)?;
+        if rule.output.of(activated).is_some() {
+            let times = match says {
+                Finding::Silent if self.is_broken(placed) => 0,
+                Finding::Deny(_) => 1,
+                _ => self.times(rule, role, question.action)?,
+            };
+            self.put_out(&Visit { rule, action: question.action, times, activated }, question)?;
+        }
+        self.show_visited(rule, role, truth, says);
         Ok(says)
     }
 
@@ -142,52 +142,49 @@ impl<'r> Applied<'r> {
         }
     }
 
-    fn show(&self, candidate: &Candidate<'r>, role: usize, says: Finding<Word<'r>>) {
-        let Some(observer) = self.call.observer else {
-            return;
-        };
-        let rule = candidate.rule;
-        let judged = self.conditions.get(candidate.index).and_then(OnceCell::get);
-        observer.visits(&Visited {
-            policy: self.policy,
-            rule,
-            role: self.linking.as_ref().and_then(|linking| linking.roles.get(role)),
-            derived_roles: self.linking.as_ref().map(|linking| linking.derived_roles),
-            truth: judged.and_then(|judged| judged.truth.ok()).unwrap_or(Truth::Undecided),
-            says,
-            activated: self.is_activated(rule, says),
-        });
-    }
-
-    fn truth(&self, candidate: &Candidate<'r>, question: &mut Question<'r>) -> Result<Truth, Stop<'r>> {
-        let Candidate { index, rule, .. } = *candidate;
-        let Some(known) = self.conditions.get(index) else {
-            return Ok(Truth::Undecided);
-        };
-        let judge = || conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &rule.name);
-        let judged = known.get_or_init(judge);
-        question.note(judged);
-        let truth = judged.truth?;
-        self.stop_at_error(judged, rule)?;
+    fn truth(&self, placed: Placed<'r>, question: &mut Question<'r>) -> Result<Truth, Stop<'r>> {
+        let verdict = self.verdict(placed, question);
+        let truth = verdict.truth?;
+        self.stop_at_error(verdict, placed.1)?;
         Ok(truth)
     }
 
-    fn link(
-        &self,
-        candidate: &Candidate<'r>,
-        role: usize,
-        question: &mut Question<'r>,
-    ) -> Result<Link, Stop<'r>> {
-        let Some(linking) = &self.linking else {
+    fn is_broken(&self, (index, _): Placed<'r>) -> bool {
+        self.verdicts.get(index).and_then(Cell::get).is_some_and(|verdict| verdict.broken)
+    }
+
+    /// How the condition of a rule ends; what goes wrong is noted.
+    fn verdict(&self, (index, rule): Placed<'r>, question: &mut Question<'r>) -> Verdict {
+        let (Some(_), Some(known)) = (&rule.condition, self.verdicts.get(index)) else {
+            return Verdict::of(Ok(Truth::True));
+        };
+        if let Some(verdict) = known.get() {
+            if let Some(problems) = self.problems.borrow().get(&index) {
+                question.note(problems);
+            }
+            return verdict;
+        }
+        let judged = conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &rule.name);
+        let Judged { verdict, problems } = judged;
+        known.set(Some(verdict));
+        if !problems.is_empty() {
+            question.note(&problems);
+            self.problems.borrow_mut().insert(index, problems);
+        }
+        verdict
+    }
+
+    fn link(&self, placed: Placed<'r>, role: usize, question: &mut Question<'r>) -> Result<Link, Stop<'r>> {
+        let Audience::Roles(links) = &self.audience else {
             return Ok(Link::DIRECT);
         };
-        let links = self.links.get(candidate.index).and_then(OnceCell::get);
-        let link = links.and_then(|links| links.get(role)).copied().unwrap_or_default();
-        if link.erring && !self.denies_by_name(candidate, link, question)? {
-            let erring = linking.erring(candidate.rule, role)?;
-            for judged in erring.into_iter().filter_map(|index| linking.derived_roles.judged(index)) {
-                question.note(judged);
-                self.stop_at_error(judged, candidate.rule)?;
+        let link = links.of(placed, role, self.call)?;
+        if link.erring && !self.denies_by_name(placed, link, question)? {
+            let (_, rule) = placed;
+            self.call.charge(rule.derived_roles.len())?;
+            for judged in links.erring(rule, role).filter_map(|index| links.derived_roles.judged(index)) {
+                question.note(&judged.problems);
+                self.stop_at_error(judged.verdict, rule)?;
             }
         }
         Ok(link)
@@ -197,22 +194,22 @@ impl<'r> Applied<'r> {
     /// derived roles is met too late to matter.
     fn denies_by_name(
         &self,
-        candidate: &Candidate<'r>,
+        placed: Placed<'r>,
         link: Link,
         question: &mut Question<'r>,
     ) -> Result<bool, Stop<'r>> {
-        if !link.named || !self.call.settings.strict_evaluation {
-            return Ok(false);
-        }
-        Ok(match self.policy.stance(candidate.rule) {
-            Stance::Allow => false,
-            Stance::Deny => self.truth(candidate, question)? == Truth::True,
-            Stance::Confine => self.truth(candidate, question)? == Truth::False,
-        })
+        let (_, rule) = placed;
+        let denying = match self.policy.stance(rule) {
+            _ if !link.named || !self.call.settings.strict_evaluation => return Ok(false),
+            Stance::Allow => return Ok(false),
+            Stance::Deny => Truth::True,
+            Stance::Confine => Truth::False,
+        };
+        Ok(self.truth(placed, question)? == denying)
     }
 
-    fn stop_at_error(&self, judged: &Judged, rule: &'r Rule) -> Result<(), Stop<'r>> {
-        if judged.erred && self.call.settings.strict_evaluation {
+    fn stop_at_error(&self, verdict: Verdict, rule: &'r Rule) -> Result<(), Stop<'r>> {
+        if verdict.erred && self.call.settings.strict_evaluation {
             return Err(Stop::Error(self.word(rule)));
         }
         Ok(())
@@ -228,36 +225,21 @@ impl<'r> Applied<'r> {
         Word { policy: self.policy, rule: Some(rule), reason }
     }
 
-    /// Why `rule`, of whose action patterns so many match, is not about the question.
-    fn aside(&self, index: usize, rule: &Rule, patterns: usize) -> Result<Option<Aside>, CostExceeded> {
-        if patterns == 0 {
-            return Ok(Some(Aside::Action));
-        }
-        if !self.is_about_resource(rule)? {
-            return Ok(Some(Aside::Resource));
-        }
-        Ok(if self.speaks(index, rule)? { None } else { Some(Aside::Role) })
+    /// How many times the peer comes by a rule: by each of its patterns that matches, for each way to the role.
+    fn times(&self, rule: &Rule, role: usize, action: &str) -> Result<usize, CostExceeded> {
+        let Audience::Roles(links) = &self.audience else {
+            return Ok(self.patterns(rule, action));
+        };
+        Ok(self.patterns(rule, action).saturating_mul(links.ways(rule, role, self.call)?))
     }
 
-    fn is_about_resource(&self, rule: &Rule) -> Result<bool, CostExceeded> {
-        let Some(pattern) = &rule.resource else {
-            return Ok(self.policy.kind == PolicyKind::Resource);
-        };
-        let Target { kind, printed_kind, .. } = self.target;
-        self.call.charge(pattern.cost(kind))?;
-        Ok(pattern.matches(kind, printed_kind))
-    }
-
-    /// Whether `rule` speaks to any role.
-    fn speaks(&self, index: usize, rule: &Rule) -> Result<bool, CostExceeded> {
-        let (Some(linking), Some(known)) = (&self.linking, self.links.get(index)) else {
-            return Ok(true);
-        };
-        if let Some(links) = known.get() {
-            return Ok(!links.is_empty());
+    /// How many of the patterns of a rule match, as the peer counts them: it looks up the rules of a role policy by
+    /// resource, and only then whether any action fits.
+    fn patterns(&self, rule: &Rule, action: &str) -> usize {
+        match self.policy.kind {
+            PolicyKind::Role => 1,
+            _ => rule.actions.iter().filter(|pattern| pattern.matches(action)).count(),
         }
-        let links = linking.of(rule)?;
-        Ok(!known.get_or_init(|| links).is_empty())
     }
 
     fn put_out(&self, visit: &Visit<'_, 'r>, question: &mut Question<'r>) -> Result<(), CostExceeded> {
@@ -269,5 +251,41 @@ impl<'r> Applied<'r> {
             }
         }
         Ok(())
+    }
+
+    /// Shows every rule to whoever looks on, and why those that are not about the question are not; `found` are those
+    /// about the action.
+    fn show_considered(&self, found: &Gathered) {
+        let Some(observer) = self.call.observer else {
+            return;
+        };
+        for (index, rule) in self.policy.rules.iter().enumerate() {
+            let aside = match &self.audience {
+                _ if !found.contains(index) => Some(Aside::Action),
+                Audience::Whoever(about) if !about.contains(index) => Some(Aside::Resource),
+                Audience::Roles(links) if !links.speak((index, rule)) => Some(Aside::Role),
+                Audience::Whoever(_) | Audience::Roles(_) => None,
+            };
+            observer.considers(self.policy, rule, aside);
+        }
+    }
+
+    fn show_visited(&self, rule: &'r Rule, role: usize, truth: Truth, says: Finding<Word<'r>>) {
+        let Some(observer) = self.call.observer else {
+            return;
+        };
+        let links = match &self.audience {
+            Audience::Whoever(_) => None,
+            Audience::Roles(links) => Some(links),
+        };
+        observer.visits(&Visited {
+            policy: self.policy,
+            rule,
+            role: links.and_then(|links| links.roles.get(role)),
+            derived_roles: links.map(|links| links.derived_roles),
+            truth,
+            says,
+            activated: self.is_activated(rule, says),
+        });
     }
 }

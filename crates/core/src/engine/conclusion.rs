@@ -1,6 +1,6 @@
 //! What is answered about an action, after everybody was asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::combine::Finding;
 use super::question::{Stop, Word};
@@ -9,7 +9,7 @@ use crate::model::{ActionDecision, Effect, Item, Reason, ResourceEvaluation};
 use crate::policy::PolicyKind;
 
 /// What decisions print where no policy could decide.
-const NO_MATCH: &str = "NO_MATCH";
+static NO_MATCH: LazyLock<Arc<str>> = LazyLock::new(|| "NO_MATCH".into());
 
 /// The decision that follows from what was said on `chain`; `needs_consent` is an allow rule that waits for the scopes
 /// above. Problems are still to be added.
@@ -21,19 +21,19 @@ pub(super) fn of(
     let (reason, word) = match (finding, needs_consent) {
         (Finding::Allow(word) | Finding::Deny(word), _) => (word.reason, word),
         (Finding::DenyUndecided(word), _) => (Reason::DenyRuleUndecided, word),
-        (Finding::Silent, Some(word)) if chain.name.is_some() => {
-            let decision = decision(Reason::NoParentalConsent, chain.name.as_ref(), Some(word));
+        (Finding::Silent, Some(word)) if chain.exists => {
+            let decision = decision(Reason::NoParentalConsent, chain.name(), Some(word));
             // No scope has decided.
             return ActionDecision { matched_scope: Arc::default(), ..decision };
         }
-        (Finding::Silent, _) if chain.name.is_some() => {
-            return decision(Reason::NoRuleMatched, chain.name.as_ref(), None);
+        (Finding::Silent, _) if chain.exists => {
+            return decision(Reason::NoRuleMatched, chain.name(), None);
         }
         (Finding::Silent, _) => return decision(Reason::NoPolicy, None, None),
     };
     let name = match word.policy.kind {
         PolicyKind::Role => Some(&word.policy.name),
-        PolicyKind::Resource | PolicyKind::Principal => chain.name.as_ref(),
+        PolicyKind::Resource | PolicyKind::Principal => chain.name(),
     };
     ActionDecision { effect: finding.effect(), ..decision(reason, name, Some(word)) }
 }
@@ -44,7 +44,7 @@ pub(super) fn spokesman<'r>(
     needs_consent: Option<Word<'r>>,
 ) -> Option<Word<'r>> {
     match answer {
-        Ok((chain, Finding::Silent)) => needs_consent.filter(|_| chain.name.is_some()),
+        Ok((chain, Finding::Silent)) => needs_consent.filter(|_| chain.exists),
         Ok((_, finding)) => finding.word(),
         Err(Stop::Error(word)) => Some(*word),
         Err(Stop::CostExceeded) => None,
@@ -55,7 +55,7 @@ pub(super) fn spokesman<'r>(
 pub(super) fn of_stop(stop: &Stop<'_>, chain: &Chain<'_>) -> ActionDecision {
     match stop {
         Stop::Error(word) => decision(Reason::EvaluationError, Some(&word.policy.name), Some(*word)),
-        Stop::CostExceeded => decision(Reason::CostExceeded, chain.name.as_ref(), None),
+        Stop::CostExceeded => decision(Reason::CostExceeded, chain.name(), None),
     }
 }
 
@@ -70,7 +70,7 @@ fn decision(reason: Reason, name: Option<&Arc<str>>, word: Option<Word<'_>>) -> 
     ActionDecision {
         effect: Effect::Deny,
         reason,
-        matched_policy: name.map_or_else(|| NO_MATCH.into(), Arc::clone),
+        matched_policy: Arc::clone(name.unwrap_or(&NO_MATCH)),
         matched_scope: word.map_or_else(Arc::default, |word| Arc::clone(&word.policy.scope)),
         rule: word.and_then(|word| word.rule).map(|rule| Arc::clone(&rule.name)),
         problems: Vec::new(),

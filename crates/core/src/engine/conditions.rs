@@ -36,8 +36,16 @@ pub(super) enum Truth {
 pub(super) struct CostExceeded;
 
 /// A condition that has been evaluated, and what went wrong on the way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// At most [`ACTION_PROBLEMS`].
+    pub(super) problems: Vec<Problem>,
+}
+
+/// How the evaluation of a condition ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verdict {
     /// What it came to.
     pub(super) truth: Result<Truth, CostExceeded>,
     /// Whether an error was met on the way, even one that leaves the truth as it is. For the peer a value that is
@@ -46,8 +54,19 @@ pub(super) struct Judged {
     /// Whether a constant that is not what it is converted to ended it: for the peer such a condition is not met and
     /// puts nothing out.
     pub(super) broken: bool,
-    /// At most [`ACTION_PROBLEMS`].
-    pub(super) problems: Vec<Problem>,
+}
+
+impl Verdict {
+    /// Where nothing went wrong but, at most, the cost.
+    pub(super) const fn of(truth: Result<Truth, CostExceeded>) -> Self {
+        Self { truth, erred: false, broken: false }
+    }
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::of(Ok(Truth::Undecided))
+    }
 }
 
 /// Evaluates `condition` in `scope`; `source` is the rule or derived role that problems are reported for.
@@ -62,7 +81,8 @@ pub(super) fn judge<'r>(
     let mut judge = Judge { scope, on_error, observer, source, erred: false, problems: Vec::new() };
     let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
     let broken = matches!(truth, Err(Ended::Broken));
-    Judged { truth: settled(truth), erred: judge.erred, broken, problems: judge.problems }
+    let verdict = Verdict { truth: settled(truth), erred: judge.erred, broken };
+    Judged { verdict, problems: judge.problems }
 }
 
 impl Truth {

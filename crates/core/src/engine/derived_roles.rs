@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use super::Call;
-use super::conditions::{self, Judged, Truth};
+use super::conditions::{self, Judged, Truth, Verdict};
+use super::reach::Reach;
 use super::roles::HeldRole;
 use crate::expr::{Frame, Inputs, Scope};
-use crate::model::Problem;
+use crate::model::{Few, Problem};
 use crate::policy::{DerivedRole, Policy};
 
 /// The derived roles of one policy, for one principal and resource.
 pub(super) struct DerivedRoles {
-    judged: Vec<Judged>,
+    judged: Few<Judged, 4>,
     held: Vec<Arc<str>>,
     /// Whether conditions may read which of them hold.
     known: bool,
+    is_too_costly: bool,
 }
 
 impl DerivedRoles {
@@ -22,41 +24,54 @@ impl DerivedRoles {
     pub(super) fn judge<'r>(
         call: &Call<'r>,
         policy: &'r Policy,
-        roles: &[HeldRole<'r>],
+        (roles, reach): (&[HeldRole<'r>], &Reach),
         inputs: Inputs<'r>,
     ) -> Self {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
         let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
-        let mut scopes = Scopes { inputs, call, roles, opened: Vec::new() };
-        let judged: Vec<_> = policy.derived_roles.iter().map(|role| scopes.judge(role)).collect();
-        // Under strict evaluation one that met an error is neither held nor not held.
-        let is_settled = |judged: &Judged| !(judged.erred && call.settings.strict_evaluation);
-        let holds = |judged: &Judged| judged.truth == Ok(Truth::True) && is_settled(judged);
-        let by_name = judged.iter().zip(&policy.derived_roles);
-        let held = by_name.filter(|(judged, _)| holds(judged)).map(|(_, role)| role.name.clone());
-        let is_known =
-            |judged: &Judged| matches!(judged.truth, Ok(Truth::True | Truth::False)) && is_settled(judged);
-        let derived_roles = Self { held: held.collect(), known: judged.iter().all(is_known), judged };
+        let mut scopes = Scopes { inputs, call, opened: None, others: Vec::new() };
+        let judged = Few::of_defaults(policy.derived_roles.len());
+        let mut derived_roles = Self { judged, held: Vec::new(), known: true, is_too_costly: false };
+        for (index, role) in policy.derived_roles.iter().enumerate() {
+            let judged = match call.charge(1) {
+                Err(exceeded) => Judged { verdict: Verdict::of(Err(exceeded)), problems: Vec::new() },
+                Ok(()) if reach.all.derived_roles.contains(index) => scopes.judge(role),
+                Ok(()) => Judged { verdict: Verdict::of(Ok(Truth::False)), problems: Vec::new() },
+            };
+            derived_roles.put(index, role, judged, call.settings.strict_evaluation);
+        }
         if let Some(observer) = call.observer {
             observer.established(policy, &derived_roles, roles);
         }
         derived_roles
     }
 
-    /// The names of those that hold for certain, sorted.
-    pub(super) fn held(&self) -> &[Arc<str>] {
-        &self.held
-    }
-
-    /// What conditions may read: the names that hold, unless that is undecided for any of them, or under strict
-    /// evaluation an error was met.
+    /// What conditions may read: the names that hold for certain, sorted, unless that is undecided for any of them, or
+    /// under strict evaluation an error was met.
     pub(super) fn known(&self) -> Option<&[Arc<str>]> {
         self.known.then_some(&self.held)
     }
 
+    /// The names of those that hold for certain in any of `all`, sorted.
+    pub(super) fn held_in(all: impl IntoIterator<Item = Self>) -> Vec<Arc<str>> {
+        let mut all = all.into_iter().map(|derived_roles| derived_roles.held);
+        let mut held = all.next().unwrap_or_default();
+        for more in all {
+            held.extend(more);
+            held.sort_unstable();
+            held.dedup();
+        }
+        held
+    }
+
     /// Whether the derived role at `index` of the policy holds; one that could not be paid for does not.
     pub(super) fn truth(&self, index: usize) -> Truth {
-        self.judged.get(index).and_then(|judged| judged.truth.ok()).unwrap_or(Truth::Undecided)
+        self.judged.get(index).and_then(|judged| judged.verdict.truth.ok()).unwrap_or(Truth::Undecided)
+    }
+
+    /// Whether something went wrong while the derived role at `index` was evaluated.
+    pub(super) fn is_erring(&self, index: usize) -> bool {
+        self.judged.get(index).is_some_and(|judged| !judged.problems.is_empty())
     }
 
     /// The derived role at `index` as it was evaluated.
@@ -64,14 +79,24 @@ impl DerivedRoles {
         self.judged.get(index)
     }
 
-    /// What went wrong while the derived role at `index` was evaluated.
-    pub(super) fn problems(&self, index: usize) -> &[Problem] {
-        self.judged.get(index).map_or(&[], |judged| &judged.problems)
+    /// What went wrong with the first derived role whose condition cost more than the call may spend, if one did.
+    pub(super) fn too_costly(&self) -> Option<&[Problem]> {
+        let mut judged = self.judged.iter().filter(|_| self.is_too_costly);
+        judged.find(|judged| judged.verdict.truth.is_err()).map(|judged| &*judged.problems)
     }
 
-    /// The first derived role whose condition cost more than the call may spend.
-    pub(super) fn too_costly(&self) -> Option<&Judged> {
-        self.judged.iter().find(|judged| judged.truth.is_err())
+    fn put(&mut self, index: usize, role: &DerivedRole, judged: Judged, is_strict: bool) {
+        let Verdict { truth, erred, .. } = judged.verdict;
+        // Under strict evaluation one that met an error is neither held nor not held.
+        let is_settled = !(erred && is_strict);
+        self.known &= is_settled && matches!(truth, Ok(Truth::True | Truth::False));
+        self.is_too_costly |= truth.is_err();
+        if is_settled && truth == Ok(Truth::True) {
+            self.held.push(Arc::clone(&role.name));
+        }
+        if let Some(place) = self.judged.get_mut(index) {
+            *place = judged;
+        }
     }
 }
 
@@ -79,25 +104,28 @@ impl DerivedRoles {
 struct Scopes<'c, 'r> {
     inputs: Inputs<'r>,
     call: &'c Call<'r>,
-    roles: &'c [HeldRole<'r>],
-    opened: Vec<(&'r Arc<Frame>, Scope<'r>)>,
+    opened: Option<Opened<'r>>,
+    /// Where several files are imported.
+    others: Vec<Opened<'r>>,
 }
+
+type Opened<'r> = (&'r Arc<Frame>, Scope<'r>);
 
 impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
-        let names = self.roles.iter().map(|held| held.names.len()).sum();
-        if let Err(exceeded) = self.call.charge(names) {
-            return Judged { truth: Err(exceeded), erred: false, broken: false, problems: Vec::new() };
+        if role.condition.is_none() {
+            return Judged { verdict: Verdict::of(Ok(Truth::True)), problems: Vec::new() };
         }
-        if !self.roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0) {
-            return Judged { truth: Ok(Truth::False), erred: false, broken: false, problems: Vec::new() };
-        }
-        if let Some((_, scope)) = self.opened.iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
+        let opened = self.opened.iter().chain(&self.others);
+        if let Some((_, scope)) = opened.into_iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
             return conditions::judge(role.condition.as_ref(), scope, self.call, &role.name);
         }
         let scope = Scope::new(self.inputs, &role.frame, self.call.budget);
         let judged = conditions::judge(role.condition.as_ref(), &scope, self.call, &role.name);
-        self.opened.push((&role.frame, scope));
+        match self.opened {
+            None => self.opened = Some((&role.frame, scope)),
+            Some(_) => self.others.push((&role.frame, scope)),
+        }
         judged
     }
 }

@@ -5,57 +5,50 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Call;
-use super::applied::{Applied, Candidate};
+use super::applied::{Applied, Audience};
 use super::combine::Finding;
 use super::conditions::CostExceeded;
 use super::derived_roles::DerivedRoles;
 use super::links::Links;
 use super::question::{Answer, Question, Stop, Word};
+use super::reach::Reach;
 use super::roles::HeldRole;
-use super::target::Target;
+use super::target::{Place, Target};
 use crate::expr::Inputs;
 use crate::model::Reason;
-use crate::policy::{ByName, Policy};
+use crate::policy::{ByName, Gathered, Policy};
 
 /// What is the same for all scopes of one resource.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'r> {
     pub(super) call: &'r Call<'r>,
     pub(super) target: &'r Target<'r>,
-    pub(super) roles: &'r [HeldRole<'r>],
     pub(super) inputs: Inputs<'r>,
 }
 
-/// One scope, and what has been found out so far about its policies.
-pub(super) struct Layer<'r> {
-    case: Case<'r>,
-    policy: Option<&'r Policy>,
-    role_policies: Option<&'r ByName>,
-    derived_roles: &'r OnceCell<DerivedRoles>,
+/// One scope, and one resource.
+#[derive(Clone, Copy)]
+pub(super) struct Layer<'s, 'r> {
+    pub(super) case: &'s Case<'r>,
+    pub(super) place: &'r Place<'r>,
+    pub(super) derived_roles: &'r OnceCell<DerivedRoles>,
+    pub(super) known: &'s Known<'r>,
+}
+
+/// What has been found out so far about the policies of one scope and one resource.
+#[derive(Default)]
+pub(super) struct Known<'r> {
     applied: OnceCell<Applied<'r>>,
     /// The role policies that were asked, by role.
     applied_roles: RefCell<BTreeMap<&'r str, Rc<Applied<'r>>>>,
 }
 
-impl<'r> Layer<'r> {
-    /// The layer of `scope`, which keeps its derived roles in `derived_roles`.
-    pub(super) fn new(case: Case<'r>, scope: &str, derived_roles: &'r OnceCell<DerivedRoles>) -> Self {
-        let (snapshot, target) = (case.call.snapshot, case.target);
-        Self {
-            case,
-            policy: snapshot.resource_policies.get(scope, target.version, target.kind),
-            role_policies: snapshot.role_policies.of_version(scope, target.version),
-            derived_roles,
-            applied: OnceCell::new(),
-            applied_roles: RefCell::default(),
-        }
-    }
-
+impl<'s, 'r> Layer<'s, 'r> {
     /// What the scope says to the role at index `role`: its role policies first, then the rules about its resource.
-    /// `candidates` keeps those rules for the next role.
+    /// `rules` keeps those about the action for the next role.
     pub(super) fn ask(
         &self,
-        candidates: &OnceCell<Vec<Candidate<'r>>>,
+        rules: &OnceCell<Gathered>,
         role: usize,
         question: &mut Question<'r>,
     ) -> Answer<'r> {
@@ -64,26 +57,26 @@ impl<'r> Layer<'r> {
         let (Some(applied), false) = (applied, matches!(finding, Finding::Deny(_))) else {
             return Ok(finding);
         };
-        let candidates = match candidates.get() {
+        let rules = match rules.get() {
             Some(known) => known,
             None => {
-                let found = applied.candidates(question.action)?;
-                candidates.get_or_init(|| found)
+                let found = applied.rules_about(question.action)?;
+                rules.get_or_init(|| found)
             }
         };
-        Ok(finding.beside(applied.ask(candidates, role, question)?))
+        Ok(finding.beside(applied.ask(rules, role, question)?))
     }
 
     /// The role and each role above it must list the action, wherever they have a role policy.
-    fn ask_role_policies(&self, role: usize, question: &mut Question<'r>) -> Answer<'r> {
+    fn ask_role_policies(&self, index: usize, question: &mut Question<'r>) -> Answer<'r> {
         let mut finding = Finding::Silent;
-        let (Some(policies), Some(role)) = (self.role_policies, self.case.roles.get(role)) else {
+        let (Some(policies), Some(role)) = (self.place.role_policies, self.case.target.roles.get(index))
+        else {
             return Ok(finding);
         };
-        self.case.call.charge(role.names.len())?;
-        let own = role.names.iter().filter_map(|name| policies.get(*name));
-        let own: Vec<_> = own.filter(|policy| !policy.rules.is_empty()).collect();
-        if own.is_empty() || !self.speaks(role, &own)? {
+        self.case.call.charge(role.count())?;
+        let own = own_policies(policies, role);
+        if own.is_empty() || !self.speaks(index, &own)? {
             return Ok(finding);
         }
         for policy in own {
@@ -97,73 +90,85 @@ impl<'r> Layer<'r> {
 
     /// Whether any rule of the scope is about the resource and the role, whatever the action and the conditions. As
     /// for the peer, role policies confine a role only where one is; otherwise the scopes above are asked.
-    fn speaks(&self, role: &HeldRole<'_>, role_policies: &[&Policy]) -> Result<bool, CostExceeded> {
-        let Target { kind, printed_kind, .. } = self.case.target;
-        for pattern in
-            role_policies.iter().flat_map(|policy| &policy.rules).filter_map(|rule| rule.resource.as_ref())
-        {
-            self.case.call.charge(pattern.cost(kind))?;
-            if pattern.matches(kind, printed_kind) {
+    fn speaks(&self, role: usize, role_policies: &[&Policy]) -> Result<bool, CostExceeded> {
+        let Case { call, target, .. } = self.case;
+        for policy in role_policies {
+            if !target.rules_of(policy, call)?.is_empty() {
                 return Ok(true);
             }
         }
-        let Some(policy) = self.policy else {
-            return Ok(false);
-        };
-        for rule in &policy.rules {
-            self.case.call.charge(role.names.len() * (1 + rule.derived_roles.len()))?;
-            let derived = rule.derived_roles.iter().filter_map(|index| policy.derived_roles.get(*index));
-            let mut roles = rule.roles.iter().chain(derived.map(|derived| &derived.parent_roles));
-            if roles.any(|roles| role.ways_into(roles) > 0) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let reached = self.place.reach.get().and_then(|reach| reach.of_role(role));
+        Ok(reached.is_some_and(|reached| !reached.spoken.is_empty()))
     }
 
     /// Every rule about the action confines it; where there is none, the action is not listed.
     fn ask_role_policy(&self, policy: &'r Policy, question: &mut Question<'r>) -> Answer<'r> {
-        let applied = self.applied_role(policy);
-        let candidates = applied.candidates(question.action)?;
-        if candidates.is_empty() {
+        let applied = self.applied_role(policy)?;
+        let rules = applied.rules_about(question.action)?;
+        if rules.is_empty() {
             if let Some(observer) = self.case.call.observer {
                 observer.finds_unlisted(policy);
             }
             return Ok(Finding::Deny(Word { policy, rule: None, reason: Reason::NotInRolePolicy }));
         }
-        applied.ask(&candidates, 0, question)
+        applied.ask(&rules, 0, question)
     }
 
-    fn applied_role(&self, policy: &'r Policy) -> Rc<Applied<'r>> {
-        let Case { call, target, inputs, .. } = self.case;
-        let mut known = self.applied_roles.borrow_mut();
-        let apply = || Rc::new(Applied::new(call, target, policy, self.inputs(inputs), None));
-        Rc::clone(known.entry(&policy.subject).or_insert_with(apply))
+    fn applied_role(&self, policy: &'r Policy) -> Result<Rc<Applied<'r>>, CostExceeded> {
+        let Case { call, target, .. } = *self.case;
+        let mut known = self.known.applied_roles.borrow_mut();
+        if let Some(applied) = known.get(&*policy.subject) {
+            return Ok(Rc::clone(applied));
+        }
+        let audience = Audience::Whoever(target.rules_of(policy, call)?);
+        let applied = Rc::new(Applied::new(call, policy, self.inputs(), audience));
+        known.insert(&policy.subject, Rc::clone(&applied));
+        Ok(applied)
     }
 
     /// The resource policy, if the scope has one, with its derived roles established.
-    fn applied(&self, question: &mut Question<'r>) -> Result<Option<&Applied<'r>>, Stop<'r>> {
-        let Some(policy) = self.policy else {
+    fn applied(&self, question: &mut Question<'r>) -> Result<Option<&'s Applied<'r>>, Stop<'r>> {
+        if let Some(applied) = self.known.applied.get() {
+            return Ok(Some(applied));
+        }
+        let Some(policy) = self.place.policy else {
             return Ok(None);
         };
-        let Case { call, target, roles, inputs } = self.case;
-        let derived_roles =
-            self.derived_roles.get_or_init(|| DerivedRoles::judge(call, policy, roles, inputs));
-        if let Some(judged) = derived_roles.too_costly() {
-            question.note(judged);
+        let Case { call, target, inputs } = *self.case;
+        let reach = self.reach(policy)?;
+        let derived_roles = self
+            .derived_roles
+            .get_or_init(|| DerivedRoles::judge(call, policy, (&target.roles, reach), inputs));
+        if let Some(problems) = derived_roles.too_costly() {
+            question.note(problems);
             return Err(CostExceeded.into());
         }
-        let linking = Links { policy, roles, derived_roles, budget: call.budget };
-        let apply = || Applied::new(call, target, policy, self.inputs(inputs), Some(linking));
-        Ok(Some(self.applied.get_or_init(apply)))
+        let links = Links { policy, roles: &target.roles, reach, derived_roles };
+        let apply = || Applied::new(call, policy, self.inputs(), Audience::Roles(links));
+        Ok(Some(self.known.applied.get_or_init(apply)))
+    }
+
+    fn reach(&self, policy: &Policy) -> Result<&'r Reach, CostExceeded> {
+        let known = &self.place.reach;
+        if let Some(reach) = known.get() {
+            return Ok(reach);
+        }
+        let reach = Reach::of(policy, &self.case.target.roles, self.case.call)?;
+        Ok(known.get_or_init(|| reach))
     }
 
     /// What conditions read in this scope: its derived roles, and no others.
-    fn inputs(&self, inputs: Inputs<'r>) -> Inputs<'r> {
+    fn inputs(&self) -> Inputs<'r> {
         let derived_roles = match self.derived_roles.get() {
             Some(derived_roles) => derived_roles.known(),
             None => Some(&[][..]),
         };
-        Inputs { derived_roles, ..inputs }
+        Inputs { derived_roles, ..self.case.inputs }
     }
+}
+
+/// The policies of the role and of each role above it that say anything.
+fn own_policies<'r>(policies: &'r ByName, role: &HeldRole<'_>) -> Vec<&'r Policy> {
+    let own = role.names().filter_map(|name| policies.get(name)).map(AsRef::as_ref);
+    own.filter(|policy: &&Policy| !policy.rules.is_empty()).collect()
 }

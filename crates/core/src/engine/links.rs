@@ -1,103 +1,117 @@
 //! How a rule comes to speak to a role of the principal: by naming it or a role above it, or through derived roles that
 //! it names.
-//!
-//! The links of a rule depend on neither the action nor the other rules, so they are found once per resource.
 
+use super::Call;
 use super::conditions::{CostExceeded, Truth};
 use super::derived_roles::DerivedRoles;
+use super::reach::{Reach, Reached};
 use super::roles::HeldRole;
-use crate::expr::Budget;
-use crate::policy::{Policy, Rule, Stance};
+use crate::policy::{Gathered, Policy, Rule, Stance};
+
+/// Derived roles of a rule that are looked at for one cost unit.
+const DERIVED_ROLES_PER_UNIT: usize = 16;
 
 /// One rule and one role.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Link {
-    /// By how many ways; by none, the rule is not about the role.
-    pub(super) ways: usize,
+    /// Whether the rule is about the role.
+    pub(super) speaks: bool,
     /// Whether the rule names the role, or one above it.
     pub(super) named: bool,
-    /// Whether at least one way holds for certain.
+    /// Whether it is certain that the rule is about the role.
     pub(super) certain: bool,
-    /// Whether a derived role that could be a way met a problem.
+    /// Whether a derived role through which it could be so met a problem.
     pub(super) erring: bool,
 }
 
 impl Link {
     /// The link of a rule that speaks to whoever its policy is about.
-    pub(super) const DIRECT: Link = Link { ways: 1, named: true, certain: true, erring: false };
+    pub(super) const DIRECT: Link = Link { speaks: true, named: true, certain: true, erring: false };
 }
 
 /// What the links of one resource policy are found from.
 pub(super) struct Links<'r> {
     pub(super) policy: &'r Policy,
     pub(super) roles: &'r [HeldRole<'r>],
+    pub(super) reach: &'r Reach,
     pub(super) derived_roles: &'r DerivedRoles,
-    pub(super) budget: &'r Budget,
 }
 
-impl Links<'_> {
-    /// The links of `rule` by role, in the order of the roles; none at all if it speaks to no role.
-    pub(super) fn of(&self, rule: &Rule) -> Result<Box<[Link]>, CostExceeded> {
-        self.charge(self.names() + rule.derived_roles.len())?;
-        let by_name =
-            self.roles.iter().map(|role| rule.roles.as_ref().map_or(0, |roles| role.ways_into(roles)));
-        let mut links: Box<[Link]> =
-            by_name.map(|ways| Link { ways, named: ways > 0, certain: ways > 0, erring: false }).collect();
-        for index in &rule.derived_roles {
-            self.add_derived(rule, *index, &mut links)?;
+impl<'r> Links<'r> {
+    /// The rules that can speak to the role at index `role`.
+    pub(super) fn spoken(&self, role: usize) -> Option<&'r Gathered> {
+        self.reach.of_role(role).map(|reached| &reached.spoken)
+    }
+
+    /// How `rule`, the one at `index`, speaks to the role at index `role`.
+    pub(super) fn of(
+        &self,
+        (index, rule): (usize, &Rule),
+        role: usize,
+        call: &Call<'_>,
+    ) -> Result<Link, CostExceeded> {
+        let Some(reached) = self.reach.of_role(role) else {
+            return Ok(Link::default());
+        };
+        let named = reached.named.contains(index);
+        let mut link = Link { speaks: named, named, certain: named, erring: false };
+        if rule.derived_roles.is_empty() {
+            return Ok(link);
         }
-        let speaks = links.iter().any(|link| link.ways > 0 || link.erring);
-        Ok(if speaks { links } else { Box::default() })
+        call.charge(rule.derived_roles.len() / DERIVED_ROLES_PER_UNIT)?;
+        let stance = self.policy.stance(rule);
+        for derived in following(rule, reached) {
+            let truth = self.derived_roles.truth(derived);
+            link.certain |= truth == Truth::True;
+            link.speaks |= counts(truth, stance);
+            link.erring |= self.derived_roles.is_erring(derived);
+        }
+        Ok(link)
+    }
+
+    /// By how many ways `rule` speaks to the role at index `role`, as the peer counts them.
+    pub(super) fn ways(&self, rule: &Rule, role: usize, call: &Call<'_>) -> Result<usize, CostExceeded> {
+        let (Some(role), Some(reached)) = (self.roles.get(role), self.reach.of_role(role)) else {
+            return Ok(0);
+        };
+        call.charge(role.count() * (1 + rule.derived_roles.len()))?;
+        let stance = self.policy.stance(rule);
+        let derived = following(rule, reached);
+        let derived = derived.filter(|derived| counts(self.derived_roles.truth(*derived), stance));
+        let parents = derived.filter_map(|derived| self.policy.derived_roles.get(derived));
+        let by_derived: usize = parents.map(|derived| role.ways_into(&derived.parent_roles)).sum();
+        Ok(by_derived + rule.roles.as_ref().map_or(0, |roles| role.ways_into(roles)))
     }
 
     /// The derived roles of `rule` that met a problem and follow from the role at index `role`.
-    pub(super) fn erring(&self, rule: &Rule, role: usize) -> Result<Vec<usize>, CostExceeded> {
-        let Some(role) = self.roles.get(role) else {
-            return Ok(Vec::new());
-        };
-        self.charge(rule.derived_roles.len() * role.names.len())?;
-        let derived_roles = rule.derived_roles.iter().copied();
-        let erring = derived_roles.filter(|index| {
-            let derived_role = self.policy.derived_roles.get(*index);
-            !self.derived_roles.problems(*index).is_empty()
-                && derived_role.is_some_and(|it| role.ways_into(&it.parent_roles) > 0)
-        });
-        Ok(erring.collect())
+    pub(super) fn erring<'l>(&'l self, rule: &'l Rule, role: usize) -> impl Iterator<Item = usize> + 'l {
+        let reached = self.reach.of_role(role);
+        let derived = reached.into_iter().flat_map(|reached| following(rule, reached));
+        derived.filter(|derived| self.derived_roles.is_erring(*derived))
     }
 
-    fn add_derived(&self, rule: &Rule, index: usize, links: &mut [Link]) -> Result<(), CostExceeded> {
-        let truth = self.derived_roles.truth(index);
-        let erring = !self.derived_roles.problems(index).is_empty();
-        let Some(derived_role) = self.policy.derived_roles.get(index) else {
-            return Ok(());
+    /// Whether `rule`, the one at `index`, speaks to any role, or a problem keeps it from that.
+    pub(super) fn speak(&self, (index, rule): (usize, &Rule)) -> bool {
+        let stance = self.policy.stance(rule);
+        let speaks = |derived: &usize| {
+            counts(self.derived_roles.truth(*derived), stance) || self.derived_roles.is_erring(*derived)
         };
-        if truth == Truth::False && !erring {
-            return Ok(());
-        }
-        self.charge(self.names())?;
-        let may_count = match truth {
-            Truth::True => true,
-            Truth::False => false,
-            // An undecided role is held for what denies, and not for what allows.
-            Truth::Undecided => self.policy.stance(rule) != Stance::Allow,
-        };
-        for (link, role) in links.iter_mut().zip(self.roles) {
-            let ways = role.ways_into(&derived_role.parent_roles);
-            if ways > 0 {
-                link.ways += if may_count { ways } else { 0 };
-                link.certain |= truth == Truth::True;
-                link.erring |= erring;
-            }
-        }
-        Ok(())
+        self.reach.all.named.contains(index)
+            || following(rule, &self.reach.all).any(|derived| speaks(&derived))
     }
+}
 
-    /// How many names of roles there are to compare with.
-    fn names(&self) -> usize {
-        self.roles.iter().map(|role| role.names.len()).sum()
-    }
+/// The derived roles of `rule` that can follow from a role.
+fn following<'l>(rule: &'l Rule, reached: &'l Reached) -> impl Iterator<Item = usize> + 'l {
+    rule.derived_roles.iter().copied().filter(|derived| reached.derived_roles.contains(*derived))
+}
 
-    fn charge(&self, units: usize) -> Result<(), CostExceeded> {
-        self.budget.charge_call(units).map_err(|_| CostExceeded)
+/// Whether a derived role of this truth is a way for a rule of this stance: an undecided one is held for what denies,
+/// and not for what allows.
+fn counts(truth: Truth, stance: Stance) -> bool {
+    match truth {
+        Truth::True => true,
+        Truth::False => false,
+        Truth::Undecided => stance != Stance::Allow,
     }
 }

@@ -10,7 +10,7 @@
 //! | `roles` | which roles stand above a role |
 //! | `derived_roles` | which derived roles hold |
 //! | `schemas` | whether the attributes fit their schemas |
-//! | `links` | how a rule comes to speak to a role |
+//! | `reach`, `links` | which rules can speak to the roles of the principal, and how a rule comes to speak to one |
 //! | `conditions` | whether a condition is true, false or undecided |
 //! | `outputs` | what a visited rule puts out |
 //! | `observe` | who looks on while decisions are made |
@@ -29,6 +29,7 @@ mod links;
 mod observe;
 mod outputs;
 mod question;
+mod reach;
 mod resource;
 mod roles;
 mod schemas;
@@ -48,6 +49,7 @@ pub(crate) use sightings::Sightings;
 use conditions::CostExceeded;
 use observe::Observer;
 use outputs::Room;
+use target::Target;
 
 use crate::expr::{Budget, FailedVariable, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
@@ -191,7 +193,14 @@ pub(crate) fn decide_as(
     let Conduct { now, budget, observer } = *conduct;
     let room = Room::new();
     let call = Call { snapshot, request, settings, now, budget, room: &room, observer };
-    Evaluation { resources: request.items.iter().map(|item| resource::decide(&call, item)).collect() }
+    let mut target: Option<Target<'_>> = None;
+    let decide = |item| {
+        if !target.as_ref().is_some_and(|target| target.is_of(settings, item)) {
+            target = Target::of(&call, item).ok();
+        }
+        resource::decide(&call, target.as_ref(), item)
+    };
+    Evaluation { resources: request.items.iter().map(decide).collect() }
 }
 
 /// What the decisions of one call share.

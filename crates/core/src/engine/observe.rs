@@ -27,7 +27,7 @@ pub(super) trait Observer {
     fn begins(&self, _resource: &Resource<'_>) {}
 
     /// It was found out whom to ask about the resource.
-    fn finds(&self, _target: &Target<'_>, _roles: &[HeldRole<'_>]) {}
+    fn finds(&self, _target: &Target<'_>) {}
 
     /// The derived roles of a resource policy were established.
     fn established(&self, _policy: &Policy, _derived_roles: &DerivedRoles, _roles: &[HeldRole<'_>]) {}

@@ -28,12 +28,7 @@ pub(super) fn of<'r>(
     scope: &Scope<'r>,
     room: &Room,
 ) -> Result<Vec<OutputEntry>, Box<Problem>> {
-    let output = &visit.rule.output;
-    let expression = match visit.activated {
-        true => &output.rule_activated,
-        false => &output.condition_not_met,
-    };
-    let Some(expression) = expression else {
+    let Some(expression) = visit.rule.output.of(visit.activated) else {
         return Ok(Vec::new());
     };
     let entry = OutputEntry {

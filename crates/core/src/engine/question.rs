@@ -1,9 +1,7 @@
 //! One action that is asked for, and what is met on the way to its decision.
 
-use std::collections::BTreeSet;
-
 use super::combine::Finding;
-use super::conditions::{CostExceeded, Judged};
+use super::conditions::CostExceeded;
 use crate::limits::ACTION_PROBLEMS;
 use crate::model::{OutputEntry, Problem, Reason};
 use crate::policy::{Policy, Rule};
@@ -17,7 +15,7 @@ pub(super) struct Question<'r> {
     pub(super) needs_consent: Option<Word<'r>>,
     problems: Vec<Problem>,
     /// Where problems were noted from. Only compared, so that where things lie in memory changes nothing.
-    noted: BTreeSet<*const Judged>,
+    noted: Vec<*const Problem>,
 }
 
 /// Who has said something, and the reason that decisions give if nobody outweighs it.
@@ -42,20 +40,15 @@ pub(super) type Answer<'r> = Result<Finding<Word<'r>>, Stop<'r>>;
 
 impl<'r> Question<'r> {
     pub(super) fn about(action: &'r str) -> Self {
-        Self {
-            action,
-            outputs: Vec::new(),
-            needs_consent: None,
-            problems: Vec::new(),
-            noted: BTreeSet::new(),
-        }
+        Self { action, outputs: Vec::new(), needs_consent: None, problems: Vec::new(), noted: Vec::new() }
     }
 
     /// Notes what went wrong with a condition, once, however often it is consulted.
-    pub(super) fn note(&mut self, judged: &Judged) {
+    pub(super) fn note(&mut self, problems: &[Problem]) {
         let room = ACTION_PROBLEMS - self.problems.len();
-        if room > 0 && !judged.problems.is_empty() && self.noted.insert(judged) {
-            self.problems.extend(judged.problems.iter().take(room).cloned());
+        if room > 0 && !problems.is_empty() && !self.noted.contains(&problems.as_ptr()) {
+            self.noted.push(problems.as_ptr());
+            self.problems.extend(problems.iter().take(room).cloned());
         }
     }
 

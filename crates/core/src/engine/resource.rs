@@ -5,108 +5,84 @@
 //! role is asked once one is allowed. This order decides which outputs and problems are met, never the effect.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 
 use super::Call;
-use super::applied::{Applied, Candidate};
+use super::applied::{Applied, Audience};
 use super::combine::Finding;
 use super::conclusion;
 use super::conditions::CostExceeded;
 use super::derived_roles::DerivedRoles;
-use super::layer::{Case, Layer};
+use super::layer::{Case, Known, Layer};
 use super::question::{Answer, Question, Stop, Word};
-use super::roles::HeldRole;
 use super::schemas::{self, Fitness};
 use super::target::{Chain, Target};
 use crate::expr::Inputs;
-use crate::model::{ActionDecision, Item, OutputEntry, Reason, ResourceEvaluation};
+use crate::model::{ActionDecision, Few, Item, OutputEntry, Reason, ResourceEvaluation};
+use crate::policy::{Gathered, Policy};
 
-/// Decides every action of `item`.
-pub(super) fn decide(call: &Call<'_>, item: &Item<'_>) -> ResourceEvaluation {
+/// Decides every action of `item`, which is about `target`; nothing if to find that cost more than the call may spend.
+pub(super) fn decide(call: &Call<'_>, target: Option<&Target<'_>>, item: &Item<'_>) -> ResourceEvaluation {
     if let Some(observer) = call.observer {
         observer.begins(&item.resource);
+        if let Some(target) = target {
+            observer.finds(target);
+        }
     }
-    let found = Target::of(call, item).and_then(|target| {
-        let roles = HeldRole::of_principal(call, target.scope, target.version)?;
-        Ok((target, roles))
-    });
-    if let (Some(observer), Ok((target, roles))) = (call.observer, &found) {
-        observer.finds(target, roles);
-    }
-    match found {
-        Ok((target, _)) if !target.exists() => conclusion::deny_all(item, Reason::NoPolicy, None),
-        Ok((target, roles)) => decide_valid(call, &target, &roles, item),
-        Err(CostExceeded) => conclusion::deny_all(item, Reason::CostExceeded, None),
+    match target {
+        Some(target) if !target.exists() => conclusion::deny_all(item, Reason::NoPolicy, None),
+        Some(target) => decide_valid(call, target, item),
+        None => conclusion::deny_all(item, Reason::CostExceeded, None),
     }
 }
 
 /// Nobody is asked about attributes that must fit their schemas and do not.
-fn decide_valid(
-    call: &Call<'_>,
-    target: &Target<'_>,
-    roles: &[HeldRole<'_>],
-    item: &Item<'_>,
-) -> ResourceEvaluation {
-    let name = target.resource.name.as_ref();
+fn decide_valid(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> ResourceEvaluation {
     match schemas::judge(call, target, item) {
         Fitness::Passed(validation_errors) => {
-            ResourceEvaluation { validation_errors, ..decide_target(call, target, roles, item) }
+            ResourceEvaluation { validation_errors, ..decide_target(call, target, item) }
         }
         Fitness::Rejected(validation_errors) => ResourceEvaluation {
             validation_errors,
-            ..conclusion::deny_all(item, Reason::InvalidAttributes, name)
+            ..conclusion::deny_all(item, Reason::InvalidAttributes, target.resource.name())
         },
-        Fitness::TooCostly => conclusion::deny_all(item, Reason::CostExceeded, name),
+        Fitness::TooCostly => conclusion::deny_all(item, Reason::CostExceeded, target.resource.name()),
     }
 }
 
-fn decide_target(
-    call: &Call<'_>,
-    target: &Target<'_>,
-    roles: &[HeldRole<'_>],
-    item: &Item<'_>,
-) -> ResourceEvaluation {
-    let case = Case { call, target, roles, inputs: call.inputs(&item.resource) };
-    let derived_roles: Vec<_> = target.resource.scopes.iter().map(|_| OnceCell::new()).collect();
-    let asking = Asking::new(case, &derived_roles);
+fn decide_target(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> ResourceEvaluation {
+    let mut derived_roles = Few::<_, 3>::of_defaults(target.places.len());
     let mut outputs = Vec::new();
-    let actions = item.actions.iter().map(|action| asking.decide(action, &mut outputs)).collect();
-    let established = derived_roles.iter().filter_map(OnceCell::get);
-    let held: BTreeSet<_> = established.flat_map(DerivedRoles::held).cloned().collect();
+    let actions = {
+        let known = Few::<_, 3>::of_defaults(target.places.len());
+        let asking = Asking {
+            case: Case { call, target, inputs: call.inputs(&item.resource) },
+            principal: target.principal_policies.iter().map(|_| OnceCell::new()).collect(),
+            derived_roles: &derived_roles,
+            known: &known,
+        };
+        item.actions.iter().map(|action| asking.decide(action, &mut outputs)).collect()
+    };
+    let established = derived_roles.iter_mut().filter_map(OnceCell::take);
     ResourceEvaluation {
         actions,
-        effective_derived_roles: held.into_iter().collect(),
+        effective_derived_roles: DerivedRoles::held_in(established),
         outputs,
         validation_errors: Vec::new(),
     }
 }
 
 /// Everybody who can be asked about one resource.
-struct Asking<'r> {
+struct Asking<'s, 'r> {
     case: Case<'r>,
-    /// Principal policies, nearest scope first.
-    principal: Vec<Applied<'r>>,
-    /// Scopes of the resource, nearest first.
-    layers: Vec<Layer<'r>>,
+    /// Of each principal policy, what was found out.
+    principal: Vec<OnceCell<Applied<'r>>>,
+    /// Of each scope, once they were established.
+    derived_roles: &'r [OnceCell<DerivedRoles>],
+    /// Of each scope, what was found out.
+    known: &'s [Known<'r>],
 }
 
-impl<'r> Asking<'r> {
-    fn new(case: Case<'r>, derived_roles: &'r [OnceCell<DerivedRoles>]) -> Self {
-        let Case { call, target, inputs, .. } = case;
-        // A principal policy imports no derived roles.
-        let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
-        let id = &call.request.principal.id;
-        let policies = &call.snapshot.principal_policies;
-        let principal =
-            target.principal.scopes.iter().filter_map(|scope| policies.get(scope, target.version, id));
-        let layers = target.resource.scopes.iter().zip(derived_roles);
-        Self {
-            case,
-            principal: principal.map(|policy| Applied::new(call, target, policy, inputs, None)).collect(),
-            layers: layers.map(|(scope, derived_roles)| Layer::new(case, scope, derived_roles)).collect(),
-        }
-    }
-
+impl<'r> Asking<'_, 'r> {
     fn decide(&self, action: &'r str, outputs: &mut Vec<OutputEntry>) -> ActionDecision {
         let mut question = Question::about(action);
         let observer = self.case.call.observer;
@@ -127,23 +103,27 @@ impl<'r> Asking<'r> {
     }
 
     /// What is said, and on which chain of scopes.
-    fn ask(&self, question: &mut Question<'r>) -> Result<(&Chain<'r>, Finding<Word<'r>>), Stop<'r>> {
+    fn ask(&self, question: &mut Question<'r>) -> Result<(&'r Chain<'r>, Finding<Word<'r>>), Stop<'r>> {
         let target = self.case.target;
         let finding = self.ask_principal(question)?;
         if !finding.is_silent() {
             return Ok((&target.principal, finding));
         }
-        let finding = match target.resource.name {
-            Some(_) => self.ask_roles(question)?,
-            None => Finding::Silent,
-        };
+        let finding = if target.resource.exists { self.ask_roles(question)? } else { Finding::Silent };
         Ok((&target.resource, finding))
     }
 
     fn ask_principal(&self, question: &mut Question<'r>) -> Answer<'r> {
-        for applied in &self.principal {
-            let candidates = applied.candidates(question.action)?;
-            let finding = applied.ask(&candidates, 0, question)?;
+        for (policy, known) in self.case.target.principal_policies.iter().zip(&self.principal) {
+            let applied = match known.get() {
+                Some(applied) => applied,
+                None => {
+                    let applied = self.applied(policy)?;
+                    known.get_or_init(|| applied)
+                }
+            };
+            let rules = applied.rules_about(question.action)?;
+            let finding = applied.ask(&rules, 0, question)?;
             if !finding.is_silent() {
                 return Ok(finding);
             }
@@ -151,11 +131,18 @@ impl<'r> Asking<'r> {
         Ok(Finding::Silent)
     }
 
+    /// A principal policy, which imports no derived roles.
+    fn applied(&self, policy: &'r Policy) -> Result<Applied<'r>, CostExceeded> {
+        let Case { call, target, inputs } = self.case;
+        let audience = Audience::Whoever(target.rules_of(policy, call)?);
+        Ok(Applied::new(call, policy, Inputs { derived_roles: Some(&[]), ..inputs }, audience))
+    }
+
     fn ask_roles(&self, question: &mut Question<'r>) -> Answer<'r> {
-        let candidates: Vec<_> = self.layers.iter().map(|_| OnceCell::new()).collect();
+        let rules = Few::<_, 3>::of_defaults(self.known.len());
         let mut finding = Finding::Silent;
-        for role in 0..self.case.roles.len() {
-            finding = finding.or_role(self.ask_role(role, &candidates, question)?);
+        for role in 0..self.case.target.roles.len() {
+            finding = finding.or_role(self.ask_role(role, &rules, question)?);
             if matches!(finding, Finding::Allow(_)) {
                 break;
             }
@@ -163,14 +150,12 @@ impl<'r> Asking<'r> {
         Ok(finding)
     }
 
-    fn ask_role(
-        &self,
-        role: usize,
-        candidates: &[OnceCell<Vec<Candidate<'r>>>],
-        question: &mut Question<'r>,
-    ) -> Answer<'r> {
-        for (layer, candidates) in self.layers.iter().zip(candidates) {
-            let finding = layer.ask(candidates, role, question)?;
+    /// `rules` keeps those about the action, for each scope.
+    fn ask_role(&self, role: usize, rules: &[OnceCell<Gathered>], question: &mut Question<'r>) -> Answer<'r> {
+        let places = self.case.target.places.iter().zip(self.derived_roles);
+        for ((place, derived_roles), (known, rules)) in places.zip(self.known.iter().zip(rules)) {
+            let layer = Layer { case: &self.case, place, derived_roles, known };
+            let finding = layer.ask(rules, role, question)?;
             if !finding.is_silent() {
                 return Ok(finding);
             }

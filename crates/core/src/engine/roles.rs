@@ -5,19 +5,23 @@
 //! alone. Where several other versions disagree, a parent role must be in all of them; the peer takes any one.
 
 use std::collections::BTreeSet;
+use std::iter::once;
 use std::sync::Arc;
 
 use super::Call;
 use super::conditions::CostExceeded;
-use crate::policy::{ByVersion, Roles};
+use crate::model::Few;
+use crate::policy::{Roles, ScopeTable};
 
 /// Cost units for finding the policies of a role and remembering that it was met.
 const NAME_COST: usize = 8;
 
 /// A role that the principal holds.
+#[derive(Default)]
 pub(super) struct HeldRole<'r> {
-    /// The role itself, then the roles above it, nearest first.
-    pub(super) names: Vec<&'r str>,
+    name: &'r str,
+    /// The roles above it, nearest first.
+    above: Vec<&'r str>,
 }
 
 impl<'r> HeldRole<'r> {
@@ -26,7 +30,7 @@ impl<'r> HeldRole<'r> {
         call: &Call<'r>,
         scope: &str,
         version: &str,
-    ) -> Result<Vec<Self>, CostExceeded> {
+    ) -> Result<Few<Self, 2>, CostExceeded> {
         let policies = call.snapshot.role_policies.of_scope(scope);
         let roles = call.request.principal.roles.iter();
         roles.map(|role| Self::expand(call, role, policies, version)).collect()
@@ -34,19 +38,29 @@ impl<'r> HeldRole<'r> {
 
     /// The role itself.
     pub(super) fn name(&self) -> &'r str {
-        self.names.first().copied().unwrap_or_default()
+        self.name
     }
 
     /// The roles above it, nearest first.
     pub(super) fn above(&self) -> &[&'r str] {
-        self.names.split_first().map_or(&[], |(_, above)| above)
+        &self.above
+    }
+
+    /// The role itself, then the roles above it, nearest first.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'r str> {
+        once(self.name).chain(self.above.iter().copied())
+    }
+
+    /// How many names it has.
+    pub(super) fn count(&self) -> usize {
+        1 + self.above.len()
     }
 
     /// By how many of its names it is one of `roles`.
     pub(super) fn ways_into(&self, roles: &Roles) -> usize {
         match roles {
             Roles::Any => 1,
-            Roles::Named(_) => self.names.iter().filter(|name| roles.contain(name)).count(),
+            Roles::Named(_) => self.names().filter(|name| roles.contain(name)).count(),
         }
     }
 
@@ -54,30 +68,32 @@ impl<'r> HeldRole<'r> {
     fn expand(
         call: &Call<'r>,
         role: &'r str,
-        policies: Option<&'r ByVersion>,
+        policies: Option<&'r ScopeTable>,
         version: &str,
     ) -> Result<Self, CostExceeded> {
-        let mut names = vec![role];
+        let mut above = Vec::new();
         let Some(policies) = policies else {
-            return Ok(Self { names });
+            return Ok(Self { name: role, above });
         };
         let mut known = BTreeSet::from([role]);
-        let mut next = 0;
-        while let Some(name) = names.get(next) {
+        let mut next = Some(role);
+        let mut met = 0;
+        while let Some(name) = next {
             let parents = parents(policies, version, name);
-            call.charge(NAME_COST + policies.len() + parents.len())?;
-            names.extend(parents.into_iter().filter(|parent| known.insert(parent)));
-            next += 1;
+            call.charge(NAME_COST + policies.versions().len() + parents.len())?;
+            above.extend(parents.into_iter().filter(|parent| known.insert(parent)));
+            next = above.get(met).copied();
+            met += 1;
         }
-        Ok(Self { names })
+        Ok(Self { name: role, above })
     }
 }
 
-fn parents<'r>(policies: &'r ByVersion, version: &str, role: &str) -> Vec<&'r str> {
-    let own = policies.get(version).and_then(|by_name| by_name.get(role));
+fn parents<'r>(policies: &'r ScopeTable, version: &str, role: &str) -> Vec<&'r str> {
+    let own = policies.of_version(version).and_then(|by_name| by_name.get(role));
     let others: Vec<_> = match own {
         Some(policy) => vec![policy],
-        None => policies.values().filter_map(|by_name| by_name.get(role)).collect(),
+        None => policies.versions().filter_map(|by_name| by_name.get(role)).collect(),
     };
     let Some((first, others)) = others.split_first() else {
         return Vec::new();

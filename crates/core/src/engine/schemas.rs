@@ -22,7 +22,7 @@ pub(super) enum Fitness {
 pub(super) fn judge(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Fitness {
     let enforcement = call.settings.schema_enforcement;
     let is_asked = enforcement != SchemaEnforcement::None && !target.resource.scopes.is_empty();
-    let schemas = call.snapshot.schemas(target.kind, target.version).filter(|_| is_asked);
+    let schemas = is_asked.then(|| call.snapshot.schemas(target.kind, target.version)).flatten();
     let Some(schemas) = schemas else { return Fitness::Passed(Vec::new()) };
     let parts = [
         (ValidatedPart::Principal, &schemas.principal, &call.request.principal.attr),

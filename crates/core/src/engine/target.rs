@@ -3,21 +3,24 @@
 //! The scopes are asked from the nearest one up to the root. As for the peer, a scope exists for every kind of
 //! resource as soon as any resource or role policy takes effect in it, and for every principal as soon as any
 //! principal policy does; and the version of the resource selects the rules of principal policies, too.
+//!
+//! Nothing of this depends on the attributes or the id of a resource: what is found for one is kept for the next.
 
+use std::cell::OnceCell;
 use std::iter::once;
 use std::sync::Arc;
 
 use super::conditions::CostExceeded;
+use super::reach::Reach;
+use super::roles::HeldRole;
 use super::{Call, Settings};
-use crate::model::{Item, scope_name};
-use crate::policy::{PolicyKind, ancestors, policy_name, sanitise};
+use crate::model::{Few, Item, scope_name};
+use crate::policy::{ByName, Gathered, Policy, PolicyKind, Snapshot, ancestors, policy_name, sanitise};
 
-/// What one item of a request is about.
+/// What items of a request are about that share kind of resource, version and scope.
 pub(super) struct Target<'r> {
     /// Kind of resource.
     pub(super) kind: &'r str,
-    /// The kind as decisions print it.
-    pub(super) printed_kind: String,
     /// The version whose rules are asked.
     pub(super) version: &'r str,
     /// The scope that the request names for the resource, whether it exists or not.
@@ -26,77 +29,102 @@ pub(super) struct Target<'r> {
     pub(super) principal: Chain<'r>,
     /// Where resource policies and role policies are looked for.
     pub(super) resource: Chain<'r>,
+    /// The policies of the principal, nearest scope first.
+    pub(super) principal_policies: Vec<&'r Policy>,
+    /// The policies of each scope of the resource, nearest first.
+    pub(super) places: Few<Place<'r>, 3>,
+    /// The roles of the principal, in the order of the request.
+    pub(super) roles: Few<HeldRole<'r>, 2>,
+    printed_kind: OnceCell<String>,
 }
 
 /// Scopes, nearest first.
 pub(super) struct Chain<'r> {
     /// Those in which some policy takes effect; none if the request names a scope that does not exist.
-    pub(super) scopes: Vec<&'r str>,
-    /// The name that decisions print; nothing if there is no policy that could decide.
-    pub(super) name: Option<Arc<str>>,
+    pub(super) scopes: Few<&'r str, 3>,
+    /// Whether there is a policy that could decide.
+    pub(super) exists: bool,
+    kind: PolicyKind,
+    subject: &'r str,
+    version: &'r str,
+    /// The policy of the nearest scope, if it has one.
+    nearest: Option<&'r Policy>,
+    name: OnceCell<Arc<str>>,
+}
+
+/// The policies of one scope.
+#[derive(Default)]
+pub(super) struct Place<'r> {
+    /// The one for the kind of resource.
+    pub(super) policy: Option<&'r Policy>,
+    /// The role policies.
+    pub(super) role_policies: Option<&'r ByName>,
+    /// What the resource policy makes of the roles, once it was asked for.
+    pub(super) reach: OnceCell<Reach>,
 }
 
 impl<'r> Target<'r> {
     /// What `item` is about.
     pub(super) fn of(call: &Call<'r>, item: &'r Item<'r>) -> Result<Self, CostExceeded> {
-        let (snapshot, principal, resource) = (call.snapshot, &call.request.principal, &item.resource);
-        let principals = |scope: &str| snapshot.principal_policies.is_in_effect(scope);
-        let resources = |scope: &str| {
-            snapshot.resource_policies.is_in_effect(scope) || snapshot.role_policies.is_in_effect(scope)
-        };
-        let scope = scope_or_default(&resource.scope, call.settings);
+        let (snapshot, kind) = (call.snapshot, &*item.resource.kind);
+        let (version, scope) = asked_for(call.settings, item);
+        let mut places = Few::default();
+        let resource = Chain::of(call, scope, (PolicyKind::Resource, kind, version), |scope| {
+            let place = Place::find(snapshot, scope, version, kind);
+            place.map(|place| places.push(place)).is_some()
+        })?;
+        let roles = HeldRole::of_principal(call, scope, version)?;
+        let principal = Chain::of_principal(call)?;
+        let of_principal = |scope: &&str| snapshot.principal_policies.get(scope, version, principal.subject);
+        let principal_policies = principal.scopes.iter().filter_map(of_principal).collect();
+        let printed_kind = OnceCell::new();
         let mut target = Self {
-            kind: &resource.kind,
-            printed_kind: sanitise(&resource.kind),
-            version: version_or_default(&resource.policy_version, call.settings),
+            kind,
+            version,
             scope,
-            principal: Chain::from(call, scope_or_default(&principal.scope, call.settings), principals)?,
-            resource: Chain::from(call, scope, resources)?,
+            principal,
+            resource,
+            principal_policies,
+            places,
+            roles,
+            printed_kind,
         };
-        target.principal.name = target.principal_name(call);
-        target.resource.name = target.resource_name(call)?;
+        target.resource.nearest = target.places.first().and_then(|place| place.policy);
+        target.resource.exists = target.has_resource_rules(call)?;
         Ok(target)
+    }
+
+    /// Whether it is what `item` is about, too.
+    pub(super) fn is_of(&self, settings: &Settings, item: &Item<'_>) -> bool {
+        (self.version, self.scope) == asked_for(settings, item) && self.kind == item.resource.kind
     }
 
     /// Whether there is anything to ask.
     pub(super) fn exists(&self) -> bool {
-        self.principal.name.is_some() || self.resource.name.is_some()
+        self.principal.exists || self.resource.exists
     }
 
-    /// As for the peer, whether principal policies exist depends on the version that the principal asks for, and on
-    /// policies of any principal.
-    fn principal_name(&self, call: &Call<'r>) -> Option<Arc<str>> {
-        let principal = &call.request.principal;
-        let version = version_or_default(&principal.policy_version, call.settings);
-        let scopes = &self.principal.scopes;
-        let policies = &call.snapshot.principal_policies;
-        scopes.iter().find(|scope| policies.of_version(scope, version).is_some())?;
-        Some(policy_name(PolicyKind::Principal, &principal.id, version, scopes.first()?).into())
-    }
-
-    fn resource_name(&self, call: &Call<'r>) -> Result<Option<Arc<str>>, CostExceeded> {
-        let Some(nearest) = self.resource.scopes.first() else {
-            return Ok(None);
-        };
-        if let Some(policy) = call.snapshot.resource_policies.get(nearest, self.version, self.kind) {
-            return Ok(Some(Arc::clone(&policy.name)));
+    /// The rules of a principal or role policy that are about the kind of resource.
+    pub(super) fn rules_of(&self, policy: &Policy, call: &Call<'_>) -> Result<Gathered, CostExceeded> {
+        let resources = &policy.table.resources;
+        let mut found = Gathered::below(policy.rules.len());
+        if !resources.is_empty() {
+            // INVARIANT(both-forms): a pattern of resources is compared with the kind as written and as printed.
+            call.charge(2 * resources.cost(self.kind) + found.words())?;
+            resources.find(self.kind, &mut found);
+            resources.find(self.printed_kind.get_or_init(|| sanitise(self.kind)), &mut found);
         }
-        let name = || policy_name(PolicyKind::Resource, self.kind, self.version, nearest).into();
-        Ok(self.has_resource_rules(call)?.then(name))
+        Ok(found)
     }
 
     /// Whether a resource policy for the kind, or a rule of a role policy about it, is in any of the scopes.
     fn has_resource_rules(&self, call: &Call<'_>) -> Result<bool, CostExceeded> {
-        let Target { kind, version, .. } = *self;
-        let scopes = &self.resource.scopes;
-        if scopes.iter().any(|scope| call.snapshot.resource_policies.get(scope, version, kind).is_some()) {
+        if self.places.iter().any(|place| place.policy.is_some()) {
             return Ok(true);
         }
-        let tables = scopes.iter().filter_map(|scope| call.snapshot.role_policies.of_version(scope, version));
-        for rule in tables.flat_map(|by_name| by_name.values()).flat_map(|policy| &policy.rules) {
-            let Some(pattern) = &rule.resource else { continue };
-            call.charge(pattern.cost(kind))?;
-            if pattern.matches(kind, &self.printed_kind) {
+        let tables = self.places.iter().filter_map(|place| place.role_policies);
+        for policy in tables.flat_map(ByName::values) {
+            if !self.rules_of(policy, call)?.is_empty() {
                 return Ok(true);
             }
         }
@@ -105,19 +133,73 @@ impl<'r> Target<'r> {
 }
 
 impl<'r> Chain<'r> {
-    fn from(call: &Call<'r>, scope: &'r str, exists: impl Fn(&str) -> bool) -> Result<Self, CostExceeded> {
-        let mut scopes = Vec::new();
-        if !exists(scope) && !call.settings.lenient_scope_search {
-            return Ok(Self { scopes, name: None });
-        }
+    /// Where policies of the principal are looked for. As for the peer, whether there are any depends on the version
+    /// that the principal asks for, and on policies of any principal.
+    fn of_principal(call: &Call<'r>) -> Result<Self, CostExceeded> {
+        let (principal, policies) = (&call.request.principal, &call.snapshot.principal_policies);
+        let version = version_or_default(&principal.policy_version, call.settings);
+        let scope = scope_or_default(&principal.scope, call.settings);
+        let mut exists = false;
+        let identity = (PolicyKind::Principal, &*principal.id, version);
+        let chain = Self::of(call, scope, identity, |scope| {
+            let table = policies.of_scope(scope).filter(|table| table.is_in_effect());
+            exists |= table.is_some_and(|table| table.of_version(version).is_some());
+            table.is_some()
+        })?;
+        Ok(Self { exists, ..chain })
+    }
+
+    /// `scope` and those above it, as far as `is_found` says that they exist: it is asked about each in turn.
+    fn of(
+        call: &Call<'r>,
+        scope: &'r str,
+        (kind, subject, version): (PolicyKind, &'r str, &'r str),
+        mut is_found: impl FnMut(&'r str) -> bool,
+    ) -> Result<Self, CostExceeded> {
+        let mut scopes = Few::default();
         for scope in once(scope).chain(ancestors(scope)) {
             call.charge(1)?;
-            if exists(scope) {
+            if is_found(scope) {
                 scopes.push(scope);
+            } else if scopes.is_empty() && !call.settings.lenient_scope_search {
+                break;
             }
         }
-        Ok(Self { scopes, name: None })
+        Ok(Self { scopes, exists: false, kind, subject, version, nearest: None, name: OnceCell::new() })
     }
+
+    /// The name that decisions print; nothing if there is no policy that could decide.
+    pub(super) fn name(&self) -> Option<&Arc<str>> {
+        let nearest = self.scopes.first().filter(|_| self.exists)?;
+        let printed = || policy_name(self.kind, self.subject, self.version, nearest).into();
+        Some(match self.nearest {
+            Some(policy) => &policy.name,
+            None => self.name.get_or_init(printed),
+        })
+    }
+}
+
+impl<'r> Place<'r> {
+    /// What is in `scope`, if any resource or role policy takes effect there.
+    fn find(snapshot: &'r Snapshot, scope: &str, version: &str, kind: &str) -> Option<Self> {
+        let resources = snapshot.resource_policies.of_scope(scope);
+        let roles = snapshot.role_policies.of_scope(scope);
+        if !resources.into_iter().chain(roles).any(|table| table.is_in_effect()) {
+            return None;
+        }
+        let by_kind = resources.and_then(|table| table.of_version(version));
+        Some(Self {
+            policy: by_kind.and_then(|by_kind| by_kind.get(kind)).map(AsRef::as_ref),
+            role_policies: roles.and_then(|table| table.of_version(version)),
+            reach: OnceCell::new(),
+        })
+    }
+}
+
+/// The version and the scope that `item` asks for.
+fn asked_for<'r>(settings: &'r Settings, item: &'r Item<'_>) -> (&'r str, &'r str) {
+    let resource = &item.resource;
+    (version_or_default(&resource.policy_version, settings), scope_or_default(&resource.scope, settings))
 }
 
 fn version_or_default<'r>(written: &'r str, settings: &'r Settings) -> &'r str {

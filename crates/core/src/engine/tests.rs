@@ -100,8 +100,9 @@ fn rules_that_speak_to_every_role_are_paid_for() {
 
 #[test]
 fn patterns_of_actions_are_paid_for() {
-    let pattern = "*a".repeat(250);
-    let snapshot = policy(20, 0, &format!("{{actions: ['{pattern}b'], roles: ['*'], effect: EFFECT_ALLOW}}"));
+    let patterns: Vec<_> = (0..20).map(|n| format!("'{}b{n}'", "*a".repeat(250))).collect();
+    let rule = format!("{{actions: [{}], roles: ['*'], effect: EFFECT_ALLOW}}", patterns.join(", "));
+    let snapshot = policy(1, 0, &rule);
     let size = Size { resources: 1, actions: 1_000, roles: 1 };
     let evaluation = decided(&snapshot, &request(size, ""));
     assert_eq!(reasons(&evaluation).last(), Some(&Reason::CostExceeded));
@@ -203,9 +204,13 @@ fn chains_of_parent_roles_may_be_long_and_are_paid_for() {
     let snapshot = set(&policies);
     assert_eq!(allowed(&snapshot, "r0", "", &["r0", "last"]), ["r0", "last"]);
     assert_eq!(allowed(&snapshot, "r4999", "", &["r0", "last"]), ["r0", "last"]);
-    let request = request(Size { resources: 50, actions: 1, roles: 50 }, "");
+    let mut request = request(Size { resources: 50, actions: 1, roles: 50 }, "");
+    for item in request.items.iter_mut().step_by(2) {
+        // What is found for one resource is used for the next only if it is of the same version.
+        item.resource.policy_version = "v2".into();
+    }
     let reasons = reasons(&decided(&snapshot, &request));
-    assert_eq!(reasons.first(), Some(&Reason::NoRuleMatched));
+    assert_eq!(reasons.get(1), Some(&Reason::NoRuleMatched));
     assert_eq!(reasons.last(), Some(&Reason::CostExceeded));
 }
 
@@ -244,12 +249,12 @@ fn scopes_of_requests_are_paid_for_by_their_length() {
 
 #[test]
 fn patterns_of_resources_are_paid_for() {
-    let rule = format!("{{resource: '{}b', allowActions: ['*']}}", "*a".repeat(250));
-    let rules = vec![rule; 100].join(", ");
+    let rule = |n| format!("{{resource: '{}b{n}', allowActions: ['*']}}", "*a".repeat(250));
+    let rules = (0..100).map(rule).collect::<Vec<_>>().join(", ");
     let snapshot = set(&[format!("rolePolicy: {{role: r0, version: default, rules: [{rules}]}}")]);
     let mut request = request(Size { resources: 50, actions: 1, roles: 1 }, "");
-    for item in &mut request.items {
-        item.resource.kind = Cow::Owned("a".repeat(400));
+    for (n, item) in request.items.iter_mut().enumerate() {
+        item.resource.kind = Cow::Owned(format!("{}{}", "a".repeat(400), n));
     }
     let reasons = reasons(&decided(&snapshot, &request));
     assert_eq!(reasons.first(), Some(&Reason::NoPolicy));
@@ -268,4 +273,111 @@ fn problem_is_reported_once_for_an_action_and_again_for_the_next() {
     let many = policy(ACTION_PROBLEMS + 1, 0, &rule);
     let evaluation = decided(&many, &request(Size { resources: 1, actions: 1, roles: 1 }, ""));
     assert_eq!(evaluation.resources[0].actions[0].problems.len(), ACTION_PROBLEMS);
+}
+
+/// What deciding one action for the principal with these roles costs.
+fn units(snapshot: &Snapshot, actions: usize, roles: &[String]) -> u64 {
+    let mut request = request(Size { resources: 1, actions, roles: 0 }, "");
+    request.principal.roles = roles.iter().map(|role| Cow::Owned(role.clone())).collect();
+    let budget = Budget::new(CALL_COST, EXPR_COST);
+    let _ = decide_as(snapshot, &request, &settings(), &Conduct::new(Timestamp::UNIX_EPOCH, &budget));
+    assert!(!budget.is_exceeded());
+    CALL_COST - budget.left()
+}
+
+fn numbered(name: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{name}{n}")).collect()
+}
+
+/// Role policies without rules that put `r1` above `r0`, `r2` above `r1`, and so on.
+fn chain(length: usize) -> Vec<String> {
+    let link = |n| format!("rolePolicy: {{role: r{n}, version: default, parentRoles: [r{}]}}", n + 1);
+    (0..length).map(link).collect()
+}
+
+/// A policy of `rules` equal rules for derived roles with one parent role and condition.
+fn derived_policy(rules: usize, derived: usize, parent: &str, condition: &str) -> Vec<String> {
+    let names = numbered("d", derived);
+    let definition = |name: &String| {
+        format!("{{name: {name}, parentRoles: [{parent}], condition: {{match: {{expr: \"{condition}\"}}}}}}")
+    };
+    let definitions: Vec<_> = names.iter().map(definition).collect();
+    let rule = format!("{{actions: ['*'], derivedRoles: [{}], effect: EFFECT_DENY}}", names.join(", "));
+    vec![
+        format!(
+            "derivedRoles: {{name: all, variables: {{local: {{long: 'R.attr.many.all(x, x >= 0.0)'}}}}, definitions: [{}]}}",
+            definitions.join(", ")
+        ),
+        format!(
+            "resourcePolicy: {{resource: doc, version: default, importDerivedRoles: [all], rules: [{}]}}",
+            vec![rule; rules].join(", ")
+        ),
+    ]
+}
+
+#[test]
+fn roles_are_paid_for_by_their_names_and_by_the_words_of_rules() {
+    let nobody = |rules: usize| {
+        let rule = "{actions: ['*'], roles: [nobody], effect: EFFECT_ALLOW}";
+        format!(
+            "resourcePolicy: {{resource: doc, version: default, rules: [{}]}}",
+            vec![rule; rules].join(", ")
+        )
+    };
+    let snapshot = set(&[nobody(100)]);
+    let cost = |roles| units(&snapshot, 1, &numbered("r", roles));
+    assert!(cost(200) - cost(100) >= 100 * 2 * 2);
+
+    let cost = |policies: Vec<String>| units(&set(&policies), 50, &["r0".to_owned()]);
+    let long_chain = [chain(100), vec![nobody(1)]].concat();
+    assert!(cost(long_chain.clone()) - cost(vec![nobody(1)]) >= 50 * 100, "role policies are looked for");
+}
+
+#[test]
+fn derived_roles_that_err_are_paid_for_and_what_they_share_only_once() {
+    let cost = |rules, derived, expr: &str| {
+        units(&set(&derived_policy(rules, derived, "r0", expr)), 1, &["r0".to_owned()])
+    };
+    let met = |expr| cost(50, 50, expr) - cost(1, 50, expr);
+    assert!(met("R.attr.missing == 1") >= met("R.id == 'nobody'") + 49 * 50);
+    let (one, many) = (cost(1, 1, "V.long"), cost(1, 50, "V.long"));
+    assert!(one > 300 && many < 4 * one, "{one} for one, {many} for many");
+}
+
+#[test]
+fn roles_are_paid_for_by_the_versions_of_their_policies() {
+    let versions = |count: usize| {
+        let policy = |version: &String| role_policy("other", version, "");
+        set(&[vec![policy_for(&["a"], "default")], numbered("v", count).iter().map(policy).collect()]
+            .concat())
+    };
+    let cost = |count| units(&versions(count), 1, &numbered("r", 100));
+    assert!(cost(20) - cost(1) >= 19 * 100);
+}
+
+#[test]
+fn sightings_tell_which_rules_applied_and_what_conditions_came_to() {
+    let snapshot = policy(
+        1,
+        0,
+        "{actions: ['*'], roles: [r0], effect: EFFECT_DENY, condition: {match: {expr: R.id == '1'}}}",
+    );
+    let rule = &snapshot.resource_policies.get("", "default", "doc").unwrap().rules[0];
+    let condition = rule.condition.as_ref().unwrap();
+    let sightings = Sightings::default();
+    let met = || {
+        let met = sightings.of_condition(condition);
+        (sightings.of_rule(rule), met.true_once, met.false_once)
+    };
+    assert_eq!(met(), (None, false, false));
+    for (id, expected) in
+        [("0", (Some(false), false, true)), ("1", (Some(true), true, true)), ("2", (Some(true), true, true))]
+    {
+        let mut request = request(Size { resources: 1, actions: 1, roles: 1 }, "");
+        request.items[0].resource.id = id.into();
+        let budget = Budget::new(CALL_COST, EXPR_COST);
+        let conduct = Conduct::new(Timestamp::UNIX_EPOCH, &budget).seen_by(&sightings);
+        let _ = decide_as(&snapshot, &request, &settings(), &conduct);
+        assert_eq!(met(), expected, "after {id}");
+    }
 }

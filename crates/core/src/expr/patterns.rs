@@ -1,7 +1,7 @@
 //! The regular expressions that a set of policies spells out: each compiled once, all bounded together.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ::regex::Regex;
@@ -19,9 +19,18 @@ pub struct Patterns {
 
 #[derive(Debug, Default)]
 struct Kept {
-    programs: BTreeMap<Box<str>, Result<Arc<Regex>, String>>,
+    literals: BTreeMap<Arc<str>, Literal>,
     /// Bytes spent on programs.
     spent: usize,
+    /// The literals that were asked for since somebody wanted to know.
+    asked: BTreeSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Literal {
+    program: Result<Arc<Regex>, String>,
+    /// What it counts for.
+    bytes: usize,
 }
 
 impl Patterns {
@@ -30,9 +39,10 @@ impl Patterns {
     /// INVARIANT(patterns_bounded): the programs of a set take at most [`REGEX_SET_BYTES`] together. What fails counts
     /// as much as the largest program, so the time for all of them is bounded as well.
     pub(crate) fn compile(&self, pattern: &str) -> Result<Arc<Regex>, String> {
-        let mut kept = self.kept.borrow_mut();
-        if let Some(known) = kept.programs.get(pattern) {
-            return known.clone();
+        let kept = &mut *self.kept.borrow_mut();
+        if let Some((pattern, known)) = kept.literals.get_key_value(pattern) {
+            kept.asked.insert(Arc::clone(pattern));
+            return known.program.clone();
         }
         if kept.spent >= REGEX_SET_BYTES {
             return Err(format!(
@@ -41,10 +51,30 @@ impl Patterns {
             ));
         }
         let compiled = regex::compile_sized(pattern);
-        kept.spent += compiled.as_ref().map_or(REGEX_PROGRAM_BYTES, |(_, Size(bytes))| *bytes);
+        let bytes = compiled.as_ref().map_or(REGEX_PROGRAM_BYTES, |(_, Size(bytes))| *bytes);
+        kept.spent += bytes;
         let program = compiled.map(|(regex, _)| Arc::new(regex));
-        kept.programs.insert(pattern.into(), program.clone());
+        let pattern: Arc<str> = pattern.into();
+        kept.asked.insert(Arc::clone(&pattern));
+        kept.literals.insert(pattern, Literal { program: program.clone(), bytes });
         program
+    }
+
+    /// The literals that were asked for since this was called last.
+    pub(crate) fn take_asked(&self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.kept.borrow_mut().asked)
+    }
+
+    /// Whether there is no room for another program: then it depends on their order which of them were compiled.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kept.borrow().spent >= REGEX_SET_BYTES
+    }
+
+    /// Forgets all literals but those in `used`.
+    pub(crate) fn keep_only(&self, used: &BTreeSet<Arc<str>>) {
+        let kept = &mut *self.kept.borrow_mut();
+        kept.literals.retain(|literal, _| used.contains(literal));
+        kept.spent = kept.literals.values().map(|literal| literal.bytes).sum();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The vocabulary of a decision: what is asked ([`Request`]) and what is answered ([`Evaluation`]).
 
 mod evaluation;
+mod few;
 mod request;
 mod scope;
 
@@ -8,6 +9,7 @@ pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
     ValidatedPart, ValidationError,
 };
+pub use few::{Few, Names};
 pub use request::{AuxData, Item, Principal, Request, Resource};
 pub use scope::{is_scope, scope_name};
 

@@ -53,10 +53,23 @@ impl<'t> Body<'t> {
         }
     }
 
-    /// Whether it imports variables or constants.
-    pub(super) fn imports_names(&self) -> bool {
-        self.names()
-            .is_some_and(|names| !names.variables.import.is_empty() || !names.constants.import.is_empty())
+    /// Its expressions, but for those of variables.
+    pub(super) fn expressions(&self) -> Vec<&Text<'t>> {
+        let mut found = Vec::new();
+        match self {
+            Body::Resource(body) => body.rules.iter().for_each(|rule| rule.when.expressions(&mut found)),
+            Body::Principal(body) => {
+                let actions = body.rules.iter().flat_map(|rule| &rule.actions);
+                actions.for_each(|action| action.when.expressions(&mut found));
+            }
+            Body::Role(body) => body.rules.iter().for_each(|rule| rule.when.expressions(&mut found)),
+            Body::DerivedRoles(body) => {
+                let conditions = body.definitions.iter().filter_map(|role| role.condition.as_ref());
+                conditions.for_each(|condition| condition.expressions(&mut found));
+            }
+            Body::ExportVariables(_) | Body::ExportConstants(_) | Body::Capabilities(_) => {}
+        }
+        found
     }
 }
 
@@ -242,5 +255,25 @@ pub(super) enum Match<'t> {
 impl<T> Default for Definitions<'_, T> {
     fn default() -> Self {
         Self { import: Vec::new(), local: Vec::new() }
+    }
+}
+
+impl<'t> When<'t> {
+    fn expressions<'p>(&'p self, found: &mut Vec<&'p Text<'t>>) {
+        self.condition.iter().for_each(|condition| condition.expressions(found));
+        found.extend(self.rule_activated.iter().chain(&self.condition_not_met));
+    }
+}
+
+impl<'t> Match<'t> {
+    /// The depth of conditions is bounded by the decoder.
+    fn expressions<'p>(&'p self, found: &mut Vec<&'p Text<'t>>) {
+        match self {
+            Match::Expr(text) => found.push(text),
+            Match::All(parts) | Match::Any(parts) | Match::None(parts) => {
+                parts.iter().for_each(|part| part.expressions(found));
+            }
+            Match::Script(_) => {}
+        }
     }
 }

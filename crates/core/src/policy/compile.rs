@@ -5,94 +5,92 @@ mod derived_roles;
 mod rules;
 
 pub(super) use conditions::expression;
-pub(super) use derived_roles::RoleSet;
+pub(super) use derived_roles::{RoleSet, sets as role_sets};
 
 use self::derived_roles::RoleSets;
 use self::rules::Rules;
 use super::ast::{self, Body, Document, Scope};
-use super::capability;
 use super::findings::Findings;
 use super::index::{self, Index};
 use super::lint;
-use super::names;
+use super::names::{self, Names};
 use super::naming::policy_name;
 use super::rules::{Policy, PolicyKind};
-use super::snapshot::Snapshot;
 use super::source::Position;
+use super::table::RuleTable;
 use super::yaml::Place;
 use crate::expr::Frame;
 
-/// Compiles every document of the set; what does not compile is reported and left out.
-pub(super) fn snapshot(
-    documents: &[Document<'_>],
-    index: &Index<'_, '_>,
+/// Compiles the policy in `document`, if it is one with rules; what does not compile is reported and left out.
+pub(super) fn policy<'p>(
+    document: &'p Document<'_>,
+    sets: &RoleSets<'_>,
+    index: &'p Index<'p, '_>,
     findings: &mut Findings<'_>,
-) -> Snapshot {
-    let sets = derived_roles::sets(documents, index, findings);
-    let mut snapshot =
-        Snapshot { capabilities: capability::compile(documents, findings), ..Snapshot::default() };
-    for document in documents {
-        let policy = match &document.body {
-            Body::Resource(body) => resource_policy(body, document.place, &sets, index, findings),
-            Body::Principal(body) => principal_policy(body, document.place, index, findings),
-            Body::Role(body) => role_policy(body, document.place, index, findings),
-            _ => continue,
-        };
-        if findings.errors(document.place) == 0 {
-            lint::conditions(&policy, &document.body, findings);
+) -> Option<Policy> {
+    let (names, frame) = match &document.body {
+        Body::Resource(_) | Body::Principal(_) | Body::Role(_) => {
+            names::collect(document.body.names()?, &document.body.expressions(), index, findings)
         }
-        snapshot.insert(policy);
+        _ => return None,
+    };
+    let policy = match &document.body {
+        Body::Resource(body) => resource_policy(body, document.place, (sets, index), &names, findings),
+        Body::Principal(body) => principal_policy(body, document.place, &names, findings),
+        Body::Role(body) => role_policy(body, document.place, &names, findings),
+        _ => return None,
+    };
+    let policy = Policy { frame, ..policy };
+    if findings.errors(document.place) == 0 {
+        lint::conditions(&policy, &document.body, findings);
     }
-    snapshot
+    Some(policy.tabled())
 }
 
 fn resource_policy(
     body: &ast::ResourcePolicy<'_>,
     place: Place,
-    sets: &RoleSets<'_>,
-    index: &Index<'_, '_>,
+    (sets, index): (&RoleSets<'_>, &Index<'_, '_>),
+    names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) -> Policy {
-    let (names, frame) = names::collect(&body.names, index, findings);
     let derived_roles = derived_roles::referenced(body, index, sets, findings);
     let identity = (body.resource.value.as_ref(), body.version.value.as_ref());
-    let policy = policy(PolicyKind::Resource, identity, &body.scope, findings.position(place));
-    let rules = Rules { policy: &policy.name, names: &names, derived_roles: &derived_roles };
+    let policy = empty(PolicyKind::Resource, identity, &body.scope, findings.position(place));
+    let rules = Rules { policy: &policy.name, names, derived_roles: &derived_roles };
     let rules = rules.of_resource(&body.rules, findings);
-    Policy { frame, derived_roles, rules, ..policy }
+    Policy { derived_roles, rules, ..policy }
 }
 
 fn principal_policy(
     body: &ast::PrincipalPolicy<'_>,
     place: Place,
-    index: &Index<'_, '_>,
+    names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) -> Policy {
-    let (names, frame) = names::collect(&body.names, index, findings);
     let identity = (body.principal.value.as_ref(), body.version.value.as_ref());
-    let policy = policy(PolicyKind::Principal, identity, &body.scope, findings.position(place));
-    let rules = Rules { policy: &policy.name, names: &names, derived_roles: &[] };
+    let policy = empty(PolicyKind::Principal, identity, &body.scope, findings.position(place));
+    let rules = Rules { policy: &policy.name, names, derived_roles: &[] };
     let rules = rules.of_principal(&body.rules, findings);
-    Policy { frame, rules, ..policy }
+    Policy { rules, ..policy }
 }
 
 fn role_policy(
     body: &ast::RolePolicy<'_>,
     place: Place,
-    index: &Index<'_, '_>,
+    names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) -> Policy {
-    let (names, frame) = names::collect(&body.names, index, findings);
     let identity = (body.role.value.as_ref(), index::version_of(body));
-    let policy = policy(PolicyKind::Role, identity, &body.scope, findings.position(place));
-    let rules = Rules { policy: &policy.name, names: &names, derived_roles: &[] };
+    let policy = empty(PolicyKind::Role, identity, &body.scope, findings.position(place));
+    let rules = Rules { policy: &policy.name, names, derived_roles: &[] };
     let rules = rules.of_role(&body.rules, findings);
     let parent_roles = body.parent_roles.iter().map(|role| role.value.as_ref().into()).collect();
-    Policy { parent_roles, frame, rules, ..policy }
+    Policy { parent_roles, rules, ..policy }
 }
 
 /// A policy about `subject` in `version`, with nothing in it yet.
-fn policy(
+fn empty(
     kind: PolicyKind,
     (subject, version): (&str, &str),
     scope: &Scope<'_>,
@@ -112,5 +110,6 @@ fn policy(
         frame: Frame::default(),
         derived_roles: Vec::new(),
         rules: Vec::new(),
+        table: RuleTable::default(),
     }
 }

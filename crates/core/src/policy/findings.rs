@@ -24,7 +24,7 @@ struct Tally {
 }
 
 /// One finding, not yet rendered.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Finding {
     /// Whether a file that could not be read may have caused it; the first field, so that causes come first.
     is_follow_up: bool,
@@ -40,6 +40,11 @@ impl Finding {
     pub(super) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
         let message = printable(&message.into());
         Self { is_follow_up: false, place, code, message, hint: None, subject: None }
+    }
+
+    /// The number of the file that it is in.
+    pub(super) fn file(&self) -> u32 {
+        self.place.file
     }
 
     /// With advice for this very case.
@@ -81,6 +86,35 @@ impl<'t> Findings<'t> {
             let message = format!("the file has more than {POLICY_DIAGNOSTICS} problems: not all are listed");
             self.list.push(Finding::new(Code::TooLarge, Place::start_of(finding.place.file), message));
         }
+    }
+
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds what was found elsewhere.
+    pub(super) fn absorb(&mut self, other: Findings<'_>) {
+        other.list.into_iter().for_each(|finding| self.add(finding));
+    }
+
+    /// The warnings that are listed.
+    pub(super) fn warnings(&self) -> Vec<Finding> {
+        let warnings = self.list.iter().filter(|finding| finding.code.severity() == Severity::Warning);
+        warnings.cloned().collect()
+    }
+
+    /// Forgets the warnings in all files but `files`, by number.
+    pub(super) fn forget_warnings_except(&mut self, files: &BTreeSet<u32>) {
+        self.list.retain(|finding| {
+            finding.code.severity() == Severity::Error || files.contains(&finding.place.file)
+        });
+    }
+
+    /// Whether nothing was found that is not listed.
+    pub(super) fn are_all_listed(&self) -> bool {
+        let is_listed = |tally: &Tally| tally.errors.max(tally.warnings) <= POLICY_DIAGNOSTICS;
+        self.tallies.iter().all(is_listed)
     }
 
     /// Whether nothing more is listed for the file at `place`, which is refused.
@@ -143,6 +177,8 @@ impl<'t> Findings<'t> {
         let mut list = std::mem::take(&mut self.list);
         list.sort();
         list.dedup();
+        // The files of a set may have any numbers; a stable sort keeps the order within each.
+        list.sort_by_cached_key(|finding| (finding.is_follow_up, self.position(finding.place).file));
         list.into_iter().map(|finding| self.diagnostic(finding)).collect()
     }
 

@@ -20,7 +20,7 @@ use crate::limits::{BYTES_PER_COST_UNIT, GLOB_CHARS, GLOB_DEPTH};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     source: Arc<str>,
-    tokens: Vec<Token>,
+    tokens: Arc<[Token]>,
     /// How many tokens, branches and ranges there are in all.
     steps: usize,
 }
@@ -48,7 +48,7 @@ impl Glob {
         }
         let mut parser = Parser { rest: source.chars().collect::<Vec<_>>().into_iter().peekable(), depth: 0 };
         let tokens = parser.sequence()?;
-        Ok(Self { source: source.into(), steps: steps(&tokens), tokens })
+        Ok(Self { source: source.into(), steps: steps(&tokens), tokens: tokens.into() })
     }
 
     /// The pattern as written.
@@ -66,10 +66,28 @@ impl Glob {
     /// Whether the whole of `name` fits.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        let name: Vec<char> = name.chars().collect();
-        let start = once(true).chain(name.iter().map(|_| false)).collect();
-        advance_all(&self.tokens, &name, start).last().is_some_and(|end| *end)
+        // Most patterns are a few characters and then one `*`, and most names differ in the first of these.
+        let mut name = name.chars();
+        let mut tokens = &*self.tokens;
+        while let [Token::Char(wanted), rest @ ..] = tokens {
+            if name.next() != Some(*wanted) {
+                return false;
+            }
+            tokens = rest;
+        }
+        match tokens {
+            [] => name.next().is_none(),
+            [Token::Any] => true,
+            [Token::Segment] => !name.as_str().contains(':'),
+            _ => reaches_end(tokens, name.as_str()),
+        }
     }
+}
+
+fn reaches_end(tokens: &[Token], name: &str) -> bool {
+    let name: Vec<char> = name.chars().collect();
+    let start = once(true).chain(name.iter().map(|_| false)).collect();
+    advance_all(tokens, &name, start).last().is_some_and(|end| *end)
 }
 
 fn steps(tokens: &[Token]) -> usize {
@@ -248,6 +266,8 @@ mod tests {
             others
                 .iter()
                 .for_each(|name| assert!(!glob.matches(name), "`{pattern}` should not match `{name}`"));
+            let names = fits.iter().chain(*others);
+            names.for_each(|name| assert_eq!(glob.matches(name), reaches_end(&glob.tokens, name), "{name}"));
         }
     }
 

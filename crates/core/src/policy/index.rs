@@ -1,50 +1,102 @@
 //! The set as a whole: which policy stands for which name, and what can be imported.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::ast::{Body, DerivedRoles, Document, Export, RolePolicy, Scope, Text};
+use super::ast::{Body, Definition, DerivedRoles, Document, Export, RolePolicy, Scope, Text};
 use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
 use super::hint;
+use super::names::Gathered;
+use super::outline::{Identity, Outline};
 use super::yaml::Place;
-use crate::expr::Patterns;
+use crate::expr::{self, Patterns, Used};
 use crate::model::scope_name;
 use crate::value::Value;
 
 /// What policies can import, by name, and the regular expressions that they share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index<'p, 't> {
     pub(super) derived_roles: BTreeMap<&'p str, &'p DerivedRoles<'t>>,
     pub(super) variables: BTreeMap<&'p str, &'p Export<'t, Text<'t>>>,
     pub(super) constants: BTreeMap<&'p str, &'p Export<'t, Value<'static>>>,
-    pub(super) patterns: Patterns,
+    pub(super) patterns: &'p Patterns,
+    /// What each variable uses, once somebody asked.
+    uses: RefCell<BTreeMap<*const (), Rc<Uses>>>,
+    /// The variables that were compiled without need, each with the constants that its name were taken for.
+    compiled: RefCell<BTreeSet<(*const (), Vec<*const ()>)>>,
 }
 
-/// Indexes the set and reports policies that occur twice.
-///
-/// INVARIANT(policy_identity): two policies are the same if kind of policy, name, version and scope are, as
-/// written; names that merely print alike stay apart.
-pub(super) fn build<'p, 't>(documents: &'p [Document<'t>], findings: &mut Findings<'_>) -> Index<'p, 't> {
-    let mut index = Index::default();
-    let mut seen: BTreeMap<Identity<'p>, Place> = BTreeMap::new();
-    for document in documents {
-        let identity = identity(&document.body);
-        if let Some(first) = seen.get(&identity) {
-            let first = findings.position(*first);
-            let message = format!("policy `{}` exists twice: here and at {first}", name(&identity));
-            let subject = Subject::Duplicate { policy: name(&identity), other: first.file.to_string() };
-            findings.add(Finding::new(Code::DuplicatePolicy, document.place, message).about(subject));
-            continue;
+/// The names that the expression of a variable uses.
+#[derive(Debug)]
+pub(super) struct Uses {
+    /// The variables that must come before it; none if it cannot be parsed.
+    pub(super) to_order: BTreeSet<String>,
+    /// What it may use.
+    pub(super) names: Used,
+}
+
+impl<'p, 't> Index<'p, 't> {
+    /// The exports among `documents`; of those with the same name the first counts.
+    pub(super) fn of(documents: &'p [Document<'t>], patterns: &'p Patterns) -> Self {
+        let (derived_roles, variables, constants) = <_>::default();
+        let (uses, compiled) = <_>::default();
+        let mut index = Self { derived_roles, variables, constants, patterns, uses, compiled };
+        for document in documents {
+            match &document.body {
+                Body::DerivedRoles(body) => drop(index.derived_roles.entry(&body.name.value).or_insert(body)),
+                Body::ExportVariables(body) => drop(index.variables.entry(&body.name.value).or_insert(body)),
+                Body::ExportConstants(body) => drop(index.constants.entry(&body.name.value).or_insert(body)),
+                Body::Resource(_) | Body::Principal(_) | Body::Role(_) | Body::Capabilities(_) => {}
+            }
         }
-        seen.insert(identity, document.place);
-        match &document.body {
-            Body::DerivedRoles(body) => drop(index.derived_roles.insert(&body.name.value, body)),
-            Body::ExportVariables(body) => drop(index.variables.insert(&body.name.value, body)),
-            Body::ExportConstants(body) => drop(index.constants.insert(&body.name.value, body)),
-            Body::Resource(_) | Body::Principal(_) | Body::Role(_) | Body::Capabilities(_) => {}
+        index
+    }
+
+    /// What `variable` uses.
+    pub(super) fn uses(&self, variable: &'p Definition<'_, Text<'_>>) -> Rc<Uses> {
+        let mut known = self.uses.borrow_mut();
+        let uses = known.entry(std::ptr::from_ref(variable).cast()).or_insert_with(|| {
+            let source = &variable.value.value;
+            let to_order = expr::variables_used(source).unwrap_or_default();
+            Rc::new(Uses { to_order, names: expr::names_used(source) })
+        });
+        Rc::clone(uses)
+    }
+
+    /// Whether nobody has asked about `variable` yet with the same `constants` behind the names that it uses: then it
+    /// comes to nothing new to compile it.
+    pub(super) fn is_new(
+        &self,
+        variable: &'p Definition<'_, Text<'_>>,
+        constants: &Gathered<'p, '_, Value<'static>>,
+    ) -> bool {
+        let of = |constant: &&Definition<'_, Value<'static>>| std::ptr::from_ref(*constant).cast();
+        let used: Vec<*const ()> = match &self.uses(variable).names.constants {
+            Some(names) => {
+                let found = names.iter().map(|name| constants.get(name.as_str()));
+                found.map(|found| found.map_or(std::ptr::null(), |found| of(found))).collect()
+            }
+            None => constants.values().map(|constant| of(constant)).collect(),
+        };
+        self.compiled.borrow_mut().insert((std::ptr::from_ref(variable).cast(), used))
+    }
+}
+
+/// Reports policies that occur twice.
+pub(super) fn duplicates(outlines: &[&Outline], findings: &mut Findings<'_>) {
+    let mut seen: BTreeMap<&Identity, Place> = BTreeMap::new();
+    for Outline { identity, place, .. } in outlines {
+        if let Some(first) = seen.get(identity) {
+            let first = findings.position(*first);
+            let message = format!("policy `{identity}` exists twice: here and at {first}");
+            let subject = Subject::Duplicate { policy: identity.to_string(), other: first.file.to_string() };
+            findings.add(Finding::new(Code::DuplicatePolicy, *place, message).about(subject));
+        } else {
+            seen.insert(identity, *place);
         }
     }
-    index
 }
 
 /// What `import` names in `exports`; reported if there is no such thing.
@@ -67,11 +119,6 @@ pub(super) fn import<'p, T>(
     found
 }
 
-/// A policy as the peer prints it: kind, name, version and scope.
-pub(super) fn name_of(document: &Document<'_>) -> String {
-    name(&identity(&document.body))
-}
-
 /// The version of a role policy, which may be left out.
 pub(super) fn version_of<'p>(body: &'p RolePolicy<'_>) -> &'p str {
     let version = body.version.as_ref().map_or("", |version| &version.value);
@@ -81,27 +128,4 @@ pub(super) fn version_of<'p>(body: &'p RolePolicy<'_>) -> &'p str {
 /// The scope of a policy, empty for the root.
 pub(super) fn scope<'p>(scope: &'p Scope<'_>) -> &'p str {
     scope.scope.as_ref().map_or("", |text| scope_name(&text.value))
-}
-
-/// Kind of policy, name, version, scope.
-type Identity<'p> = (&'static str, &'p str, &'p str, &'p str);
-
-fn identity<'p>(body: &'p Body<'_>) -> Identity<'p> {
-    match body {
-        Body::Resource(body) => ("resource", &body.resource.value, &body.version.value, scope(&body.scope)),
-        Body::Principal(body) => {
-            ("principal", &body.principal.value, &body.version.value, scope(&body.scope))
-        }
-        Body::Role(body) => ("role", &body.role.value, version_of(body), scope(&body.scope)),
-        Body::DerivedRoles(body) => ("derived_roles", &body.name.value, "", ""),
-        Body::ExportVariables(body) => ("export_variables", &body.name.value, "", ""),
-        Body::ExportConstants(body) => ("export_constants", &body.name.value, "", ""),
-        Body::Capabilities(body) => ("capabilities", &body.system.value, "", ""),
-    }
-}
-
-fn name((kind, name, version, scope): &Identity<'_>) -> String {
-    let version = if version.is_empty() { String::new() } else { format!(".v{version}") };
-    let scope = if scope.is_empty() { String::new() } else { format!("/{scope}") };
-    format!("{kind}.{name}{version}{scope}")
 }

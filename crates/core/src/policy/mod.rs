@@ -10,6 +10,8 @@
 //! | `yaml` | text to a tree of nodes with places |
 //! | `shape` | which fields there are, of what type and form |
 //! | `decode` | tree to AST |
+//! | `set`, `memory` | the passes over a set; what is remembered of it for the next one |
+//! | `outline` | what a set must know of one policy |
 //! | `capability` | what is declared of actions |
 //! | `check` | what can be said of one policy alone |
 //! | `index` | the set as a whole: duplicates, what can be imported |
@@ -19,10 +21,12 @@
 //! | `lint` | warnings about what is legal and surely not meant |
 //! | `path` | the way to a place in a file |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
+//! | `table`, `bits`, `hash` | how they are found: rules by action, resource and role, policies by name |
 //! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
 mod ast;
+mod bits;
 mod capability;
 mod check;
 mod compile;
@@ -32,22 +36,28 @@ mod files;
 mod findings;
 mod frame;
 mod glob;
+mod hash;
 pub(crate) mod hint;
 mod index;
 mod lint;
+mod memory;
 mod names;
 mod naming;
+mod outline;
 mod path;
 mod rules;
 mod scalar;
 mod schemas;
 mod scopes;
+mod set;
 mod shape;
 mod snapshot;
 mod source;
+mod table;
 mod text;
 pub(crate) mod yaml;
 
+pub(crate) use bits::Gathered;
 pub use capability::{Capabilities, Capability, RequiredSignal, RiskClass};
 pub use check::is_identifier;
 pub(crate) use decode::json;
@@ -57,6 +67,7 @@ pub(crate) use findings::printable;
 pub(crate) use frame::of as frame;
 pub use frame::render;
 pub use glob::{Glob, GlobError};
+pub use hash::NameMap;
 pub use naming::{policy_name, sanitise};
 pub use path::path_at;
 pub use rules::{
@@ -66,19 +77,22 @@ pub use rules::{
 pub use schemas::{AttributeSchema, Schemas};
 pub use scopes::ancestors;
 pub use shape::{SCHEMAS, json_schema};
-pub use snapshot::{ByName, ByVersion, PolicyTable, Snapshot};
-pub use source::{Position, Revision, SourceFile};
+pub use snapshot::{ByName, PolicyTable, ScopeTable, Snapshot};
+pub use source::{FileText, Position, Revision, SourceFile};
 
 use std::sync::Arc;
 
 use self::ast::Document;
 use self::findings::{Finding, Findings};
+use self::memory::Memory;
+use self::set::Passed;
 use self::yaml::{Node, Place};
+use crate::expr::Patterns;
 use crate::limits::POLICY_FILE_BYTES;
 
 /// What compiling a set yields: a snapshot unless a diagnostic is an error, and every diagnostic, ordered by
 /// file, line and column; what a file that could not be read may have caused comes after all else.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Compiled {
     /// The compiled set; `None` if any diagnostic is an error.
     pub snapshot: Option<Snapshot>,
@@ -103,40 +117,47 @@ pub struct PolicyName {
 /// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    let is_read = |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
-    let mut sources: Vec<&SourceFile> = files.iter().filter(is_read).collect();
-    sources.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
-    let mut findings = Findings::new(&sources);
-    let mut documents = Vec::new();
-    let is_policy = |source: &SourceFile| classify(&source.path) == FileKind::Policy;
-    for (number, source) in (0..).zip(&sources).filter(|(_, source)| is_policy(source)) {
-        documents.extend(read(source, number, &mut findings));
+    Compiler::default().compile(files)
+}
+
+/// Compiles one set after another. What came of the files of the last set without errors is remembered, so that of
+/// the next one only those files are read and compiled that are changed or import what is.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    memory: Memory,
+    patterns: Patterns,
+}
+
+impl Compiler {
+    /// As [`compile`], with the same result.
+    #[must_use]
+    pub fn compile(&mut self, files: &[SourceFile]) -> Compiled {
+        let is_read =
+            |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
+        let mut sorted: Vec<&SourceFile> = files.iter().filter(is_read).collect();
+        sorted.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
+        let is_policy = |source: &&&SourceFile| classify(&source.path) == FileKind::Policy;
+        let policies = sorted.iter().filter(is_policy).count();
+        let hole = SourceFile { path: "".into(), text: "".into() };
+        let arranged = self.memory.arrange(sorted.clone(), &hole);
+        let mut passed = set::pass(&arranged, &self.memory, &self.patterns);
+        if !self.memory.is_empty() && passed.as_ref().is_none_or(|passed| passed.memory.is_none()) {
+            // Whatever is wrong is told as it is to those who remember nothing. The memory stays for the next set.
+            let patterns = Patterns::default();
+            passed = set::pass(&sorted, &Memory::default(), &patterns);
+            if passed.as_ref().is_some_and(|passed| passed.memory.is_some()) {
+                self.patterns = patterns;
+            }
+        }
+        let Some(Passed { snapshot, findings, names, memory }) = passed else { return Compiled::default() };
+        self.memory = memory.unwrap_or_else(|| std::mem::take(&mut self.memory));
+        let snapshot = (!findings.any_error()).then(|| Snapshot {
+            revision: Revision::of(files),
+            files: policies,
+            ..snapshot
+        });
+        Compiled { snapshot, diagnostics: findings.into_diagnostics(), policies: names }
     }
-    let unreadable = findings.files_with_errors();
-    for document in &documents {
-        check::document(document, &mut findings);
-    }
-    let names = documents.iter().map(|document| PolicyName {
-        name: index::name_of(document),
-        file: findings.position(document.place).file,
-        disabled: document.disabled,
-    });
-    let names = names.collect();
-    documents.retain(|document| !document.disabled);
-    let index = index::build(&documents, &mut findings);
-    scopes::check(&documents, &mut findings);
-    let compiled = compile::snapshot(&documents, &index, &mut findings);
-    let schemas = schemas::compile(&documents, &sources, &index.patterns, &mut findings);
-    if !findings.any_error() {
-        lint::check(&documents, &index, &compiled.capabilities, &mut findings);
-    }
-    let importing = documents.iter().filter(|document| document.body.imports_names());
-    let importing = importing.map(|document| document.place.file).collect();
-    findings.blame_unreadable(&unreadable, &importing);
-    let files_of_policies = sources.iter().filter(|source| is_policy(source)).count();
-    let snapshot = Snapshot { revision: Revision::of(files), files: files_of_policies, schemas, ..compiled };
-    let snapshot = (!findings.any_error()).then_some(snapshot);
-    Compiled { snapshot, diagnostics: findings.into_diagnostics(), policies: names }
 }
 
 /// The policy of one file, if it can be read.

@@ -4,7 +4,7 @@
 //! uses those before it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ast::{Definition, Definitions, Export, NameSources, Text};
@@ -15,10 +15,10 @@ use super::findings::{Finding, Findings};
 use super::index::{self, Index};
 use super::yaml::Place;
 use crate::expr::{self, Constants, Frame, Patterns};
-use crate::value::Map;
+use crate::value::{Map, Value};
 
 /// What the expressions of one policy may name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Names<'p> {
     /// Variables by slot.
     variables: Vec<&'p str>,
@@ -37,39 +37,79 @@ impl Names<'_> {
     }
 }
 
-/// Collects the names of a policy and compiles its variables.
+/// Collects the names that `expressions`, those of a policy, may use, and compiles its variables: those that it defines
+/// itself, and of those that it imports the ones that are used.
 pub(super) fn collect<'p>(
     sources: &'p NameSources<'_>,
+    expressions: &[&Text<'_>],
     index: &'p Index<'p, '_>,
     findings: &mut Findings<'_>,
 ) -> (Names<'p>, Frame) {
     let constants = gather(&sources.constants, "constants", &index.constants, findings);
     let variables = gather(&sources.variables, "variables", &index.variables, findings);
-    let constants = constants
-        .into_iter()
-        .map(|(name, definition)| (Cow::Owned(name.to_owned()), definition.value.clone()));
-    // The keys come from a map and are unique.
-    let constants = Constants::new(&Map::from_entries(constants.collect()).unwrap_or_default());
-    let mut names = Names { variables: Vec::new(), constants, patterns: &index.patterns };
-    let mut frame = Frame::default();
-    let order = order(&variables, findings);
+    let order = order(&variables, index, findings);
+    let wanted = match &sources.variables.import[..] {
+        [] => None,
+        _ if order.cyclic => None,
+        _ => wanted(&sources.variables.local, expressions, &variables, index),
+    };
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+    let mut names = Names { variables: Vec::new(), constants: values(&constants), patterns: index.patterns };
+    let mut all = names.clone();
     if order.cyclic {
         names.variables.clone_from(&order.names);
     }
+    let mut frame = Frame::default();
     for name in order.names {
         let Some(definition) = variables.get(name) else {
             continue;
         };
         // INVARIANT(acyclic_variables): a variable is compiled knowing only those before it; with a cycle there
         // is no snapshot.
-        if let Some(program) = expression(&definition.value, &names, findings) {
+        if !is_wanted(name) {
+            if index.is_new(definition, &constants) {
+                expression(&definition.value, &all, findings);
+            }
+        } else if let Some(program) = expression(&definition.value, &names, findings) {
             frame.variables.push((Arc::from(name), program.node));
         }
         if !order.cyclic {
-            names.variables.push(name);
+            all.variables.push(name);
+            names.variables.extend(is_wanted(name).then_some(name));
         }
     }
     (names, frame)
+}
+
+fn values(constants: &Gathered<'_, '_, Value<'static>>) -> Constants {
+    let entries =
+        constants.iter().map(|(name, constant)| (Cow::Owned((*name).to_owned()), constant.value.clone()));
+    // The keys come from a map and are unique.
+    Constants::new(&Map::from_entries(entries.collect()).unwrap_or_default())
+}
+
+/// The variables that `local` definitions and `expressions` use, by themselves or through others, and the local ones;
+/// `None` if it may be any, or if one is used that there is not.
+fn wanted<'p>(
+    local: &'p [Definition<'_, Text<'_>>],
+    expressions: &[&Text<'_>],
+    variables: &Gathered<'p, '_, Text<'_>>,
+    index: &Index<'p, '_>,
+) -> Option<BTreeSet<&'p str>> {
+    let mut open: Vec<&'p str> = local.iter().map(|definition| definition.name.value.as_ref()).collect();
+    for expression in expressions {
+        for name in expr::names_used(&expression.value).variables? {
+            open.push(variables.get_key_value(name.as_str())?.0);
+        }
+    }
+    let mut wanted = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let Some(definition) = variables.get(name).filter(|_| wanted.insert(name)) else { continue };
+        for used in index.uses(definition).names.variables.as_ref()? {
+            open.push(variables.get_key_value(used.as_str())?.0);
+        }
+    }
+    Some(wanted)
 }
 
 /// Reports the imports of a policy that name nothing.
@@ -82,7 +122,8 @@ pub(super) fn check_imports(sources: &NameSources<'_>, index: &Index<'_, '_>, fi
     }
 }
 
-type Gathered<'p, 't, T> = BTreeMap<&'p str, &'p Definition<'t, T>>;
+/// Definitions by name.
+pub(super) type Gathered<'p, 't, T> = BTreeMap<&'p str, &'p Definition<'t, T>>;
 
 /// The definitions of a block and of its imports; a name that is defined twice is reported.
 fn gather<'p, 't, T>(
@@ -141,12 +182,16 @@ enum Mark {
 }
 
 /// Depth-first search without recursion; each cycle is reported once.
-fn order<'p>(variables: &Gathered<'p, '_, Text<'_>>, findings: &mut Findings<'_>) -> Order<'p> {
+fn order<'p>(
+    variables: &Gathered<'p, '_, Text<'_>>,
+    index: &Index<'p, '_>,
+    findings: &mut Findings<'_>,
+) -> Order<'p> {
     let mut order = Order { names: Vec::with_capacity(variables.len()), cyclic: false };
     let mut marks: BTreeMap<&str, Mark> = BTreeMap::new();
     for name in variables.keys() {
         let mut path = Vec::new();
-        visit(name, variables, &mut marks, &mut path);
+        visit(name, variables, index, &mut marks, &mut path);
         while let Some(step) = path.last_mut() {
             let Some(used) = step.uses.next() else {
                 marks.insert(step.name, Mark::Done);
@@ -159,7 +204,7 @@ fn order<'p>(variables: &Gathered<'p, '_, Text<'_>>, findings: &mut Findings<'_>
                 let cycle: Vec<_> = path.iter().skip(*depth).map(|step| step.name).collect();
                 report_cycle(&cycle, variables, findings);
             }
-            visit(used, variables, &mut marks, &mut path);
+            visit(used, variables, index, &mut marks, &mut path);
         }
     }
     order
@@ -169,6 +214,7 @@ fn order<'p>(variables: &Gathered<'p, '_, Text<'_>>, findings: &mut Findings<'_>
 fn visit<'p>(
     name: &str,
     variables: &Gathered<'p, '_, Text<'_>>,
+    index: &Index<'p, '_>,
     marks: &mut BTreeMap<&'p str, Mark>,
     path: &mut Vec<Step<'p>>,
 ) {
@@ -179,9 +225,9 @@ fn visit<'p>(
         return;
     }
     // What does not parse uses nothing: it is reported when its turn comes.
-    let used = expr::variables_used(&definition.value.value).unwrap_or_default();
-    let uses: Vec<_> =
-        used.iter().filter_map(|used| Some(*variables.get_key_value(used.as_str())?.0)).collect();
+    let used = index.uses(definition);
+    let known = |used: &String| Some(*variables.get_key_value(used.as_str())?.0);
+    let uses: Vec<_> = used.to_order.iter().filter_map(known).collect();
     marks.insert(name, Mark::Open(path.len()));
     path.push(Step { name, uses: uses.into_iter() });
 }

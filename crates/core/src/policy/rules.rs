@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::glob::{Glob, GlobError};
 use super::scalar::{self, Stretch};
 use super::source::Position;
+use super::table::RuleTable;
 use crate::expr::{Frame, Program};
 use crate::limits::BYTES_PER_COST_UNIT;
 use crate::model::Effect;
@@ -34,6 +35,8 @@ pub struct Policy {
     pub derived_roles: Vec<Arc<DerivedRole>>,
     /// The rules in source order.
     pub rules: Vec<Rule>,
+    /// Where among the rules to look.
+    pub(crate) table: RuleTable,
 }
 
 /// The kinds of policy that have rules.
@@ -69,6 +72,11 @@ pub enum Stance {
 }
 
 impl Policy {
+    /// The same with the table of its rules.
+    pub(super) fn tabled(self) -> Self {
+        Self { table: RuleTable::of(&self.rules, &self.derived_roles), ..self }
+    }
+
     /// What `rule`, one of its rules, does.
     #[must_use]
     pub fn stance(&self, rule: &Rule) -> Stance {
@@ -214,6 +222,11 @@ impl ResourcePattern {
     pub fn matches(&self, kind: &str, printed: &str) -> bool {
         self.0.matches(kind) || self.0.matches(printed)
     }
+
+    /// It as a pattern of one name.
+    pub(super) fn pattern(&self) -> &ActionPattern {
+        &self.0
+    }
 }
 
 /// When a rule applies.
@@ -236,6 +249,14 @@ pub struct Output {
     pub rule_activated: Option<Spanned<Program>>,
     /// Evaluated when the rule is visited and its condition does not hold.
     pub condition_not_met: Option<Spanned<Program>>,
+}
+
+impl Output {
+    /// What is evaluated when the rule is visited: whether it applies says which expression.
+    #[must_use]
+    pub fn of(&self, activated: bool) -> Option<&Spanned<Program>> {
+        if activated { self.rule_activated.as_ref() } else { self.condition_not_met.as_ref() }
+    }
 }
 
 /// Something with the place where it is written.

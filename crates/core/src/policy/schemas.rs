@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ast::{self, Body, Document, Text};
+use super::ast::{self, Text};
 use super::diagnostic::Code;
 use super::findings::{Finding, Findings};
 use super::glob::Glob;
-use super::index;
+use super::outline::{Identity, Outline};
 use super::rules::ActionPattern;
 use super::source::SourceFile;
 use super::yaml::Place;
@@ -36,11 +36,11 @@ pub struct AttributeSchema {
 }
 
 /// Schemas by kind of resource and version.
-type Table = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>;
+pub(super) type Table = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>;
 
 /// The schemas of the policies of the root scope. `sources` are the files of the set as places number them.
 pub(super) fn compile(
-    documents: &[Document<'_>],
+    outlines: &[&Outline],
     sources: &[&SourceFile],
     patterns: &Patterns,
     findings: &mut Findings<'_>,
@@ -54,14 +54,14 @@ pub(super) fn compile(
         }
     }
     let mut table = Table::new();
-    for document in documents {
-        let Body::Resource(body) = &document.body else { continue };
-        let Some(declared) = &body.schemas else { continue };
+    for outline in outlines {
+        let Some(declared) = &outline.schemas else { continue };
         let schemas = compiler.schemas(declared);
-        match index::scope(&body.scope) {
+        let Identity { name, version, scope, .. } = &outline.identity;
+        match scope.as_ref() {
             "" => {
-                let versions = table.entry(body.resource.value.as_ref().into()).or_default();
-                versions.insert(body.version.value.as_ref().into(), schemas);
+                let versions = table.entry(Arc::clone(name)).or_default();
+                versions.insert(Arc::clone(version), schemas);
             }
             scope => {
                 let message = format!("the schemas of the policy with scope `{scope}` are never used");

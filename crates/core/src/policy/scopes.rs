@@ -3,20 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ast::{Body, Document, Scope, Text};
 use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
-use super::index;
 use super::naming::policy_name;
-use super::rules::{PolicyKind, ScopePermissions};
-use super::yaml::Place;
+use super::outline::{Identity, Kind, Outline, Scoping};
+use super::rules::PolicyKind;
 use crate::limits::SCOPE_SEGMENTS;
 use crate::model::is_scope;
 
 /// Checks the scopes of the policies that take effect.
-pub(super) fn check(documents: &[Document<'_>], findings: &mut Findings<'_>) {
-    let scoped = documents.iter().filter_map(scoped);
-    let policies: Vec<_> = scoped.filter(|policy| is_scope(policy.scope)).collect();
+pub(super) fn check(outlines: &[&Outline], findings: &mut Findings<'_>) {
+    let policies: Vec<_> = outlines
+        .iter()
+        .filter_map(|outline| scoped(outline))
+        .filter(|policy| is_scope(policy.scope))
+        .collect();
     missing(&policies, findings);
     conflicts(&policies, findings);
 }
@@ -37,25 +38,13 @@ fn parent(scope: &str) -> Option<&str> {
 struct Scoped<'p> {
     identity: (PolicyKind, &'p str, &'p str),
     scope: &'p str,
-    permissions: ScopePermissions,
-    /// Where the permissions are written; the policy itself if they are not.
-    permissions_place: Place,
-    place: Place,
+    scoping: &'p Scoping,
 }
 
-fn scoped<'p>(document: &'p Document<'_>) -> Option<Scoped<'p>> {
-    let of = |kind, name: &'p Text<'_>, version: &'p Text<'_>, scope: &'p Scope<'_>| Scoped {
-        identity: (kind, name.value.as_ref(), version.value.as_ref()),
-        scope: index::scope(scope),
-        permissions: scope.permissions.as_ref().map(|permissions| permissions.value).unwrap_or_default(),
-        permissions_place: scope.permissions.as_ref().map_or(document.place, |permissions| permissions.place),
-        place: scope.scope.as_ref().map_or(document.place, |scope| scope.place),
-    };
-    match &document.body {
-        Body::Resource(body) => Some(of(PolicyKind::Resource, &body.resource, &body.version, &body.scope)),
-        Body::Principal(body) => Some(of(PolicyKind::Principal, &body.principal, &body.version, &body.scope)),
-        _ => None,
-    }
+fn scoped(outline: &Outline) -> Option<Scoped<'_>> {
+    let Kind::Policy(kind) = outline.identity.kind else { return None };
+    let Identity { name, version, scope, .. } = &outline.identity;
+    Some(Scoped { identity: (kind, name, version), scope, scoping: outline.scoping.as_ref()? })
 }
 
 /// Every policy needs one of its name and version in each scope above its own.
@@ -75,7 +64,7 @@ fn missing(policies: &[Scoped<'_>], findings: &mut Findings<'_>) {
         let message = format!("policy `{}` is missing, above `{}`", name(scope), below.join("`, `"));
         if let Some(first) = descendants.first() {
             let subject = Subject::MissingPolicy { policy: name(scope), descendants: below };
-            findings.add(Finding::new(Code::MissingScope, first.place, message).about(subject));
+            findings.add(Finding::new(Code::MissingScope, first.scoping.place, message).about(subject));
         }
     }
 }
@@ -86,15 +75,15 @@ fn conflicts(policies: &[Scoped<'_>], findings: &mut Findings<'_>) {
     let mut by_scope: BTreeMap<&str, &Scoped<'_>> = BTreeMap::new();
     for policy in policies {
         let first = *by_scope.entry(policy.scope).or_insert(policy);
-        if first.permissions == policy.permissions {
+        if first.scoping.permissions == policy.scoping.permissions {
             continue;
         }
         let message = format!(
             "policies of scope `{}` disagree about `scopePermissions`: here and at {}",
             policy.scope,
-            findings.position(first.permissions_place),
+            findings.position(first.scoping.permissions_place),
         );
-        let place = policy.permissions_place;
+        let place = policy.scoping.permissions_place;
         let finding = Finding::new(Code::ConflictingScopePermissions, place, message);
         findings.add(finding.hint("a policy that does not write them overrides its parent scopes"));
     }

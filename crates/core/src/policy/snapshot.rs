@@ -1,8 +1,9 @@
 //! The compiled form of a policy set: immutable, shared by all requests until the next set goes live.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::hash::NameMap;
 use super::{Capabilities, Policy, PolicyKind, Revision, Schemas};
 
 /// A compiled policy set.
@@ -19,7 +20,7 @@ pub struct Snapshot {
     /// Role policies; their name is the role.
     pub role_policies: PolicyTable,
     /// What attributes must look like, by kind of resource and version: as policies of the root scope say.
-    pub schemas: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>,
+    pub schemas: Arc<BTreeMap<Arc<str>, BTreeMap<Arc<str>, Schemas>>>,
     /// The actions that are declared, and what is known of them.
     pub capabilities: Capabilities,
 }
@@ -27,16 +28,18 @@ pub struct Snapshot {
 /// The policies of one kind by scope, version and name.
 #[derive(Debug, Default)]
 pub struct PolicyTable {
-    by_scope: BTreeMap<Arc<str>, ByVersion>,
-    /// The scopes in which at least one policy can take effect.
-    in_effect: BTreeSet<Arc<str>>,
+    by_scope: NameMap<ScopeTable>,
 }
 
-/// The policies of one kind and scope, by version and name.
-pub type ByVersion = BTreeMap<Arc<str>, ByName>;
+/// The policies of one kind and scope.
+#[derive(Debug, Default)]
+pub struct ScopeTable {
+    by_version: BTreeMap<Arc<str>, ByName>,
+    in_effect: bool,
+}
 
 /// The policies of one kind, scope and version, by name.
-pub type ByName = BTreeMap<Arc<str>, Policy>;
+pub type ByName = NameMap<Arc<Policy>>;
 
 impl Snapshot {
     /// Every policy with rules: of resources, then of principals, then of roles; in each by scope, version and name.
@@ -53,7 +56,7 @@ impl Snapshot {
     }
 
     /// Adds `policy` to the table of its kind, in the place of any of the same scope, version and name.
-    pub(super) fn insert(&mut self, policy: Policy) {
+    pub(super) fn insert(&mut self, policy: Arc<Policy>) {
         let table = match policy.kind {
             PolicyKind::Resource => &mut self.resource_policies,
             PolicyKind::Principal => &mut self.principal_policies,
@@ -67,37 +70,27 @@ impl PolicyTable {
     /// The policy of this scope, version and name.
     #[must_use]
     pub fn get(&self, scope: &str, version: &str, name: &str) -> Option<&Policy> {
-        self.of_version(scope, version)?.get(name)
+        self.of_scope(scope)?.of_version(version)?.get(name).map(AsRef::as_ref)
     }
 
     /// The policies of a scope.
     #[must_use]
-    pub fn of_scope(&self, scope: &str) -> Option<&ByVersion> {
+    pub fn of_scope(&self, scope: &str) -> Option<&ScopeTable> {
         self.by_scope.get(scope)
-    }
-
-    /// The policies of a scope and version.
-    #[must_use]
-    pub fn of_version(&self, scope: &str, version: &str) -> Option<&ByName> {
-        self.of_scope(scope)?.get(version)
-    }
-
-    /// Whether some policy, of whatever version and name, can take effect in `scope`. As for the peer, a role policy
-    /// without rules cannot.
-    #[must_use]
-    pub fn is_in_effect(&self, scope: &str) -> bool {
-        self.in_effect.contains(scope)
     }
 
     /// All of them, by scope, version and name.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
-        self.by_scope.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values)
+        let by_name = self.by_scope.values().flat_map(ScopeTable::versions);
+        let mut policies: Vec<&Policy> = by_name.flat_map(NameMap::values).map(AsRef::as_ref).collect();
+        policies.sort_unstable_by_key(|policy| (&policy.scope, &policy.version, &policy.subject));
+        policies.into_iter()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.iter().count()
+        self.by_scope.values().flat_map(ScopeTable::versions).map(NameMap::len).sum()
     }
 
     /// Whether there is none.
@@ -106,12 +99,30 @@ impl PolicyTable {
         self.by_scope.is_empty()
     }
 
-    fn insert(&mut self, policy: Policy) {
-        if policy.kind != PolicyKind::Role || !policy.rules.is_empty() {
-            self.in_effect.insert(Arc::clone(&policy.scope));
-        }
-        let by_version = self.by_scope.entry(Arc::clone(&policy.scope)).or_default();
-        let by_name = by_version.entry(Arc::clone(&policy.version)).or_default();
+    fn insert(&mut self, policy: Arc<Policy>) {
+        let table = self.by_scope.entry(Arc::clone(&policy.scope)).or_default();
+        table.in_effect |= policy.kind != PolicyKind::Role || !policy.rules.is_empty();
+        let by_name = table.by_version.entry(Arc::clone(&policy.version)).or_default();
         by_name.insert(Arc::clone(&policy.subject), policy);
+    }
+}
+
+impl ScopeTable {
+    /// Whether some policy, of whatever version and name, can take effect in the scope. As for the peer, a role policy
+    /// without rules cannot.
+    #[must_use]
+    pub fn is_in_effect(&self) -> bool {
+        self.in_effect
+    }
+
+    /// The policies of a version.
+    #[must_use]
+    pub fn of_version(&self, version: &str) -> Option<&ByName> {
+        self.by_version.get(version)
+    }
+
+    /// The policies of each version, by version.
+    pub fn versions(&self) -> impl ExactSizeIterator<Item = &ByName> {
+        self.by_version.values()
     }
 }

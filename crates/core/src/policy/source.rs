@@ -1,7 +1,9 @@
 //! Policy files as text, and the identity of a set of them.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +13,69 @@ pub struct SourceFile {
     /// Path relative to the policy directory.
     pub path: Arc<str>,
     /// The whole text.
-    pub text: Arc<str>,
+    pub text: FileText,
+}
+
+/// The text of a file: shared, and hashed at most once.
+#[derive(Clone)]
+pub struct FileText(Arc<Hashed>);
+
+struct Hashed {
+    text: Box<str>,
+    hash: OnceLock<[u8; 32]>,
+}
+
+impl FileText {
+    /// The SHA-256 of the text.
+    #[must_use]
+    pub fn hash(&self) -> &[u8; 32] {
+        self.0.hash.get_or_init(|| Sha256::digest(self.0.text.as_bytes()).into())
+    }
+
+    /// Whether both are one and the same text in memory.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for FileText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0.text
+    }
+}
+
+impl<T: Into<Box<str>>> From<T> for FileText {
+    fn from(text: T) -> Self {
+        Self(Arc::new(Hashed { text: text.into(), hash: OnceLock::new() }))
+    }
+}
+
+impl PartialEq for FileText {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) || **self == **other
+    }
+}
+
+impl Eq for FileText {}
+
+impl PartialOrd for FileText {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for FileText {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.is_same(other) { Ordering::Equal } else { (**self).cmp(&**other) }
+    }
+}
+
+impl fmt::Debug for FileText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 /// A place in a policy file; line and column count from 1, columns in characters.
@@ -39,8 +103,7 @@ impl Revision {
     /// The revision of `files`, whatever their order: SHA-256 over the sorted paths, each with the hash of its text.
     #[must_use]
     pub fn of(files: &[SourceFile]) -> Self {
-        let mut entries: Vec<_> =
-            files.iter().map(|f| (f.path.as_bytes(), Sha256::digest(f.text.as_bytes()))).collect();
+        let mut entries: Vec<_> = files.iter().map(|f| (f.path.as_bytes(), f.text.hash())).collect();
         entries.sort();
         let mut hash = Sha256::new();
         for (path, text) in entries {

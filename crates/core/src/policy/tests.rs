@@ -168,8 +168,11 @@ fn policies_are_found_by_scope_version_and_name() {
     let roles = &snapshot.role_policies;
     assert_eq!((roles.len(), roles.is_empty(), snapshot.principal_policies.is_empty()), (2, false, true));
     assert!(roles.get("acme", "v2", "idle").is_some() && roles.get("", "v2", "idle").is_none());
-    assert!(roles.get("acme", "default", "idle").is_none() && roles.of_version("acme", "v2").is_some());
-    assert!(roles.is_in_effect("") && !roles.is_in_effect("acme"));
+    assert!(
+        roles.get("acme", "default", "idle").is_none()
+            && roles.of_scope("acme").unwrap().of_version("v2").is_some()
+    );
+    assert!(roles.of_scope("").unwrap().is_in_effect() && !roles.of_scope("acme").unwrap().is_in_effect());
 }
 
 #[test]

@@ -73,8 +73,21 @@ pub fn run_observed(
     filter: &Filter,
     observe: &mut dyn FnMut(&Observed<'_>),
 ) -> Report {
-    let (sightings, tally) = (None, Tallying::default());
-    run_all(files, &mut Context { snapshot, settings, filter, observe, sightings, units: SUITE_COST, tally })
+    run_all(files, &mut Context::new(snapshot, settings, filter, observe))
+}
+
+/// As [`run`], for as long as `go_on` says so, which is asked before every call; `None` once it does not.
+pub fn run_while(
+    files: &[SourceFile],
+    snapshot: &Snapshot,
+    settings: &Settings,
+    filter: &Filter,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Option<Report> {
+    let observe = &mut |_: &Observed<'_>| {};
+    let mut context = Context { go_on: Some(go_on), ..Context::new(snapshot, settings, filter, observe) };
+    let report = run_all(files, &mut context);
+    context.go_on.is_some().then_some(report)
 }
 
 /// As [`run`], and what the tests cover of the policies.
@@ -86,9 +99,8 @@ pub fn run_covered(
     filter: &Filter,
 ) -> (Report, Coverage) {
     let seen = Sightings::default();
-    let (sightings, tally) = (Some(&seen), Tallying::default());
     let observe = &mut |_: &Observed<'_>| {};
-    let mut context = Context { snapshot, settings, filter, observe, sightings, units: SUITE_COST, tally };
+    let mut context = Context { sightings: Some(&seen), ..Context::new(snapshot, settings, filter, observe) };
     let report = run_all(files, &mut context);
     (report, Coverage::of(snapshot, &seen))
 }
@@ -138,8 +150,30 @@ struct Context<'c> {
     sightings: Option<&'c Sightings>,
     /// Cost units left.
     units: u64,
+    /// Asked before every call; `None` once it said no, or if nobody is to be asked.
+    go_on: Option<&'c mut dyn FnMut() -> bool>,
     /// The results of the current suite.
     tally: Tallying,
+}
+
+impl<'c> Context<'c> {
+    fn new(
+        snapshot: &'c Snapshot,
+        settings: &'c Settings,
+        filter: &'c Filter,
+        observe: &'c mut dyn FnMut(&Observed<'_>),
+    ) -> Self {
+        let (sightings, units, go_on, tally) = (None, SUITE_COST, None, Tallying::default());
+        Self { snapshot, settings, filter, observe, sightings, units, go_on, tally }
+    }
+
+    /// Spends all that is left if somebody does not want the tests to go on.
+    fn ask_to_go_on(&mut self) {
+        if self.go_on.as_mut().is_some_and(|go_on| !go_on()) {
+            self.go_on = None;
+            self.units = 0;
+        }
+    }
 }
 
 /// The fixtures of all directories, each read once.

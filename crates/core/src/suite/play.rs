@@ -175,6 +175,7 @@ impl<'r> Run<'r> {
     }
 
     fn decide(&self, names: (&str, &str), request: &Request<'_>, context: &mut Context<'_>) -> Call {
+        context.ask_to_go_on();
         let room = context.units.min(CALL_COST);
         let budget = Budget::new(room, EXPR_COST);
         let now = self.now.unwrap_or(Timestamp::UNIX_EPOCH);

@@ -53,17 +53,24 @@ fn play_within(units: u64, suites: &[(&str, &str)], observe: &mut dyn FnMut(&Obs
     files.push(file(&("doc.yaml", POLICY)));
     let compiled = compile(&files);
     let snapshot = compiled.snapshot.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
-    let (settings, filter, tally) = (Settings::default(), Filter::default(), Tallying::default());
-    let mut context = Context {
-        snapshot: &snapshot,
-        settings: &settings,
-        filter: &filter,
-        observe,
-        sightings: None,
-        units,
-        tally,
-    };
+    let (settings, filter) = (Settings::default(), Filter::default());
+    let mut context = Context { units, ..Context::new(&snapshot, &settings, &filter, observe) };
     run_all(&files, &mut context)
+}
+
+#[test]
+fn tests_go_on_for_as_long_as_somebody_wants_them_to() {
+    let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
+    let files = [file("a_test.yaml", SUITE), file("doc.yaml", POLICY)];
+    let snapshot = compile(&files).snapshot.unwrap();
+    for (wanted, ends) in [(6, true), (5, false), (0, false)] {
+        let mut asked = 0;
+        let report = run_while(&files, &snapshot, &Settings::default(), &Filter::default(), &mut || {
+            asked += 1;
+            asked <= wanted
+        });
+        assert_eq!((report.is_some(), asked), (ends, 6.min(wanted + 1)), "{wanted}");
+    }
 }
 
 #[test]

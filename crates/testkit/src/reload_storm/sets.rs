@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use procura::pap::Disk;
-use procura::ports::PolicySource;
+use procura::ports::{Extent, PolicySource};
 use procura_core::model::Effect;
 use procura_core::policy::Revision;
 
@@ -31,7 +31,7 @@ impl Sets {
             for number in 0..files {
                 dir.write(&format!("{}/{}", name(effect), path(number)), policy(&kind(number), effect));
             }
-            let read = Disk::new(dir.path().join(name(effect))).read()?;
+            let read = Disk::new(dir.path().join(name(effect))).read(Extent::Whole)?;
             whole.push((Revision::of(&read).to_string(), effect));
             fs::create_dir_all(dir.path().join("bad"))?;
         }

@@ -97,10 +97,11 @@ impl Observer for Recorder<'_> {
         state.drafts.push(Draft { resource, ..Draft::default() });
     }
 
-    fn finds(&self, target: &Target<'_>, roles: &[HeldRole<'_>]) {
+    fn finds(&self, target: &Target<'_>) {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut state = self.state.borrow_mut();
-        let roles = roles
+        let roles = target
+            .roles
             .iter()
             .map(|role| ExplainedRole { name: role.name().to_owned(), above: owned(role.above()) });
         let roles = state.fitting(roles);
@@ -126,7 +127,7 @@ impl Observer for Recorder<'_> {
                 name: role.name.to_string(),
                 policy: policy.name.to_string(),
                 position: role.position.to_string(),
-                holds: explained(derived_roles.judged(index).map(|judged| judged.truth)),
+                holds: explained(derived_roles.judged(index).map(|judged| judged.verdict.truth)),
                 parent_roles: written(&role.parent_roles),
                 parent_role_held: roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0),
                 condition: condition.map(|condition| state.trees.tree(condition)),
@@ -294,7 +295,7 @@ fn through(visit: &Visited<'_>, held: &HeldRole<'_>) -> Vec<String> {
         None => Vec::new(),
         Some(Roles::Any) => vec!["*".to_owned()],
         Some(roles @ Roles::Named(_)) => {
-            held.names.iter().filter(|name| roles.contain(name)).map(|name| (*name).to_owned()).collect()
+            held.names().filter(|name| roles.contain(name)).map(str::to_owned).collect()
         }
     };
     let derived_roles = visit.rule.derived_roles.iter().filter(|index| {

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use super::*;
 use crate::engine::{OnError, decide};
 use crate::expr::ReadValue;
+use crate::limits::EXPLANATION_TRIAL_COST;
 use crate::model::{AuxData, Effect, Item, Principal, Resource};
 use crate::policy::{SourceFile, compile};
 use crate::value::Map;
@@ -216,6 +217,37 @@ fn single_condition_that_would_turn_the_answer_around_is_named() {
         [""; 0],
         "no condition gives a role"
     );
+}
+
+#[test]
+fn actions_without_a_single_expression_are_told_of_whole_conditions() {
+    let attr = r#"{"amount": 1200, "frozen": false, "paid": false, "packed": false}"#;
+    let mut request = request(&["user"], "pay", attr);
+    request.items[0].actions.push("ship".into());
+    let explanation = explain(&snapshot(), &request, &Settings::default(), Timestamp::UNIX_EPOCH);
+    let told: Vec<_> = explanation.results[0].actions.iter().map(changes).collect();
+    assert_eq!(
+        told,
+        [["limit: R.attr.amount < 1000 true: R.attr.amount is 1200, < 1000"], ["two: as a whole true"]]
+    );
+}
+
+#[test]
+fn every_trial_is_paid_for() {
+    let (snapshot, settings, now) = (snapshot(), Settings::default(), Timestamp::UNIX_EPOCH);
+    let request = request(&["user"], "pay", r#"{"amount": 900, "frozen": false, "owner": "bob"}"#);
+    let ample = Budget::new(CALL_COST, EXPR_COST);
+    let recorder = Recorder::new(&ample);
+    let evaluation =
+        decide_as(&snapshot, &request, &settings, &Conduct::new(now, &ample).observed(&recorder));
+    let (drafts, _) = recorder.into_drafts();
+    let named = |trials: usize| {
+        let units = u64::try_from(trials * EXPLANATION_TRIAL_COST + 900).unwrap();
+        let budget = Budget::new(units, EXPR_COST);
+        let trials = Trials { snapshot: &snapshot, settings: &settings, now, budget: &budget };
+        trials.changes(&request, &evaluation.resources[0], &drafts[0].leads)[0].len()
+    };
+    assert_eq!((named(0), named(1), named(2), named(10)), (0, 1, 2, 2));
 }
 
 #[test]

@@ -16,19 +16,21 @@ use crate::policy::names::{self, Names};
 use crate::policy::rules::DerivedRole;
 
 /// The definitions of the `derivedRoles` files, by name of the set.
-pub(super) type RoleSets<'p> = BTreeMap<&'p str, RoleSet>;
+pub(in crate::policy) type RoleSets<'p> = BTreeMap<&'p str, RoleSet>;
 
 /// The definitions of one of them, by name.
 pub(in crate::policy) type RoleSet = BTreeMap<Arc<str>, Arc<DerivedRole>>;
 
-/// Compiles every `derivedRoles` file that is imported.
-pub(super) fn sets<'p>(
+/// Compiles every `derivedRoles` file that is `imported`: like other exports, one that nobody imports is not compiled.
+/// `literals` takes the regular expressions of each file, by its number.
+pub(in crate::policy) fn sets<'p>(
     documents: &'p [Document<'_>],
-    index: &Index<'p, '_>,
+    imported: &BTreeSet<Arc<str>>,
+    index: &'p Index<'p, '_>,
+    literals: &mut BTreeMap<u32, BTreeSet<Arc<str>>>,
     findings: &mut Findings<'_>,
 ) -> RoleSets<'p> {
     let mut sets = BTreeMap::new();
-    let imported = imported(documents);
     for document in documents {
         let Body::DerivedRoles(body) = &document.body else {
             continue;
@@ -37,7 +39,8 @@ pub(super) fn sets<'p>(
             names::check_imports(&body.names, index, findings);
             continue;
         }
-        let (names, frame) = names::collect(&body.names, index, findings);
+        index.patterns.take_asked();
+        let (names, frame) = names::collect(&body.names, &document.body.expressions(), index, findings);
         let frame = Arc::new(frame);
         let roles = body.definitions.iter().map(|definition| {
             let role = derived_role(definition, &names, &frame, findings);
@@ -47,19 +50,10 @@ pub(super) fn sets<'p>(
         if findings.errors(document.place) == 0 {
             lint::derived_roles(body, &roles, &frame, findings);
         }
+        literals.insert(document.place.file, index.patterns.take_asked());
         sets.insert(body.name.value.as_ref(), roles);
     }
     sets
-}
-
-/// The names of the `derivedRoles` files that some policy imports: like other exports, one that nobody imports is
-/// not compiled.
-fn imported<'p>(documents: &'p [Document<'_>]) -> BTreeSet<&'p str> {
-    let imports = documents.iter().flat_map(|document| match &document.body {
-        Body::Resource(body) => body.import_derived_roles.as_slice(),
-        _ => &[],
-    });
-    imports.map(|import| import.value.as_ref()).collect()
 }
 
 /// The imported derived roles that some rule refers to, sorted by name; the others never take effect.

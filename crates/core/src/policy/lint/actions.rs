@@ -3,28 +3,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::policy::ast::{Body, Document, Text};
+use crate::policy::ast::Document;
 use crate::policy::capability::{self, Capabilities};
 use crate::policy::diagnostic::Code;
 use crate::policy::findings::{Finding, Findings};
 use crate::policy::hint;
 use crate::policy::naming::sanitise;
+use crate::policy::outline::{Kind, Mention, Outline};
 use crate::policy::rules::{ActionPattern, PolicyKind, ResourcePattern};
 use crate::policy::yaml::Place;
 
 /// How many comparisons with kinds and actions are made; a set that needs more draws no warning.
 const COMPARED: usize = 200_000;
 
-/// Compares the rules with what is declared.
-pub(super) fn check(documents: &[Document<'_>], capabilities: &Capabilities, findings: &mut Findings<'_>) {
-    let declared = Declared::of(documents, capabilities);
+/// Compares the rules of all policies with what is declared in `documents`.
+pub(super) fn check(
+    documents: &[Document<'_>],
+    outlines: &[&Outline],
+    capabilities: &Capabilities,
+    findings: &mut Findings<'_>,
+) {
+    let declared = Declared::of(outlines, capabilities);
     if declared.actions.is_empty() {
         return;
     }
     let mut room = COMPARED;
     let mut mentioned: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut undeclared = Vec::new();
-    for ((policy, resource), actions) in mentions(documents) {
+    for ((policy, resource), actions) in mentions(outlines) {
         let Some(kinds) = declared.kinds(policy, resource, &mut room) else { return };
         for (action, places) in actions {
             let Some(meant) = declared.meant(policy, action, &kinds.declared, &mut room) else { return };
@@ -52,31 +58,12 @@ pub(super) fn check(documents: &[Document<'_>], capabilities: &Capabilities, fin
 /// The places of actions that rules name, by kind of policy, resource and action, all as written.
 type Mentions<'p> = BTreeMap<(PolicyKind, &'p str), BTreeMap<&'p str, Vec<Place>>>;
 
-fn mentions<'p>(documents: &'p [Document<'_>]) -> Mentions<'p> {
+fn mentions<'p>(outlines: &[&'p Outline]) -> Mentions<'p> {
     let mut found = Mentions::new();
-    let mut add = |policy, resource: &'p Text<'_>, action: &'p Text<'_>| {
-        let actions = found.entry((policy, resource.value.as_ref())).or_default();
-        actions.entry(action.value.as_ref()).or_default().push(action.place);
-    };
-    for document in documents {
-        match &document.body {
-            Body::Resource(body) => {
-                let actions = body.rules.iter().flat_map(|rule| &rule.actions);
-                actions.for_each(|action| add(PolicyKind::Resource, &body.resource, action));
-            }
-            Body::Principal(body) => {
-                for rule in &body.rules {
-                    let actions = rule.actions.iter().map(|action| &action.action);
-                    actions.for_each(|action| add(PolicyKind::Principal, &rule.resource, action));
-                }
-            }
-            Body::Role(body) => {
-                for rule in &body.rules {
-                    let actions = rule.allow_actions.iter();
-                    actions.for_each(|action| add(PolicyKind::Role, &rule.resource, action));
-                }
-            }
-            _ => {}
+    for outline in outlines {
+        let Kind::Policy(policy) = outline.identity.kind else { continue };
+        for Mention { resource, action, place } in &outline.mentions {
+            found.entry((policy, resource)).or_default().entry(action).or_default().push(*place);
         }
     }
     found
@@ -103,13 +90,13 @@ impl Kinds<'_> {
 }
 
 impl<'p> Declared<'p> {
-    fn of(documents: &'p [Document<'_>], capabilities: &'p Capabilities) -> Self {
+    fn of(outlines: &[&'p Outline], capabilities: &'p Capabilities) -> Self {
         let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (kind, action, _) in capabilities.iter() {
             actions.entry(kind).or_default().insert(action);
         }
-        let with_policy = documents.iter().filter_map(|document| match &document.body {
-            Body::Resource(body) => Some(body.resource.value.as_ref()),
+        let with_policy = outlines.iter().filter_map(|outline| match outline.identity.kind {
+            Kind::Policy(PolicyKind::Resource) => Some(outline.identity.name.as_ref()),
             _ => None,
         });
         let kinds = actions.keys().copied().chain(with_policy).map(|kind| (kind, sanitise(kind))).collect();

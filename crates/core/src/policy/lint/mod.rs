@@ -20,15 +20,22 @@ use super::ast::Document;
 use super::capability::Capabilities;
 use super::findings::Findings;
 use super::index::Index;
+use super::outline::Outline;
 
-/// Looks at the policies of a set that take effect.
-pub(super) fn check(
+/// Looks at a policy that takes effect, alone with what it imports.
+pub(super) fn policy<'p>(document: &'p Document<'_>, index: &Index<'p, '_>, findings: &mut Findings<'_>) {
+    rules::check(document, findings);
+    unused::check(document, index, findings);
+}
+
+/// Looks at the policies of a set that take effect together; `documents` are those that declare `capabilities`, among
+/// others.
+pub(super) fn set(
     documents: &[Document<'_>],
-    index: &Index<'_, '_>,
+    outlines: &[&Outline],
     capabilities: &Capabilities,
     findings: &mut Findings<'_>,
 ) {
-    actions::check(documents, capabilities, findings);
-    rules::check(documents, findings);
-    unused::check(documents, index, findings);
+    actions::check(documents, outlines, capabilities, findings);
+    unused::derived_roles(outlines, findings);
 }

@@ -12,22 +12,20 @@ use crate::policy::yaml::Place;
 /// How many pairs of rules of one policy are compared; what lies beyond draws no warning.
 const COMPARED: usize = 50_000;
 
-/// Compares the rules of each resource policy and of each principal policy.
-pub(super) fn check(documents: &[Document<'_>], findings: &mut Findings<'_>) {
-    for document in documents {
-        let rules = statements(&document.body);
-        let wide = Wide::of(&rules);
-        let mut room = COMPARED;
-        for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.confines) {
-            for other in wide.candidates(rule).filter(|other| *other != number) {
-                if room == 0 {
-                    break;
-                }
-                room -= 1;
-                let Some(wide) = rules.get(other) else { continue };
-                if superfluous((number, rule), (other, wide), findings) {
-                    break;
-                }
+/// Compares the rules of a resource policy or a principal policy.
+pub(super) fn check(document: &Document<'_>, findings: &mut Findings<'_>) {
+    let rules = statements(&document.body);
+    let wide = Wide::of(&rules);
+    let mut room = COMPARED;
+    for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.confines) {
+        for other in wide.candidates(rule).filter(|other| *other != number) {
+            if room == 0 {
+                break;
+            }
+            room -= 1;
+            let Some(wide) = rules.get(other) else { continue };
+            if superfluous((number, rule), (other, wide), findings) {
+                break;
             }
         }
     }
