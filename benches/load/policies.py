@@ -87,7 +87,7 @@ def rss(options):
 
 
 def reloads(options):
-    """The slowest answers while 200 of 10 000 files change every 2 s, beside those at rest, both CPUs for both sides."""
+    """The slowest answers while 200 of 10 000 files change every 2 s, beside those at rest; both CPUs for both."""
     directory = copy_of_store(10_000)
     requests = bodies(directory, "1x4")
     with procura(directory, watch=True, cpus=BOTH_CPUS) as server:
@@ -96,7 +96,7 @@ def reloads(options):
         connections = max(1, round(most / 2 * PAUSE_MS / 1000))
         half = lambda: load(server, requests, 10, connections, PAUSE_MS, BOTH_CPUS)
         half()
-        before = server.metric("procura_policy_generation")
+        before = server.metrics()["procura_policy_generation"]
         fresh_memory = server.rss_mib()
         at_rest, changing, settled, most_memory = [], [], [], 0.0
         began, minutes = time.perf_counter(), 1 if options.quick else options.minutes
@@ -107,7 +107,7 @@ def reloads(options):
             most_memory = max(most_memory, server.rss_mib())
             wait_until_idle(server)
             settled.append(server.rss_mib())
-        generations = server.metric("procura_policy_generation") - before
+        generations = server.metrics()["procura_policy_generation"] - before
     shutil.rmtree(directory)
     if any(one.bad for one in at_rest + changing):
         raise SystemExit("requests failed while policies changed")
@@ -116,8 +116,9 @@ def reloads(options):
     reached = statistics.median(one.per_second for one in at_rest + changing)
     yield Line(
         "p99 while 200 of 10 000 files change every 2 s ÷ p99 at rest", "≤ 3", (value,), "",
-        f"{len(changing)} rounds of 10 s each; {p99(changing):.2f} : {p99(at_rest):.2f} ms; {reached:.0f} "
-        f"of at most {most:.0f} requests/s over {connections} connections; {generations:.0f} sets went live; {compared}",
+        f"{len(changing)} rounds of 10 s each; {p99(changing):.2f} : {p99(at_rest):.2f} ms; "
+        f"{reached:.0f} of at most {most:.0f} requests/s over {connections} connections; "
+        f"{generations:.0f} sets went live; {compared}",
     )
     yield rss_growth(fresh_memory, settled, most_memory, minutes)
 

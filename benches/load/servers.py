@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -39,7 +40,8 @@ def procura_program() -> Path:
 
 
 def limit_program() -> Path:
-    return program("LIMIT_BIN", REFERENCE / "limit/target/release/pdp-limit", "build the limit server of the reference harness")
+    built = REFERENCE / "limit/target/release/pdp-limit"
+    return program("LIMIT_BIN", built, "build the limit server of the reference harness")
 
 
 def peer_program() -> Path:
@@ -100,12 +102,16 @@ class Server:
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric of ours over its labels, 0 if it has none."""
+    def metrics(self) -> dict[str, float]:
+        """Our metrics by name, each summed over its labels."""
         connection = self.connect()
         connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+        found: dict[str, float] = {}
+        for line in connection.getresponse().read().decode().splitlines():
+            if not line.startswith("#"):
+                name = re.split("[{ ]", line)[0]
+                found[name] = found.get(name, 0.0) + float(line.rsplit(" ", 1)[1])
+        return found
 
 
 def ask(connection, body: bytes):
@@ -137,7 +143,8 @@ def procura(store: Path, log="off", watch=False, cpus=SERVER_CPU, settings=()) -
 def limit(cpus=SERVER_CPU) -> Server:
     """The wire limit: parses the same bodies and answers in the same shape, but decides nothing."""
     port = free_port()
-    return Server("limit", [limit_program(), "axum-fullborrow", f"127.0.0.1:{port}", "1"], port, "/_cerbos/health", cpus)
+    command = [limit_program(), "axum-fullborrow", f"127.0.0.1:{port}", "1"]
+    return Server("limit", command, port, "/_cerbos/health", cpus)
 
 
 def peer(store: Path, file_log=False) -> Server:

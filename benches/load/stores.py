@@ -38,9 +38,9 @@ def verified(server: Server, directory: Path, shapes=SHAPES) -> str:
         return f"decisions not compared ({missing})"
     compared = 0
     for shape in shapes:
-        for number, (is_effects, must) in enumerate(zip(effects(server, directory, shape), expected[shape], strict=True)):
-            if is_effects != must:
-                raise SystemExit(f"{server.name} decides body {number} of {shape} differently: {is_effects}, not {must}")
+        for number, (ours, theirs) in enumerate(zip(effects(server, directory, shape), expected[shape], strict=True)):
+            if ours != theirs:
+                raise SystemExit(f"{server.name} decides body {number} of {shape} differently: {ours}, not {theirs}")
             compared += 1
     return f"{compared} bodies decided as by the peer"
 
