@@ -54,7 +54,7 @@ pub(crate) fn evaluation(name: &str, run: &mut dyn FnMut(&dyn Fn())) {
     run(&|| {
         let budget = Budget::new(CALL_COST, EXPR_COST);
         let scope = Scope::new(inputs, &frame, &budget);
-        assert_eq!(black_box(&program).eval(&scope).unwrap().as_bool(), Some(true));
+        assert_eq!(black_box(&program).holds(&scope).unwrap(), Some(true));
     });
 }
 

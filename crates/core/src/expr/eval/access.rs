@@ -104,7 +104,7 @@ impl<'r> Machine<'_, 'r> {
     }
 
     pub(super) fn variable(&self, slot: usize, span: Span) -> Evaluated<'r> {
-        self.scope.variable(slot).map_err(|error| in_variable(self.scope.name(slot), error, span))
+        self.scope.variable(slot).map_err(|error| in_variable(self.scope.name(slot), *error, span))
     }
 
     /// `has(V.x)`: whether the variable could be evaluated, if that may be asked.
@@ -112,7 +112,7 @@ impl<'r> Machine<'_, 'r> {
         let may_ask = self.inputs(span)?.failed_variable == FailedVariable::IsAbsent;
         match self.scope.variable(slot) {
             Err(failure) if !may_ask || failure.kind == EvalErrorKind::CostExceeded => {
-                Err(in_variable(self.scope.name(slot), failure, span))
+                Err(in_variable(self.scope.name(slot), *failure, span))
             }
             result => Ok(result.is_ok()),
         }
@@ -267,11 +267,11 @@ fn undefined(name: &str, span: Span) -> Failure {
 }
 
 /// The error of a variable, as seen from where it is used: the variable has no value.
-fn in_variable(name: &str, failure: Failure, span: Span) -> Failure {
+fn in_variable(name: &str, failure: EvalError, span: Span) -> Failure {
     if failure.kind == EvalErrorKind::CostExceeded {
         return error(failure.kind, failure.message, span);
     }
-    let EvalError { cause, message, .. } = *failure;
+    let EvalError { cause, message, .. } = failure;
     let cause = cause.unwrap_or_else(|| message.into());
     Box::new(EvalError { cause: Some(cause), ..*undefined(name, span) })
 }

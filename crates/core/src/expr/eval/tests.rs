@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 
+use crate::expr::ast::BinaryOp;
 use crate::expr::{
     Bindings, Budget, Declarations, EvalErrorKind, FailedVariable, Frame, Inputs, Names, Program, Scope,
-    Type, Typing, Val, compile, compile_with,
+    Type, Typing, Val, compile, compile_with, ops,
 };
 use crate::model::{AuxData, Principal, Resource, Timestamp};
 use crate::value::{Map, Value};
@@ -148,5 +149,14 @@ proptest! {
         let (seen, ..) = over_attributes(&source("R.attr."), &frame, &attributes, 1_000).unwrap();
         let (remembered, ..) = over_attributes(&source("V."), &frame, &attributes, 1_000).unwrap();
         prop_assert_eq!(seen, remembered);
+    }
+}
+
+#[test]
+fn comparing_long_texts_by_order_is_paid_for() {
+    let text = Val::string(&"a".repeat(16_000));
+    for (units, is_enough) in [(999, false), (1_000, true)] {
+        let answer = ops::test(BinaryOp::Less, &text, &text, &Budget::new(units, units));
+        assert_eq!(answer.ok(), is_enough.then_some(false), "{units}");
     }
 }
