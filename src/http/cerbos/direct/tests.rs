@@ -154,7 +154,7 @@ fn mutations() -> impl Strategy<Value = Vec<(Index, usize, Index, &'static str, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn usual_body_is_read_directly_and_as_serde_reads_it(body in usual()) {
@@ -213,4 +213,44 @@ fn nesting_is_bounded() {
         let (direct, any) = both(nested(depth).as_bytes(), &limits);
         assert_eq!((direct.is_some(), any.is_ok()), (fits, fits), "{depth}");
     }
+}
+
+#[test]
+fn what_is_not_usual_is_left_to_serde() {
+    let usual = r#"{"requestId":"1","includeMeta":true,"principal":{"id":"a","roles":["r","s"],"attr":{"x":1,"y":[]}},
+        "resources":[{"actions":["v","w"],"resource":{"kind":"k","id":"i","scope":"s","policyVersion":"1"}}]}"#;
+    let limits = RequestLimits::default();
+    assert!(parse(usual.as_bytes(), &limits).is_some());
+    let cases = [
+        (r#"["r","s"]"#, r#"["r","r"]"#),
+        (r#"["v","w"]"#, r#"["v","v"]"#),
+        (r#"["v","w"]"#, r#"["v",""]"#),
+        (r#"["v","w"]"#, "[]"),
+        (r#"["v","w"]"#, r#"["v","w",]"#),
+        (r#""requestId":"1""#, r#""requestId":"1","requestId":"1""#),
+        (r#""requestId":"1""#, r#""request_id":"1""#),
+        (r#""requestId":"1""#, r#""requestId":null"#),
+        (r#""requestId":"1""#, r#""requestId":"1","auxData":{}"#),
+        (r#""includeMeta":true"#, r#""includeMeta":1"#),
+        (r#""id":"a""#, r#""id":"a","id":"a""#),
+        (r#""id":"a""#, r#""id":"""#),
+        (r#""id":"a","#, ""),
+        (r#""id":"i""#, r#""id":"i","attr":{},"attr":{}"#),
+        (r#""kind":"k""#, r#""kind":"k","more":1"#),
+        (r#""scope":"s""#, r#""scope":"s.""#),
+        (r#""policyVersion":"1""#, r#""policyVersion":"1.0""#),
+        (r#""x":1"#, r#""y":1"#),
+        (r#""x":1"#, r#""x":1e3"#),
+        (r#""x":1"#, r#""x":01"#),
+        (r#""x":1"#, r#""x":-"#),
+        (r#""x":1"#, "\"x\":\"\u{1}\""),
+        (r#""x":1"#, r#""x":"\ud800""#),
+        (r#""x":1"#, r#""x":"\u+123""#),
+    ];
+    for (part, other) in cases {
+        let body = usual.replacen(part, other, 1);
+        assert!(body != usual && parse(body.as_bytes(), &limits).is_none(), "{body}");
+    }
+    assert!(parse(format!("{usual} x").as_bytes(), &limits).is_none());
+    assert!(parse(&[usual.as_bytes(), b"\xff"].concat(), &limits).is_none());
 }
