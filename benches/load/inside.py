@@ -40,6 +40,8 @@ def allocations(_options):
 
 
 def cargo(*arguments: str, directory=REPOSITORY) -> str:
+    if not directory.exists():
+        raise Missing(f"no `{directory}`")
     done = subprocess.run(["cargo", *arguments], cwd=directory, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise Missing(f"`cargo {' '.join(arguments)}` failed")

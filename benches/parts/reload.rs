@@ -36,7 +36,7 @@ pub(crate) fn reload(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || {
                     change += 1;
-                    let text = format!("{}# change {change}\n", changed.text);
+                    let text = format!("{}# change {change}\n", &*changed.text);
                     dir.write(&format!("policies/{}", changed.path), text);
                 },
                 |()| activate(Cause::Admin),
@@ -53,7 +53,8 @@ fn parts(dir: &TempDir) -> ReloadParts {
         log: None,
         clock: Arc::new(SteppingClock::default()),
         metrics: Arc::new(Metrics::new().unwrap()),
-        timing: ReloadTiming { quiet: Duration::ZERO, poll: None },
+        timing: ReloadTiming { quiet: Duration::ZERO, poll: None, ..ReloadTiming::default() },
         tests: None,
+        give_back: || {},
     }
 }
