@@ -207,7 +207,8 @@ fn vary(
     let text = |at: usize| texts[at].clone();
     request.principal.scope = text(0).into();
     request.items[0].resource.policy_version = text(1).into();
-    request.items.push(request.items[0].clone());
+    let item = request.items[0].clone();
+    request.items.push(item);
     let mut second = evaluation.resources[0].clone();
     second.actions[0].rule = (rest & 2 == 0).then(|| text(2).into());
     second.actions[0].matched_scope = text(3).into();
