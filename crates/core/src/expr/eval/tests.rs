@@ -89,7 +89,7 @@ fn over_attributes(source: &str, frame: &Frame, attributes: &Attributes, units: 
     let entries = NAMES.iter().zip(attributes.clone()).filter_map(|(name, v)| Some(((*name).into(), v?)));
     let principal = Principal {
         id: "ann".into(),
-        roles: Vec::new(),
+        roles: Vec::new().into(),
         attr: Map::default(),
         policy_version: "".into(),
         scope: "".into(),
