@@ -114,3 +114,34 @@ fn encoded_text(text: &str) -> usize {
     };
     text.bytes().map(escaped).sum::<usize>() + 2
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_counts_for_about_the_bytes_of_its_json() {
+        let letters = "x".repeat(100);
+        let many = vec!["y"; 100];
+        let pairs: serde_json::Map<_, _> = (0..100).map(|n| (format!("k{n}"), "v".into())).collect();
+        for value in [
+            serde_json::json!(null),
+            serde_json::json!(-1.25e-7),
+            serde_json::json!("tab\t, quote\", back\\, bell\u{7}"),
+            serde_json::json!(many),
+            serde_json::json!(pairs),
+            serde_json::json!([[[]], {"a": {}}, [true, false]]),
+        ] {
+            let json = serde_json::json!({"src": letters, "action": letters, "val": value}).to_string();
+            let text = value.to_string();
+            let value = serde_json::from_str::<Value<'_>>(&text).unwrap().into_owned();
+            let entry = OutputEntry {
+                src: letters.as_str().into(),
+                action: letters.clone(),
+                value: OutputValue::Value(value),
+            };
+            let counted = encoded(&entry);
+            assert!((json.len()..json.len() + 200).contains(&counted), "{counted} for {json}");
+        }
+    }
+}

@@ -342,6 +342,49 @@ fn derived_roles_that_err_are_paid_for_and_what_they_share_only_once() {
     assert!(met("R.attr.missing == 1") >= met("R.id == 'nobody'") + 49 * 50);
     let (one, many) = (cost(1, 1, "V.long"), cost(1, 50, "V.long"));
     assert!(one > 300 && many < 4 * one, "{one} for one, {many} for many");
+    let named = |derived| cost(51, derived, "R.id == 'nobody'") - cost(1, derived, "R.id == 'nobody'");
+    assert!(named(64) >= named(1) + 50 * 4, "by each rule that names them");
+}
+
+#[test]
+fn outputs_are_paid_for_by_the_ways_to_the_role() {
+    let output = "output: {when: {conditionNotMet: 'R.id'}}";
+    let rule = format!(
+        "{{actions: ['*'], roles: ['*'], effect: EFFECT_ALLOW, condition: {{match: {{expr: 'false'}}}}, {output}}}"
+    );
+    let policy = format!("resourcePolicy: {{resource: doc, version: default, rules: [{rule}]}}");
+    let cost = |length, actions| {
+        units(&set(&[chain(length), vec![policy.clone()]].concat()), actions, &["r0".to_owned()])
+    };
+    let of_action = |length| cost(length, 11) - cost(length, 1);
+    assert!(of_action(100) >= of_action(1) + 10 * 2 * 99, "once for its name, and once for the ways");
+}
+
+#[test]
+fn rules_of_role_policies_are_paid_for_by_their_words() {
+    let cost = |rules: usize| {
+        let rules = vec!["{resource: doc, allowActions: [a]}"; rules].join(", ");
+        units(
+            &set(&[format!("rolePolicy: {{role: r0, version: default, rules: [{rules}]}}")]),
+            1,
+            &["r0".to_owned()],
+        )
+    };
+    assert!(cost(6_400) - cost(1) >= 100);
+}
+
+#[test]
+fn what_ends_an_action_comes_first_among_its_problems_and_leaves_no_more_of_them() {
+    let rule = |rest: &str| format!("{{actions: ['*'], roles: ['*'], {rest}}}");
+    let errs = rule("effect: EFFECT_DENY, condition: {match: {expr: R.attr.missing}}");
+    let puts_out = rule("effect: EFFECT_ALLOW, output: {when: {ruleActivated: R.attr.text}}");
+    let rules = [vec![errs; ACTION_PROBLEMS], vec![puts_out]].concat().join(", ");
+    let snapshot = set(&[format!("resourcePolicy: {{resource: doc, version: default, rules: [{rules}]}}")]);
+    let size = Size { resources: 1, actions: 1, roles: 1 };
+    let evaluation = decided(&snapshot, &request(size, &"\"".repeat(CALL_OUTPUT_BYTES / 2)));
+    let problems = &evaluation.resources[0].actions[0].problems;
+    assert_eq!(problems.len(), ACTION_PROBLEMS);
+    assert_eq!(problems[0].code, ProblemCode::CostExceeded);
 }
 
 #[test]
@@ -353,6 +396,9 @@ fn roles_are_paid_for_by_the_versions_of_their_policies() {
     };
     let cost = |count| units(&versions(count), 1, &numbered("r", 100));
     assert!(cost(20) - cost(1) >= 19 * 100);
+    let parents = |count| set(&[role_policy("r0", "default", &numbered("p", count).join(", "))]);
+    let cost = |count| units(&parents(count), 1, &["r0".to_owned()]);
+    assert!(cost(20) - cost(1) >= 19 * 2, "by the parent roles that they name");
 }
 
 #[test]

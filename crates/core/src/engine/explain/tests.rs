@@ -230,6 +230,10 @@ fn actions_without_a_single_expression_are_told_of_whole_conditions() {
         told,
         [["limit: R.attr.amount < 1000 true: R.attr.amount is 1200, < 1000"], ["two: as a whole true"]]
     );
+    assert_eq!(
+        explanation.results[0].actions[1].opposite[0].position, "order.yaml:14:46",
+        "where its first expression is"
+    );
 }
 
 #[test]
@@ -241,13 +245,17 @@ fn every_trial_is_paid_for() {
     let evaluation =
         decide_as(&snapshot, &request, &settings, &Conduct::new(now, &ample).observed(&recorder));
     let (drafts, _) = recorder.into_drafts();
-    let named = |trials: usize| {
-        let units = u64::try_from(trials * EXPLANATION_TRIAL_COST + 900).unwrap();
-        let budget = Budget::new(units, EXPR_COST);
+    let budget = Budget::new(CALL_COST, EXPR_COST);
+    let _ = decide_as(&snapshot, &request, &settings, &Conduct::new(now, &budget));
+    let one_decision = CALL_COST - budget.left();
+    let named = |trials: usize, units: u64| {
+        let trials = u64::try_from(trials * EXPLANATION_TRIAL_COST).unwrap();
+        let budget = Budget::new(trials + units, EXPR_COST);
         let trials = Trials { snapshot: &snapshot, settings: &settings, now, budget: &budget };
         trials.changes(&request, &evaluation.resources[0], &drafts[0].leads)[0].len()
     };
-    assert_eq!((named(0), named(1), named(2), named(10)), (0, 1, 2, 2));
+    assert_eq!((named(0, 900), named(1, 900), named(2, 900), named(10, 900)), (0, 1, 2, 2));
+    assert_eq!(named(2, one_decision * 3 / 2), 1, "what deciding again costs is paid for, too");
 }
 
 #[test]
