@@ -37,26 +37,39 @@ impl<'a> Scanner<'a> {
         self.next().is_none().then_some(())
     }
 
-    /// Reads an object; `member` reads each value, given the name.
-    pub(super) fn object(
-        &mut self,
-        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>,
-    ) -> Option<()> {
+    /// Reads an object; `member` reads each member: its name ([`Scanner::named`]) and its value.
+    #[inline(always)]
+    pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         if self.next()? == b'}' {
             return self.take(b'}');
         }
         loop {
-            let name = self.string()?;
-            self.take(b':')?;
-            member(self, name)?;
+            self.next()?;
+            member(self)?;
             if self.ends(b'}')? {
                 return Some(());
             }
         }
     }
 
+    /// Takes `name`, written with its quotes, and the colon behind it, if they follow.
+    #[inline(always)]
+    pub(super) fn named(&mut self, name: &'static str) -> bool {
+        let before = self.at;
+        if !self.rest().starts_with(name.as_bytes()) {
+            return false;
+        }
+        self.at += name.len();
+        let is_named = self.take(b':').is_some();
+        if !is_named {
+            self.at = before;
+        }
+        is_named
+    }
+
     /// Reads a list; `entry` reads each entry.
+    #[inline(always)]
     pub(super) fn list(&mut self, mut entry: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'[')?;
         if self.next()? == b']' {
@@ -70,16 +83,27 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads a string, borrowed where it holds no escapes. Most of a body is strings: what reads them is worth its copies.
+    /// Reads a string, borrowed where it holds no escapes.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
         self.take(b'"')?;
-        let text = self.plain()?;
-        if self.peek()? == b'"' {
-            self.at += 1;
-            return Some(Cow::Borrowed(text));
+        match self.plain_string() {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => self.unescaped().map(Cow::Owned),
         }
-        self.unescaped(text).map(Cow::Owned)
+    }
+
+    /// Reads the rest of a string without escapes; of any other string it takes nothing. Most of a body is strings: what
+    /// reads them is worth its copies.
+    #[inline(always)]
+    fn plain_string(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let end = start + plain(self.text.as_bytes().get(start..)?);
+        if self.text.as_bytes().get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        self.text.get(start..end)
     }
 
     /// Reads `true` or `false`.
@@ -99,16 +123,21 @@ impl<'a> Scanner<'a> {
     /// Reads a map that stands in `depth` others.
     fn map(&mut self, depth: usize) -> Option<Map<'a>> {
         let inner = inner(depth)?;
-        let mut entries = Vec::new();
-        self.object(|scanner, name| {
-            let value = scanner.value(inner)?;
-            if entries.is_empty() {
-                entries.reserve_exact(FIRST_ENTRIES);
-            }
+        self.take(b'{')?;
+        if self.next()? == b'}' {
+            self.at += 1;
+            return Some(Map::default());
+        }
+        let mut entries = Vec::with_capacity(FIRST_ENTRIES);
+        loop {
+            let name = self.string()?;
+            self.take(b':')?;
+            let value = self.value(inner)?;
             entries.push((name, value));
-            Some(())
-        })?;
-        Map::from_entries(entries).ok()
+            if self.ends(b'}')? {
+                return Map::from_entries(entries).ok();
+            }
+        }
     }
 
     fn value(&mut self, depth: usize) -> Option<Value<'a>> {
@@ -168,10 +197,10 @@ impl<'a> Scanner<'a> {
         (1..=MAX_DIGITS).contains(&count).then_some((digits, count))
     }
 
-    /// The rest of a string that has an escape behind `text`.
+    /// The rest of a string that has escapes.
     #[cold]
-    fn unescaped(&mut self, text: &str) -> Option<String> {
-        let mut unescaped = text.to_owned();
+    fn unescaped(&mut self) -> Option<String> {
+        let mut unescaped = String::new();
         loop {
             match self.peek()? {
                 b'"' => {
@@ -222,7 +251,6 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes what of a string needs no escapes.
-    #[inline(always)]
     fn plain(&mut self) -> Option<&'a str> {
         let rest = self.text.get(self.at..)?;
         let length = plain(rest.as_bytes());
@@ -267,6 +295,7 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline(always)]
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }

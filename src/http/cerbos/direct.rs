@@ -1,6 +1,7 @@
 //! The direct way of a usual body of `POST /api/check/resources` to a valid call: read once, nothing in between.
 //!
-//! Usual is a body without tokens (`auxData`), `requestContext`, snake_case names and `null` in the place of a member.
+//! Usual is a body without tokens (`auxData`), `requestContext`, snake_case names, names with escapes and `null` in the
+//! place of a member.
 //! `None` sends every other body, and every one that is wrong, to the reader in `request.rs`: that one defines what a
 //! request is, and this one takes a part of it (ADR 0010).
 
@@ -27,13 +28,20 @@ pub(super) fn parse<'a>(body: &'a [u8], limits: &RequestLimits) -> Option<CheckC
 fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall<'a>> {
     let (mut request_id, mut include_meta) = (None, None);
     let (mut principal, mut items, mut context) = (None, None, None);
-    json.object(|json, member| match &*member {
-        "requestId" => once(&mut request_id, text(json, limits)),
-        "includeMeta" => once(&mut include_meta, json.flag()),
-        "principal" => once(&mut principal, self::principal(json, limits)),
-        "resources" => once(&mut items, self::items(json, limits)),
-        "context" => once(&mut context, json.attributes()),
-        _ => None,
+    json.object(|json| {
+        if json.named(r#""requestId""#) {
+            once(&mut request_id, text(json, limits))
+        } else if json.named(r#""includeMeta""#) {
+            once(&mut include_meta, json.flag())
+        } else if json.named(r#""principal""#) {
+            once(&mut principal, self::principal(json, limits))
+        } else if json.named(r#""resources""#) {
+            once(&mut items, self::items(json, limits))
+        } else if json.named(r#""context""#) {
+            once(&mut context, json.attributes())
+        } else {
+            None
+        }
     })?;
     let request = Request { principal: principal?, items: items?, context, aux_data: AuxData::default() };
     let (api, request_id, tokens) = (Api::CheckResources, request_id.unwrap_or_default(), Tokens::default());
@@ -43,13 +51,20 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
 
 fn principal<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Principal<'a>> {
     let (mut id, mut roles, mut attr, mut policy_version, mut scope) = (None, None, None, None, None);
-    json.object(|json, member| match &*member {
-        "id" => once(&mut id, name(json, limits)),
-        "roles" => once(&mut roles, names(json, limits.max_roles, limits)),
-        "attr" => once(&mut attr, json.attributes()),
-        "policyVersion" => once(&mut policy_version, version(json, limits)),
-        "scope" => once(&mut scope, self::scope(json, limits)),
-        _ => None,
+    json.object(|json| {
+        if json.named(r#""id""#) {
+            once(&mut id, name(json, limits))
+        } else if json.named(r#""roles""#) {
+            once(&mut roles, names(json, limits.max_roles, limits))
+        } else if json.named(r#""attr""#) {
+            once(&mut attr, json.attributes())
+        } else if json.named(r#""policyVersion""#) {
+            once(&mut policy_version, version(json, limits))
+        } else if json.named(r#""scope""#) {
+            once(&mut scope, self::scope(json, limits))
+        } else {
+            None
+        }
     })?;
     Some(Principal {
         id: id?,
@@ -75,23 +90,34 @@ fn items<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Few<Item<
 
 fn item<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Item<'a>> {
     let (mut resource, mut actions) = (None, None);
-    json.object(|json, member| match &*member {
-        "resource" => once(&mut resource, self::resource(json, limits)),
-        "actions" => once(&mut actions, names(json, limits.max_actions_per_resource, limits)),
-        _ => None,
+    json.object(|json| {
+        if json.named(r#""resource""#) {
+            once(&mut resource, self::resource(json, limits))
+        } else if json.named(r#""actions""#) {
+            once(&mut actions, names(json, limits.max_actions_per_resource, limits))
+        } else {
+            None
+        }
     })?;
     Some(Item { resource: resource?, actions: actions? })
 }
 
 fn resource<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Resource<'a>> {
     let (mut kind, mut id, mut attr, mut policy_version, mut scope) = (None, None, None, None, None);
-    json.object(|json, member| match &*member {
-        "kind" => once(&mut kind, name(json, limits)),
-        "id" => once(&mut id, name(json, limits)),
-        "attr" => once(&mut attr, json.attributes()),
-        "policyVersion" => once(&mut policy_version, version(json, limits)),
-        "scope" => once(&mut scope, self::scope(json, limits)),
-        _ => None,
+    json.object(|json| {
+        if json.named(r#""kind""#) {
+            once(&mut kind, name(json, limits))
+        } else if json.named(r#""id""#) {
+            once(&mut id, name(json, limits))
+        } else if json.named(r#""attr""#) {
+            once(&mut attr, json.attributes())
+        } else if json.named(r#""policyVersion""#) {
+            once(&mut policy_version, version(json, limits))
+        } else if json.named(r#""scope""#) {
+            once(&mut scope, self::scope(json, limits))
+        } else {
+            None
+        }
     })?;
     Some(Resource {
         kind: kind?,

@@ -234,6 +234,8 @@ fn what_is_not_usual_is_left_to_serde() {
         (r#""includeMeta":true"#, r#""includeMeta":1"#),
         (r#""id":"a""#, r#""id":"a","id":"a""#),
         (r#""id":"a""#, r#""id":"""#),
+        (r#""id":"a""#, r#""\u0069d":"a""#),
+        (r#""id":"a""#, r#""id""id":"a""#),
         (r#""id":"a","#, ""),
         (r#""id":"i""#, r#""id":"i","attr":{},"attr":{}"#),
         (r#""kind":"k""#, r#""kind":"k","more":1"#),
