@@ -132,8 +132,12 @@ impl<'a> Scanner<'a> {
         loop {
             let name = self.string()?;
             self.take(b':')?;
-            let value = self.value(inner)?;
-            entries.push((name, value));
+            // Most values are strings, and what becomes a value within the list is not moved there.
+            if self.next()? == b'"' {
+                entries.push((name, Value::String(self.string()?)));
+            } else {
+                entries.push((name, self.value(inner)?));
+            }
             if self.ends(b'}')? {
                 return Map::from_entries(entries).ok();
             }
