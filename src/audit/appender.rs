@@ -13,8 +13,12 @@ use super::segment::{Frame, HEADER_BYTES, Header, TimeRange, file_name};
 use super::walk::ChainEnd;
 use crate::ports::{LogFile, LogFiles, NewRecord};
 
-/// Largest write buffer that is kept for the next batch, in bytes.
-const KEPT_BUFFER: usize = 4 * 1024 * 1024;
+/// Bytes from which frames are written before more are made: they are still in the processor's cache then, and a long
+/// batch is not in memory twice.
+const PIECE: usize = 256 * 1024;
+
+/// Largest write buffer that is kept, in bytes.
+const KEPT_BUFFER: usize = 4 * PIECE;
 
 /// Appends batches of records to the last segment.
 pub(super) struct Appender {
@@ -35,7 +39,7 @@ pub(super) struct Appender {
 /// What one batch cost.
 pub(super) struct Written {
     /// Bytes written.
-    pub(super) bytes: usize,
+    pub(super) bytes: u64,
     /// Time that the disk took to make it durable, if it was asked to.
     pub(super) sync: Option<Duration>,
 }
@@ -84,8 +88,8 @@ impl Appender {
         })
     }
 
-    /// Appends `records` as one write, then syncs if `sync`. On error none of them is part of the log, and nothing
-    /// more may be appended before [`Appender::mend`].
+    /// Appends `records`, in one write unless they are many, then syncs if `sync`. On error none of them is part of the
+    /// log, and nothing more may be appended before [`Appender::mend`].
     pub(super) fn append<'r>(
         &mut self,
         records: impl Iterator<Item = &'r NewRecord> + Clone,
@@ -98,27 +102,31 @@ impl Appender {
             self.roll()?;
         }
         self.buffer.clear();
-        let (mut end, mut times) = (self.end, self.segment.times);
+        let (mut end, mut times, mut len) = (self.end, self.segment.times, self.segment.len);
         for record in records {
             let at = record.at.as_microsecond();
             end = end.next(at, &record.payload);
             times = times.with(at);
             let frame =
                 Frame { seq: end.seq, at, synced: self.synced, hash: end.hash, payload: &record.payload };
+            len += frame.len() as u64;
             frame.encode(&mut self.buffer);
+            if self.buffer.len() >= PIECE {
+                self.write_buffer()?;
+            }
         }
-        self.file.append(&self.buffer).map_err(AuditError::io("write", &self.segment.name()))?;
+        self.write_buffer()?;
         let took = if sync { Some(self.sync_file()?) } else { None };
-        self.check(self.segment.len + self.buffer.len() as u64)?;
+        self.check(len)?;
         // Only now are the records part of the log: a failure above leaves everything as it was.
         if sync {
             self.synced = end.seq;
         }
         self.end = end;
-        self.segment =
-            SegmentInfo { len: self.segment.len + self.buffer.len() as u64, times, ..self.segment };
+        let written = Written { bytes: len - self.segment.len, sync: took };
+        self.segment = SegmentInfo { len, times, ..self.segment };
         self.catalog.publish(self.segment);
-        Ok(Written { bytes: self.release_buffer(), sync: took })
+        Ok(written)
     }
 
     /// Makes everything appended so far durable, and marks it as that.
@@ -215,12 +223,11 @@ impl Appender {
         Ok(start.elapsed())
     }
 
-    fn release_buffer(&mut self) -> usize {
-        let used = self.buffer.len();
-        if self.buffer.capacity() > KEPT_BUFFER {
-            self.buffer = Vec::new();
-        }
-        used
+    fn write_buffer(&mut self) -> Result<(), AuditError> {
+        self.file.append(&self.buffer).map_err(AuditError::io("write", &self.segment.name()))?;
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BUFFER);
+        Ok(())
     }
 }
 

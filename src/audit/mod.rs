@@ -110,7 +110,6 @@ pub struct Log {
     reader: LogReader,
     durability: Durability,
     deadline: Duration,
-    metrics: Arc<Metrics>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -140,14 +139,15 @@ impl Log {
             let repair = writer::repair_record(&*clock, cause, segment, *offset, Some(*dropped_bytes));
             appender.append(std::iter::once(&repair), true)?;
         }
-        let queue = Arc::new(queue::Queue::new(settings.queue_records, settings.queue_bytes));
+        let queue =
+            Arc::new(queue::Queue::new(settings.queue_records, settings.queue_bytes, Arc::clone(&metrics)));
         let writer = writer::Writer {
             appender,
             queue: Arc::clone(&queue),
             durability: settings.durability,
             pace: pace::Pace::new(settings.durability),
             clock,
-            metrics: Arc::clone(&metrics),
+            metrics,
         };
         let thread = std::thread::Builder::new()
             .name("decision-log".to_owned())
@@ -158,7 +158,6 @@ impl Log {
             reader: LogReader::new(files, catalog),
             durability: settings.durability,
             deadline: settings.deadline,
-            metrics,
             writer: Mutex::new(Some(thread)),
         };
         Ok((Arc::new(log), report))
@@ -175,9 +174,7 @@ impl Log {
     }
 
     fn push(&self, record: NewRecord, ack: Option<queue::Ack>) -> Result<(), LogError> {
-        let waiting = self.queue.push(queue::Entry { record, ack })?;
-        self.metrics.log_queue_length(waiting);
-        Ok(())
+        self.queue.push(queue::Entry { record, ack })
     }
 }
 

@@ -1,12 +1,13 @@
 //! The bounded queue between the calls and the writer, and whether the log accepts records at all.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use procura_core::limits::RECORD_BYTES;
 use tokio::sync::oneshot;
 
 use crate::ports::{LogError, NewRecord};
+use crate::telemetry::Metrics;
 
 /// A record that waits to be written.
 pub(super) struct Entry {
@@ -34,6 +35,8 @@ pub(super) struct Queue {
     changed: Condvar,
     max_records: usize,
     max_bytes: usize,
+    /// Told how many records wait, under the lock: else an earlier count could be told after a later one and stay.
+    metrics: Arc<Metrics>,
 }
 
 struct State {
@@ -48,13 +51,13 @@ struct State {
 
 impl Queue {
     /// An empty queue of at most this many records and bytes.
-    pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
+    pub(super) fn new(max_records: usize, max_bytes: usize, metrics: Arc<Metrics>) -> Self {
         let state = State { entries: Vec::new(), bytes: 0, closed: false, failure: None, wake_at: None };
-        Self { state: Mutex::new(state), changed: Condvar::new(), max_records, max_bytes }
+        Self { state: Mutex::new(state), changed: Condvar::new(), max_records, max_bytes, metrics }
     }
 
-    /// Adds a record; never waits. Returns how many are in the queue.
-    pub(super) fn push(&self, entry: Entry) -> Result<usize, LogError> {
+    /// Adds a record; never waits.
+    pub(super) fn push(&self, entry: Entry) -> Result<(), LogError> {
         let bytes = entry.record.payload.len();
         if bytes > RECORD_BYTES {
             return Err(LogError::TooLarge { bytes, limit: RECORD_BYTES });
@@ -66,7 +69,7 @@ impl Queue {
         }
         state.bytes += bytes;
         state.entries.push(entry);
-        let waiting = state.entries.len();
+        self.metrics.log_queue_length(state.entries.len());
         let wakes = state.wake_at.is_some_and(|records| self.has(&state, records));
         if wakes {
             state.wake_at = None;
@@ -75,7 +78,7 @@ impl Queue {
         if wakes {
             self.changed.notify_one();
         }
-        Ok(waiting)
+        Ok(())
     }
 
     /// Waits for a record, and for more with `patience`; then takes everything that waits into `batch`, which is
@@ -87,6 +90,7 @@ impl Queue {
         }
         state.bytes = 0;
         std::mem::swap(&mut state.entries, batch);
+        self.metrics.log_queue_length(0);
     }
 
     /// How many records wait.
@@ -98,7 +102,9 @@ impl Queue {
     pub(super) fn fail(&self, reason: String) -> Vec<Entry> {
         let mut state = self.lock();
         state.failure = Some(reason);
-        state.drain()
+        state.bytes = 0;
+        self.metrics.log_queue_length(0);
+        std::mem::take(&mut state.entries)
     }
 
     /// Accepts records again.
@@ -153,11 +159,6 @@ impl State {
             None => Ok(()),
         }
     }
-
-    fn drain(&mut self) -> Vec<Entry> {
-        self.bytes = 0;
-        std::mem::take(&mut self.entries)
-    }
 }
 
 #[cfg(test)]
@@ -171,7 +172,17 @@ mod tests {
     const FOR_EVER: Patience = Patience { records: usize::MAX, time: Duration::MAX };
     const NO_PATIENCE: Patience = Patience { records: 1, time: Duration::ZERO };
 
-    fn push(queue: &Queue, bytes: usize) -> Result<usize, LogError> {
+    fn empty(max_records: usize, max_bytes: usize) -> Queue {
+        Queue::new(max_records, max_bytes, Arc::new(Metrics::new().unwrap()))
+    }
+
+    fn told_length(queue: &Queue) -> usize {
+        let text = queue.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix("procura_log_queue_records "));
+        line.unwrap().parse().unwrap()
+    }
+
+    fn push(queue: &Queue, bytes: usize) -> Result<(), LogError> {
         let record = NewRecord { at: Timestamp::UNIX_EPOCH, payload: vec![b' '; bytes] };
         queue.push(Entry { record, ack: None })
     }
@@ -185,7 +196,7 @@ mod tests {
     #[test]
     fn half_a_full_queue_ends_the_patience_whichever_way_it_is_full() {
         for (max_records, max_bytes) in [(10, 1000), (1000, 60)] {
-            let queue = Queue::new(max_records, max_bytes);
+            let queue = empty(max_records, max_bytes);
             thread::scope(|scope| {
                 let writer = scope.spawn(|| taken(&queue, FOR_EVER));
                 (0..6).for_each(|_| drop(push(&queue, 6)));
@@ -196,7 +207,7 @@ mod tests {
 
     #[test]
     fn patience_ends_with_its_records_its_time_or_the_queue() {
-        let queue = Queue::new(100, 100);
+        let queue = empty(100, 100);
         let two = Patience { records: 2, time: Duration::MAX };
         let (first, second) = thread::scope(|scope| {
             let writer = scope.spawn(|| (taken(&queue, two), taken(&queue, FOR_EVER)));
@@ -211,7 +222,7 @@ mod tests {
         assert_eq!((first, second), (2, 1));
         assert_eq!(taken(&queue, FOR_EVER), 0, "closed and empty");
 
-        let queue = Queue::new(100, 100);
+        let queue = empty(100, 100);
         push(&queue, 1).unwrap();
         assert_eq!(taken(&queue, Patience { records: 2, time: Duration::from_micros(1) }), 1);
         push(&queue, 1).unwrap();
@@ -220,12 +231,38 @@ mod tests {
 
     #[test]
     fn what_exceeds_the_queue_is_refused_and_what_was_taken_makes_room() {
-        let queue = Queue::new(2, 10);
-        assert_eq!(push(&queue, 6).unwrap(), 1);
+        let queue = empty(2, 10);
+        push(&queue, 6).unwrap();
         assert!(matches!(push(&queue, 6), Err(LogError::Overloaded)), "bytes");
-        assert_eq!(push(&queue, 4).unwrap(), 2);
+        push(&queue, 4).unwrap();
         assert!(matches!(push(&queue, 0), Err(LogError::Overloaded)), "records");
         assert_eq!(taken(&queue, NO_PATIENCE), 2);
-        assert_eq!(push(&queue, 10).unwrap(), 1);
+        push(&queue, 10).unwrap();
+    }
+
+    #[test]
+    fn the_metric_says_how_many_records_wait_and_ends_at_zero_whoever_comes_last() {
+        let queue = empty(1 << 20, 1 << 20);
+        (1..=3).for_each(|waiting| {
+            push(&queue, 1).unwrap();
+            assert_eq!(told_length(&queue), waiting);
+        });
+        assert_eq!((taken(&queue, NO_PATIENCE), told_length(&queue)), (3, 0));
+        push(&queue, 1).unwrap();
+        assert_eq!((queue.fail(String::new()).len(), told_length(&queue)), (1, 0));
+        queue.recover();
+        // The last to push and the writer meet again and again, in either order.
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| while taken(&queue, NO_PATIENCE) > 0 {});
+            for _ in 0..1000 {
+                push(&queue, 1).unwrap();
+                while queue.len() > 0 {
+                    thread::yield_now();
+                }
+                assert_eq!(told_length(&queue), 0);
+            }
+            queue.close();
+            writer.join().unwrap();
+        });
     }
 }

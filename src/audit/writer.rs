@@ -38,7 +38,6 @@ impl Writer {
             if batch.is_empty() {
                 break;
             }
-            self.metrics.log_queue_length(0);
             match self.commit(&batch) {
                 Ok(()) => batch.drain(..).for_each(|entry| tell(entry, Ok(()))),
                 Err(error) => {

@@ -148,7 +148,7 @@ pub struct LogBatchWritten {
     /// Records in the batch.
     pub records: usize,
     /// Bytes of the batch.
-    pub bytes: usize,
+    pub bytes: u64,
     /// Time the disk took to make it durable, if it was asked to.
     pub sync: Option<Duration>,
 }
@@ -159,7 +159,7 @@ impl LogBatchWritten {
         trace!(event = "log_batch_written", records = self.records, bytes = self.bytes, "log batch written");
         let records = u32::try_from(self.records).unwrap_or(u32::MAX);
         metrics.log_records.inc_by(records.into());
-        metrics.log_bytes.inc_by(u64::try_from(self.bytes).unwrap_or(u64::MAX));
+        metrics.log_bytes.inc_by(self.bytes);
         metrics.log_batch.observe(records.into());
         if let Some(took) = self.sync {
             metrics.log_sync.observe(took.as_secs_f64());
