@@ -1,29 +1,30 @@
-//! Do the tests of the core notice when the code is wrong? A random sample of small changes, each made in a copy of
-//! the tree and tried against the tests.
+//! Do the tests of the core notice when the code is wrong? A random sample of small changes, made in a copy of the tree
+//! and tried against the tests. All of them are built at once, each behind a switch.
 
+mod build;
 pub mod find;
+pub mod switch;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{fs, io};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::{fs, io, thread};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 
 use crate::rng::Rng;
+use build::{Built, Tests, build};
 use find::Mutant;
+use switch::{SWITCH, Switched, bodies, switched};
 
-/// The tests of the core, quickest to notice first, all of them last.
-const STAGES: &[&[&str]] = &[
-    &["--test", "decisions", "--test", "explanations"],
-    &["--lib", "engine"],
-    &["--test", "properties"],
-    &["--tests"],
-];
+/// The root of the crate that is changed.
+const CRATE_ROOT: &str = "crates/core/src/lib.rs";
 
-/// Seconds of the processor that one process may take: several times what the longest test needs, and enough for
-/// every build. Time on the clock would depend on what else the machine has to do.
-const TEST: u32 = 60;
-const BUILD: u32 = 600;
+/// For so many changes in a sample one more is built, as some do not compile.
+const SPARE: usize = 4;
 
 /// What to change, and how often.
 #[derive(Clone, Debug)]
@@ -53,90 +54,102 @@ pub struct Outcome {
     pub survivors: Vec<String>,
 }
 
-/// What the tests say to one change.
-enum Noticed {
-    DoesNotCompile,
-    Killed,
-    Survived,
-}
-
-/// What is done with the tests of one stage.
-#[derive(Clone, Copy)]
-enum Do {
-    Build,
-    Run,
-}
+/// A change, and what is needed to tell of it.
+type Candidate = (PathBuf, Mutant);
 
 /// Runs the trial.
 ///
 /// # Errors
 ///
 /// The tree cannot be copied, or the tests fail without any change.
-pub fn run(trial: &Trial, mut progress: impl FnMut(&Outcome)) -> anyhow::Result<Outcome> {
+pub fn run(trial: &Trial, progress: impl FnMut(&Outcome) + Send) -> anyhow::Result<Outcome> {
     copy_tree(&trial.root, &trial.copy)?;
-    for stage in STAGES {
-        ensure!(cargo(trial, stage, Do::Build)?, "the tests do not build without any change");
-        ensure!(cargo(trial, stage, Do::Run)?, "{stage:?} fails without any change");
-    }
     let mut candidates = candidates(&trial.copy, &trial.path)?;
     let mut outcome = Outcome { candidates: candidates.len(), ..Outcome::default() };
     let mut rng = Rng::new(trial.seed);
-    while outcome.killed + outcome.survivors.len() < trial.sample && !candidates.is_empty() {
-        let (file, mutant) = candidates.swap_remove(rng.below(candidates.len()));
-        let path = trial.copy.join(&file);
-        let text = fs::read_to_string(&path)?;
-        let changed = find::mutated(&text, &mutant);
-        fs::write(&path, &changed)?;
-        let noticed = noticed(trial);
-        fs::write(&path, &text)?;
-        match noticed? {
-            Noticed::DoesNotCompile => outcome.unviable += 1,
-            Noticed::Killed => outcome.killed += 1,
-            Noticed::Survived => outcome.survivors.push(described(&file, &mutant, &text, &changed)),
-        }
-        progress(&outcome);
+    let mut chosen = Vec::new();
+    while chosen.len() < trial.sample + trial.sample / SPARE && !candidates.is_empty() {
+        chosen.push(candidates.swap_remove(rng.below(candidates.len())));
     }
-    Ok(outcome)
+    let (tests, unviable) = build_all(trial, &chosen)?;
+    tests.pass_unchanged()?;
+    let numbers = (0..chosen.len()).filter(|number| !unviable.contains(number));
+    let numbers: Vec<_> = numbers.take(trial.sample).collect();
+    let reached = numbers.last().map_or(0, |last| last + 1);
+    outcome.unviable = unviable.range(..reached).count();
+    let telling = Mutex::new((outcome, progress));
+    try_all(&tests, &numbers, &|number, noticed| {
+        let mut telling = telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, progress) = &mut *telling;
+        match noticed {
+            true => outcome.killed += 1,
+            false => outcome.survivors.push(described(&trial.root, &chosen[number])),
+        }
+        progress(outcome);
+    })?;
+    Ok(telling.into_inner().unwrap_or_else(PoisonError::into_inner).0)
 }
 
-fn noticed(trial: &Trial) -> anyhow::Result<Noticed> {
-    for stage in STAGES {
-        if !cargo(trial, stage, Do::Build)? {
-            return Ok(Noticed::DoesNotCompile);
-        }
-        if !cargo(trial, stage, Do::Run)? {
-            return Ok(Noticed::Killed);
+/// The tests with every change of `chosen` that compiles, and the numbers of those that do not.
+fn build_all(trial: &Trial, chosen: &[Candidate]) -> anyhow::Result<(Tests, BTreeSet<usize>)> {
+    let mut unviable = BTreeSet::new();
+    loop {
+        let files = write_all(trial, chosen, &unviable)?;
+        match build(&trial.copy)? {
+            Built::Tests(tests) => return Ok((tests, unviable)),
+            Built::Errors(errors) => {
+                let known = unviable.len();
+                for (file, line) in &errors {
+                    unviable.extend(files.get(file).map(|file| file.blamed(*line)).unwrap_or_default());
+                }
+                ensure!(
+                    unviable.len() > known,
+                    "the tests do not build, and no change is to blame: {errors:?}"
+                );
+            }
         }
     }
-    Ok(Noticed::Survived)
 }
 
-/// Builds or runs the tests of one stage; whether that succeeds.
-fn cargo(trial: &Trial, stage: &[&str], what: Do) -> anyhow::Result<bool> {
-    let (seconds, only_build) = match what {
-        Do::Build => (BUILD, Some("--no-run")),
-        Do::Run => (TEST, None),
+/// Writes every file with its changes behind switches.
+fn write_all(
+    trial: &Trial,
+    chosen: &[Candidate],
+    unviable: &BTreeSet<usize>,
+) -> anyhow::Result<BTreeMap<PathBuf, Switched>> {
+    let mut by_file: BTreeMap<&PathBuf, Vec<(usize, Mutant)>> = BTreeMap::new();
+    for (number, (file, mutant)) in chosen.iter().enumerate() {
+        let mutants = by_file.entry(file).or_default();
+        mutants.extend((!unviable.contains(&number)).then(|| (number, mutant.clone())));
+    }
+    let mut files = BTreeMap::new();
+    for (file, mutants) in by_file {
+        let changed = switched(&fs::read_to_string(trial.root.join(file))?, &mutants);
+        fs::write(trial.copy.join(file), &changed.text)?;
+        files.insert(file.clone(), changed);
+    }
+    let root = fs::read_to_string(trial.root.join(CRATE_ROOT))?;
+    fs::write(trial.copy.join(CRATE_ROOT), root + SWITCH)?;
+    Ok(files)
+}
+
+/// Tries the changes of these numbers, several at a time, and tells of each whether it was noticed.
+fn try_all(tests: &Tests, numbers: &[usize], tell: &(dyn Fn(usize, bool) + Sync)) -> anyhow::Result<()> {
+    let next = AtomicUsize::new(0);
+    let work = || -> anyhow::Result<()> {
+        while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            tell(*number, tests.notice(*number)?);
+        }
+        Ok(())
     };
-    let status = Command::new("prlimit")
-        .arg(format!("--cpu={seconds}"))
-        .args(["cargo", "test", "--offline", "--quiet", "-p", "procura-core"])
-        .args(stage)
-        .args(only_build)
-        .current_dir(&trial.copy)
-        .env("CARGO_TARGET_DIR", trial.copy.join("target"))
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        // Built hardly more slowly, and run two to three times as fast.
-        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
-        // The same cases for every change, and none remembered from the one before.
-        .env("PROPTEST_RNG_SEED", trial.seed.to_string())
-        .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .context("cannot run cargo")?;
-    Ok(status.success())
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        running.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(ended) => ended,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
 }
 
 /// Every change of every file of code below `path`, in a fixed order.
@@ -158,7 +171,9 @@ fn candidates(root: &Path, path: &Path) -> anyhow::Result<Vec<(PathBuf, Mutant)>
     let mut found = Vec::new();
     for file in files {
         let text = fs::read_to_string(root.join(&file))?;
-        found.extend(find::mutants(&text).into_iter().map(|mutant| (file.clone(), mutant)));
+        let bodies = bodies(&text);
+        let inside = |mutant: &Mutant| bodies.iter().any(|body| body.contains(&mutant.range.start));
+        found.extend(find::mutants(&text).into_iter().filter(inside).map(|mutant| (file.clone(), mutant)));
     }
     if found.is_empty() {
         bail!("there is nothing to change below {}", path.display());
@@ -185,7 +200,9 @@ fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn described(file: &Path, mutant: &Mutant, before: &str, after: &str) -> String {
+fn described(root: &Path, (file, mutant): &Candidate) -> String {
+    let before = fs::read_to_string(root.join(file)).unwrap_or_default();
+    let after = find::mutated(&before, mutant);
     let line = |text: &str| text.lines().nth(mutant.line - 1).unwrap_or_default().trim().to_owned();
-    format!("{}:{}: `{}` became `{}`", file.display(), mutant.line, line(before), line(after))
+    format!("{}:{}: `{}` became `{}`", file.display(), mutant.line, line(&before), line(&after))
 }
