@@ -5,9 +5,16 @@ const WORD: usize = u64::BITS as usize;
 /// A set of small numbers as bits, made once: it takes a bit for each number between its least and its greatest one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Bits {
+    first: u64,
+    /// What is beyond one word at the beginning: few policies have more than 64 rules.
+    more: Option<Box<More>>,
+}
+
+/// Where the bits of a large set are.
+#[derive(Clone, Debug, PartialEq)]
+struct More {
     /// How many words before the first one are left out, as no bit in them is set.
     skipped: usize,
-    first: u64,
     others: Box<[u64]>,
 }
 
@@ -32,8 +39,10 @@ impl Bits {
                 *word |= 1 << (number % WORD);
             }
         }
-        let first = words.first().copied().unwrap_or_default();
-        Self { skipped: skipped.unwrap_or_default(), first, others: words.into_iter().skip(1).collect() }
+        let (first, skipped) = (words.first().copied().unwrap_or_default(), skipped.unwrap_or_default());
+        let others: Box<[u64]> = words.into_iter().skip(1).collect();
+        let is_small = skipped == 0 && others.is_empty();
+        Self { first, more: (!is_small).then(|| Box::new(More { skipped, others })) }
     }
 
     /// Whether there is no number in it.
@@ -50,13 +59,17 @@ impl Mask {
 
     /// Adds all numbers of `bits`; what has no room is left out.
     pub(crate) fn add(&mut self, bits: &Bits) {
-        if bits.skipped == 0 {
+        let (skipped, others) = match &bits.more {
+            None => (0, &[][..]),
+            Some(more) => (more.skipped, &*more.others),
+        };
+        let Some(before) = skipped.checked_sub(1) else {
             self.first |= bits.first;
-            self.others.iter_mut().zip(&bits.others).for_each(|(word, more)| *word |= more);
+            self.others.iter_mut().zip(others).for_each(|(word, more)| *word |= more);
             return;
-        }
-        let more = std::iter::once(&bits.first).chain(&bits.others);
-        self.others.iter_mut().skip(bits.skipped - 1).zip(more).for_each(|(word, more)| *word |= more);
+        };
+        let more = std::iter::once(&bits.first).chain(others);
+        self.others.iter_mut().skip(before).zip(more).for_each(|(word, more)| *word |= more);
     }
 
     /// Adds all numbers of `other`; what has no room is left out.

@@ -21,7 +21,8 @@ use super::table::RuleTable;
 use super::yaml::Place;
 use crate::expr::Frame;
 
-/// Compiles the policy in `document`, if it is one with rules; what does not compile is reported and left out.
+/// Compiles the policy in `document`, if it is one with rules; what does not compile is reported and left out. The
+/// table of its rules is yet to be made.
 pub(super) fn policy<'p>(
     document: &'p Document<'_>,
     sets: &RoleSets<'_>,
@@ -44,7 +45,7 @@ pub(super) fn policy<'p>(
     if findings.errors(document.place) == 0 {
         lint::conditions(&policy, &document.body, findings);
     }
-    Some(policy.tabled())
+    Some(policy)
 }
 
 fn resource_policy(

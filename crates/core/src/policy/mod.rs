@@ -19,6 +19,7 @@
 //! | `names` | variables and constants of one policy, in order |
 //! | `compile` | AST to snapshot; `scalar` finds the place of each part of an expression |
 //! | `lint` | warnings about what is legal and surely not meant |
+//! | `pool` | texts that policies have in common |
 //! | `path` | the way to a place in a file |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
 //! | `table`, `bits`, `hash` | how they are found: rules by action, resource and role, policies by name |
@@ -45,6 +46,7 @@ mod names;
 mod naming;
 mod outline;
 mod path;
+mod pool;
 mod rules;
 mod scalar;
 mod schemas;

@@ -112,7 +112,7 @@ pub struct Rule {
     pub name: Arc<str>,
     /// Where it begins.
     pub position: Position,
-    /// Where its outputs say they come from: `<policy>#<rule>`.
+    /// Where its outputs say they come from: `<policy>#<rule>`; empty if it has none.
     pub output_source: Arc<str>,
     /// The resources that a rule of a principal or role policy is about.
     pub resource: Option<ResourcePattern>,
@@ -232,8 +232,8 @@ impl ResourcePattern {
 /// When a rule applies.
 #[derive(Debug)]
 pub enum Condition {
-    /// One expression.
-    Expr(Spanned<Program>),
+    /// One expression. Boxed, as most rules have no condition.
+    Expr(Box<Spanned<Program>>),
     /// All of these.
     All(Vec<Condition>),
     /// At least one of these.
@@ -242,20 +242,20 @@ pub enum Condition {
     None(Vec<Condition>),
 }
 
-/// What a rule puts out when it is visited.
+/// What a rule puts out when it is visited; boxed, as few rules put out anything.
 #[derive(Debug, Default)]
 pub struct Output {
     /// Evaluated when the rule applies.
-    pub rule_activated: Option<Spanned<Program>>,
+    pub rule_activated: Option<Box<Spanned<Program>>>,
     /// Evaluated when the rule is visited and its condition does not hold.
-    pub condition_not_met: Option<Spanned<Program>>,
+    pub condition_not_met: Option<Box<Spanned<Program>>>,
 }
 
 impl Output {
     /// What is evaluated when the rule is visited: whether it applies says which expression.
     #[must_use]
     pub fn of(&self, activated: bool) -> Option<&Spanned<Program>> {
-        if activated { self.rule_activated.as_ref() } else { self.condition_not_met.as_ref() }
+        if activated { self.rule_activated.as_deref() } else { self.condition_not_met.as_deref() }
     }
 }
 

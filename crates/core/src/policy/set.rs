@@ -10,6 +10,7 @@ use super::findings::{Finding, Findings};
 use super::index::{self, Index};
 use super::memory::{Memory, RememberedSchemas, Unit};
 use super::outline::{ExportKey, ExportKind, Kind, Outline};
+use super::pool::Pool;
 use super::rules::Policy;
 use super::snapshot::Snapshot;
 use super::source::SourceFile;
@@ -313,10 +314,11 @@ impl Fresh {
         findings: &mut Findings<'_>,
     ) {
         let sets = compile::role_sets(documents, &self.imported, index, &mut self.literals, findings);
+        let mut pool = Pool::default();
         for document in documents {
             index.patterns.take_asked();
             if let Some(policy) = compile::policy(document, &sets, index, findings) {
-                self.policies.insert(document.place.file, Arc::new(policy));
+                self.policies.insert(document.place.file, Arc::new(pool.share(policy).tabled()));
                 self.literals.insert(document.place.file, index.patterns.take_asked());
             }
         }

@@ -52,6 +52,15 @@ impl Snapshot {
             .flat_map(PolicyTable::iter)
     }
 
+    /// How many policies with rules there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        [&self.resource_policies, &self.principal_policies, &self.role_policies]
+            .map(PolicyTable::len)
+            .iter()
+            .sum()
+    }
+
     /// What attributes must look like for the resources of `kind` under this version.
     #[must_use]
     pub fn schemas(&self, kind: &str, version: &str) -> Option<&Schemas> {

@@ -64,8 +64,9 @@ pub(super) fn when(
     findings: &mut Findings<'_>,
 ) -> (Option<Condition>, Output) {
     let condition = when.condition.as_ref().and_then(|condition| matching(condition, names, findings));
-    let mut output =
-        |text: &Option<Text<'_>>| text.as_ref().and_then(|text| expression(text, names, findings));
+    let mut output = |text: &Option<Text<'_>>| {
+        text.as_ref().and_then(|text| expression(text, names, findings)).map(Box::new)
+    };
     let output = Output {
         rule_activated: output(&when.rule_activated),
         condition_not_met: output(&when.condition_not_met),
@@ -83,7 +84,9 @@ pub(super) fn matching(
         list.iter().filter_map(|item| matching(item, names, findings)).collect()
     };
     match node {
-        Match::Expr(text) => expression(text, names, findings).map(Condition::Expr),
+        Match::Expr(text) => {
+            expression(text, names, findings).map(|program| Condition::Expr(Box::new(program)))
+        }
         Match::All(list) => Some(Condition::All(items(list))),
         Match::Any(list) => Some(Condition::Any(items(list))),
         Match::None(list) => Some(Condition::None(items(list))),

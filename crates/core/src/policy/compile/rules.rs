@@ -33,6 +33,7 @@ impl Rules<'_, '_> {
                 rule.derived_roles.iter().filter_map(|role| self.derived_role(role)).collect();
             derived_roles.sort_unstable();
             derived_roles.dedup();
+            derived_roles.shrink_to_fit();
             Rule {
                 actions: patterns(&rule.actions, ACTIONS, ActionPattern::parse, findings),
                 roles: (!rule.roles.is_empty()).then(|| roles(&rule.roles)),
@@ -92,10 +93,12 @@ impl Rules<'_, '_> {
         findings: &mut Findings<'_>,
     ) -> Rule {
         let (condition, output) = when(written, self.names, findings);
+        let has_output = output.rule_activated.is_some() || output.condition_not_met.is_some();
+        let source = has_output.then(|| format!("{}#{output_name}", self.policy).into());
         Rule {
             name,
             position: findings.position(place),
-            output_source: format!("{}#{output_name}", self.policy).into(),
+            output_source: source.unwrap_or_default(),
             resource: None,
             actions: Vec::new(),
             roles: None,
@@ -140,7 +143,9 @@ fn patterns<T>(
     parse: fn(&str) -> Result<T, GlobError>,
     findings: &mut Findings<'_>,
 ) -> Vec<T> {
-    texts.iter().filter_map(|text| pattern(text, what, parse, findings)).collect()
+    let mut patterns: Vec<T> = texts.iter().filter_map(|text| pattern(text, what, parse, findings)).collect();
+    patterns.shrink_to_fit();
+    patterns
 }
 
 fn pattern<T>(
