@@ -55,9 +55,6 @@ impl<'r> Links<'r> {
         };
         let named = reached.named.contains(index);
         let mut link = Link { speaks: named, named, certain: named, erring: false };
-        if rule.derived_roles.is_empty() {
-            return Ok(link);
-        }
         call.charge(rule.derived_roles.len() / DERIVED_ROLES_PER_UNIT)?;
         let stance = self.policy.stance(rule);
         for derived in following(rule, reached) {

@@ -46,7 +46,7 @@ impl<'r> Question<'r> {
     /// Notes what went wrong with a condition, once, however often it is consulted.
     pub(super) fn note(&mut self, problems: &[Problem]) {
         let room = ACTION_PROBLEMS - self.problems.len();
-        if room > 0 && !problems.is_empty() && !self.noted.contains(&problems.as_ptr()) {
+        if !problems.is_empty() && !self.noted.contains(&problems.as_ptr()) {
             self.noted.push(problems.as_ptr());
             self.problems.extend(problems.iter().take(room).cloned());
         }

@@ -298,13 +298,11 @@ fn through(visit: &Visited<'_>, held: &HeldRole<'_>) -> Vec<String> {
             held.names().filter(|name| roles.contain(name)).map(str::to_owned).collect()
         }
     };
-    let derived_roles = visit.rule.derived_roles.iter().filter(|index| {
-        let role = visit.policy.derived_roles.get(**index);
-        let may_hold = visit.derived_roles.is_some_and(|known| known.truth(**index) != Truth::False);
-        may_hold && role.is_some_and(|role| held.ways_into(&role.parent_roles) > 0)
-    });
-    let names = derived_roles.filter_map(|index| visit.policy.derived_roles.get(*index));
-    through.extend(names.map(|role| role.name.to_string()));
+    through.extend(visit.rule.derived_roles.iter().filter_map(|index| {
+        let role = visit.policy.derived_roles.get(*index)?;
+        let may_hold = visit.derived_roles?.truth(*index) != Truth::False;
+        (may_hold && held.ways_into(&role.parent_roles) > 0).then(|| role.name.to_string())
+    }));
     through
 }
 
