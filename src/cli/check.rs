@@ -79,7 +79,7 @@ fn show_text(files: usize, compiled: &Compiled, affected: Option<&[Affected<'_>]
     let files = policies::counted(files, "file");
     match &compiled.snapshot {
         Some(snapshot) => {
-            let policies = match snapshot.policies().count() {
+            let policies = match snapshot.count() {
                 1 => "1 policy".to_owned(),
                 count => format!("{count} policies"),
             };

@@ -73,7 +73,10 @@ impl PolicyArchive for Archive {
         let is_whole = difference.is_none();
         let path = self.path_of(revision);
         if !holds(&path, &bytes)? {
-            durable::create_dir(&self.directory)?;
+            // A sync takes milliseconds, for which a change of policies waits: the way here is seen to once.
+            if kept.files.is_empty() || !self.directory.is_dir() {
+                durable::create_dir(&self.directory)?;
+            }
             // INVARIANT(archive_whole): a file gets its final name only when it is complete and on disk.
             let unfinished = path.with_extension("tmp");
             write_durably(&unfinished, &bytes)?;

@@ -211,7 +211,7 @@ impl Reloader {
             revision: set.revision.as_str(),
             from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
             generation,
-            policies: active.snapshot.policies().count(),
+            policies: active.snapshot.count(),
             files: active.snapshot.files,
             warnings: warnings.len(),
             first_warning: warnings.first().map(in_a_line).as_deref(),
