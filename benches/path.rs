@@ -16,38 +16,22 @@
 mod call;
 #[path = "common/conditions.rs"]
 mod conditions;
+#[path = "common/counting.rs"]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use call::{Bench, SIZES, STAGES};
 use conditions::CONDITIONS;
+use counting::{Counting, allocations};
+use mimalloc::MiMalloc;
 
 const ROUNDS: usize = 15;
 const PER_ROUND: u32 = 2_000;
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
 /// The allocator of the server, counting.
-struct Counting;
-
-#[expect(unsafe_code, reason = "an allocator cannot be written otherwise; every call goes on unchanged")]
-// SAFETY: both functions forward to an allocator with the arguments they were given.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { mimalloc::MiMalloc.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: `at` was allocated above with this layout.
-        unsafe { mimalloc::MiMalloc.dealloc(at, layout) }
-    }
-}
+#[global_allocator]
+static ALLOCATOR: Counting<MiMalloc> = Counting(MiMalloc);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -85,7 +69,5 @@ fn measured(run: &dyn Fn()) -> (f64, usize) {
         })
         .collect();
     rounds.sort_by(f64::total_cmp);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    run();
-    (rounds[ROUNDS / 2], ALLOCATIONS.load(Ordering::Relaxed) - before)
+    (rounds[ROUNDS / 2], allocations(run))
 }

@@ -7,7 +7,7 @@ use procura_core::limits::{CALL_COST, EXPR_COST};
 use procura_core::model::{AuxData, Principal, Resource, Timestamp};
 use procura_core::value::{Map, Value};
 
-/// Name and source; each is true of the principal and the resource below.
+/// Name and source; each is true of a principal `ada` and a resource `D-1` with the attributes below.
 pub(crate) const CONDITIONS: [(&str, &str); 6] = [
     ("E1", "R.attr.owner == P.id"),
     ("E2", "R.attr.status in ['OPEN', 'PENDING', 'REVIEW'] && R.attr.department == P.attr.department"),
@@ -16,9 +16,10 @@ pub(crate) const CONDITIONS: [(&str, &str); 6] = [
     ("E5", "P.attr.teams.exists(t, t == R.attr.team)"),
     ("E6", "(R.attr.owner == P.id || P.attr.level > 3.0) && R.attr.status == 'OPEN' && !(R.attr.locked)"),
 ];
-const PRINCIPAL: &str =
+/// Attributes, as JSON.
+pub(crate) const PRINCIPAL: &str =
     r#"{"department": "design", "ip": "10.1.2.3", "level": 4, "teams": ["a", "b", "c", "d", "web"]}"#;
-const RESOURCE: &str = r#"{"owner": "ada", "status": "OPEN", "department": "design", "amount": 120,
+pub(crate) const RESOURCE: &str = r#"{"owner": "ada", "status": "OPEN", "department": "design", "amount": 120,
     "expires": "2030-01-01T00:00:00Z", "geo": "de", "team": "web", "locked": false}"#;
 
 /// Calls `run` with one evaluation of the condition of this name.
