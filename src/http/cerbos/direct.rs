@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use procura_core::model::{AuxData, Few, Item, Names, Principal, Request, Resource, is_scope};
+use procura_core::value::Map;
 
 use super::CheckCall;
 use crate::http::RequestLimits;
@@ -50,29 +51,17 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
 }
 
 fn principal<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Principal<'a>> {
-    let (mut id, mut roles, mut attr, mut policy_version, mut scope) = (None, None, None, None, None);
+    let (mut known, mut roles) = (Described::default(), None);
     json.object(|json| {
-        if json.named(r#""id""#) {
-            once(&mut id, name(json, limits))
-        } else if json.named(r#""roles""#) {
+        if json.named(r#""roles""#) {
             once(&mut roles, names(json, limits.max_roles, limits))
-        } else if json.named(r#""attr""#) {
-            once(&mut attr, json.attributes())
-        } else if json.named(r#""policyVersion""#) {
-            once(&mut policy_version, version(json, limits))
-        } else if json.named(r#""scope""#) {
-            once(&mut scope, self::scope(json, limits))
         } else {
-            None
+            known.member(json, limits)
         }
     })?;
-    Some(Principal {
-        id: id?,
-        roles: roles?,
-        attr: attr.unwrap_or_default(),
-        policy_version: policy_version.unwrap_or_default(),
-        scope: scope.unwrap_or_default(),
-    })
+    let Described { id, attr, policy_version, scope } = known;
+    let (attr, policy_version) = (attr.unwrap_or_default(), policy_version.unwrap_or_default());
+    Some(Principal { id: id?, roles: roles?, attr, policy_version, scope: scope.unwrap_or_default() })
 }
 
 fn items<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Few<Item<'a>, 1>> {
@@ -103,29 +92,39 @@ fn item<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Item<'a>> 
 }
 
 fn resource<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<Resource<'a>> {
-    let (mut kind, mut id, mut attr, mut policy_version, mut scope) = (None, None, None, None, None);
+    let (mut known, mut kind) = (Described::default(), None);
     json.object(|json| {
-        if json.named(r#""kind""#) {
-            once(&mut kind, name(json, limits))
-        } else if json.named(r#""id""#) {
-            once(&mut id, name(json, limits))
+        if json.named(r#""kind""#) { once(&mut kind, name(json, limits)) } else { known.member(json, limits) }
+    })?;
+    let Described { id, attr, policy_version, scope } = known;
+    let (attr, policy_version) = (attr.unwrap_or_default(), policy_version.unwrap_or_default());
+    Some(Resource { kind: kind?, id: id?, attr, policy_version, scope: scope.unwrap_or_default() })
+}
+
+/// The members that principals and resources share, as far as they were there.
+#[derive(Default)]
+struct Described<'a> {
+    id: Option<Cow<'a, str>>,
+    attr: Option<Map<'a>>,
+    policy_version: Option<Cow<'a, str>>,
+    scope: Option<Cow<'a, str>>,
+}
+
+impl<'a> Described<'a> {
+    #[inline(always)]
+    fn member(&mut self, json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<()> {
+        if json.named(r#""id""#) {
+            once(&mut self.id, name(json, limits))
         } else if json.named(r#""attr""#) {
-            once(&mut attr, json.attributes())
+            once(&mut self.attr, json.attributes())
         } else if json.named(r#""policyVersion""#) {
-            once(&mut policy_version, version(json, limits))
+            once(&mut self.policy_version, version(json, limits))
         } else if json.named(r#""scope""#) {
-            once(&mut scope, self::scope(json, limits))
+            once(&mut self.scope, scope(json, limits))
         } else {
             None
         }
-    })?;
-    Some(Resource {
-        kind: kind?,
-        id: id?,
-        attr: attr.unwrap_or_default(),
-        policy_version: policy_version.unwrap_or_default(),
-        scope: scope.unwrap_or_default(),
-    })
+    }
 }
 
 /// Keeps the value of a member that is there for the first time.
