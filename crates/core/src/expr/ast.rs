@@ -253,18 +253,10 @@ impl ExprKind {
 impl BinaryOp {
     /// Whether it asks something, rather than compute something.
     pub(crate) const fn is_test(self) -> bool {
-        match self {
-            BinaryOp::Equal
-            | BinaryOp::NotEqual
-            | BinaryOp::Less
-            | BinaryOp::LessEqual
-            | BinaryOp::Greater
-            | BinaryOp::GreaterEqual
-            | BinaryOp::In => true,
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
-                false
-            }
-        }
+        !matches!(
+            self,
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo
+        )
     }
 
     /// As written.

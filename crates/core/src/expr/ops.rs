@@ -26,9 +26,7 @@ pub(crate) fn test(op: BinaryOp, a: &Val<'_>, b: &Val<'_>, budget: &Budget) -> R
         BinaryOp::Greater => ordered(a, b, budget, Ordering::is_gt),
         BinaryOp::GreaterEqual => ordered(a, b, budget, Ordering::is_ge),
         BinaryOp::In => contains(b, a, budget),
-        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
-            Err(CallError::no_overload())
-        }
+        _ => Err(CallError::no_overload()),
     }
 }
 
@@ -40,13 +38,7 @@ pub(crate) fn arithmetic<'r>(op: BinaryOp, a: &Val<'r>, b: &Val<'r>, budget: &Bu
         BinaryOp::Multiply => multiply(a, b),
         BinaryOp::Divide => divide(a, b),
         BinaryOp::Modulo => modulo(a, b),
-        BinaryOp::Equal
-        | BinaryOp::NotEqual
-        | BinaryOp::Less
-        | BinaryOp::LessEqual
-        | BinaryOp::Greater
-        | BinaryOp::GreaterEqual
-        | BinaryOp::In => test(op, a, b, budget).map(Val::Bool),
+        _ => test(op, a, b, budget).map(Val::Bool),
     }
 }
 
