@@ -32,7 +32,6 @@ mod json;
 mod limits;
 mod scan;
 mod serve;
-mod text;
 mod validate;
 
 pub use budget::Budget;

@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 
 use procura_core::limits::VALUE_DEPTH;
+use procura_core::value::text::plain;
 use procura_core::value::{Map, Value};
-
-use super::text::plain;
 
 /// Entries that a map has room for once it has one: most maps of attributes need no more.
 const FIRST_ENTRIES: usize = 12;

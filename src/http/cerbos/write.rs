@@ -1,12 +1,12 @@
 //! The text of a response of `POST /api/check/resources`, written at once. It is the text that serde makes of it.
 
 use procura_core::model::{Effect, Item, ResourceEvaluation};
+use procura_core::value::text::quote;
 use serde::Serialize;
 use serde_json::Result;
 
 use super::CheckResponse;
 use super::response::{Meta, Mismatch, Output};
-use crate::http::text::quote;
 
 /// Bytes of the text of a response, of a result and of an action besides their names.
 const RESPONSE_BYTES: usize = 100;
@@ -20,7 +20,7 @@ impl CheckResponse<'_> {
         out.push(b'{');
         if !self.request_id().is_empty() {
             out.extend_from_slice(br#""requestId":"#);
-            quote(&mut out, self.request_id())?;
+            quote(&mut out, self.request_id());
             out.push(b',');
         }
         out.extend_from_slice(br#""results":["#);
@@ -28,13 +28,13 @@ impl CheckResponse<'_> {
             if i > 0 {
                 out.push(b',');
             }
-            resource(&mut out, item)?;
-            actions(&mut out, item, decided)?;
+            resource(&mut out, item);
+            actions(&mut out, item, decided);
             seldom(&mut out, item, decided, self.include_meta())?;
             out.push(b'}');
         }
         out.extend_from_slice(br#"],"cerbosCallId":"#);
-        quote(&mut out, self.call_id)?;
+        quote(&mut out, self.call_id);
         out.push(b'}');
         Ok(out)
     }
@@ -53,38 +53,36 @@ impl CheckResponse<'_> {
 }
 
 /// Begins a result: its resource.
-fn resource(out: &mut Vec<u8>, item: &Item<'_>) -> Result<()> {
+fn resource(out: &mut Vec<u8>, item: &Item<'_>) {
     let resource = &item.resource;
     out.extend_from_slice(br#"{"resource":{"id":"#);
-    quote(out, &resource.id)?;
+    quote(out, &resource.id);
     out.extend_from_slice(br#","kind":"#);
-    quote(out, &resource.kind)?;
+    quote(out, &resource.kind);
     if !resource.policy_version.is_empty() {
         out.extend_from_slice(br#","policyVersion":"#);
-        quote(out, &resource.policy_version)?;
+        quote(out, &resource.policy_version);
     }
     if !resource.scope.is_empty() {
         out.extend_from_slice(br#","scope":"#);
-        quote(out, &resource.scope)?;
+        quote(out, &resource.scope);
     }
-    Ok(())
 }
 
 /// Ends the resource of a result, and goes on with its actions.
-fn actions(out: &mut Vec<u8>, item: &Item<'_>, decided: &ResourceEvaluation) -> Result<()> {
+fn actions(out: &mut Vec<u8>, item: &Item<'_>, decided: &ResourceEvaluation) {
     out.extend_from_slice(br#"},"actions":{"#);
     for (i, (action, decision)) in item.actions.iter().zip(&decided.actions).enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        quote(out, action)?;
+        quote(out, action);
         out.extend_from_slice(match decision.effect {
             Effect::Allow => br#":"EFFECT_ALLOW""#,
             Effect::Deny => br#":"EFFECT_DENY""#,
         });
     }
     out.push(b'}');
-    Ok(())
 }
 
 /// Goes on with what few results have, as serde writes it.

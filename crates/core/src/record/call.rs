@@ -9,6 +9,7 @@ use crate::model::{
     ActionDecision, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
     ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
 };
+use crate::value::Map;
 
 /// Bytes of a record besides its basis and its decisions, and of a decision, as far as records are usual.
 const USUAL_INPUTS: usize = 1024;
@@ -76,9 +77,9 @@ impl CallRecord<'_> {
         json.raw(r#","decisions":["#);
         for (index, (item, result)) in self.request.items.iter().zip(&self.evaluation.resources).enumerate() {
             for (action, decision) in item.actions.iter().zip(&result.actions) {
-                json.raw(if number == 0 { r#"{"id":""# } else { r#",{"id":""# });
+                json.raw(if number == 0 { r#"{"id":"# } else { r#",{"id":"# });
                 number += 1;
-                json.escaped(&self.call.id);
+                json.string_begun(&self.call.id);
                 json.raw("/");
                 json.number(number);
                 json.raw(r#"","resource":"#);
@@ -168,13 +169,7 @@ fn principal(json: &mut Json, principal: &Principal<'_>) {
     json.string(&principal.id);
     json.raw(r#","roles":"#);
     json.list(&principal.roles, |json, role| json.string(role));
-    if !principal.attr.is_empty() {
-        json.raw(r#","attr":"#);
-        json.map(&principal.attr);
-    }
-    unless_empty(json, r#","policyVersion":"#, &principal.policy_version);
-    unless_empty(json, r#","scope":"#, &principal.scope);
-    json.raw("}");
+    described(json, &principal.attr, &principal.policy_version, &principal.scope);
 }
 
 fn resource(json: &mut Json, resource: &Resource<'_>) {
@@ -182,12 +177,17 @@ fn resource(json: &mut Json, resource: &Resource<'_>) {
     json.string(&resource.kind);
     json.raw(r#","id":"#);
     json.string(&resource.id);
-    if !resource.attr.is_empty() {
+    described(json, &resource.attr, &resource.policy_version, &resource.scope);
+}
+
+/// Ends a principal or a resource with what both may have.
+fn described(json: &mut Json, attr: &Map<'_>, policy_version: &str, scope: &str) {
+    if !attr.is_empty() {
         json.raw(r#","attr":"#);
-        json.map(&resource.attr);
+        json.map(attr);
     }
-    unless_empty(json, r#","policyVersion":"#, &resource.policy_version);
-    unless_empty(json, r#","scope":"#, &resource.scope);
+    unless_empty(json, r#","policyVersion":"#, policy_version);
+    unless_empty(json, r#","scope":"#, scope);
     json.raw("}");
 }
 

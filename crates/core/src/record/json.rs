@@ -7,10 +7,8 @@ use serde::Serialize;
 
 use super::RecordError;
 use crate::limits::RECORD_BYTES;
+use crate::value::text::quote;
 use crate::value::{Map, Value};
-
-/// The digits of an escaped control character.
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A JSON text that grows.
 pub(super) struct Json(Vec<u8>);
@@ -28,20 +26,13 @@ impl Json {
 
     /// A string.
     pub(super) fn string(&mut self, text: &str) {
-        self.0.push(b'"');
-        self.escaped(text);
-        self.0.push(b'"');
+        quote(&mut self.0, text);
     }
 
-    /// The inside of a string.
-    pub(super) fn escaped(&mut self, text: &str) {
-        // Nearly no text has any such byte.
-        let (eights, rest) = text.as_bytes().as_chunks();
-        if eights.iter().any(|eight| some_must_escape(*eight)) || rest.iter().any(|byte| must_escape(*byte)) {
-            text.bytes().for_each(|byte| self.escape(byte));
-        } else {
-            self.raw(text);
-        }
+    /// A string that goes on: its rest and its last quote are still to be written.
+    pub(super) fn string_begun(&mut self, text: &str) {
+        self.string(text);
+        self.0.pop();
     }
 
     /// A number without a fraction.
@@ -110,43 +101,6 @@ impl Json {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
-
-    fn escape(&mut self, byte: u8) {
-        let short = match byte {
-            b'"' | b'\\' => byte,
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            0x08 => b'b',
-            0x0c => b'f',
-            0x00..0x20 => {
-                let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-                return self.0.extend_from_slice(&[
-                    b'\\',
-                    b'u',
-                    b'0',
-                    b'0',
-                    digit(byte >> 4),
-                    digit(byte & 15),
-                ]);
-            }
-            _ => return self.0.push(byte),
-        };
-        self.0.extend_from_slice(&[b'\\', short]);
-    }
-}
-
-fn must_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// [`must_escape`] for eight bytes at once: taking `n` from each leaves the highest bit only where a byte is below `n`.
-fn some_must_escape(bytes: [u8; 8]) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let below = |bytes: u64, n: u64| bytes.wrapping_sub(EACH * n) & !bytes & (EACH << 7);
-    let bytes = u64::from_le_bytes(bytes);
-    let is = |byte: u8| below(bytes ^ (EACH * u64::from(byte)), 1);
-    below(bytes, 0x20) | is(b'"') | is(b'\\') != 0
 }
 
 #[cfg(test)]
@@ -159,17 +113,6 @@ mod tests {
         let mut json = Json::with_capacity(0);
         json.string(text);
         json.into_bytes()
-    }
-
-    #[test]
-    fn eight_bytes_are_looked_at_as_one_by_one() {
-        for byte in 0..=u8::MAX {
-            for at in 0..8 {
-                let mut bytes = *b"~\x7f\xff !#[]";
-                bytes[at] = byte;
-                assert_eq!(some_must_escape(bytes), bytes.iter().any(|byte| must_escape(*byte)), "{bytes:?}");
-            }
-        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! copied on its way to the evaluator.
 
 mod json;
+pub mod text;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
