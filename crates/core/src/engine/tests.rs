@@ -361,6 +361,16 @@ fn outputs_are_paid_for_by_the_ways_to_the_role() {
 }
 
 #[test]
+fn conditions_of_role_policies_are_evaluated_once_for_a_resource() {
+    let condition = "condition: {match: {expr: 'R.attr.many.all(x, x >= 0.0)'}}";
+    let rules = format!("[{{resource: doc, allowActions: ['*'], {condition}}}]");
+    let snapshot = set(&[format!("rolePolicy: {{role: r0, version: default, rules: {rules}}}")]);
+    let cost = |actions| units(&snapshot, actions, &["r0".to_owned()]);
+    let (one, many) = (cost(1), cost(30));
+    assert!(one > 300 && many < 4 * one, "{one} for one, {many} for many");
+}
+
+#[test]
 fn rules_of_role_policies_are_paid_for_by_their_words() {
     let cost = |rules: usize| {
         let rules = vec!["{resource: doc, allowActions: [a]}"; rules].join(", ");
@@ -426,4 +436,16 @@ fn sightings_tell_which_rules_applied_and_what_conditions_came_to() {
         let _ = decide_as(&snapshot, &request, &settings(), &conduct);
         assert_eq!(met(), expected, "after {id}");
     }
+}
+
+#[test]
+fn outputs_are_paid_for_by_their_number_and_bytes() {
+    let patterns: Vec<_> = (0..30).map(|n| format!("'{}*'", "a".repeat(n))).collect();
+    let cost = |output: &str| {
+        let rule = format!("actions: [{}], roles: [r0], effect: EFFECT_ALLOW{output}", patterns.join(", "));
+        let policy = format!("resourcePolicy: {{resource: doc, version: default, rules: [{{{rule}}}]}}");
+        units(&set(&[policy]), 1, &["r0".to_owned()])
+    };
+    let entries = cost(", output: {when: {ruleActivated: R.id}}") - cost("");
+    assert!(entries >= 30 * (1 + 100 / 16), "{entries} for 30 entries");
 }
