@@ -100,7 +100,8 @@ pub struct Compiled {
     pub snapshot: Option<Snapshot>,
     /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
-    /// The policies that could be read, disabled ones included, in the order of their files.
+    /// The policies that could be read, disabled ones included, in the order of their files; none from a [`Compiler`],
+    /// whose users have no use for thousands of them at each change.
     pub policies: Vec<PolicyName>,
 }
 
@@ -119,7 +120,7 @@ pub struct PolicyName {
 /// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    Compiler::default().compile(files)
+    Compiler { lists_names: true, ..Compiler::default() }.compile(files)
 }
 
 /// Compiles one set after another. What came of the files of the last set without errors is remembered, so that of
@@ -128,10 +129,12 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
 pub struct Compiler {
     memory: Memory,
     patterns: Patterns,
+    /// Whether the names of the policies are told.
+    lists_names: bool,
 }
 
 impl Compiler {
-    /// As [`compile`], with the same result.
+    /// As [`compile`], with the same result but for the names of the policies.
     #[must_use]
     pub fn compile(&mut self, files: &[SourceFile]) -> Compiled {
         let is_read =
@@ -142,11 +145,11 @@ impl Compiler {
         let policies = sorted.iter().filter(is_policy).count();
         let hole = SourceFile { path: "".into(), text: "".into() };
         let arranged = self.memory.arrange(sorted.clone(), &hole);
-        let mut passed = set::pass(&arranged, &self.memory, &self.patterns);
+        let mut passed = set::pass(&arranged, &self.memory, &self.patterns, self.lists_names);
         if !self.memory.is_empty() && passed.as_ref().is_none_or(|passed| passed.memory.is_none()) {
             // Whatever is wrong is told as it is to those who remember nothing. The memory stays for the next set.
             let patterns = Patterns::default();
-            passed = set::pass(&sorted, &Memory::default(), &patterns);
+            passed = set::pass(&sorted, &Memory::default(), &patterns, self.lists_names);
             if passed.as_ref().is_some_and(|passed| passed.memory.is_some()) {
                 self.patterns = patterns;
             }
