@@ -85,28 +85,46 @@ pub(super) struct Mention {
     pub(super) place: Place,
 }
 
+/// Texts that outlines have in common.
+#[derive(Debug, Default)]
+pub(super) struct Texts(BTreeSet<Arc<str>>);
+
+impl Texts {
+    fn keep(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
+}
+
 impl Outline {
-    /// The outline of `document`; with the actions that its rules name if `mentions`.
-    pub(super) fn of(document: &Document<'_>, mentions: bool) -> Self {
+    /// The outline of `document`; with the actions that its rules name if `mentions`. What many policies name is kept
+    /// once, in `texts`.
+    pub(super) fn of(document: &Document<'_>, mentions: bool, texts: &mut Texts) -> Self {
         let Document { place, disabled, body } = document;
         let (mut named_roles, mut schemas, mut defined_roles) = (BTreeSet::new(), None, None);
         match body {
             Body::Resource(body) => {
-                named_roles = body.rules.iter().flat_map(|rule| &rule.derived_roles).map(shared).collect();
+                let named = body.rules.iter().flat_map(|rule| &rule.derived_roles);
+                named_roles = named.map(|role| texts.keep(&role.value)).collect();
                 schemas = body.schemas.as_ref().map(|schemas| Box::new(detached(schemas)));
             }
             Body::DerivedRoles(body) => {
-                let roles = body.definitions.iter().map(|role| (shared(&role.name), role.name.place));
+                let roles = body.definitions.iter();
+                let roles = roles.map(|role| (texts.keep(&role.name.value), role.name.place));
                 defined_roles = Some((body.name.place, roles.collect()));
             }
             _ => {}
         }
         Self {
-            identity: Identity::of(body),
+            identity: Identity::of(body, texts),
             place: *place,
             disabled: *disabled,
             scoping: scoping(body, *place),
-            imports: imports(body),
+            imports: imports(body, texts),
             named_roles: named_roles.into_iter().collect(),
             defined_roles,
             schemas,
@@ -134,12 +152,12 @@ impl Outline {
 }
 
 impl Identity {
-    fn of(body: &Body<'_>) -> Self {
-        let policy = |kind, name: &Text<'_>, version: &str, scope: &Scope<'_>| Self {
+    fn of(body: &Body<'_>, texts: &mut Texts) -> Self {
+        let mut policy = |kind, name: &Text<'_>, version: &str, scope: &Scope<'_>| Self {
             kind: Kind::Policy(kind),
             name: shared(name),
-            version: version.into(),
-            scope: index::scope(scope).into(),
+            version: texts.keep(version),
+            scope: texts.keep(index::scope(scope)),
         };
         let other = |kind, name: &Text<'_>| Self {
             kind,
@@ -203,19 +221,22 @@ fn scoping(body: &Body<'_>, place: Place) -> Option<Scoping> {
     })
 }
 
-fn imports(body: &Body<'_>) -> Box<[ExportKey]> {
-    let key = |kind| move |import: &Text<'_>| (kind, shared(import));
+fn imports(body: &Body<'_>, texts: &mut Texts) -> Box<[ExportKey]> {
     let roles: &[Text<'_>] = match body {
         Body::Resource(ResourcePolicy { import_derived_roles, .. }) => import_derived_roles,
         _ => &[],
     };
-    let roles = roles.iter().map(key(ExportKind::DerivedRoles));
     let (variables, constants): (&[Text<'_>], &[Text<'_>]) = match body.names() {
         Some(NameSources { variables, constants }) => (&variables.import, &constants.import),
         None => (&[], &[]),
     };
-    let variables = variables.iter().map(key(ExportKind::Variables));
-    roles.chain(variables).chain(constants.iter().map(key(ExportKind::Constants))).collect()
+    let kinds = [
+        (ExportKind::DerivedRoles, roles),
+        (ExportKind::Variables, variables),
+        (ExportKind::Constants, constants),
+    ];
+    let imports = kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)));
+    imports.map(|(kind, name)| (kind, texts.keep(&name.value))).collect()
 }
 
 /// A copy without ties to the text of the file.

@@ -9,7 +9,7 @@ use super::files::{FileKind, classify};
 use super::findings::{Finding, Findings};
 use super::index::{self, Index};
 use super::memory::{Memory, Remembered, RememberedSchemas, Unit};
-use super::outline::{ExportKey, ExportKind, Kind, Outline};
+use super::outline::{ExportKey, ExportKind, Kind, Outline, Texts};
 use super::pool::Pool;
 use super::rules::Policy;
 use super::snapshot::Snapshot;
@@ -99,9 +99,10 @@ impl<'t, 'm> Set<'t, 'm> {
         let mut known = members.iter().flatten().filter_map(Member::outline);
         let has_mentions = known.any(|outline| outline.identity.kind == Kind::Capabilities)
             || documents.values().any(|document| capability::declared(document).is_some());
+        let mut texts = Texts::default();
         for (number, document) in &documents {
             if let Some(Some(member)) = members.get_mut(*number as usize) {
-                member.fresh = Some(Arc::new(Outline::of(document, has_mentions)));
+                member.fresh = Some(Arc::new(Outline::of(document, has_mentions, &mut texts)));
             }
         }
         Self { sources, memory, members, documents, findings, has_mentions }
