@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use super::Call;
 use super::combine::Finding;
 use super::conditions::{self, CostExceeded, Judged, Truth, Verdict};
-use super::links::{Link, Links};
+use super::links::{Link, Links, Placed};
 use super::observe::{Aside, Visited};
 use super::outputs;
 use super::question::{Answer, Question, Stop, Word};
 use crate::expr::{Inputs, Scope};
 use crate::model::{Few, Problem, Reason};
-use crate::policy::{Mask, Policy, PolicyKind, Rule, Stance};
+use crate::policy::{Brief, Mask, Policy, PolicyKind, Rule, Stance};
 
 /// What has been found out so far about one policy and one resource.
 pub(super) struct Applied<'r> {
@@ -45,9 +45,6 @@ pub(super) struct Visit<'q, 'r> {
     /// Whether the rule counts as activated.
     pub(super) activated: bool,
 }
-
-/// A rule and where it is among those of its policy.
-type Placed<'r> = (usize, &'r Rule);
 
 impl<'r> Applied<'r> {
     /// Nothing found out yet.
@@ -88,10 +85,10 @@ impl<'r> Applied<'r> {
         };
         self.call.charge(rules.words() + rules.count_common(spoken))?;
         for index in rules.common(spoken) {
-            let Some(rule) = self.policy.rules.get(index) else { break };
-            let link = self.link((index, rule), role, question)?;
+            let Some(placed) = Placed::of(self.policy, index) else { break };
+            let link = self.link(placed, role, question)?;
             if link.speaks {
-                let says = self.visit((index, rule), role, link, question)?;
+                let says = self.visit(placed, role, link, question)?;
                 finding = finding.beside(says);
             }
             if matches!(finding, Finding::Deny(_)) {
@@ -110,52 +107,53 @@ impl<'r> Applied<'r> {
     }
 
     fn visit(&self, placed: Placed<'r>, role: usize, link: Link, question: &mut Question<'r>) -> Answer<'r> {
-        let (_, rule) = placed;
-        let stance = self.policy.stance(rule);
+        let Placed { brief, rule, .. } = placed;
+        let stance = brief.stance;
         let truth = self.truth(placed, question)?;
-        let word = self.word(rule);
+        let word = self.word(placed);
         let says = Finding::of(stance, link, truth, word);
         let is_role_policy = self.policy.kind == PolicyKind::Role;
         if stance == Stance::Confine && !is_role_policy && says.is_silent() && link.certain {
             question.needs_consent.get_or_insert(word);
         }
-        let activated = self.is_activated(rule, says);
-        if rule.output.of(activated).is_some() {
+        let activated = self.is_activated(brief, says);
+        if brief.puts_out && rule.output.of(activated).is_some() {
             let times = match says {
                 Finding::Silent if self.is_broken(placed) => 0,
                 Finding::Deny(_) => 1,
-                _ => self.times(rule, role, question.action)?,
+                _ => self.times(placed, role, question.action)?,
             };
             self.put_out(&Visit { rule, action: question.action, times, activated }, question)?;
         }
-        self.show_visited(rule, role, truth, says);
+        self.show_visited(placed, role, truth, says);
         Ok(says)
     }
 
     /// Whether a rule that says this counts as activated.
-    fn is_activated(&self, rule: &Rule, says: Finding<Word<'r>>) -> bool {
-        match self.policy.stance(rule) {
+    fn is_activated(&self, brief: &Brief, says: Finding<Word<'r>>) -> bool {
+        match brief.stance {
             Stance::Allow | Stance::Deny => !says.is_silent(),
             Stance::Confine if self.policy.kind == PolicyKind::Role => says.is_silent(),
             // The peer turns a conditional allow into a deny with the opposite condition.
-            Stance::Confine => !says.is_silent() || rule.condition.is_none(),
+            Stance::Confine => !says.is_silent() || !brief.is_conditional,
         }
     }
 
     fn truth(&self, placed: Placed<'r>, question: &mut Question<'r>) -> Result<Truth, Stop<'r>> {
         let verdict = self.verdict(placed, question);
         let truth = verdict.truth?;
-        self.stop_at_error(verdict, placed.1)?;
+        self.stop_at_error(verdict, placed)?;
         Ok(truth)
     }
 
-    fn is_broken(&self, (index, _): Placed<'r>) -> bool {
+    fn is_broken(&self, Placed { index, .. }: Placed<'r>) -> bool {
         self.verdicts.get(index).and_then(Cell::get).is_some_and(|verdict| verdict.broken)
     }
 
     /// How the condition of a rule ends; what goes wrong is noted.
-    fn verdict(&self, (index, rule): Placed<'r>, question: &mut Question<'r>) -> Verdict {
-        let (Some(_), Some(known)) = (&rule.condition, self.verdicts.get(index)) else {
+    fn verdict(&self, placed: Placed<'r>, question: &mut Question<'r>) -> Verdict {
+        let Placed { index, brief, rule } = placed;
+        let Some(known) = self.verdicts.get(index).filter(|_| brief.is_conditional) else {
             return Verdict::of(Ok(Truth::True));
         };
         if let Some(verdict) = known.get() {
@@ -164,7 +162,7 @@ impl<'r> Applied<'r> {
             }
             return verdict;
         }
-        let judged = conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &rule.name);
+        let judged = conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &brief.name);
         let Judged { verdict, problems } = judged;
         known.set(Some(verdict));
         if !problems.is_empty() {
@@ -180,11 +178,12 @@ impl<'r> Applied<'r> {
         };
         let link = links.of(placed, role, self.call)?;
         if link.erring && !self.denies_by_name(placed, link, question)? {
-            let (_, rule) = placed;
-            self.call.charge(rule.derived_roles.len())?;
-            for judged in links.erring(rule, role).filter_map(|index| links.derived_roles.judged(index)) {
+            self.call.charge(placed.brief.derived_roles.len())?;
+            for judged in
+                links.erring(placed.brief, role).filter_map(|index| links.derived_roles.judged(index))
+            {
                 question.note(&judged.problems);
-                self.stop_at_error(judged.verdict, rule)?;
+                self.stop_at_error(judged.verdict, placed)?;
             }
         }
         Ok(link)
@@ -198,8 +197,7 @@ impl<'r> Applied<'r> {
         link: Link,
         question: &mut Question<'r>,
     ) -> Result<bool, Stop<'r>> {
-        let (_, rule) = placed;
-        let denying = match self.policy.stance(rule) {
+        let denying = match placed.brief.stance {
             _ if !link.named || !self.call.settings.strict_evaluation => return Ok(false),
             Stance::Allow => return Ok(false),
             Stance::Deny => Truth::True,
@@ -208,29 +206,30 @@ impl<'r> Applied<'r> {
         Ok(self.truth(placed, question)? == denying)
     }
 
-    fn stop_at_error(&self, verdict: Verdict, rule: &'r Rule) -> Result<(), Stop<'r>> {
+    fn stop_at_error(&self, verdict: Verdict, placed: Placed<'r>) -> Result<(), Stop<'r>> {
         if verdict.erred && self.call.settings.strict_evaluation {
-            return Err(Stop::Error(self.word(rule)));
+            return Err(Stop::Error(self.word(placed)));
         }
         Ok(())
     }
 
-    fn word(&self, rule: &'r Rule) -> Word<'r> {
-        let reason = match self.policy.stance(rule) {
+    fn word(&self, Placed { index, brief, .. }: Placed<'r>) -> Word<'r> {
+        let reason = match brief.stance {
             Stance::Allow => Reason::AllowRule,
             Stance::Deny => Reason::DenyRule,
             Stance::Confine if self.policy.kind == PolicyKind::Role => Reason::NotInRolePolicy,
             Stance::Confine => Reason::AllowRuleNotMet,
         };
-        Word { policy: self.policy, rule: Some(rule), reason }
+        Word { policy: self.policy, rule: Some(index), reason }
     }
 
     /// How many times the peer comes by a rule: by each of its patterns that matches, for each way to the role.
-    fn times(&self, rule: &Rule, role: usize, action: &str) -> Result<usize, CostExceeded> {
+    fn times(&self, placed: Placed<'r>, role: usize, action: &str) -> Result<usize, CostExceeded> {
+        let patterns = self.patterns(placed.rule, action);
         let Audience::Roles(links) = &self.audience else {
-            return Ok(self.patterns(rule, action));
+            return Ok(patterns);
         };
-        Ok(self.patterns(rule, action).saturating_mul(links.ways(rule, role, self.call)?))
+        Ok(patterns.saturating_mul(links.ways(placed, role, self.call)?))
     }
 
     /// How many of the patterns of a rule match, as the peer counts them: it looks up the rules of a role policy by
@@ -259,18 +258,19 @@ impl<'r> Applied<'r> {
         let Some(observer) = self.call.observer else {
             return;
         };
-        for (index, rule) in self.policy.rules.iter().enumerate() {
+        for placed in (0..).map_while(|index| Placed::of(self.policy, index)) {
+            let Placed { index, rule, .. } = placed;
             let aside = match &self.audience {
                 _ if !found.contains(index) => Some(Aside::Action),
                 Audience::Whoever(about) if !about.contains(index) => Some(Aside::Resource),
-                Audience::Roles(links) if !links.speak((index, rule)) => Some(Aside::Role),
+                Audience::Roles(links) if !links.speak(placed) => Some(Aside::Role),
                 Audience::Whoever(_) | Audience::Roles(_) => None,
             };
             observer.considers(self.policy, rule, aside);
         }
     }
 
-    fn show_visited(&self, rule: &'r Rule, role: usize, truth: Truth, says: Finding<Word<'r>>) {
+    fn show_visited(&self, placed: Placed<'r>, role: usize, truth: Truth, says: Finding<Word<'r>>) {
         let Some(observer) = self.call.observer else {
             return;
         };
@@ -280,12 +280,12 @@ impl<'r> Applied<'r> {
         };
         observer.visits(&Visited {
             policy: self.policy,
-            rule,
+            rule: placed.rule,
             role: links.and_then(|links| links.roles.get(role)),
             derived_roles: links.map(|links| links.derived_roles),
             truth,
             says,
-            activated: self.is_activated(rule, says),
+            activated: self.is_activated(placed.brief, says),
         });
     }
 }

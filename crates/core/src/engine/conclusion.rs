@@ -72,7 +72,7 @@ fn decision(reason: Reason, name: Option<&Arc<str>>, word: Option<Word<'_>>) -> 
         reason,
         matched_policy: Arc::clone(name.unwrap_or(&NO_MATCH)),
         matched_scope: word.map_or_else(Arc::default, |word| Arc::clone(&word.policy.scope)),
-        rule: word.and_then(|word| word.rule).map(|rule| Arc::clone(&rule.name)),
+        rule: word.and_then(|word| word.rule_name()).map(Arc::clone),
         problems: Vec::new(),
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::Call;
-use super::conditions::{self, Judged, Truth, Verdict};
+use super::conditions::{self, CostExceeded, Judged, Truth, Verdict};
 use super::reach::Reach;
 use super::roles::HeldRole;
 use crate::expr::{Frame, Inputs, Scope};
 use crate::model::{Few, Problem};
-use crate::policy::{DerivedRole, Policy};
+use crate::policy::{DerivedBrief, DerivedRole, Policy};
 
 /// The derived roles of one policy, for one principal and resource.
 pub(super) struct DerivedRoles {
@@ -32,13 +32,15 @@ impl DerivedRoles {
         let mut scopes = Scopes { inputs, call, opened: None, others: Vec::new() };
         let judged = Few::of_defaults(policy.derived_roles.len());
         let mut derived_roles = Self { judged, held: Vec::new(), known: true, is_too_costly: false };
-        for (index, role) in policy.derived_roles.iter().enumerate() {
+        for (index, (role, brief)) in policy.derived_roles.iter().zip(&policy.table.derived_roles).enumerate()
+        {
             let judged = match call.charge(1) {
-                Err(exceeded) => Judged { verdict: Verdict::of(Err(exceeded)), problems: Vec::new() },
-                Ok(()) if reach.all.derived_roles.contains(index) => scopes.judge(role),
-                Ok(()) => Judged { verdict: Verdict::of(Ok(Truth::False)), problems: Vec::new() },
+                Err(exceeded) => settled(Err(exceeded)),
+                Ok(()) if !reach.all.derived_roles.contains(index) => settled(Ok(Truth::False)),
+                Ok(()) if brief.is_conditional => scopes.judge(role),
+                Ok(()) => settled(Ok(Truth::True)),
             };
-            derived_roles.put(index, role, judged, call.settings.strict_evaluation);
+            derived_roles.put((index, brief), judged, call.settings.strict_evaluation);
         }
         if let Some(observer) = call.observer {
             observer.established(policy, &derived_roles, roles);
@@ -85,14 +87,14 @@ impl DerivedRoles {
         judged.find(|judged| judged.verdict.truth.is_err()).map(|judged| &*judged.problems)
     }
 
-    fn put(&mut self, index: usize, role: &DerivedRole, judged: Judged, is_strict: bool) {
+    fn put(&mut self, (index, brief): (usize, &DerivedBrief), judged: Judged, is_strict: bool) {
         let Verdict { truth, erred, .. } = judged.verdict;
         // Under strict evaluation one that met an error is neither held nor not held.
         let is_settled = !(erred && is_strict);
         self.known &= is_settled && matches!(truth, Ok(Truth::True | Truth::False));
         self.is_too_costly |= truth.is_err();
         if is_settled && truth == Ok(Truth::True) {
-            self.held.push(Arc::clone(&role.name));
+            self.held.push(Arc::clone(&brief.name));
         }
         if let Some(place) = self.judged.get_mut(index) {
             *place = judged;
@@ -113,9 +115,6 @@ type Opened<'r> = (&'r Arc<Frame>, Scope<'r>);
 
 impl<'r> Scopes<'_, 'r> {
     fn judge(&mut self, role: &'r DerivedRole) -> Judged {
-        if role.condition.is_none() {
-            return Judged { verdict: Verdict::of(Ok(Truth::True)), problems: Vec::new() };
-        }
         let opened = self.opened.iter().chain(&self.others);
         if let Some((_, scope)) = opened.into_iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
             return conditions::judge(role.condition.as_ref(), scope, self.call, &role.name);
@@ -128,4 +127,9 @@ impl<'r> Scopes<'_, 'r> {
         }
         judged
     }
+}
+
+/// What there is nothing to evaluate for.
+fn settled(truth: Result<Truth, CostExceeded>) -> Judged {
+    Judged { verdict: Verdict::of(truth), problems: Vec::new() }
 }

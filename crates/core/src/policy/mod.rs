@@ -81,6 +81,7 @@ pub use scopes::ancestors;
 pub use shape::{SCHEMAS, json_schema};
 pub use snapshot::{ByName, PolicyTable, SchemaTable, ScopeTable, Snapshot};
 pub use source::{FileText, Position, Revision, SourceFile};
+pub(crate) use table::{Brief, DerivedBrief};
 
 use std::sync::Arc;
 

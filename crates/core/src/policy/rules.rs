@@ -36,7 +36,7 @@ pub struct Policy {
     /// The rules in source order.
     pub rules: Vec<Rule>,
     /// Where among the rules to look.
-    pub(crate) table: RuleTable,
+    pub(crate) table: Arc<RuleTable>,
 }
 
 /// The kinds of policy that have rules.
@@ -61,7 +61,7 @@ pub enum ScopePermissions {
 }
 
 /// What a rule does by its effect, its kind of policy and its scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stance {
     /// It allows while its condition is true.
     Allow,
@@ -72,11 +72,6 @@ pub enum Stance {
 }
 
 impl Policy {
-    /// The same with the table of its rules.
-    pub(super) fn tabled(self) -> Self {
-        Self { table: RuleTable::of(&self.rules, &self.derived_roles), ..self }
-    }
-
     /// What `rule`, one of its rules, does.
     #[must_use]
     pub fn stance(&self, rule: &Rule) -> Stance {
