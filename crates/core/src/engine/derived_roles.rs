@@ -1,5 +1,7 @@
 //! Which derived roles hold: the principal has one of the parent roles and the condition is true.
 
+use std::cell::OnceCell;
+use std::mem;
 use std::sync::Arc;
 
 use super::Call;
@@ -55,8 +57,9 @@ impl DerivedRoles {
     }
 
     /// The names of those that hold for certain in any of `all`, sorted.
-    pub(super) fn held_in(all: impl IntoIterator<Item = Self>) -> Vec<Arc<str>> {
-        let mut all = all.into_iter().map(|derived_roles| derived_roles.held);
+    pub(super) fn held_in(all: &mut [OnceCell<Self>]) -> Vec<Arc<str>> {
+        let mut all =
+            all.iter_mut().filter_map(OnceCell::get_mut).map(|established| mem::take(&mut established.held));
         let mut held = all.next().unwrap_or_default();
         for more in all {
             held.extend(more);

@@ -25,8 +25,6 @@ pub(super) struct Target<'r> {
     pub(super) kind: &'r str,
     /// The version whose rules are asked.
     pub(super) version: &'r str,
-    /// The scope that the request names for the resource, whether it exists or not.
-    pub(super) scope: &'r str,
     /// Where principal policies are looked for.
     pub(super) principal: Chain<'r>,
     /// Where resource policies and role policies are looked for.
@@ -34,7 +32,7 @@ pub(super) struct Target<'r> {
     /// The policies of the principal, nearest scope first.
     pub(super) principal_policies: Vec<&'r Policy>,
     /// The policies of each scope of the resource, nearest first.
-    pub(super) places: Few<Place<'r>, 3>,
+    pub(super) places: Few<Place<'r>, 1>,
     /// The roles of the principal, in the order of the request.
     pub(super) roles: Few<HeldRole<'r>, 2>,
     printed_kind: OnceCell<String>,
@@ -65,6 +63,11 @@ pub(super) struct Place<'r> {
     pub(super) reach: OnceCell<Reach>,
 }
 
+/// Whether two items are about the same.
+pub(super) fn is_shared(settings: &Settings, one: &Item<'_>, other: &Item<'_>) -> bool {
+    one.resource.kind == other.resource.kind && asked_for(settings, one) == asked_for(settings, other)
+}
+
 impl<'r> Target<'r> {
     /// What `item` is about.
     pub(super) fn of(call: &Call<'r>, item: &'r Item<'r>) -> Result<Self, CostExceeded> {
@@ -80,25 +83,11 @@ impl<'r> Target<'r> {
         let of_principal = |scope: &&str| snapshot.principal_policies.get(scope, version, principal.subject);
         let principal_policies = principal.scopes.iter().filter_map(of_principal).collect();
         let printed_kind = OnceCell::new();
-        let mut target = Self {
-            kind,
-            version,
-            scope,
-            principal,
-            resource,
-            principal_policies,
-            places,
-            roles,
-            printed_kind,
-        };
+        let mut target =
+            Self { kind, version, principal, resource, principal_policies, places, roles, printed_kind };
         target.resource.nearest = target.places.first().and_then(|place| place.policy);
         target.resource.exists = target.has_resource_rules(call)?;
         Ok(target)
-    }
-
-    /// Whether it is what `item` is about, too.
-    pub(super) fn is_of(&self, settings: &Settings, item: &Item<'_>) -> bool {
-        (self.version, self.scope) == asked_for(settings, item) && self.kind == item.resource.kind
     }
 
     /// Whether there is anything to ask.
