@@ -15,7 +15,7 @@ use super::error::{EvalError, EvalErrorKind};
 use super::functions::network::{IN_IP_ADDR_RANGE, Network};
 use super::functions::standard::{bounded, is_match, some};
 use super::functions::{CallCx, CallError, Function};
-use super::ir::{Element, Entry, Node, Op};
+use super::ir::{Constant, Element, Entry, Node, Op};
 use super::ops;
 use super::val::{List, MapVal, Str, Val};
 use super::{Budget, Scope, wording};
@@ -26,7 +26,7 @@ pub(crate) type Evaluated<'r> = Result<Val<'r>, Box<EvalError>>;
 /// What a node of constants yields; `None` if `budget` does not cover finding out.
 pub(crate) fn constant(node: &Node, budget: &Budget) -> Option<Result<Val<'static>, EvalError>> {
     let scope = Scope::empty(budget);
-    let value = Machine::new(&scope).eval(node);
+    let value = Machine::new(&scope, &[]).eval(node);
     let detached = value.and_then(|value| value.detached(budget).map_err(|error| located(error, node.span)));
     match detached {
         Ok(value) => Some(Ok(value)),
@@ -44,11 +44,14 @@ pub(crate) struct Machine<'s, 'r> {
     budget: &'r Budget,
     /// The variables that macros introduced, outermost first.
     locals: Vec<Val<'r>>,
+    /// The constants of the expression, by slot.
+    constants: &'r [Val<'static>],
 }
 
 impl<'s, 'r> Machine<'s, 'r> {
-    pub(crate) fn new(scope: &'s Scope<'r>) -> Self {
-        Self { scope, budget: scope.budget(), locals: Vec::new() }
+    /// For nodes of an expression with these constants.
+    pub(crate) fn new(scope: &'s Scope<'r>, constants: &'r [Val<'static>]) -> Self {
+        Self { scope, budget: scope.budget(), locals: Vec::new(), constants }
     }
 
     /// The value of `node`.
@@ -91,7 +94,8 @@ impl<'s, 'r> Machine<'s, 'r> {
     /// What a node yields that has been paid for.
     fn value(&mut self, node: &'r Node) -> Evaluated<'r> {
         match &node.op {
-            Op::Constant(value) => Ok(value.borrowed()),
+            Op::Constant(Constant(value)) => Ok(value.borrowed()),
+            Op::Kept(slot) => self.kept(*slot, node.span),
             Op::Field(field) => self.field(*field, node.span),
             Op::Attribute(attribute) => self.attribute(attribute, node.span),
             Op::Variable(slot) => self.variable(*slot, node.span),

@@ -219,7 +219,7 @@ impl Program {
         if let Some(error) = &self.spoilt {
             return Err(error.clone());
         }
-        scope.budget.expression(|| Machine::new(scope).eval(&self.root))
+        scope.budget.expression(|| Machine::new(scope, &self.constants).eval(&self.form.root))
     }
 
     /// As [`run`](Self::run), for those who ask for a boolean.
@@ -228,6 +228,6 @@ impl Program {
         if let Some(error) = &self.spoilt {
             return Err(error.clone());
         }
-        scope.budget.expression(|| Machine::new(scope).truth(&self.root))
+        scope.budget.expression(|| Machine::new(scope, &self.constants).truth(&self.form.root))
     }
 }

@@ -9,7 +9,7 @@ use crate::expr::env::Typing;
 use crate::expr::functions::network::{IN_IP_ADDR_RANGE, Network};
 use crate::expr::functions::{self, Function, LIBRARIES};
 use crate::expr::hint::nearest;
-use crate::expr::ir::{Node, Op};
+use crate::expr::ir::{Node, Op, Pattern};
 use crate::expr::val::Val;
 
 /// Functions that do not depend on their arguments alone.
@@ -35,7 +35,7 @@ impl Compiler<'_> {
             return self.unresolved(span, format!("`{}` is not called this way", function.name), None);
         }
         let node = match self.pattern(function, call, nodes) {
-            Ok((text, regex)) => Node { op: Op::Matches(text, regex), span },
+            Ok((text, regex)) => Node { op: Op::Matches(text, Pattern(regex)), span },
             Err(nodes) => self.called(function, nodes, span),
         };
         self.check_written(function, call, &node);

@@ -134,6 +134,11 @@ impl<'r> Machine<'_, 'r> {
         self.scope.declared(slot).ok_or_else(|| absent("variable", span))
     }
 
+    /// INVARIANT(constant-slots): a constant leaves its slot behind where it is taken out of the tree.
+    pub(super) fn kept(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        self.constants.get(slot).map(Val::borrowed).ok_or_else(|| absent("constant", span))
+    }
+
     /// INVARIANT(local-slots): the compiler counts locals as the evaluation pushes them.
     pub(super) fn local(&self, slot: usize, span: Span) -> Evaluated<'r> {
         self.locals.get(slot).cloned().ok_or_else(|| absent("local", span))

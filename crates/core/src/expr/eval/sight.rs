@@ -75,8 +75,10 @@ impl<'r> Machine<'_, 'r> {
                 Value::Number(n) => Seen::Double(*n),
                 Value::Null | Value::List(_) | Value::Map(_) => return None,
             }),
-            Op::Constant(Val::String(text)) => Some(Seen::Text(text.as_str())),
-            Op::Constant(value) => seen(value),
+            Op::Kept(slot) => match self.constants.get(*slot)? {
+                Val::String(text) => Some(Seen::Text(text.as_str())),
+                value => seen(value),
+            },
             Op::Field(field) => self.field_at_sight(*field).map(Seen::Text),
             Op::Local(slot) => seen(self.locals.get(*slot)?),
             Op::Variable(slot) => self.scope.look_at(*slot, seen),
