@@ -181,11 +181,11 @@ impl<'r> Applied<'r> {
         let link = links.of(placed, role, self.call)?;
         if link.erring && !self.denies_by_name(placed, link, question)? {
             self.call.charge(placed.brief.derived_roles.len())?;
-            for judged in
-                links.erring(placed.brief, role).filter_map(|index| links.derived_roles.judged(index))
-            {
-                question.note(&judged.problems);
-                self.stop_at_error(judged.verdict, placed)?;
+            for derived in links.erring(placed.brief, role) {
+                question.note(links.derived_roles.problems(derived));
+                if let Some(verdict) = links.derived_roles.verdict(derived) {
+                    self.stop_at_error(verdict, placed)?;
+                }
             }
         }
         Ok(link)

@@ -30,7 +30,7 @@ pub(super) struct Target<'r> {
     /// Where resource policies and role policies are looked for.
     pub(super) resource: Chain<'r>,
     /// The policies of the principal, nearest scope first.
-    pub(super) principal_policies: Vec<&'r Policy>,
+    pub(super) principal_policies: Vec<&'r Arc<Policy>>,
     /// The policies of each scope of the resource, nearest first.
     pub(super) places: Few<Place<'r>, 1>,
     /// The roles of the principal, in the order of the request.
@@ -79,9 +79,10 @@ impl<'r> Target<'r> {
             place.map(|place| places.push(place)).is_some()
         })?;
         let roles = HeldRole::of_principal(call, scope, version)?;
-        let principal = Chain::of_principal(call)?;
-        let of_principal = |scope: &&str| snapshot.principal_policies.get(scope, version, principal.subject);
-        let principal_policies = principal.scopes.iter().filter_map(of_principal).collect();
+        let mut principal_policies = Vec::new();
+        let principal = Chain::of_principal(call, |table, id| {
+            principal_policies.extend(table.of_version(version).and_then(|by_id| by_id.get(id)));
+        })?;
         let printed_kind = OnceCell::new();
         let mut target =
             Self { kind, version, principal, resource, principal_policies, places, roles, printed_kind };
@@ -125,8 +126,11 @@ impl<'r> Target<'r> {
 
 impl<'r> Chain<'r> {
     /// Where policies of the principal are looked for. As for the peer, whether there are any depends on the version
-    /// that the principal asks for, and on policies of any principal.
-    fn of_principal(call: &Call<'r>) -> Result<Self, CostExceeded> {
+    /// that the principal asks for, and on policies of any principal. `found` is told those of each scope, and the id.
+    fn of_principal(
+        call: &Call<'r>,
+        mut found: impl FnMut(&'r ScopeTable, &str),
+    ) -> Result<Self, CostExceeded> {
         let (principal, policies) = (&call.request.principal, &call.snapshot.principal_policies);
         let version = version_or_default(&principal.policy_version, call.settings);
         let scope = scope_or_default(&principal.scope, call.settings);
@@ -135,7 +139,7 @@ impl<'r> Chain<'r> {
         let chain = Self::of(call, scope, identity, |scope| {
             let table = policies.of_scope(scope).filter(|table| table.is_in_effect());
             exists |= table.is_some_and(|table| table.of_version(version).is_some());
-            table.is_some()
+            table.map(|table| found(table, &principal.id)).is_some()
         })?;
         Ok(Self { exists, ..chain })
     }
