@@ -82,9 +82,10 @@ impl<'r> Applied<'r> {
         let Some(spoken) = self.spoken(role) else {
             return Ok(finding);
         };
-        self.call.charge(rules.words() + rules.count_common(spoken))?;
+        self.call.charge(rules.words())?;
         for index in rules.common(spoken) {
             let Some(placed) = Placed::of(self.policy, index) else { break };
+            self.call.charge(1)?;
             let link = self.link(placed, role, question)?;
             if link.speaks {
                 let says = self.visit(placed, role, link, question)?;

@@ -82,6 +82,11 @@ impl DerivedRoles {
         !self.problems(index).is_empty()
     }
 
+    /// Whether something went wrong with any of them.
+    pub(super) fn met_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// How the evaluation of the derived role at `index` ended.
     pub(super) fn verdict(&self, index: usize) -> Option<Verdict> {
         self.verdicts.get(index).copied()
@@ -89,9 +94,6 @@ impl DerivedRoles {
 
     /// What went wrong with the derived role at `index`.
     pub(super) fn problems(&self, index: usize) -> &[Problem] {
-        if self.problems.is_empty() {
-            return &[];
-        }
         let at = self.problems.binary_search_by_key(&index, |(role, _)| *role).ok();
         at.and_then(|at| self.problems.get(at)).map_or(&[], |(_, problems)| problems)
     }

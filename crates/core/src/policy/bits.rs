@@ -99,13 +99,6 @@ impl Mask {
         self.others.iter_mut().zip(&other.others).for_each(|(word, kept)| *word &= kept);
     }
 
-    /// How many numbers are in both.
-    pub(crate) fn count_common(&self, other: &Self) -> usize {
-        let others = self.others.iter().zip(&other.others);
-        others.fold((self.first & other.first).count_ones(), |count, (a, b)| count + (a & b).count_ones())
-            as usize
-    }
-
     /// The numbers that are in both, ascending.
     pub(crate) fn common<'b>(&'b self, other: &'b Self) -> impl Iterator<Item = usize> + 'b {
         let mut others = self.others.iter().zip(&other.others);
@@ -151,7 +144,6 @@ mod tests {
             let common: Vec<_> = one.intersection(&other).copied().collect();
             let (a, b) = (mask(&one), mask(&other));
             prop_assert_eq!(a.common(&b).collect::<Vec<_>>(), common.clone());
-            prop_assert_eq!(a.count_common(&b), common.len());
             prop_assert_eq!(a.contains(number), one.contains(&number));
             prop_assert_eq!(a.is_empty(), one.is_empty());
             let mut kept = a.clone();

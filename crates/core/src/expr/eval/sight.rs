@@ -85,7 +85,8 @@ impl<'r> Machine<'_, 'r> {
         }
     }
 
-    #[inline]
+    /// Every condition looks at something: the look is worth its copies.
+    #[inline(always)]
     fn seen(&self, node: &'r Node) -> Option<Seen<'r>> {
         match &node.op {
             Op::Attribute(attribute) => Some(match self.attribute_at_sight(attribute)? {
