@@ -3,7 +3,6 @@
 //! Every rule that is visited, of whatever kind of policy, is visited here.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use super::Call;
 use super::combine::Finding;
@@ -24,8 +23,8 @@ pub(super) struct Applied<'r> {
     audience: Audience<'r>,
     /// How the condition of each rule ended, evaluated at most once, whatever the number of actions and roles.
     verdicts: Few<Cell<Option<Verdict>>, 16>,
-    /// What went wrong with the conditions, by the index of their rule.
-    problems: RefCell<BTreeMap<usize, Vec<Problem>>>,
+    /// What went wrong with the conditions, by the index of their rule, ascending.
+    problems: RefCell<Vec<(usize, Vec<Problem>)>>,
 }
 
 /// To whom the rules of a policy speak.
@@ -83,9 +82,10 @@ impl<'r> Applied<'r> {
         let Some(spoken) = self.spoken(role) else {
             return Ok(finding);
         };
-        self.call.charge(rules.words() + rules.count_common(spoken))?;
+        self.call.charge(rules.words())?;
         for index in rules.common(spoken) {
             let Some(placed) = Placed::of(self.policy, index) else { break };
+            self.call.charge(1)?;
             let link = self.link(placed, role, question)?;
             if link.speaks {
                 let says = self.visit(placed, role, link, question)?;
@@ -157,8 +157,9 @@ impl<'r> Applied<'r> {
             return Verdict::of(Ok(Truth::True));
         };
         if let Some(verdict) = known.get() {
-            if let Some(problems) = self.problems.borrow().get(&index) {
-                question.note(problems);
+            let problems = self.problems.borrow();
+            if let Ok(at) = problems.binary_search_by_key(&index, |(rule, _)| *rule) {
+                problems.get(at).inspect(|(_, problems)| question.note(problems));
             }
             return verdict;
         }
@@ -167,7 +168,9 @@ impl<'r> Applied<'r> {
         known.set(Some(verdict));
         if !problems.is_empty() {
             question.note(&problems);
-            self.problems.borrow_mut().insert(index, problems);
+            let mut known = self.problems.borrow_mut();
+            let at = known.partition_point(|(rule, _)| *rule < index);
+            known.insert(at, (index, problems));
         }
         verdict
     }
@@ -179,11 +182,11 @@ impl<'r> Applied<'r> {
         let link = links.of(placed, role, self.call)?;
         if link.erring && !self.denies_by_name(placed, link, question)? {
             self.call.charge(placed.brief.derived_roles.len())?;
-            for judged in
-                links.erring(placed.brief, role).filter_map(|index| links.derived_roles.judged(index))
-            {
-                question.note(&judged.problems);
-                self.stop_at_error(judged.verdict, placed)?;
+            for derived in links.erring(placed.brief, role) {
+                question.note(links.derived_roles.problems(derived));
+                if let Some(verdict) = links.derived_roles.verdict(derived) {
+                    self.stop_at_error(verdict, placed)?;
+                }
             }
         }
         Ok(link)

@@ -1,5 +1,7 @@
 //! Which derived roles hold: the principal has one of the parent roles and the condition is true.
 
+use std::cell::OnceCell;
+use std::mem;
 use std::sync::Arc;
 
 use super::Call;
@@ -12,7 +14,9 @@ use crate::policy::{DerivedBrief, Policy};
 
 /// The derived roles of one policy, for one principal and resource.
 pub(super) struct DerivedRoles {
-    judged: Few<Judged, 4>,
+    verdicts: Few<Verdict, 8>,
+    /// What went wrong, by the index of the derived role, ascending.
+    problems: Vec<(usize, Vec<Problem>)>,
     held: Vec<Arc<str>>,
     /// Whether conditions may read which of them hold.
     known: bool,
@@ -30,8 +34,9 @@ impl DerivedRoles {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
         let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
         let mut scopes = Scopes { inputs, call, opened: None, others: Vec::new() };
-        let judged = Few::of_defaults(policy.table.derived_roles.len());
-        let mut derived_roles = Self { judged, held: Vec::new(), known: true, is_too_costly: false };
+        let verdicts = Few::of_defaults(policy.table.derived_roles.len());
+        let (problems, held) = (Vec::new(), Vec::new());
+        let mut derived_roles = Self { verdicts, problems, held, known: true, is_too_costly: false };
         for (index, brief) in policy.table.derived_roles.iter().enumerate() {
             let judged = match call.charge(1) {
                 Err(exceeded) => settled(Err(exceeded)),
@@ -54,8 +59,9 @@ impl DerivedRoles {
     }
 
     /// The names of those that hold for certain in any of `all`, sorted.
-    pub(super) fn held_in(all: impl IntoIterator<Item = Self>) -> Vec<Arc<str>> {
-        let mut all = all.into_iter().map(|derived_roles| derived_roles.held);
+    pub(super) fn held_in(all: &mut [OnceCell<Self>]) -> Vec<Arc<str>> {
+        let mut all =
+            all.iter_mut().filter_map(OnceCell::get_mut).map(|established| mem::take(&mut established.held));
         let mut held = all.next().unwrap_or_default();
         for more in all {
             held.extend(more);
@@ -67,27 +73,42 @@ impl DerivedRoles {
 
     /// Whether the derived role at `index` of the policy holds; one that could not be paid for does not.
     pub(super) fn truth(&self, index: usize) -> Truth {
-        self.judged.get(index).and_then(|judged| judged.verdict.truth.ok()).unwrap_or(Truth::Undecided)
+        self.verdict(index).and_then(|verdict| verdict.truth.ok()).unwrap_or(Truth::Undecided)
     }
 
     /// Whether something went wrong while the derived role at `index` was evaluated.
     pub(super) fn is_erring(&self, index: usize) -> bool {
-        self.judged.get(index).is_some_and(|judged| !judged.problems.is_empty())
+        !self.problems(index).is_empty()
     }
 
-    /// The derived role at `index` as it was evaluated.
-    pub(super) fn judged(&self, index: usize) -> Option<&Judged> {
-        self.judged.get(index)
+    /// Whether something went wrong with any of them.
+    pub(super) fn met_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// How the evaluation of the derived role at `index` ended.
+    pub(super) fn verdict(&self, index: usize) -> Option<Verdict> {
+        self.verdicts.get(index).copied()
+    }
+
+    /// What went wrong with the derived role at `index`.
+    pub(super) fn problems(&self, index: usize) -> &[Problem] {
+        let at = self.problems.binary_search_by_key(&index, |(role, _)| *role).ok();
+        at.and_then(|at| self.problems.get(at)).map_or(&[], |(_, problems)| problems)
     }
 
     /// What went wrong with the first derived role whose condition cost more than the call may spend, if one did.
     pub(super) fn too_costly(&self) -> Option<&[Problem]> {
-        let mut judged = self.judged.iter().filter(|_| self.is_too_costly);
-        judged.find(|judged| judged.verdict.truth.is_err()).map(|judged| &*judged.problems)
+        if !self.is_too_costly {
+            return None;
+        }
+        let first = self.verdicts.iter().position(|verdict| verdict.truth.is_err());
+        first.map(|index| self.problems(index))
     }
 
     fn put(&mut self, (index, brief): (usize, &DerivedBrief), judged: Judged, is_strict: bool) {
-        let Verdict { truth, erred, .. } = judged.verdict;
+        let Judged { verdict, problems } = judged;
+        let Verdict { truth, erred, .. } = verdict;
         // Under strict evaluation one that met an error is neither held nor not held.
         let is_settled = !(erred && is_strict);
         self.known &= is_settled && matches!(truth, Ok(Truth::True | Truth::False));
@@ -95,8 +116,11 @@ impl DerivedRoles {
         if is_settled && truth == Ok(Truth::True) {
             self.held.push(Arc::clone(&brief.name));
         }
-        if let Some(place) = self.judged.get_mut(index) {
-            *place = judged;
+        if !problems.is_empty() {
+            self.problems.push((index, problems));
+        }
+        if let Some(place) = self.verdicts.get_mut(index) {
+            *place = verdict;
         }
     }
 }

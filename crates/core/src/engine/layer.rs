@@ -1,7 +1,6 @@
 //! One scope of the chain: what its resource policy and its role policies say to a role.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Call;
@@ -39,13 +38,13 @@ pub(super) struct Layer<'s, 'r> {
 #[derive(Default)]
 pub(super) struct Known<'r> {
     applied: OnceCell<Applied<'r>>,
-    /// The role policies that were asked, by role.
-    applied_roles: RefCell<BTreeMap<&'r str, Rc<Applied<'r>>>>,
+    /// The role policies that were asked, by role, ascending.
+    applied_roles: RefCell<Vec<(&'r str, Rc<Applied<'r>>)>>,
 }
 
 impl<'s, 'r> Layer<'s, 'r> {
     /// What the scope says to the role at index `role`: its role policies first, then the rules about its resource.
-    /// `rules` keeps those about the action for the next role.
+    /// `rules` keeps those about the action for the next role and the next resource.
     pub(super) fn ask(&self, rules: &OnceCell<Mask>, role: usize, question: &mut Question<'r>) -> Answer<'r> {
         let applied = self.applied(question)?;
         let finding = self.ask_role_policies(role, question)?;
@@ -112,12 +111,13 @@ impl<'s, 'r> Layer<'s, 'r> {
     fn applied_role(&self, policy: &'r Policy) -> Result<Rc<Applied<'r>>, CostExceeded> {
         let Case { call, target, .. } = *self.case;
         let mut known = self.known.applied_roles.borrow_mut();
-        if let Some(applied) = known.get(&*policy.subject) {
+        let at = known.partition_point(|(role, _)| *role < &*policy.subject);
+        if let Some((_, applied)) = known.get(at).filter(|(role, _)| *role == &*policy.subject) {
             return Ok(Rc::clone(applied));
         }
         let audience = Audience::Whoever(target.rules_of(policy, call)?);
         let applied = Rc::new(Applied::new(call, policy, self.inputs(), audience));
-        known.insert(&policy.subject, Rc::clone(&applied));
+        known.insert(at, (&policy.subject, Rc::clone(&applied)));
         Ok(applied)
     }
 

@@ -68,11 +68,12 @@ impl<'r> Links<'r> {
         let named = reached.named.contains(index);
         let mut link = Link { speaks: named, named, certain: named, erring: false };
         call.charge(brief.derived_roles.len() / DERIVED_ROLES_PER_UNIT)?;
+        let may_err = self.derived_roles.met_problems();
         for derived in following(brief, reached) {
             let truth = self.derived_roles.truth(derived);
             link.certain |= truth == Truth::True;
             link.speaks |= counts(truth, brief.stance);
-            link.erring |= self.derived_roles.is_erring(derived);
+            link.erring |= may_err && self.derived_roles.is_erring(derived);
         }
         Ok(link)
     }

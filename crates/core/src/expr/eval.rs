@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::ast::{BinaryOp, LogicOp, Span, UnaryOp};
 use super::error::{EvalError, EvalErrorKind};
 use super::functions::network::{IN_IP_ADDR_RANGE, Network};
-use super::functions::standard::{bounded, is_match, some};
+use super::functions::standard::{TextTest, bounded, is_match, some};
 use super::functions::{CallCx, CallError, Function};
 use super::ir::{Constant, Element, Entry, Node, Op};
 use super::ops;
@@ -63,10 +63,14 @@ impl<'s, 'r> Machine<'s, 'r> {
     /// The boolean that `node` yields; `None` if it yields another value.
     pub(crate) fn truth(&mut self, node: &'r Node) -> Result<Option<bool>, Failure> {
         self.charge(1, node.span)?;
-        if let Op::Binary(op, operands) = &node.op
-            && let Some(answer) = self.compared_at_sight(*op, operands)
-        {
-            return Ok(Some(answer));
+        let at_sight = match &node.op {
+            Op::Binary(op, operands) => self.compared_at_sight(*op, operands),
+            Op::OnTexts { operands, test, .. } => self.tested_at_sight(*test, operands),
+            Op::Attribute(attribute) => self.bool_at_sight(attribute),
+            _ => None,
+        };
+        if at_sight.is_some() {
+            return Ok(at_sight);
         }
         match self.answer(node) {
             Some(answer) => answer.map(Some),
@@ -83,6 +87,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::InTexts { operands, texts } => self.in_texts(operands, texts, node.span),
             Op::InNetwork { operands, network } => self.in_network(operands, **network, node.span),
             Op::Matches(text, regex) => self.matches(text, regex, node.span),
+            Op::OnTexts { operands, test, function } => self.on_texts(operands, *test, function, node.span),
             Op::HasField(field) => self.has_field(*field, node.span),
             Op::HasAttribute(attribute) => self.has_attribute(attribute, node.span),
             Op::HasVariable(slot) => self.has_variable(*slot, node.span),
@@ -122,6 +127,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             | Op::InTexts { .. }
             | Op::InNetwork { .. }
             | Op::Matches(..)
+            | Op::OnTexts { .. }
             | Op::HasField(_)
             | Op::HasAttribute(_)
             | Op::HasVariable(_)
@@ -230,6 +236,17 @@ impl<'s, 'r> Machine<'s, 'r> {
             return Err(no_boolean(span));
         };
         is_match(&self.context(), regex, text.as_str()).map_err(|error| located(error, span))
+    }
+
+    fn on_texts(
+        &mut self,
+        [text, part]: &'r [Node; 2],
+        test: TextTest,
+        function: &Function,
+        span: Span,
+    ) -> Result<bool, Failure> {
+        let args = [self.eval(text)?, self.eval(part)?];
+        test.ask(&self.context(), &args).map_err(|error| refused(error, function.name, &args, span))
     }
 
     fn context(&self) -> CallCx<'r> {

@@ -54,6 +54,7 @@ impl Program {
         match &self.form.root.op {
             // What these come to is the value of the whole.
             Op::Call(..)
+            | Op::OnTexts { .. }
             | Op::InNetwork { .. }
             | Op::HasAttribute(_)
             | Op::HasField(_)
@@ -112,6 +113,7 @@ impl<'r> Reader<'_, 'r> {
             | Op::Index { .. }
             | Op::Matches(..)
             | Op::InNetwork { .. }
+            | Op::OnTexts { .. }
             | Op::Call(..)
             | Op::Alternative(..)
             | Op::Comprehension(_) => self.note(program, node, depth, found),
@@ -164,6 +166,7 @@ impl<'r> Reader<'_, 'r> {
             | Op::Alternative(_, operands)
             | Op::Binary(_, operands)
             | Op::InTexts { operands, .. }
+            | Op::OnTexts { operands, .. }
             | Op::InNetwork { operands, .. } => {
                 operands.iter().for_each(walk);
             }

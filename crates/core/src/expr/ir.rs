@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::ast::{Access, BinaryOp, ComprehensionKind, LogicOp, Span, UnaryOp};
 use super::functions::Function;
 use super::functions::network::Network;
+use super::functions::standard::TextTest;
 use super::types::Type;
 use super::val::Val;
 
@@ -85,6 +86,12 @@ pub(crate) enum Op {
     },
     /// `text.matches(pattern)` with the pattern compiled.
     Matches(Box<Node>, Pattern),
+    /// `text.startsWith(part)` and the like.
+    OnTexts {
+        operands: Box<[Node; 2]>,
+        test: TextTest,
+        function: &'static Function,
+    },
     Call(&'static Function, Box<[Node]>),
     /// A call that needs its second argument only where the first is an empty optional.
     Alternative(&'static Function, Box<[Node; 2]>),
@@ -297,6 +304,7 @@ impl Op {
             | Op::Binary(_, operands)
             | Op::InTexts { operands, .. }
             | Op::InNetwork { operands, .. }
+            | Op::OnTexts { operands, .. }
             | Op::Alternative(_, operands)
             | Op::Bind { operands, .. }
             | Op::OptionalMap { operands, .. } => operands.iter_mut().for_each(visit),

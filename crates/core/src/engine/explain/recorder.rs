@@ -127,7 +127,7 @@ impl Observer for Recorder<'_> {
                 name: role.name.to_string(),
                 policy: policy.name.to_string(),
                 position: role.position.to_string(),
-                holds: explained(derived_roles.judged(index).map(|judged| judged.verdict.truth)),
+                holds: explained(derived_roles.verdict(index).map(|verdict| verdict.truth)),
                 parent_roles: written(&role.parent_roles),
                 parent_role_held: roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0),
                 condition: condition.map(|condition| state.trees.tree(condition)),

@@ -73,7 +73,7 @@ impl<'r> Machine<'_, 'r> {
     }
 
     /// The value at the end of the path, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn attribute_at_sight(&self, attribute: &'r Attribute) -> Option<&'r Value<'r>> {
         let inputs = self.scope.inputs()?;
         let map = match attribute.root {
