@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 
 use super::Call;
 use super::combine::Finding;
-use super::conditions::{self, CostExceeded, Judged, Truth, Verdict};
+use super::conditions::{self, CostExceeded, Judged, Owner, Truth, Verdict};
 use super::links::{Link, Links, Placed};
 use super::observe::{Aside, Visited};
 use super::outputs;
@@ -58,7 +58,7 @@ impl<'r> Applied<'r> {
             call,
             scope: Scope::new(inputs, &policy.frame, call.budget),
             audience,
-            verdicts: Few::of_defaults(policy.rules.len()),
+            verdicts: Few::of_defaults(policy.table.rules.len()),
             problems: RefCell::default(),
         }
     }
@@ -66,7 +66,7 @@ impl<'r> Applied<'r> {
     /// The rules about `action` and the resource.
     pub(super) fn rules_about(&self, action: &str) -> Result<Mask, CostExceeded> {
         let actions = &self.policy.table.actions;
-        let mut found = Mask::below(self.policy.rules.len());
+        let mut found = Mask::below(self.policy.table.rules.len());
         self.call.charge(actions.cost(action).saturating_add(found.words()))?;
         actions.find(action, &mut found);
         self.show_considered(&found);
@@ -152,7 +152,7 @@ impl<'r> Applied<'r> {
 
     /// How the condition of a rule ends; what goes wrong is noted.
     fn verdict(&self, placed: Placed<'r>, question: &mut Question<'r>) -> Verdict {
-        let Placed { index, brief, rule } = placed;
+        let Placed { index, brief, .. } = placed;
         let Some(known) = self.verdicts.get(index).filter(|_| brief.is_conditional) else {
             return Verdict::of(Ok(Truth::True));
         };
@@ -163,7 +163,7 @@ impl<'r> Applied<'r> {
             }
             return verdict;
         }
-        let judged = conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &brief.name);
+        let judged = conditions::judge(Owner::rule(self.policy, (index, brief)), &self.scope, self.call);
         let Judged { verdict, problems } = judged;
         known.set(Some(verdict));
         if !problems.is_empty() {

@@ -5,12 +5,12 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Call;
-use super::conditions::{self, CostExceeded, Judged, Truth, Verdict};
+use super::conditions::{self, CostExceeded, Judged, Owner, Truth, Verdict};
 use super::reach::Reach;
 use super::roles::HeldRole;
-use crate::expr::{Frame, Inputs, Scope};
+use crate::expr::{Inputs, Scope};
 use crate::model::{Few, Problem};
-use crate::policy::{DerivedBrief, DerivedRole, Policy};
+use crate::policy::{DerivedBrief, Policy};
 
 /// The derived roles of one policy, for one principal and resource.
 pub(super) struct DerivedRoles {
@@ -34,15 +34,14 @@ impl DerivedRoles {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
         let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
         let mut scopes = Scopes { inputs, call, opened: None, others: Vec::new() };
-        let verdicts = Few::of_defaults(policy.derived_roles.len());
+        let verdicts = Few::of_defaults(policy.table.derived_roles.len());
         let (problems, held) = (Vec::new(), Vec::new());
         let mut derived_roles = Self { verdicts, problems, held, known: true, is_too_costly: false };
-        for (index, (role, brief)) in policy.derived_roles.iter().zip(&policy.table.derived_roles).enumerate()
-        {
+        for (index, brief) in policy.table.derived_roles.iter().enumerate() {
             let judged = match call.charge(1) {
                 Err(exceeded) => settled(Err(exceeded)),
                 Ok(()) if !reach.all.derived_roles.contains(index) => settled(Ok(Truth::False)),
-                Ok(()) if brief.is_conditional => scopes.judge(role),
+                Ok(()) if brief.is_conditional => scopes.judge(policy, (index, brief)),
                 Ok(()) => settled(Ok(Truth::True)),
             };
             derived_roles.put((index, brief), judged, call.settings.strict_evaluation);
@@ -135,19 +134,23 @@ struct Scopes<'c, 'r> {
     others: Vec<Opened<'r>>,
 }
 
-type Opened<'r> = (&'r Arc<Frame>, Scope<'r>);
+/// Which of the frames of the policy, and its scope.
+type Opened<'r> = (usize, Scope<'r>);
 
 impl<'r> Scopes<'_, 'r> {
-    fn judge(&mut self, role: &'r DerivedRole) -> Judged {
+    fn judge(&mut self, policy: &'r Policy, placed: (usize, &'r DerivedBrief)) -> Judged {
+        let owner = Owner::derived_role(policy, placed);
+        let (_, DerivedBrief { frame: wanted, .. }) = placed;
         let opened = self.opened.iter().chain(&self.others);
-        if let Some((_, scope)) = opened.into_iter().find(|(frame, _)| Arc::ptr_eq(frame, &role.frame)) {
-            return conditions::judge(role.condition.as_ref(), scope, self.call, &role.name);
+        if let Some((_, scope)) = opened.into_iter().find(|(frame, _)| frame == wanted) {
+            return conditions::judge(owner, scope, self.call);
         }
-        let scope = Scope::new(self.inputs, &role.frame, self.call.budget);
-        let judged = conditions::judge(role.condition.as_ref(), &scope, self.call, &role.name);
+        let frame = policy.frames.get(*wanted).map_or(&policy.frame, |frame| frame);
+        let scope = Scope::new(self.inputs, frame, self.call.budget);
+        let judged = conditions::judge(owner, &scope, self.call);
         match self.opened {
-            None => self.opened = Some((&role.frame, scope)),
-            Some(_) => self.others.push((&role.frame, scope)),
+            None => self.opened = Some((*wanted, scope)),
+            Some(_) => self.others.push((*wanted, scope)),
         }
         judged
     }

@@ -48,8 +48,8 @@ impl Reach {
 
 impl Reached {
     fn none_of(policy: &Policy) -> Self {
-        let rules = || Mask::below(policy.rules.len());
-        let derived_roles = Mask::below(policy.derived_roles.len());
+        let rules = || Mask::below(policy.table.rules.len());
+        let derived_roles = Mask::below(policy.table.derived_roles.len());
         Self { named: rules(), spoken: rules(), derived_roles }
     }
 

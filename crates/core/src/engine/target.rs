@@ -99,7 +99,7 @@ impl<'r> Target<'r> {
     /// The rules of a principal or role policy that are about the kind of resource.
     pub(super) fn rules_of(&self, policy: &Policy, call: &Call<'_>) -> Result<Mask, CostExceeded> {
         let resources = &policy.table.resources;
-        let mut found = Mask::below(policy.rules.len());
+        let mut found = Mask::below(policy.table.rules.len());
         if !resources.is_empty() {
             // INVARIANT(both-forms): a pattern of resources is compared with the kind as written and as printed.
             call.charge(2 * resources.cost(self.kind) + found.words())?;

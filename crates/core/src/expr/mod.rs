@@ -65,7 +65,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use env::Env;
-use ir::{Form, Op};
+pub(crate) use ir::Form;
+use ir::Op;
 
 /// A compiled expression.
 pub struct Program {
@@ -97,6 +98,11 @@ impl Program {
             None => Arc::new(form),
         };
         Ok(Self { source: source.into(), form, constants: constants.into(), spoilt })
+    }
+
+    /// What is evaluated and the constants for that, unless it errs before.
+    pub(crate) fn parts(&self) -> Option<(&Arc<Form>, &[Val<'static>])> {
+        self.spoilt.is_none().then_some((&self.form, &*self.constants))
     }
 
     /// The expression as written.

@@ -3,7 +3,7 @@
 const WORD: usize = u64::BITS as usize;
 
 /// A set of small numbers as bits, made once: it takes a bit for each number between its least and its greatest one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bits {
     first: u64,
     /// What is beyond one word at the beginning: few policies have more than 64 rules.
@@ -11,7 +11,7 @@ pub(crate) struct Bits {
 }
 
 /// Where the bits of a large set are.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct More {
     /// How many words before the first one are left out, as no bit in them is set.
     skipped: usize,

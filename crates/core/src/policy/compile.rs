@@ -113,5 +113,7 @@ fn empty(
         derived_roles: Vec::new(),
         rules: Vec::new(),
         table: Arc::default(),
+        constants: Box::default(),
+        frames: Box::default(),
     }
 }

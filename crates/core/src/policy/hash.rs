@@ -4,17 +4,13 @@
 //! can make it slow.
 
 #[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// Things by name. Whoever goes through one must not depend on the order.
 #[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
 pub type NameMap<T> = HashMap<Arc<str>, T, BuildHasherDefault<NameHasher>>;
-
-/// Equal things, each kept once. Whoever goes through them must not depend on the order.
-#[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
-pub(super) type Kept<T> = HashSet<Arc<T>, BuildHasherDefault<NameHasher>>;
 
 /// Mixes eight bytes at a time by multiplication.
 #[derive(Clone, Copy, Debug, Default)]
