@@ -39,6 +39,8 @@ pub(super) struct Layer<'s, 'r> {
 /// What has been found out so far about the policies of one scope and one resource.
 #[derive(Default)]
 pub(super) struct Known<'r> {
+    /// Of the resource policy, once its derived roles were established.
+    links: OnceCell<Links<'r>>,
     applied: OnceCell<Applied<'r>>,
     /// The role policies that were asked, by role, ascending.
     applied_roles: RefCell<Vec<(&'r str, Rc<Applied<'r>>)>>,
@@ -61,12 +63,18 @@ impl<'s, 'r> Layer<'s, 'r> {
                 rules.get_or_init(|| found)
             }
         };
-        if call.observer.is_none() && links.spoken(role).is_none_or(|spoken| !rules.meets(spoken)) {
-            call.charge(rules.words())?;
-            return Ok(finding);
-        }
-        let applied = || Applied::new(call, links.policy, self.inputs(), Audience::Roles(links));
-        let applied = self.known.applied.get_or_init(applied);
+        let applied = match self.known.applied.get() {
+            Some(known) => known,
+            None => {
+                let speaks = links.spoken(role).is_some_and(|spoken| rules.meets(spoken));
+                if !speaks && call.observer.is_none() {
+                    call.charge(rules.words())?;
+                    return Ok(finding);
+                }
+                let audience = Audience::Roles(*links);
+                self.known.applied.get_or_init(|| Applied::new(call, links.policy, self.inputs(), audience))
+            }
+        };
         applied.show_considered(rules);
         Ok(finding.beside(applied.ask(rules, role, question)?))
     }
@@ -133,7 +141,10 @@ impl<'s, 'r> Layer<'s, 'r> {
 
     /// How the rules of the resource policy come to speak to roles, if the scope has one; its derived roles are
     /// established.
-    fn links(&self, question: &mut Question<'r>) -> Result<Option<Links<'r>>, Stop<'r>> {
+    fn links(&self, question: &mut Question<'r>) -> Result<Option<&'s Links<'r>>, Stop<'r>> {
+        if let Some(links) = self.known.links.get() {
+            return Ok(Some(links));
+        }
         let Some(policy) = self.place.policy else {
             return Ok(None);
         };
@@ -146,7 +157,8 @@ impl<'s, 'r> Layer<'s, 'r> {
             question.note(problems);
             return Err(CostExceeded.into());
         }
-        Ok(Some(Links { policy, roles: &target.roles, reach, derived_roles }))
+        let links = Links { policy, roles: &target.roles, reach, derived_roles };
+        Ok(Some(self.known.links.get_or_init(|| links)))
     }
 
     /// The resource policy of the scope below and its derived roles.
