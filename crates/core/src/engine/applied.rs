@@ -45,6 +45,15 @@ pub(super) struct Visit<'q, 'r> {
     pub(super) activated: bool,
 }
 
+/// The rules of `policy` about `action`.
+pub(super) fn rules_about(action: &str, policy: &Policy, call: &Call<'_>) -> Result<Mask, CostExceeded> {
+    let actions = &policy.table.actions;
+    let mut found = Mask::below(policy.table.rules.len());
+    call.charge(actions.cost(action).saturating_add(found.words()))?;
+    actions.find(action, &mut found);
+    Ok(found)
+}
+
 impl<'r> Applied<'r> {
     /// Nothing found out yet.
     pub(super) fn new(
@@ -65,10 +74,7 @@ impl<'r> Applied<'r> {
 
     /// The rules about `action` and the resource.
     pub(super) fn rules_about(&self, action: &str) -> Result<Mask, CostExceeded> {
-        let actions = &self.policy.table.actions;
-        let mut found = Mask::below(self.policy.table.rules.len());
-        self.call.charge(actions.cost(action).saturating_add(found.words()))?;
-        actions.find(action, &mut found);
+        let mut found = rules_about(action, self.policy, self.call)?;
         self.show_considered(&found);
         if let Audience::Whoever(about) = &self.audience {
             found.keep(about);
@@ -257,7 +263,7 @@ impl<'r> Applied<'r> {
 
     /// Shows every rule to whoever looks on, and why those that are not about the question are not; `found` are those
     /// about the action.
-    fn show_considered(&self, found: &Mask) {
+    pub(super) fn show_considered(&self, found: &Mask) {
         let Some(observer) = self.call.observer else {
             return;
         };

@@ -24,12 +24,14 @@ pub(super) struct DerivedRoles {
 }
 
 impl DerivedRoles {
-    /// Evaluates the condition of every derived role of which the principal has a parent role.
+    /// Evaluates the condition of every derived role of which the principal has a parent role, unless that was done in
+    /// the scope `below`, for the same resource.
     pub(super) fn judge<'r>(
         call: &Call<'r>,
         policy: &'r Policy,
         (roles, reach): (&[HeldRole<'r>], &Reach),
         inputs: Inputs<'r>,
+        below: Option<(&Policy, &Self)>,
     ) -> Self {
         // A derived role that asks which derived roles hold sees none: their order must not matter.
         let inputs = Inputs { derived_roles: Some(&[]), ..inputs };
@@ -41,7 +43,11 @@ impl DerivedRoles {
             let judged = match call.charge(1) {
                 Err(exceeded) => settled(Err(exceeded)),
                 Ok(()) if !reach.all.derived_roles.contains(index) => settled(Ok(Truth::False)),
-                Ok(()) if brief.is_conditional => scopes.judge(policy, (index, brief)),
+                Ok(()) if brief.is_conditional => {
+                    let known =
+                        below.and_then(|(other, below)| below.known_of(other, policy, (index, brief)));
+                    known.unwrap_or_else(|| scopes.judge(policy, (index, brief)))
+                }
                 Ok(()) => settled(Ok(Truth::True)),
             };
             derived_roles.put((index, brief), judged, call.settings.strict_evaluation);
@@ -104,6 +110,19 @@ impl DerivedRoles {
         }
         let first = self.verdicts.iter().position(|verdict| verdict.truth.is_err());
         first.map(|index| self.problems(index))
+    }
+
+    /// How the evaluation of the derived role of `policy` ended, if it is one of these, which are those of `other`.
+    fn known_of(
+        &self,
+        other: &Policy,
+        policy: &Policy,
+        (index, brief): (usize, &DerivedBrief),
+    ) -> Option<Judged> {
+        let here = other.table.derived_roles.binary_search_by(|known| known.name.cmp(&brief.name)).ok()?;
+        let same = Arc::ptr_eq(other.derived_roles.get(here)?, policy.derived_roles.get(index)?);
+        let verdict = self.verdict(here).filter(|_| same)?;
+        Some(Judged { verdict, problems: self.problems(here).to_vec() })
     }
 
     fn put(&mut self, (index, brief): (usize, &DerivedBrief), judged: Judged, is_strict: bool) {

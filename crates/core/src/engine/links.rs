@@ -46,6 +46,7 @@ impl<'r> Placed<'r> {
 }
 
 /// What the links of one resource policy are found from.
+#[derive(Clone, Copy)]
 pub(super) struct Links<'r> {
     pub(super) policy: &'r Policy,
     pub(super) roles: &'r [HeldRole<'r>],

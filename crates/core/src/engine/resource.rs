@@ -182,8 +182,10 @@ impl<'r> Asking<'_, 'r> {
 
     fn ask_role(&self, role: usize, rules: &[OnceCell<Mask>], question: &mut Question<'r>) -> Answer<'r> {
         let places = self.case.target.places.iter().zip(self.derived_roles);
+        let mut below = None;
         for ((place, derived_roles), (known, rules)) in places.zip(self.known.iter().zip(rules)) {
-            let layer = Layer { case: &self.case, place, derived_roles, known };
+            let layer = Layer { case: &self.case, place, derived_roles, below, known };
+            below = Some((place, derived_roles));
             let finding = layer.ask(rules, role, question)?;
             if !finding.is_silent() {
                 return Ok(finding);

@@ -114,6 +114,11 @@ impl Mask {
         })
     }
 
+    /// Whether any number is in both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.common(other).next().is_some()
+    }
+
     /// How many words it takes: what an operation on it costs.
     pub(crate) fn words(&self) -> usize {
         1 + self.others.len()
@@ -144,6 +149,7 @@ mod tests {
             let common: Vec<_> = one.intersection(&other).copied().collect();
             let (a, b) = (mask(&one), mask(&other));
             prop_assert_eq!(a.common(&b).collect::<Vec<_>>(), common.clone());
+            prop_assert_eq!(a.meets(&b), !common.is_empty());
             prop_assert_eq!(a.contains(number), one.contains(&number));
             prop_assert_eq!(a.is_empty(), one.is_empty());
             let mut kept = a.clone();
