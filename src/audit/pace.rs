@@ -8,7 +8,7 @@ use crate::ports::Durability;
 
 /// What records wait for that nobody waits for: so many that the wake-up and the look at the files cost each of them
 /// nearly nothing, and so few that all are still in the processor's cache.
-const ASYNC: Patience = Patience { records: 256, time: Duration::from_millis(10), since: Since::Now };
+const ASYNC: Patience = Patience { records: 128, time: Duration::from_millis(10), since: Since::Now };
 
 /// Most that a caller waits for others.
 const MOST: Duration = Duration::from_micros(500);
