@@ -1,11 +1,10 @@
 //! Policies in a directory.
 
-use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use procura_core::limits::POLICY_FILE_BYTES;
@@ -22,8 +21,8 @@ const SET_BYTES: usize = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
-    /// The last reading, by path within the set.
-    kept: Mutex<BTreeMap<Arc<str>, Kept>>,
+    /// The last reading, sorted by path within the set.
+    kept: Mutex<Vec<Kept>>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,26 +53,29 @@ impl PolicySource for Disk {
         let began = SystemTime::now();
         let scan = Scan::of(&self.directory)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reading = BTreeMap::new();
+        let mut reading = Vec::with_capacity(scan.files.len());
         let mut bytes = 0_usize;
+        // Both are sorted by path.
+        let mut last = kept.iter().peekable();
         for found in scan.files {
-            let before = kept.get(&found.path);
+            while last.next_if(|kept| *kept.file.path < *found.path).is_some() {}
+            let before = last.next_if(|kept| *kept.file.path == *found.path);
             // INVARIANT(stamps): the text of a file is believed to be known only if every write since it was read must
             // have changed its stamp.
             let known = before
                 .filter(|kept| extent == Extent::Changes && kept.is_settled && kept.stamp == found.stamp);
             let now = match known {
                 Some(kept) => kept.clone(),
-                None => read_anew(found, before, began)?,
+                None => read_anew(&scan.root, found, before, began)?,
             };
             bytes = bytes.saturating_add(now.file.text.len());
             if bytes > SET_BYTES {
                 return Err(self.too_large());
             }
-            reading.insert(Arc::clone(&now.file.path), now);
+            reading.push(now);
         }
         *kept = reading;
-        Ok(kept.values().map(|kept| kept.file.clone()).collect())
+        Ok(kept.iter().map(|kept| kept.file.clone()).collect())
     }
 
     fn location(&self) -> String {
@@ -81,29 +83,35 @@ impl PolicySource for Disk {
     }
 }
 
-/// Reads `found` in a reading that `began` then. Text that is the same as `before` shares its memory.
-fn read_anew(found: Found, before: Option<&Kept>, began: SystemTime) -> Result<Kept, SourceError> {
-    let text = read_whole(&found)?;
+/// Reads `found` below `root` in a reading that `began` then. Text that is the same as `before` shares its memory.
+fn read_anew(
+    root: &Path,
+    found: Found,
+    before: Option<&Kept>,
+    began: SystemTime,
+) -> Result<Kept, SourceError> {
+    let text = read_whole(root, &found)?;
     let file = match before.filter(|kept| *kept.file.text == *text) {
         Some(kept) => kept.file.clone(),
-        None => SourceFile { path: found.path, text: text.into() },
+        None => SourceFile { path: found.path.into(), text: text.into() },
     };
     Ok(Kept { file, is_settled: found.stamp.is_settled(began), stamp: found.stamp })
 }
 
-/// The text of a file that is still what the scan saw, before and after reading.
+/// The text of a file below `root` that is still what the scan saw, before and after reading.
 ///
 /// A file over the limit is cut one byte behind it, and bytes that are not UTF-8 become U+FFFD: the compiler refuses
 /// both with the file's name, together with every other problem of the set.
-pub(super) fn read_whole(found: &Found) -> Result<String, SourceError> {
-    let unreadable = |source| gone_or_unreadable(&found.real, source);
+pub(super) fn read_whole(root: &Path, found: &Found) -> Result<String, SourceError> {
+    let real = root.join(&*found.path);
+    let unreadable = |source| gone_or_unreadable(&real, source);
     let unchanged = |meta: io::Result<Metadata>| match Stamp::of(&meta.map_err(unreadable)?) == found.stamp {
         true => Ok(()),
-        false => Err(SourceError::Torn { path: found.real.display().to_string() }),
+        false => Err(SourceError::Torn { path: real.display().to_string() }),
     };
     // Opening a pipe waits for a writer, who may never come; it must be open to be told from a file.
     let mut file =
-        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&found.real).map_err(unreadable)?;
+        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&real).map_err(unreadable)?;
     unchanged(file.metadata())?;
 
     let mut bytes = Vec::new();

@@ -5,7 +5,6 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use procura_core::policy::classify;
@@ -22,6 +21,8 @@ pub(super) const ENTRIES: usize = 100_000;
 /// What a scan finds. Two scans are equal if nothing seems to have changed between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
+    /// The directory, without links on the way to it.
+    pub root: PathBuf,
     /// The files of the set, sorted by path.
     pub files: Vec<Found>,
     /// Every directory that was looked into, by its real path: a change in one of them may change the set.
@@ -31,10 +32,8 @@ pub(super) struct Scan {
 /// A file that a scan found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Path within the set, with forward slashes.
-    pub path: Arc<str>,
-    /// Path to open.
-    pub real: PathBuf,
+    /// Path within the set and below the root, with forward slashes.
+    pub path: Box<str>,
     /// What it looked like.
     pub stamp: Stamp,
 }
@@ -88,9 +87,10 @@ impl Scan {
     pub(super) fn of(directory: &Path) -> Result<Self, SourceError> {
         let root = fs::canonicalize(directory).map_err(|source| unreadable(directory, source))?;
         let mut walk = Walk { root: &root, scan: Self::default(), entries: 0, ancestors: Vec::new() };
-        walk.directory(&root, "")?;
+        walk.directory("")?;
         let mut scan = walk.scan;
-        scan.files.sort_by(|a, b| a.path.cmp(&b.path));
+        scan.root = root;
+        scan.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(scan)
     }
 }
@@ -103,21 +103,23 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn directory(&mut self, real: &Path, path: &str) -> Result<(), SourceError> {
-        let meta = fs::metadata(real).map_err(|source| gone_or_unreadable(real, source))?;
+    fn directory(&mut self, path: &str) -> Result<(), SourceError> {
+        // A path that is joined with nothing ends in a slash, which no message should show.
+        let real = if path.is_empty() { self.root.to_owned() } else { self.root.join(path) };
+        let lost = |source| gone_or_unreadable(&real, source);
+        let meta = fs::metadata(&real).map_err(lost)?;
         let inode = inode_of(&meta);
         if self.ancestors.contains(&inode) {
-            return Err(refused(real, "is a link to a directory that contains it"));
+            return Err(refused(&real, "is a link to a directory that contains it"));
         }
         if self.ancestors.len() > DEPTH {
-            return Err(refused(real, &format!("is nested more than {DEPTH} directories deep")));
+            return Err(refused(&real, &format!("is nested more than {DEPTH} directories deep")));
         }
-        self.scan.directories.insert(real.to_owned(), inode);
+        self.scan.directories.insert(real.clone(), inode);
 
         self.ancestors.push(inode);
-        for entry in fs::read_dir(real).map_err(|source| gone_or_unreadable(real, source))? {
-            let entry = entry.map_err(|source| gone_or_unreadable(real, source))?;
-            self.entry(&entry, path)?;
+        for entry in fs::read_dir(&real).map_err(lost)? {
+            self.entry(&entry.map_err(lost)?, path)?;
         }
         self.ancestors.pop();
         Ok(())
@@ -131,25 +133,24 @@ impl Walk<'_> {
                 "`{root}` has more than {ENTRIES} entries: point `storage.disk.directory` at the policies alone"
             )));
         }
-        let real = entry.path();
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return Err(refused(&real, "has a name that is not UTF-8: rename it"));
+            return Err(refused(&entry.path(), "has a name that is not UTF-8: rename it"));
         };
         if name.starts_with('.') {
             return Ok(());
         }
-        let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
+        let path = if parent.is_empty() { name.to_owned() } else { [parent, "/", name].concat() };
         let belongs = classify(&path).belongs_to_the_set();
-        let meta = match self.resolve(entry, &real)? {
+        let meta = match self.resolve(entry)? {
             Target::Here(meta) => meta,
             Target::Astray { is_directory, reason } if belongs || is_directory => {
-                return Err(refused(&real, reason));
+                return Err(refused(&entry.path(), reason));
             }
             Target::Astray { .. } => return Ok(()),
         };
         if meta.is_dir() {
-            return self.directory(&real, &path);
+            return self.directory(&path);
         }
         if !belongs {
             return Ok(());
@@ -157,30 +158,31 @@ impl Walk<'_> {
         // To open a pipe would block, to open a device could do anything.
         if !meta.is_file() {
             return Err(refused(
-                &real,
+                &entry.path(),
                 "is not a regular file: a pipe, a socket or a device is no part of a policy set",
             ));
         }
-        self.scan.files.push(Found { path: path.into(), real, stamp: Stamp::of(&meta) });
+        self.scan.files.push(Found { path: path.into(), stamp: Stamp::of(&meta) });
         Ok(())
     }
 
     /// What `entry` leads to.
-    fn resolve(&self, entry: &DirEntry, real: &Path) -> Result<Target, SourceError> {
-        let lost = |source| gone_or_unreadable(real, source);
+    fn resolve(&self, entry: &DirEntry) -> Result<Target, SourceError> {
+        let lost = |source| gone_or_unreadable(&entry.path(), source);
         let kind = entry.file_type().map_err(lost)?;
         if !kind.is_symlink() {
             // Relative to the open directory: half the work of walking the whole path.
             return entry.metadata().map(Target::Here).map_err(lost);
         }
-        let target = match fs::canonicalize(real) {
+        let real = entry.path();
+        let target = match fs::canonicalize(&real) {
             Ok(target) => target,
             Err(error) if leads_nowhere(&error) => {
                 // What is gone is the target, or else the link itself.
-                fs::symlink_metadata(real).map_err(lost)?;
+                fs::symlink_metadata(&real).map_err(lost)?;
                 return Ok(Target::Astray { is_directory: false, reason: "is a link to nothing" });
             }
-            Err(error) => return Err(unreadable(real, error)),
+            Err(error) => return Err(unreadable(&real, error)),
         };
         let meta = fs::metadata(&target).map_err(lost)?;
         if target.starts_with(self.root) {

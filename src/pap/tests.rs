@@ -139,26 +139,29 @@ fn missing_directory_is_an_error_that_names_it() {
 fn file_that_changes_between_scan_and_reading_is_torn() {
     let dir = TempDir::new("disk");
     dir.write("a.yaml", "one");
-    let found = Scan::of(dir.path()).unwrap().files.remove(0);
-    assert_eq!(super::disk::read_whole(&found).unwrap(), "one");
+    let Scan { root, mut files, .. } = Scan::of(dir.path()).unwrap();
+    let found = files.remove(0);
+    assert_eq!(super::disk::read_whole(&root, &found).unwrap(), "one");
 
     dir.write("new.yaml", "two");
     fs::rename(dir.path().join("new.yaml"), dir.path().join("a.yaml")).unwrap();
-    assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
+    assert!(matches!(super::disk::read_whole(&root, &found), Err(SourceError::Torn { .. })));
     fs::remove_file(dir.path().join("a.yaml")).unwrap();
-    assert!(matches!(super::disk::read_whole(&found), Err(SourceError::Torn { .. })));
+    assert!(matches!(super::disk::read_whole(&root, &found), Err(SourceError::Torn { .. })));
 }
 
 #[test]
 fn pipe_in_the_place_of_a_file_after_the_scan_is_torn_and_nobody_waits_for_its_writer() {
     let dir = TempDir::new("disk");
     dir.write("a.yaml", "one");
-    let found = Scan::of(dir.path()).unwrap().files.remove(0);
-    fs::remove_file(&found.real).unwrap();
-    pipe(&found.real);
+    let Scan { root, mut files, .. } = Scan::of(dir.path()).unwrap();
+    let found = files.remove(0);
+    let real = root.join(&*found.path);
+    fs::remove_file(&real).unwrap();
+    pipe(&real);
 
     let (read, result) = channel();
-    thread::spawn(move || read.send(super::disk::read_whole(&found)));
+    thread::spawn(move || read.send(super::disk::read_whole(&root, &found)));
     let result =
         result.recv_timeout(Duration::from_secs(10)).expect("reading waits for the writer of a pipe");
     assert!(matches!(result, Err(SourceError::Torn { .. })), "{result:?}");
@@ -187,7 +190,7 @@ fn a_scan_stays_in_the_tree_it_began_in_when_the_link_to_it_is_swapped() {
     symlink("v1", &link).unwrap();
     let scan = Scan::of(&link).unwrap();
     swap(&link, "v2");
-    assert_eq!(super::disk::read_whole(&scan.files[0]).unwrap(), "one");
+    assert_eq!(super::disk::read_whole(&scan.root, &scan.files[0]).unwrap(), "one");
     assert_eq!(&*Disk::new(&link).read(Extent::Whole).unwrap()[0].text, "two");
 }
 

@@ -77,7 +77,23 @@ pub struct ReloadHandle {
 }
 
 /// Compiles one set after another.
-type Compile = Box<dyn FnMut(&[SourceFile]) -> Compiled + Send>;
+trait Compile: Send {
+    /// What comes of `files`.
+    fn whole(&mut self, files: &[SourceFile]) -> Compiled;
+
+    /// The same if that is soon told and nothing is wrong.
+    fn changes(&mut self, files: &[SourceFile]) -> Option<Compiled>;
+}
+
+impl Compile for Compiler {
+    fn whole(&mut self, files: &[SourceFile]) -> Compiled {
+        self.compile(files)
+    }
+
+    fn changes(&mut self, files: &[SourceFile]) -> Option<Compiled> {
+        self.compile_changes(files)
+    }
+}
 
 enum Message {
     Notice(Notice),
@@ -91,14 +107,13 @@ impl ReloadHandle {
     /// # Errors
     /// If no thread can be started.
     pub fn start(parts: ReloadParts, active: Arc<ArcSwapOption<Active>>) -> io::Result<Self> {
-        let mut compiler = Compiler::default();
-        Self::start_with(parts, active, Box::new(move |files| compiler.compile(files)))
+        Self::start_with(parts, active, Box::new(Compiler::default()))
     }
 
     fn start_with(
         parts: ReloadParts,
         active: Arc<ArcSwapOption<Active>>,
-        compile: Compile,
+        compile: Box<dyn Compile>,
     ) -> io::Result<Self> {
         let (messages, received) = sync_channel(MESSAGES);
         let status = Arc::new(ArcSwap::from_pointee(ReloadStatus::of(parts.source.location())));

@@ -35,7 +35,8 @@ pub(super) enum SettleError {
 
 /// Reads `source` until two readings, `quiet` apart, agree on the set or on why it cannot be read. The first one has
 /// this `extent`; those after it read only what seems to have changed since. A set that is `known` to answer already
-/// needs no second reading.
+/// needs no second reading. What every reading but the last finds is shown to `look`, which may take its time: that
+/// counts as part of the pause.
 ///
 /// INVARIANT(settled): a set of which some file was written between the two readings never goes live.
 pub(super) fn settle(
@@ -43,6 +44,7 @@ pub(super) fn settle(
     extent: Extent,
     quiet: Duration,
     known: impl Fn(&Revision) -> bool,
+    mut look: impl FnMut(&Settled),
 ) -> Result<Settled, SettleError> {
     let started = Instant::now();
     let mut before = read(source, extent);
@@ -50,7 +52,11 @@ pub(super) fn settle(
         if before.as_ref().is_ok_and(|set| known(&set.revision)) {
             return Ok(before?);
         }
-        thread::sleep(quiet);
+        let quiet_from = Instant::now();
+        if let Ok(set) = &before {
+            look(set);
+        }
+        thread::sleep(quiet.saturating_sub(quiet_from.elapsed()));
         let after = read(source, Extent::Changes);
         if agree(&before, &after) {
             return Ok(after?);

@@ -34,7 +34,7 @@ pub(super) struct Reloader {
     pub(super) status: Arc<ArcSwap<ReloadStatus>>,
     pub(super) change_waits: Arc<AtomicBool>,
     pub(super) runtime: Handle,
-    pub(super) compile: Compile,
+    pub(super) compile: Box<dyn Compile>,
     /// The newest set that was refused, and why: the same text has the same faults and is not looked at again.
     pub(super) refused: Option<(Revision, ReloadOutcome)>,
     /// Sets that answered before, while calls may still read them.
@@ -147,7 +147,14 @@ impl Reloader {
         let live = self.live_revision();
         let known = |revision: &Revision| Some(revision) == live.as_ref();
         let extent = if tried.cause == Cause::Watch { Extent::Changes } else { Extent::Whole };
-        let set = settle(self.parts.source.as_ref(), extent, self.parts.timing.quiet, known)?;
+        // Most changes are small and have come to rest: they are compiled while that is waited for.
+        let (compile, refused, mut early) = (&mut self.compile, &self.refused, None);
+        let look = |set: &Settled| {
+            if refused.as_ref().is_none_or(|(refused, _)| *refused != set.revision) {
+                early = compile.changes(&set.files).map(|compiled| (set.revision.clone(), compiled));
+            }
+        };
+        let set = settle(self.parts.source.as_ref(), extent, self.parts.timing.quiet, known, look)?;
         tried.revision = Some(set.revision.clone());
         if known(&set.revision) {
             let at = unix_seconds(tried.at);
@@ -157,7 +164,11 @@ impl Reloader {
         if let Some((_, outcome)) = self.refused.take_if(|(revision, _)| *revision == set.revision) {
             return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
-        let Compiled { snapshot, diagnostics, .. } = (self.compile)(&set.files);
+        let compiled = match early {
+            Some((revision, compiled)) if revision == set.revision => compiled,
+            _ => self.compile.whole(&set.files),
+        };
+        let Compiled { snapshot, diagnostics, .. } = compiled;
         let Some(snapshot) = snapshot else {
             return Ok(self.refuse(tried.cause, set.revision, ReloadOutcome::Rejected { diagnostics }));
         };

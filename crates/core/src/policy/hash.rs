@@ -12,6 +12,10 @@ use std::sync::Arc;
 #[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
 pub type NameMap<T> = HashMap<Arc<str>, T, BuildHasherDefault<NameHasher>>;
 
+/// Things by what is made of names. Whoever goes through one must not depend on the order.
+#[expect(clippy::disallowed_types, reason = "its hash has no random seed")]
+pub(super) type Table<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
+
 /// Mixes eight bytes at a time by multiplication.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NameHasher(u64);

@@ -2,14 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use super::ast::{Body, Definition, DerivedRoles, Document, Export, RolePolicy, Scope, Text};
 use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
+use super::hash::Table;
 use super::hint;
 use super::names::Gathered;
-use super::outline::{Identity, Outline};
+use super::outline::{Identity, Kind, Outline};
 use super::yaml::Place;
 use crate::expr::{self, Patterns, Used};
 use crate::model::scope_name;
@@ -84,19 +86,23 @@ impl<'p, 't> Index<'p, 't> {
     }
 }
 
-/// Reports policies that occur twice.
-pub(super) fn duplicates(outlines: &[&Outline], findings: &mut Findings<'_>) {
-    let mut seen: BTreeMap<&Identity, Place> = BTreeMap::new();
+/// The policies of a set by kind, name, version and scope, each with its place.
+pub(super) type Known<'p> = Table<(Kind, &'p str, &'p str, &'p str), Place>;
+
+/// The policies of `outlines`; reports those that occur twice.
+pub(super) fn known<'p>(outlines: &[&'p Outline], findings: &mut Findings<'_>) -> Known<'p> {
+    let mut known = Known::with_capacity_and_hasher(outlines.len(), BuildHasherDefault::default());
     for Outline { identity, place, .. } in outlines {
-        if let Some(first) = seen.get(identity) {
-            let first = findings.position(*first);
+        let Identity { kind, name, version, scope } = identity;
+        let first = *known.entry((*kind, name, version, scope)).or_insert(*place);
+        if first != *place {
+            let first = findings.position(first);
             let message = format!("policy `{identity}` exists twice: here and at {first}");
             let subject = Subject::Duplicate { policy: identity.to_string(), other: first.file.to_string() };
             findings.add(Finding::new(Code::DuplicatePolicy, *place, message).about(subject));
-        } else {
-            seen.insert(identity, *place);
         }
     }
+    known
 }
 
 /// What `import` names in `exports`; reported if there is no such thing.

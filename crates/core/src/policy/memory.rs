@@ -3,7 +3,7 @@
 //! INVARIANT(memory): what is remembered of a file is a function of its text and of the exports that it imports. A set
 //! that compiles with a memory has the snapshot and the diagnostics that it has without one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::findings::Finding;
@@ -15,20 +15,29 @@ use super::source::{FileText, SourceFile};
 /// A set without errors, file by file.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Every policy file by path.
-    pub(super) units: BTreeMap<Arc<str>, Arc<Unit>>,
-    /// The number of every file that was read: places carry it, so a file keeps it.
-    pub(super) numbers: BTreeMap<Arc<str>, u32>,
+    /// Every file that was read, by its number: places carry it, so a file keeps it.
+    pub(super) files: Vec<Remembered>,
+    /// The numbers of the files, by path.
+    pub(super) by_path: Vec<u32>,
     /// Whether outlines say which actions the rules name.
     pub(super) has_mentions: bool,
     /// `None` in an empty memory.
     pub(super) schemas: Option<RememberedSchemas>,
 }
 
+/// One file.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    /// Empty if there is no file of this number.
+    pub(super) path: Arc<str>,
+    pub(super) text: FileText,
+    /// `None` if it holds no policies.
+    pub(super) unit: Option<Arc<Unit>>,
+}
+
 /// What came of one policy file.
 #[derive(Debug)]
 pub(super) struct Unit {
-    pub(super) text: FileText,
     pub(super) outline: Arc<Outline>,
     /// Whether some policy imports its derived roles.
     pub(super) is_imported: bool,
@@ -52,15 +61,17 @@ pub(super) struct RememberedSchemas {
 impl Memory {
     /// Whether there is nothing to remember.
     pub(super) fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
+        self.files.is_empty()
     }
 
-    /// What came of `source` if it is unchanged.
-    pub(super) fn unit(&self, source: &SourceFile) -> Option<&Arc<Unit>> {
-        self.units.get(&source.path).filter(|unit| unit.text == source.text)
+    /// What came of `source`, which has this number, if it is unchanged.
+    pub(super) fn unit(&self, number: u32, source: &SourceFile) -> Option<&Arc<Unit>> {
+        let known = self.files.get(number as usize)?;
+        known.unit.as_ref().filter(|_| known.path == source.path && known.text == source.text)
     }
 
-    /// `sources` by number: those that were there keep theirs, and `hole` stands for those that are gone.
+    /// `sources`, which are sorted by path, by number: those that were there keep theirs, and `hole` stands for those
+    /// that are gone.
     pub(super) fn arrange<'t>(
         &self,
         sources: Vec<&'t SourceFile>,
@@ -69,11 +80,16 @@ impl Memory {
         if self.is_empty() {
             return sources;
         }
-        let mut slots = vec![hole; self.numbers.values().max().map_or(0, |most| *most as usize + 1)];
+        let mut slots = vec![hole; self.files.len()];
         let mut new = Vec::new();
+        let known =
+            self.by_path.iter().filter_map(|number| Some((*number, &self.files.get(*number as usize)?.path)));
+        let mut known = known.peekable();
         for source in sources {
-            let number = self.numbers.get(&source.path).map(|number| *number as usize);
-            match number.and_then(|number| slots.get_mut(number)).filter(|slot| std::ptr::eq(**slot, hole)) {
+            // Both are sorted by path. Most paths are one and the same text in memory, which is seen at once.
+            while known.next_if(|(_, path)| **path != source.path && **path < source.path).is_some() {}
+            let number = known.next_if(|(_, path)| **path == source.path).map(|(number, _)| number as usize);
+            match number.and_then(|number| slots.get_mut(number)) {
                 Some(slot) => *slot = source,
                 None => new.push(source),
             }

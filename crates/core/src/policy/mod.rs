@@ -104,7 +104,8 @@ pub struct Compiled {
     pub snapshot: Option<Snapshot>,
     /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
-    /// The policies that could be read, disabled ones included, in the order of their files.
+    /// The policies that could be read, disabled ones included, in the order of their files; none from a [`Compiler`],
+    /// whose users have no use for thousands of them at each change.
     pub policies: Vec<PolicyName>,
 }
 
@@ -123,7 +124,7 @@ pub struct PolicyName {
 /// hold neither by their path (see [`classify`]) count towards the revision and are not read.
 #[must_use]
 pub fn compile(files: &[SourceFile]) -> Compiled {
-    Compiler::default().compile(files)
+    Compiler { lists_names: true, ..Compiler::default() }.compile(files)
 }
 
 /// Compiles one set after another. What came of the files of the last set without errors is remembered, so that of
@@ -132,38 +133,61 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
 pub struct Compiler {
     memory: Memory,
     patterns: Patterns,
+    /// Whether the names of the policies are told.
+    lists_names: bool,
 }
 
 impl Compiler {
-    /// As [`compile`], with the same result.
+    /// As [`compile`], with the same result but for the names of the policies.
     #[must_use]
     pub fn compile(&mut self, files: &[SourceFile]) -> Compiled {
-        let is_read =
-            |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
-        let mut sorted: Vec<&SourceFile> = files.iter().filter(is_read).collect();
-        sorted.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
-        let is_policy = |source: &&&SourceFile| classify(&source.path) == FileKind::Policy;
-        let policies = sorted.iter().filter(is_policy).count();
-        let hole = SourceFile { path: "".into(), text: "".into() };
-        let arranged = self.memory.arrange(sorted.clone(), &hole);
-        let mut passed = set::pass(&arranged, &self.memory, &self.patterns);
-        if !self.memory.is_empty() && passed.as_ref().is_none_or(|passed| passed.memory.is_none()) {
-            // Whatever is wrong is told as it is to those who remember nothing. The memory stays for the next set.
-            let patterns = Patterns::default();
-            passed = set::pass(&sorted, &Memory::default(), &patterns);
-            if passed.as_ref().is_some_and(|passed| passed.memory.is_some()) {
-                self.patterns = patterns;
-            }
+        if let Some(compiled) = self.compile_changes(files) {
+            return compiled;
         }
-        let Some(Passed { snapshot, findings, names, memory }) = passed else { return Compiled::default() };
-        self.memory = memory.unwrap_or_else(|| std::mem::take(&mut self.memory));
-        let snapshot = (!findings.any_error()).then(|| Snapshot {
-            revision: Revision::of(files),
-            files: policies,
-            ..snapshot
-        });
-        Compiled { snapshot, diagnostics: findings.into_diagnostics(), policies: names }
+        // Whatever is wrong is told as it is to those who remember nothing. The memory stays for the next set.
+        let patterns = Patterns::default();
+        let sorted = sorted(files);
+        let Some(passed) = set::pass(&sorted, &Memory::default(), &patterns, self.lists_names) else {
+            return Compiled::default();
+        };
+        if passed.memory.is_some() {
+            self.patterns = patterns;
+        }
+        self.compiled(passed, files)
     }
+
+    /// As [`Self::compile`] if only what changed since the last set has to be read and compiled, and nothing is wrong;
+    /// otherwise `None`, soon and without a trace.
+    #[must_use]
+    pub fn compile_changes(&mut self, files: &[SourceFile]) -> Option<Compiled> {
+        if self.memory.is_empty() {
+            return None;
+        }
+        let hole = SourceFile { path: "".into(), text: "".into() };
+        let arranged = self.memory.arrange(sorted(files), &hole);
+        let passed = set::pass(&arranged, &self.memory, &self.patterns, self.lists_names);
+        passed.filter(|passed| passed.memory.is_some()).map(|passed| self.compiled(passed, files))
+    }
+
+    /// What comes of `files`; `passed` becomes what is remembered, as far as it can be.
+    fn compiled(&mut self, passed: Passed<'_>, files: &[SourceFile]) -> Compiled {
+        let Passed { snapshot, findings, names, memory } = passed;
+        let revision = (!findings.any_error()).then(|| Revision::of(files));
+        let is_policy = |file: &&SourceFile| classify(&file.path) == FileKind::Policy;
+        let count = files.iter().filter(is_policy).count();
+        let snapshot = revision.map(|revision| Snapshot { revision, files: count, ..snapshot });
+        let diagnostics = findings.into_diagnostics();
+        self.memory = memory.unwrap_or_else(|| std::mem::take(&mut self.memory));
+        Compiled { snapshot, diagnostics, policies: names }
+    }
+}
+
+/// The files that hold policies or schemas, by path.
+fn sorted(files: &[SourceFile]) -> Vec<&SourceFile> {
+    let is_read = |file: &&SourceFile| matches!(classify(&file.path), FileKind::Policy | FileKind::Schema);
+    let mut sorted: Vec<&SourceFile> = files.iter().filter(is_read).collect();
+    sorted.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
+    sorted
 }
 
 /// The policy of one file, if it can be read.

@@ -47,7 +47,7 @@ pub(super) struct Identity {
 }
 
 /// The kinds of file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Policy(PolicyKind),
     Export(ExportKind),
@@ -55,7 +55,7 @@ pub(super) enum Kind {
 }
 
 /// The kinds of file that others import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum ExportKind {
     DerivedRoles,
     Variables,

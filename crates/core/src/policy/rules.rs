@@ -45,7 +45,7 @@ pub struct Policy {
 }
 
 /// The kinds of policy that have rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyKind {
     /// Which roles may do what to a kind of resource.
     Resource,

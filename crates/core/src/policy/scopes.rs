@@ -1,24 +1,25 @@
 //! The scopes of the set as a whole: none may hang in the air, and all policies of one must agree what an allow rule
 //! means there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::diagnostic::{Code, Subject};
 use super::findings::{Finding, Findings};
+use super::index::Known;
 use super::naming::policy_name;
 use super::outline::{Identity, Kind, Outline, Scoping};
 use super::rules::PolicyKind;
 use crate::limits::SCOPE_SEGMENTS;
 use crate::model::is_scope;
 
-/// Checks the scopes of the policies that take effect.
-pub(super) fn check(outlines: &[&Outline], findings: &mut Findings<'_>) {
+/// Checks the scopes of the policies that take effect, which are `known`.
+pub(super) fn check(outlines: &[&Outline], known: &Known<'_>, findings: &mut Findings<'_>) {
     let policies: Vec<_> = outlines
         .iter()
         .filter_map(|outline| scoped(outline))
         .filter(|policy| is_scope(policy.scope))
         .collect();
-    missing(&policies, findings);
+    missing(&policies, known, findings);
     conflicts(&policies, findings);
 }
 
@@ -48,12 +49,13 @@ fn scoped(outline: &Outline) -> Option<Scoped<'_>> {
 }
 
 /// Every policy needs one of its name and version in each scope above its own.
-fn missing(policies: &[Scoped<'_>], findings: &mut Findings<'_>) {
-    let present: BTreeSet<_> = policies.iter().map(|policy| (policy.identity, policy.scope)).collect();
+fn missing(policies: &[Scoped<'_>], known: &Known<'_>, findings: &mut Findings<'_>) {
     let mut missing: BTreeMap<_, Vec<&Scoped<'_>>> = BTreeMap::new();
     for policy in policies {
+        let (kind, name, version) = policy.identity;
         let above = ancestors(policy.scope).take(SCOPE_SEGMENTS);
-        for ancestor in above.filter(|scope| !present.contains(&(policy.identity, *scope))) {
+        let is_missing = |scope: &&str| !known.contains_key(&(Kind::Policy(kind), name, version, *scope));
+        for ancestor in above.filter(is_missing) {
             missing.entry((policy.identity, ancestor)).or_default().push(policy);
         }
     }

@@ -8,7 +8,7 @@ use super::compile;
 use super::files::{FileKind, classify};
 use super::findings::{Finding, Findings};
 use super::index::{self, Index};
-use super::memory::{Memory, RememberedSchemas, Unit};
+use super::memory::{Memory, Remembered, RememberedSchemas, Unit};
 use super::outline::{ExportKey, ExportKind, Kind, Outline};
 use super::pool::Pool;
 use super::rules::Policy;
@@ -27,11 +27,13 @@ pub(super) struct Passed<'t> {
     pub(super) memory: Option<Memory>,
 }
 
-/// Passes over the set of `sources`, compiling only what `memory` does not know. `None` if it does not know enough.
+/// Passes over the set of `sources`, compiling only what `memory` does not know, and lists the names if `lists_names`.
+/// `None` if it does not know enough.
 pub(super) fn pass<'t>(
     sources: &'t [&'t SourceFile],
     memory: &Memory,
     patterns: &Patterns,
+    lists_names: bool,
 ) -> Option<Passed<'t>> {
     let mut set = Set::read(sources, memory);
     if set.has_mentions && !memory.has_mentions && !memory.is_empty() {
@@ -41,15 +43,15 @@ pub(super) fn pass<'t>(
         set.mark();
         set.read_again();
     }
-    Some(set.compile(patterns))
+    Some(set.compile(patterns, lists_names))
 }
 
 /// The policy files of a set while it is compiled.
 struct Set<'t, 'm> {
     sources: &'t [&'t SourceFile],
     memory: &'m Memory,
-    /// By number.
-    members: BTreeMap<u32, Member<'m>>,
+    /// By number; `None` where the file holds no policies.
+    members: Vec<Option<Member<'m>>>,
     /// The members that are read, by number: those that are stale, and what they import.
     documents: BTreeMap<u32, Document<'t>>,
     findings: Findings<'t>,
@@ -59,10 +61,22 @@ struct Set<'t, 'm> {
 struct Member<'m> {
     /// What came of it, if the file is unchanged.
     unit: Option<&'m Arc<Unit>>,
-    /// `None` if it cannot be read.
-    outline: Option<Arc<Outline>>,
+    /// The outline of a file that is new or changed; `None` if it cannot be read.
+    fresh: Option<Arc<Outline>>,
     /// Whether it must be compiled.
     is_stale: bool,
+}
+
+impl<'m> Member<'m> {
+    /// `None` if the file cannot be read.
+    fn outline(&self) -> Option<&Arc<Outline>> {
+        self.unit.map(|unit| &unit.outline).or(self.fresh.as_ref())
+    }
+
+    /// What is remembered of it, if it need not be compiled.
+    fn known(&self) -> Option<&'m Arc<Unit>> {
+        self.unit.filter(|_| !self.is_stale)
+    }
 }
 
 impl<'t, 'm> Set<'t, 'm> {
@@ -70,24 +84,24 @@ impl<'t, 'm> Set<'t, 'm> {
     fn read(sources: &'t [&'t SourceFile], memory: &'m Memory) -> Self {
         let mut findings = Findings::new(sources);
         let mut documents = BTreeMap::new();
-        let mut members = BTreeMap::new();
+        let mut members = Vec::with_capacity(sources.len());
         for (number, source) in (0..).zip(sources) {
-            if classify(&source.path) != FileKind::Policy {
+            let unit = memory.unit(number, source);
+            if unit.is_none() && classify(&source.path) != FileKind::Policy {
+                members.push(None);
                 continue;
             }
-            let unit = memory.unit(source);
             if unit.is_none() {
                 documents.extend(super::read(source, number, &mut findings).map(|read| (number, read)));
             }
-            let outline = unit.map(|unit| Arc::clone(&unit.outline));
-            members.insert(number, Member { unit, outline, is_stale: unit.is_none() });
+            members.push(Some(Member { unit, fresh: None, is_stale: unit.is_none() }));
         }
-        let known = members.values().filter_map(|member| member.outline.as_ref());
-        let has_mentions = known.map(|outline| outline.identity.kind).any(|kind| kind == Kind::Capabilities)
+        let mut known = members.iter().flatten().filter_map(Member::outline);
+        let has_mentions = known.any(|outline| outline.identity.kind == Kind::Capabilities)
             || documents.values().any(|document| capability::declared(document).is_some());
         for (number, document) in &documents {
-            if let Some(member) = members.get_mut(number) {
-                member.outline = Some(Arc::new(Outline::of(document, has_mentions)));
+            if let Some(Some(member)) = members.get_mut(*number as usize) {
+                member.fresh = Some(Arc::new(Outline::of(document, has_mentions)));
             }
         }
         Self { sources, memory, members, documents, findings, has_mentions }
@@ -96,13 +110,13 @@ impl<'t, 'm> Set<'t, 'm> {
     /// Marks the unchanged members that depend on a change.
     fn mark(&mut self) {
         let gone = self.gone().filter_map(|unit| unit.outline.export());
-        let stale = self.members.values().filter(|member| member.is_stale);
-        let new = stale.filter_map(|member| member.outline.as_ref()?.export());
+        let new = self.stale().filter_map(|(_, member)| member.outline()?.export());
         let mut changed: BTreeSet<ExportKey> = gone.chain(new).collect();
         let imported = self.imported_roles();
         for is_export in [true, false] {
-            for member in self.members.values_mut().filter(|member| !member.is_stale) {
-                let (Some(outline), Some(unit)) = (&member.outline, member.unit) else { continue };
+            for member in self.members.iter_mut().flatten().filter(|member| !member.is_stale) {
+                let Some(unit) = member.unit else { continue };
+                let outline = &unit.outline;
                 let export = outline.export();
                 if export.is_some() != is_export {
                     continue;
@@ -120,10 +134,20 @@ impl<'t, 'm> Set<'t, 'm> {
 
     /// What is remembered of files that are changed or gone.
     fn gone(&self) -> impl Iterator<Item = &'m Unit> {
-        let kept: BTreeSet<*const Unit> =
-            self.members.values().filter_map(|member| member.unit).map(Arc::as_ptr).collect();
-        let units = self.memory.units.values().map(Arc::as_ref);
-        units.filter(move |unit| !kept.contains(&std::ptr::from_ref(*unit)))
+        let members = self.members.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let files = self.memory.files.iter().zip(members);
+        let gone = files.filter(|(_, member)| member.is_none_or(|member| member.unit.is_none()));
+        gone.filter_map(|(file, _)| file.unit.as_deref())
+    }
+
+    /// The members with their numbers.
+    fn members(&self) -> impl Iterator<Item = (u32, &Member<'m>)> {
+        (0..).zip(&self.members).filter_map(|(number, member)| Some((number, member.as_ref()?)))
+    }
+
+    /// The members that must be compiled, with their numbers.
+    fn stale(&self) -> impl Iterator<Item = (u32, &Member<'m>)> {
+        self.members().filter(|(_, member)| member.is_stale)
     }
 
     /// The names of the `derivedRoles` files that some policy imports.
@@ -134,29 +158,28 @@ impl<'t, 'm> Set<'t, 'm> {
 
     /// The outlines of the policies that take effect.
     fn outlines(&self) -> impl Iterator<Item = &Outline> {
-        let outlines = self.members.values().filter_map(|member| member.outline.as_deref());
-        outlines.filter(|outline| !outline.disabled)
+        let outlines = self.members().filter_map(|(_, member)| member.outline());
+        outlines.map(AsRef::as_ref).filter(|outline| !outline.disabled)
     }
 
     /// Reads the unchanged members that must be compiled, and those that are imported for that.
     fn read_again(&mut self) {
-        let exports = self.members.iter().filter_map(|(number, member)| {
-            let outline = member.outline.as_ref().filter(|outline| !outline.disabled)?;
-            Some((outline.export()?, *number))
+        let exports = self.members().filter_map(|(number, member)| {
+            let outline = member.outline().filter(|outline| !outline.disabled)?;
+            Some((outline.export()?, number))
         });
         let exports: BTreeMap<ExportKey, u32> = exports.collect();
-        let stale = self.members.iter().filter(|(_, member)| member.is_stale);
-        let mut open: Vec<u32> = stale.map(|(number, _)| *number).collect();
+        let mut open: Vec<u32> = self.stale().map(|(number, _)| number).collect();
         let mut seen: BTreeSet<u32> = open.iter().copied().collect();
         let mut untold = self.findings.scratch();
         while let Some(number) = open.pop() {
-            let Some(member) = self.members.get(&number) else { continue };
+            let Some(Some(member)) = self.members.get(number as usize) else { continue };
             if let (Some(_), Some(source)) = (member.unit, self.sources.get(number as usize)) {
                 let findings = if member.is_stale { &mut self.findings } else { &mut untold };
                 let document = super::read(source, number, findings);
                 self.documents.extend(document.map(|document| (number, document)));
             }
-            let imports = member.outline.iter().flat_map(|outline| &outline.imports);
+            let imports = member.outline().into_iter().flat_map(|outline| &outline.imports);
             open.extend(
                 imports.filter_map(|import| exports.get(import)).filter(|found| seen.insert(**found)),
             );
@@ -164,20 +187,19 @@ impl<'t, 'm> Set<'t, 'm> {
     }
 
     /// Compiles what was read and joins it with what is remembered.
-    fn compile(mut self, patterns: &Patterns) -> Passed<'t> {
+    fn compile(mut self, patterns: &Patterns, lists_names: bool) -> Passed<'t> {
         let unreadable = self.findings.files_with_errors();
-        let stale = self.members.iter().filter(|(_, member)| member.is_stale);
-        let stale: BTreeSet<u32> = stale.map(|(number, _)| *number).collect();
+        let stale: BTreeSet<u32> = self.stale().map(|(number, _)| number).collect();
         for document in self.documents.values().filter(|document| stale.contains(&document.place.file)) {
             check::document(document, &mut self.findings);
         }
-        let names = self.names();
+        let names = if lists_names { self.names() } else { Vec::new() };
         let documents = std::mem::take(&mut self.documents).into_values();
         let documents: Vec<_> = documents.filter(|document| !document.disabled).collect();
         let mut findings = std::mem::replace(&mut self.findings, Findings::new(&[]));
         let outlines: Vec<&Outline> = self.outlines().collect();
-        index::duplicates(&outlines, &mut findings);
-        scopes::check(&outlines, &mut findings);
+        let known = index::known(&outlines, &mut findings);
+        scopes::check(&outlines, &known, &mut findings);
         let index = Index::of(&documents, patterns);
         let mut fresh = Fresh { imported: self.imported_roles(), ..Fresh::default() };
         fresh.compile(&documents, &index, &mut findings);
@@ -193,22 +215,25 @@ impl<'t, 'm> Set<'t, 'm> {
             findings.absorb(lints);
             lint::set(&documents, &outlines, &capabilities, &mut findings);
         }
-        self.known().flat_map(|unit| &unit.findings).for_each(|finding| findings.add(finding.clone()));
+        let known = self.members().filter_map(|(_, member)| member.known());
+        known.flat_map(|unit| &unit.findings).for_each(|finding| findings.add(finding.clone()));
         let importing = outlines.iter().filter(|outline| outline.imports_names());
         findings.blame_unreadable(&unreadable, &importing.map(|outline| outline.place.file).collect());
 
         let units = self.units(fresh);
         let mut snapshot =
             Snapshot { schemas: Arc::clone(&schemas.table), capabilities, ..Snapshot::default() };
-        units.values().filter_map(|unit| unit.policy.clone()).for_each(|policy| snapshot.insert(policy));
-        let is_sound =
-            !findings.any_error() && findings.are_all_listed() && units.len() == self.members.len();
-        let memory = is_sound.then(|| self.memory(units, schemas, patterns)).flatten();
+        let by_path = self.by_path();
+        let in_order = by_path.iter().filter_map(|number| units.get(*number as usize)?.as_ref());
+        in_order.filter_map(|unit| unit.policy.clone()).for_each(|policy| snapshot.insert(policy));
+        let is_whole = self.members.iter().flatten().count() == units.iter().flatten().count();
+        let is_sound = !findings.any_error() && findings.are_all_listed() && is_whole;
+        let memory = is_sound.then(|| self.memory(units, by_path, schemas, patterns)).flatten();
         Passed { snapshot, findings, names, memory }
     }
 
     fn names(&self) -> Vec<PolicyName> {
-        let outlines = self.members.values().filter_map(|member| member.outline.as_deref());
+        let outlines = self.members().filter_map(|(_, member)| Some(member.outline()?.as_ref()));
         let names = outlines.map(|Outline { identity, place, disabled, .. }| PolicyName {
             name: identity.to_string(),
             file: self.findings.position(*place).file,
@@ -219,11 +244,6 @@ impl<'t, 'm> Set<'t, 'm> {
         names
     }
 
-    /// What is remembered of members that need not be compiled.
-    fn known(&self) -> impl Iterator<Item = &'m Arc<Unit>> {
-        self.members.values().filter(|member| !member.is_stale).filter_map(|member| member.unit)
-    }
-
     /// The schemas: all of them are compiled again if one is changed, or a policy that names one.
     fn schemas(
         &self,
@@ -231,11 +251,10 @@ impl<'t, 'm> Set<'t, 'm> {
         patterns: &Patterns,
         findings: &mut Findings<'_>,
     ) -> RememberedSchemas {
-        let is_schema = |source: &&&SourceFile| classify(&source.path) == FileKind::Schema;
-        let files: Vec<SourceFile> =
-            self.sources.iter().filter(is_schema).map(|file| SourceFile::clone(file)).collect();
-        let stale = self.members.values().filter(|member| member.is_stale);
-        let new = stale.filter_map(|member| member.outline.as_deref());
+        let others = self.sources.iter().zip(&self.members).filter(|(_, member)| member.is_none());
+        let schemas = others.filter(|(source, _)| classify(&source.path) == FileKind::Schema);
+        let files: Vec<SourceFile> = schemas.map(|(source, _)| SourceFile::clone(source)).collect();
+        let new = self.stale().filter_map(|(_, member)| Some(member.outline()?.as_ref()));
         let mut touched = self.gone().map(|unit| unit.outline.as_ref()).chain(new);
         let remembered = self.memory.schemas.as_ref();
         let remembered = remembered.filter(|remembered| remembered.is_flawless && remembered.files == files);
@@ -253,46 +272,53 @@ impl<'t, 'm> Set<'t, 'm> {
         RememberedSchemas { table, files, literals: patterns.take_asked(), is_flawless }
     }
 
-    /// What came of every file that can be read.
-    fn units(&self, mut fresh: Fresh) -> BTreeMap<Arc<str>, Arc<Unit>> {
-        let mut units = BTreeMap::new();
-        for (number, member) in &self.members {
-            let Some(source) = self.sources.get(*number as usize) else { continue };
-            let unit = match (member.unit, &member.outline) {
-                (Some(unit), _) if !member.is_stale => Arc::clone(unit),
-                (_, Some(outline)) => Arc::new(Unit {
-                    text: source.text.clone(),
+    /// What came of every file that can be read, by number.
+    fn units(&self, mut fresh: Fresh) -> Vec<Option<Arc<Unit>>> {
+        let mut unit = |number: u32, member: &Member<'_>| match member.known() {
+            Some(unit) => Some(Arc::clone(unit)),
+            None => member.outline().map(|outline| {
+                Arc::new(Unit {
                     outline: Arc::clone(outline),
                     is_imported: fresh.imported.contains(&outline.identity.name),
-                    policy: fresh.policies.remove(number),
-                    findings: fresh.findings.remove(number).unwrap_or_default().into(),
-                    literals: fresh.literals.remove(number).unwrap_or_default(),
-                }),
-                (_, None) => continue,
-            };
-            units.insert(Arc::clone(&source.path), unit);
-        }
-        units
+                    policy: fresh.policies.remove(&number),
+                    findings: fresh.findings.remove(&number).unwrap_or_default().into(),
+                    literals: fresh.literals.remove(&number).unwrap_or_default(),
+                })
+            }),
+        };
+        let members = (0..).zip(&self.members);
+        members.map(|(number, member)| unit(number, member.as_ref()?)).collect()
+    }
+
+    /// The numbers of the files, by path.
+    fn by_path(&self) -> Vec<u32> {
+        let files = (0..).zip(self.sources).filter(|(_, source)| !source.path.is_empty());
+        let mut files: Vec<(u32, &str)> =
+            files.map(|(number, source)| (number, source.path.as_ref())).collect();
+        files.sort_by_key(|(_, path)| *path);
+        files.into_iter().map(|(number, _)| number).collect()
     }
 
     /// What is remembered of the set; `None` if there may be no room for another regular expression: then it depends
     /// on the order of the files which of them are refused.
     fn memory(
         &self,
-        units: BTreeMap<Arc<str>, Arc<Unit>>,
+        units: Vec<Option<Arc<Unit>>>,
+        by_path: Vec<u32>,
         schemas: RememberedSchemas,
         patterns: &Patterns,
     ) -> Option<Memory> {
         if patterns.is_full() {
             return None;
         }
-        let literals = units.values().flat_map(|unit| &unit.literals).chain(&schemas.literals);
+        let literals = units.iter().flatten().flat_map(|unit| &unit.literals).chain(&schemas.literals);
         patterns.keep_only(&literals.cloned().collect());
-        let is_file = |(_, source): &(u32, &&SourceFile)| !source.path.is_empty();
-        let numbers = (0..).zip(self.sources).filter(is_file);
-        let numbers = numbers.map(|(number, source)| (Arc::clone(&source.path), number)).collect();
+        let files = self.sources.iter().zip(units).map(|(source, unit)| {
+            let SourceFile { path, text } = SourceFile::clone(source);
+            Remembered { path, text, unit }
+        });
         let (has_mentions, schemas) = (self.has_mentions, Some(schemas));
-        Some(Memory { units, numbers, has_mentions, schemas })
+        Some(Memory { files: files.collect(), by_path, has_mentions, schemas })
     }
 }
 

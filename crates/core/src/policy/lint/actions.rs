@@ -23,10 +23,10 @@ pub(super) fn check(
     capabilities: &Capabilities,
     findings: &mut Findings<'_>,
 ) {
-    let declared = Declared::of(outlines, capabilities);
-    if declared.actions.is_empty() {
+    if capabilities.iter().next().is_none() {
         return;
     }
+    let declared = Declared::of(outlines, capabilities);
     let mut room = COMPARED;
     let mut mentioned: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut undeclared = Vec::new();
