@@ -41,7 +41,7 @@ fresh=$(mktemp)
 trap 'rm -f "$fresh"' EXIT
 {
   for size in 1x1 1x4 10x4 scopes; do
-    for stage in parse decide respond whole; do echo "$stage $size"; done
+    for stage in parse decide record respond whole; do echo "$stage $size"; done
   done
   for condition in E1 E2 E3 E4 E5 E6; do echo "evaluate $condition"; done
 } | xargs -P "$(nproc)" -I {} bash -euo pipefail -c 'one {}' | sort -V >"$fresh"

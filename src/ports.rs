@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
-use procura_core::record::{DecisionEntry, DecisionRecord};
+use procura_core::record::Decision;
 use procura_core::value::Map;
 
 /// The only source of time. Called once per request; never blocks.
@@ -260,16 +260,13 @@ pub struct DecisionFilter {
 }
 
 impl DecisionFilter {
-    /// Whether one decision of `record` is what is asked for. What is asked about resource, action and effect must
-    /// hold for one and the same decision; what is asked about the call is not looked at.
+    /// Whether `decision` is what is asked for. What is asked about resource, action and effect must hold for one and
+    /// the same decision; what is asked about the call is not looked at.
     #[must_use]
-    pub fn decision_matches(&self, record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> bool {
-        let Some(resource) = record.resource_of(decision) else {
-            return false;
-        };
-        is(self.resource_kind.as_deref(), &resource.kind)
-            && is(self.resource_id.as_deref(), &resource.id)
-            && is(self.action.as_deref(), &decision.action)
+    pub fn decision_matches(&self, decision: &Decision<'_, '_>) -> bool {
+        is(self.resource_kind.as_deref(), &decision.resource.kind)
+            && is(self.resource_id.as_deref(), &decision.resource.id)
+            && is(self.action.as_deref(), decision.action)
             && self.effect.is_none_or(|effect| effect == decision.effect)
     }
 }

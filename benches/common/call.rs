@@ -9,13 +9,14 @@ use procura::http::cerbos::{CheckCall, CheckResponse};
 use procura_core::engine::{OnError, Settings, decide};
 use procura_core::model::{Evaluation, Timestamp};
 use procura_core::policy::{Snapshot, SourceFile, compile};
+use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
 use serde_json::{Value, json};
 
 /// Name, resources, actions and scope of the calls that are measured.
 pub(crate) const SIZES: [(&str, usize, usize, &str); 4] =
     [("1x1", 1, 1, ""), ("1x4", 1, 4, ""), ("10x4", 10, 4, ""), ("scopes", 1, 4, "acme.hr")];
-/// What happens to a call, in this order; then all of it.
-pub(crate) const STAGES: [&str; 4] = ["parse", "decide", "respond", "whole"];
+/// What happens to a call, in this order; then all of it, without a record as with the decision log off.
+pub(crate) const STAGES: [&str; 5] = ["parse", "decide", "record", "respond", "whole"];
 
 const CALL_ID: &str = "0193a4c0-0000-7000-8000-000000000000";
 
@@ -24,6 +25,7 @@ pub(crate) struct Bench {
     snapshot: Snapshot,
     settings: Settings,
     limits: RequestLimits,
+    basis: EncodedBasis,
 }
 
 impl Bench {
@@ -40,7 +42,8 @@ impl Bench {
         let compiled = compile(&files.iter().map(file).collect::<Vec<_>>());
         let settings = Settings { on_error: OnError::Cerbos, ..Settings::default() };
         let snapshot = compiled.snapshot.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
-        Self { snapshot, settings, limits: RequestLimits::default() }
+        let basis = basis(&snapshot, &settings);
+        Self { snapshot, settings, limits: RequestLimits::default(), basis }
     }
 
     /// Calls `run` with what the stage does once to the call of this size.
@@ -51,6 +54,7 @@ impl Bench {
         match stage {
             "parse" => run(&|| drop(black_box(self.parse(black_box(&body))))),
             "decide" => run(&|| drop(black_box(self.decide(black_box(&check))))),
+            "record" => run(&|| drop(black_box(self.record(black_box(&check), black_box(&evaluation))))),
             "respond" => run(&|| drop(black_box(respond(black_box(&check), black_box(&evaluation))))),
             "whole" => run(&|| {
                 let check = self.parse(black_box(&body));
@@ -67,6 +71,40 @@ impl Bench {
     fn decide(&self, check: &CheckCall<'_>) -> Evaluation {
         decide(&self.snapshot, &check.call.request, &self.settings, Timestamp::UNIX_EPOCH)
     }
+
+    fn record(&self, check: &CheckCall<'_>, evaluation: &Evaluation) -> Vec<u8> {
+        let call = Call {
+            id: CALL_ID.into(),
+            request_id: Some("call-1".into()),
+            api: "check_resources".into(),
+            caller: Caller { name: None, address: Some("127.0.0.1:50000".into()) },
+        };
+        let record = CallRecord {
+            at: Timestamp::constant(1_795_349_586, 676_906_651),
+            call: &call,
+            basis: &self.basis,
+            request: &check.call.request,
+            vouchers: &Vouchers::default(),
+            evaluation,
+        };
+        record.encode().unwrap()
+    }
+}
+
+fn basis(snapshot: &Snapshot, settings: &Settings) -> EncodedBasis {
+    EncodedBasis::new(&Basis {
+        engine: env!("CARGO_PKG_VERSION").into(),
+        policy_revision: snapshot.revision.as_str().into(),
+        policy_generation: 1,
+        on_error: settings.on_error.as_str().into(),
+        default_policy_version: (&*settings.default_policy_version).into(),
+        default_scope: (&*settings.default_scope).into(),
+        lenient_scope_search: settings.lenient_scope_search,
+        strict_evaluation: settings.strict_evaluation,
+        schema_enforcement: settings.schema_enforcement.as_str().into(),
+        globals: std::borrow::Cow::Borrowed(&settings.globals),
+        durability: "async".into(),
+    })
 }
 
 fn respond(check: &CheckCall<'_>, evaluation: &Evaluation) -> Vec<u8> {

@@ -4,21 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::batch::Batch;
 use super::catalog::{Catalog, SegmentInfo};
 use super::error::AuditError;
 use super::find::Found;
 use super::mark::Marker;
 use super::reverse::Reverse;
-use super::segment::{Frame, HEADER_BYTES, Header, TimeRange, file_name};
+use super::segment::{HEADER_BYTES, Header, TimeRange, Unsealed, file_name};
 use super::walk::ChainEnd;
-use crate::ports::{LogFile, LogFiles, NewRecord};
-
-/// Bytes from which frames are written before more are made: they are still in the processor's cache then, and a long
-/// batch is not in memory twice.
-const PIECE: usize = 256 * 1024;
-
-/// Largest write buffer that is kept, in bytes.
-const KEPT_BUFFER: usize = 4 * PIECE;
+use crate::ports::{LogFile, LogFiles};
 
 /// Appends batches of records to the last segment.
 pub(super) struct Appender {
@@ -33,7 +27,6 @@ pub(super) struct Appender {
     /// A next segment was begun and may exist without a header: nothing may follow in this one.
     must_roll: bool,
     marker: Marker,
-    buffer: Vec<u8>,
 }
 
 /// What one batch cost.
@@ -84,38 +77,30 @@ impl Appender {
             synced: end.seq,
             must_roll: false,
             marker,
-            buffer: Vec::new(),
         })
     }
 
-    /// Appends `records`, in one write unless they are many, then syncs if `sync`. On error none of them is part of the
-    /// log, and nothing more may be appended before [`Appender::mend`].
-    pub(super) fn append<'r>(
-        &mut self,
-        records: impl Iterator<Item = &'r NewRecord> + Clone,
-        sync: bool,
-    ) -> Result<Written, AuditError> {
+    /// Appends the records of `batch`, in one write unless they are many, then syncs if `sync`. On error none of them is
+    /// part of the log, and nothing more may be appended before [`Appender::mend`].
+    pub(super) fn append(&mut self, batch: &mut Batch, sync: bool) -> Result<Written, AuditError> {
         self.mark_segment()?;
-        let bytes: usize = records.clone().map(|record| record.payload.len()).sum();
         let is_empty = self.segment.len <= HEADER_BYTES as u64;
-        if self.must_roll || (!is_empty && self.segment.len + bytes as u64 > self.segment_bytes) {
+        let would_be = self.segment.len + batch.payload_bytes() as u64;
+        if self.must_roll || (!is_empty && would_be > self.segment_bytes) {
             self.roll()?;
         }
-        self.buffer.clear();
         let (mut end, mut times, mut len) = (self.end, self.segment.times, self.segment.len);
-        for record in records {
-            let at = record.at.as_microsecond();
-            end = end.next(at, &record.payload);
-            times = times.with(at);
-            let frame =
-                Frame { seq: end.seq, at, synced: self.synced, hash: end.hash, payload: &record.payload };
-            len += frame.len() as u64;
-            frame.encode(&mut self.buffer);
-            if self.buffer.len() >= PIECE {
-                self.write_buffer()?;
+        for piece in batch.pieces() {
+            let mut rest = &mut *piece;
+            while let Some((mut frame, behind)) = Unsealed::split(rest) {
+                end = end.next(frame.at(), frame.payload());
+                times = times.with(frame.at());
+                frame.seal(end.seq, self.synced, end.hash);
+                rest = behind;
             }
+            self.file.append(piece).map_err(AuditError::io("write", &self.segment.name()))?;
+            len += piece.len() as u64;
         }
-        self.write_buffer()?;
         let took = if sync { Some(self.sync_file()?) } else { None };
         self.check(len)?;
         // Only now are the records part of the log: a failure above leaves everything as it was.
@@ -221,13 +206,6 @@ impl Appender {
         let start = Instant::now();
         self.file.sync().map_err(AuditError::io("sync", &self.segment.name()))?;
         Ok(start.elapsed())
-    }
-
-    fn write_buffer(&mut self) -> Result<(), AuditError> {
-        self.file.append(&self.buffer).map_err(AuditError::io("write", &self.segment.name()))?;
-        self.buffer.clear();
-        self.buffer.shrink_to(KEPT_BUFFER);
-        Ok(())
     }
 }
 

@@ -42,6 +42,6 @@ impl<'f> Matcher<'f> {
             && filter.call_id.as_ref().is_none_or(|id| *id == record.call.id)
             && filter.since.is_none_or(|since| record.at >= since)
             && filter.until.is_none_or(|until| record.at < until)
-            && record.decisions.iter().any(|decision| filter.decision_matches(record, decision))
+            && record.decisions().any(|decision| filter.decision_matches(&decision))
     }
 }

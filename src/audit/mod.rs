@@ -2,10 +2,10 @@
 //!
 //! One call's way through it:
 //!
-//! 1. [`Log::append`](crate::ports::DecisionLog::append) puts the encoded record into a bounded queue and returns a
-//!    receipt; it never waits.
-//! 2. The one writer thread takes everything that waits, chains it, writes it as one piece and syncs once. It waits a
-//!    little for more if that saves more than it costs.
+//! 1. [`Log::append`](crate::ports::DecisionLog::append) copies the encoded record into a bounded queue, where it stands
+//!    as it will in the file, and returns a receipt; it never waits.
+//! 2. The one writer thread takes everything that waits, chains it in place, writes it as one piece and syncs once. It
+//!    waits a little for more if that saves more than it costs.
 //! 3. Then the receipts resolve, and the records become visible to readers. Neither happens before.
 //! 4. A failed write or sync fails the receipts of its batch, and the log refuses records until the segment is cut
 //!    back to what is known to be durable and a record of the repair has been written.
@@ -16,6 +16,7 @@
 //! the mark, is damage, is named, and stops the start. `docs/reference/log-format.md` describes the files.
 
 mod appender;
+mod batch;
 mod catalog;
 mod error;
 mod files;
@@ -137,7 +138,7 @@ impl Log {
         if let Some(Repair { cause, segment, offset, dropped_bytes }) = &report.repair {
             LogRepaired { cause, segment, dropped_bytes: *dropped_bytes }.emit();
             let repair = writer::repair_record(&*clock, cause, segment, *offset, Some(*dropped_bytes));
-            appender.append(std::iter::once(&repair), true)?;
+            appender.append(&mut batch::Batch::of(&repair), true)?;
         }
         let queue =
             Arc::new(queue::Queue::new(settings.queue_records, settings.queue_bytes, Arc::clone(&metrics)));
@@ -172,10 +173,6 @@ impl Log {
             let _ = writer.join();
         }
     }
-
-    fn push(&self, record: NewRecord, ack: Option<queue::Ack>) -> Result<(), LogError> {
-        self.queue.push(queue::Entry { record, ack })
-    }
 }
 
 impl Drop for Log {
@@ -187,10 +184,10 @@ impl Drop for Log {
 impl DecisionLog for Log {
     fn append(&self, record: NewRecord) -> Receipt {
         if self.durability == Durability::Async {
-            return Receipt::Ready(self.push(record, None));
+            return Receipt::Ready(self.queue.push(&record, None));
         }
         let (ack, done) = oneshot::channel();
-        if let Err(error) = self.push(record, Some(ack)) {
+        if let Err(error) = self.queue.push(&record, Some(ack)) {
             return Receipt::Ready(Err(error));
         }
         let deadline = self.deadline;

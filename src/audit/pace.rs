@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::queue::Patience;
+use super::queue::{Patience, Since};
 use crate::ports::Durability;
 
 /// What records wait for that nobody waits for: so many that the wake-up and the look at the files cost each of them
 /// nearly nothing, and so few that all are still in the processor's cache.
-const ASYNC: Patience = Patience { records: 128, time: Duration::from_millis(10) };
+const ASYNC: Patience = Patience { records: 128, time: Duration::from_millis(10), since: Since::Now };
 
 /// Most that a caller waits for others.
 const MOST: Duration = Duration::from_micros(500);
@@ -16,7 +16,7 @@ const MOST: Duration = Duration::from_micros(500);
 /// Syncs over which their time is averaged.
 const SYNCS: u32 = 8;
 
-const NONE: Patience = Patience { records: 1, time: Duration::ZERO };
+const NONE: Patience = Patience { records: 1, time: Duration::ZERO, since: Since::First };
 
 /// What the writer knows about its callers and its disk.
 #[derive(Debug)]
@@ -42,7 +42,8 @@ impl Pace {
         match self.durability {
             Durability::Async => ASYNC,
             Durability::Durable if self.callers > 1 => {
-                Patience { records: self.callers, time: (self.sync / 2).min(MOST) }
+                let time = (self.sync / 2).min(MOST);
+                Patience { records: self.callers, time, since: Since::First }
             }
             Durability::Durable | Durability::Os => NONE,
         }

@@ -6,27 +6,52 @@ use std::time::Duration;
 use procura_core::limits::RECORD_BYTES;
 use tokio::sync::oneshot;
 
+use super::batch::Batch;
 use crate::ports::{LogError, NewRecord};
 use crate::telemetry::Metrics;
 
-/// A record that waits to be written.
-pub(super) struct Entry {
-    /// The record.
-    pub(super) record: NewRecord,
-    /// Whom to tell; `None` if nobody waits.
-    pub(super) ack: Option<Ack>,
-}
-
 /// Tells one caller what became of its record.
 pub(super) type Ack = oneshot::Sender<Result<(), LogError>>;
+
+/// Records that wait to be written, and whom to tell.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// The records.
+    pub(super) batch: Batch,
+    /// Who waits for one of them.
+    acks: Vec<Ack>,
+}
+
+impl Waiting {
+    /// Tells everybody who waits, and is empty then.
+    pub(super) fn tell(&mut self, outcome: &Result<(), LogError>) {
+        self.batch.clear();
+        for ack in self.acks.drain(..) {
+            // Whoever stopped waiting (deadline, closed connection) needs no answer.
+            let _ = ack.send(outcome.clone());
+        }
+    }
+}
 
 /// What the writer waits for before it takes what there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Patience {
     /// Until this many records wait; half a full queue is always enough.
     pub(super) records: usize,
-    /// At most so long after it could have taken the first.
+    /// At most so long.
     pub(super) time: Duration,
+    /// Since when.
+    pub(super) since: Since,
+}
+
+/// When the patience of the writer begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// When it could take the first record.
+    First,
+    /// At once: while records keep coming, whoever brings the first one need not wake it. If none came in the end, the
+    /// next one is taken as soon as it is there.
+    Now,
 }
 
 /// The queue. Many threads push, one takes.
@@ -40,8 +65,7 @@ pub(super) struct Queue {
 }
 
 struct State {
-    entries: Vec<Entry>,
-    bytes: usize,
+    waiting: Waiting,
     closed: bool,
     failure: Option<String>,
     /// Whoever brings the queue to this many records wakes the writer; `None` while it does not sleep, so that nobody
@@ -52,24 +76,25 @@ struct State {
 impl Queue {
     /// An empty queue of at most this many records and bytes.
     pub(super) fn new(max_records: usize, max_bytes: usize, metrics: Arc<Metrics>) -> Self {
-        let state = State { entries: Vec::new(), bytes: 0, closed: false, failure: None, wake_at: None };
+        let state = State { waiting: Waiting::default(), closed: false, failure: None, wake_at: None };
         Self { state: Mutex::new(state), changed: Condvar::new(), max_records, max_bytes, metrics }
     }
 
-    /// Adds a record; never waits.
-    pub(super) fn push(&self, entry: Entry) -> Result<(), LogError> {
-        let bytes = entry.record.payload.len();
+    /// Adds a record, and whom to tell if somebody waits for it; never waits.
+    pub(super) fn push(&self, record: &NewRecord, ack: Option<Ack>) -> Result<(), LogError> {
+        let bytes = record.payload.len();
         if bytes > RECORD_BYTES {
             return Err(LogError::TooLarge { bytes, limit: RECORD_BYTES });
         }
         let mut state = self.lock();
         state.health()?;
-        if state.entries.len() >= self.max_records || state.bytes + bytes > self.max_bytes {
+        let Waiting { batch, acks } = &mut state.waiting;
+        if batch.records() >= self.max_records || batch.payload_bytes() + bytes > self.max_bytes {
             return Err(LogError::Overloaded);
         }
-        state.bytes += bytes;
-        state.entries.push(entry);
-        self.metrics.log_queue_length(state.entries.len());
+        batch.push(record);
+        acks.extend(ack);
+        self.metrics.log_queue_length(batch.records());
         let wakes = state.wake_at.is_some_and(|records| self.has(&state, records));
         if wakes {
             state.wake_at = None;
@@ -81,30 +106,32 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a record, and for more with `patience`; then takes everything that waits into `batch`, which is
+    /// Waits for a record, and for more with `patience`; then takes everything that waits into `taken`, which is
     /// empty. It stays empty only if the queue is closed and there is nothing left.
-    pub(super) fn take(&self, batch: &mut Vec<Entry>, patience: Patience) {
-        let mut state = self.sleep(self.lock(), Patience { records: 1, time: Duration::MAX });
-        if !patience.time.is_zero() {
-            state = self.sleep(state, patience);
+    pub(super) fn take(&self, taken: &mut Waiting, patience: Patience) {
+        let mut state = self.lock();
+        if patience.since == Since::Now {
+            state = self.sleep(state, patience.records, patience.time);
         }
-        state.bytes = 0;
-        std::mem::swap(&mut state.entries, batch);
+        state = self.sleep(state, 1, Duration::MAX);
+        if patience.since == Since::First && !patience.time.is_zero() {
+            state = self.sleep(state, patience.records, patience.time);
+        }
+        std::mem::swap(&mut state.waiting, taken);
         self.metrics.log_queue_length(0);
     }
 
     /// How many records wait.
     pub(super) fn len(&self) -> usize {
-        self.lock().entries.len()
+        self.lock().waiting.batch.records()
     }
 
     /// Refuses records from now on, for this reason. Returns those that waited.
-    pub(super) fn fail(&self, reason: String) -> Vec<Entry> {
+    pub(super) fn fail(&self, reason: String) -> Waiting {
         let mut state = self.lock();
         state.failure = Some(reason);
-        state.bytes = 0;
         self.metrics.log_queue_length(0);
-        std::mem::take(&mut state.entries)
+        std::mem::take(&mut state.waiting)
     }
 
     /// Accepts records again.
@@ -130,11 +157,16 @@ impl Queue {
         self.lock().health()
     }
 
-    /// Sleeps until there is what `patience` asks for, its time is over, or the queue is closed.
-    fn sleep<'q>(&'q self, mut state: MutexGuard<'q, State>, patience: Patience) -> MutexGuard<'q, State> {
-        state.wake_at = Some(patience.records);
-        let lacks = |state: &mut State| !state.closed && !self.has(state, patience.records);
-        let slept = self.changed.wait_timeout_while(state, patience.time, lacks);
+    /// Sleeps until so many records wait, this time is over, or the queue is closed.
+    fn sleep<'q>(
+        &'q self,
+        mut state: MutexGuard<'q, State>,
+        records: usize,
+        time: Duration,
+    ) -> MutexGuard<'q, State> {
+        state.wake_at = Some(records);
+        let lacks = |state: &mut State| !state.closed && !self.has(state, records);
+        let slept = self.changed.wait_timeout_while(state, time, lacks);
         let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
         state.wake_at = None;
         state
@@ -142,8 +174,9 @@ impl Queue {
 
     /// Whether this many records wait, or so many that they should be written.
     fn has(&self, state: &State, records: usize) -> bool {
-        let waiting = state.entries.len();
-        waiting >= records || waiting > self.max_records / 2 || state.bytes > self.max_bytes / 2
+        let batch = &state.waiting.batch;
+        let waiting = batch.records();
+        waiting >= records || waiting > self.max_records / 2 || batch.payload_bytes() > self.max_bytes / 2
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -169,8 +202,8 @@ mod tests {
 
     use super::*;
 
-    const FOR_EVER: Patience = Patience { records: usize::MAX, time: Duration::MAX };
-    const NO_PATIENCE: Patience = Patience { records: 1, time: Duration::ZERO };
+    const FOR_EVER: Patience = Patience { records: usize::MAX, time: Duration::MAX, since: Since::First };
+    const NO_PATIENCE: Patience = Patience { records: 1, time: Duration::ZERO, since: Since::First };
 
     fn empty(max_records: usize, max_bytes: usize) -> Queue {
         Queue::new(max_records, max_bytes, Arc::new(Metrics::new().unwrap()))
@@ -184,13 +217,13 @@ mod tests {
 
     fn push(queue: &Queue, bytes: usize) -> Result<(), LogError> {
         let record = NewRecord { at: Timestamp::UNIX_EPOCH, payload: vec![b' '; bytes] };
-        queue.push(Entry { record, ack: None })
+        queue.push(&record, None)
     }
 
     fn taken(queue: &Queue, patience: Patience) -> usize {
-        let mut batch = Vec::new();
-        queue.take(&mut batch, patience);
-        batch.len()
+        let mut taken = Waiting::default();
+        queue.take(&mut taken, patience);
+        taken.batch.records()
     }
 
     #[test]
@@ -208,7 +241,7 @@ mod tests {
     #[test]
     fn patience_ends_with_its_records_its_time_or_the_queue() {
         let queue = empty(100, 100);
-        let two = Patience { records: 2, time: Duration::MAX };
+        let two = Patience { records: 2, time: Duration::MAX, since: Since::First };
         let (first, second) = thread::scope(|scope| {
             let writer = scope.spawn(|| (taken(&queue, two), taken(&queue, FOR_EVER)));
             (0..2).for_each(|_| drop(push(&queue, 1)));
@@ -224,9 +257,29 @@ mod tests {
 
         let queue = empty(100, 100);
         push(&queue, 1).unwrap();
-        assert_eq!(taken(&queue, Patience { records: 2, time: Duration::from_micros(1) }), 1);
+        let short = Patience { records: 2, time: Duration::from_micros(1), since: Since::First };
+        assert_eq!(taken(&queue, short), 1);
         push(&queue, 1).unwrap();
         assert_eq!(taken(&queue, NO_PATIENCE), 1);
+    }
+
+    #[test]
+    fn patience_from_now_on_takes_what_came_and_after_a_pause_the_next_record_at_once() {
+        let queue = empty(100, 100);
+        let short = Patience { records: 100, time: Duration::from_micros(1), since: Since::Now };
+        (0..3).for_each(|_| drop(push(&queue, 1)));
+        assert_eq!(taken(&queue, short), 3);
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| taken(&queue, short));
+            // Nothing came in its time, so it waits for a single record now.
+            while queue.lock().wake_at != Some(1) {
+                thread::yield_now();
+            }
+            push(&queue, 1).unwrap();
+            assert_eq!(writer.join().unwrap(), 1);
+        });
+        queue.close();
+        assert_eq!(taken(&queue, short), 0, "closed and empty");
     }
 
     #[test]
@@ -249,7 +302,7 @@ mod tests {
         });
         assert_eq!((taken(&queue, NO_PATIENCE), told_length(&queue)), (3, 0));
         push(&queue, 1).unwrap();
-        assert_eq!((queue.fail(String::new()).len(), told_length(&queue)), (1, 0));
+        assert_eq!((queue.fail(String::new()).batch.records(), told_length(&queue)), (1, 0));
         queue.recover();
         // The last to push and the writer meet again and again, in either order.
         thread::scope(|scope| {

@@ -7,8 +7,12 @@
 //! known to be on disk when the frame was written. `synced` tells a torn write from damage: if a later frame says
 //! that a record was on disk, and the record cannot be read, then it was not torn, it was lost.
 
+use std::ops::Range;
+
 use procura_core::limits::RECORD_BYTES;
 use procura_core::record::ChainHash;
+
+use crate::ports::NewRecord;
 
 /// Bytes of a segment header.
 pub(super) const HEADER_BYTES: usize = 80;
@@ -17,7 +21,14 @@ pub(super) const HEADER_BYTES: usize = 80;
 pub(super) const FRAME_BYTES: usize = HEAD_BYTES + TRAILER_BYTES;
 
 /// `length, checksum, seq, at, synced, hash`.
-const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 8 + ChainHash::LEN;
+const HEAD_BYTES: usize = HASH.end;
+
+/// Where the parts of a frame stand that are behind its length.
+const CHECKSUM: Range<usize> = 4..8;
+const SEQ: Range<usize> = 8..16;
+const AT: Range<usize> = 16..24;
+const SYNCED: Range<usize> = 24..32;
+const HASH: Range<usize> = 32..32 + ChainHash::LEN;
 
 /// `length` again.
 const TRAILER_BYTES: usize = 4;
@@ -128,25 +139,6 @@ impl<'a> Frame<'a> {
         FRAME_BYTES + self.payload.len()
     }
 
-    /// Appends the frame to `out`. The payload is at most [`RECORD_BYTES`] long.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        let length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX).to_le_bytes();
-        out.reserve(self.len());
-        out.extend_from_slice(&length);
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&self.seq.to_le_bytes());
-        out.extend_from_slice(&self.at.to_le_bytes());
-        out.extend_from_slice(&self.synced.to_le_bytes());
-        out.extend_from_slice(self.hash.as_bytes());
-        out.extend_from_slice(self.payload);
-        out.extend_from_slice(&length);
-        let checksum = checksum(length, out.get(start + 8..).unwrap_or_default());
-        if let Some(place) = out.get_mut(start + 4..start + 8) {
-            place.copy_from_slice(&checksum.to_le_bytes());
-        }
-    }
-
     /// Reads the frame at the start of `bytes`. Never reads or allocates more than the length allows.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, &'static str> {
         const INCOMPLETE: &str = "the record is incomplete";
@@ -189,6 +181,58 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// A frame whose record has no place in the chain yet: all that depends on it is still zero.
+pub(super) struct Unsealed<'a>(&'a mut [u8]);
+
+impl<'a> Unsealed<'a> {
+    /// Appends the frame of `record` to `out`. The payload is at most [`RECORD_BYTES`] long.
+    pub(super) fn append(record: &NewRecord, out: &mut Vec<u8>) {
+        const PLACE: [u8; 8 + ChainHash::LEN] = [0; 8 + ChainHash::LEN];
+        let length = u32::try_from(record.payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+        out.reserve(FRAME_BYTES + record.payload.len());
+        out.extend_from_slice(&length);
+        out.extend_from_slice(&[0; 4 + 8]);
+        out.extend_from_slice(&record.at.as_microsecond().to_le_bytes());
+        out.extend_from_slice(&PLACE);
+        out.extend_from_slice(&record.payload);
+        out.extend_from_slice(&length);
+    }
+
+    /// The frame at the start of `bytes`, which were appended, and what is behind it.
+    pub(super) fn split(bytes: &'a mut [u8]) -> Option<(Self, &'a mut [u8])> {
+        let length = frame_len(*bytes.first_chunk()?)?;
+        let (frame, behind) = bytes.split_at_mut_checked(length)?;
+        Some((Self(frame), behind))
+    }
+
+    /// Instant of the record, in microseconds since 1970.
+    pub(super) fn at(&self) -> i64 {
+        let at = self.0.get(AT).and_then(|at| at.try_into().ok());
+        at.map(i64::from_le_bytes).unwrap_or_default()
+    }
+
+    /// The encoded record.
+    pub(super) fn payload(&self) -> &[u8] {
+        self.0.get(HEAD_BYTES..self.0.len() - TRAILER_BYTES).unwrap_or_default()
+    }
+
+    /// Gives the record its place in the chain: the rest of what [`Frame`] says.
+    pub(super) fn seal(&mut self, seq: u64, synced: u64, hash: ChainHash) {
+        self.put(SEQ, &seq.to_le_bytes());
+        self.put(SYNCED, &synced.to_le_bytes());
+        self.put(HASH, hash.as_bytes());
+        let length = self.0.first_chunk().copied().unwrap_or_default();
+        let checksum = checksum(length, self.0.get(CHECKSUM.end..).unwrap_or_default());
+        self.put(CHECKSUM, &checksum.to_le_bytes());
+    }
+
+    fn put(&mut self, place: Range<usize>, bytes: &[u8]) {
+        if let Some(place) = self.0.get_mut(place) {
+            place.copy_from_slice(bytes);
+        }
+    }
+}
+
 /// The length of the frame that ends with this trailer; `None` if no frame can.
 pub(super) fn frame_len(trailer: [u8; TRAILER_BYTES]) -> Option<usize> {
     payload_len(trailer).map(|len| len + FRAME_BYTES)
@@ -214,12 +258,23 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use procura_core::model::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
 
     fn frame(payload: &[u8]) -> Frame<'_> {
         Frame { seq: 7, at: -5, synced: 3, hash: ChainHash::GENESIS.next(7, -5, payload), payload }
+    }
+
+    fn encoded(frame: &Frame<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let at = Timestamp::from_microsecond(frame.at).unwrap();
+        Unsealed::append(&NewRecord { at, payload: frame.payload.to_vec() }, &mut bytes);
+        let (mut unsealed, behind) = Unsealed::split(&mut bytes).unwrap();
+        assert_eq!((unsealed.at(), unsealed.payload(), behind.len()), (frame.at, frame.payload, 0));
+        unsealed.seal(frame.seq, frame.synced, frame.hash);
+        bytes
     }
 
     #[test]
@@ -253,8 +308,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_changed_byte_of_a_frame_is_noticed(payload in prop::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>()) {
-            let mut bytes = Vec::new();
-            frame(&payload).encode(&mut bytes);
+            let mut bytes = encoded(&frame(&payload));
             prop_assert_eq!(Frame::parse(&bytes), Ok(frame(&payload)));
             prop_assert_eq!(bytes.len(), frame(&payload).len());
             prop_assert!(Frame::may_prove_synced(&bytes, 3) && !Frame::may_prove_synced(&bytes, 4));

@@ -7,9 +7,10 @@ use std::time::Duration;
 use procura_core::record::{LogRepair, Record};
 
 use super::appender::{Appender, Mended};
+use super::batch::Batch;
 use super::error::AuditError;
 use super::pace::Pace;
-use super::queue::{Entry, Queue};
+use super::queue::{Queue, Waiting};
 use crate::ports::{Clock, Durability, LogError, NewRecord};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{LogBatchWritten, LogWriteFailed};
@@ -32,16 +33,16 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let _refuse_after = RefuseAfter(Arc::clone(&self.queue));
-        let mut batch = Vec::new();
+        let mut taken = Waiting::default();
         loop {
-            self.queue.take(&mut batch, self.pace.patience());
-            if batch.is_empty() {
+            self.queue.take(&mut taken, self.pace.patience());
+            if taken.batch.records() == 0 {
                 break;
             }
-            match self.commit(&batch) {
-                Ok(()) => batch.drain(..).for_each(|entry| tell(entry, Ok(()))),
+            match self.commit(&mut taken.batch) {
+                Ok(()) => taken.tell(&Ok(())),
                 Err(error) => {
-                    self.fail(&mut batch, &error);
+                    self.fail(&mut taken, &error);
                     self.mend();
                 }
             }
@@ -51,23 +52,24 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: &[Entry]) -> Result<(), AuditError> {
+    fn commit(&mut self, batch: &mut Batch) -> Result<(), AuditError> {
         let sync = self.durability == Durability::Durable;
-        let written = self.appender.append(batch.iter().map(|entry| &entry.record), sync)?;
-        LogBatchWritten { records: batch.len(), bytes: written.bytes, sync: written.sync }
-            .emit(&self.metrics);
-        self.pace.wrote(batch.len(), written.sync, self.queue.len());
+        let written = self.appender.append(batch, sync)?;
+        let records = batch.records();
+        LogBatchWritten { records, bytes: written.bytes, sync: written.sync }.emit(&self.metrics);
+        self.pace.wrote(records, written.sync, self.queue.len());
         Ok(())
     }
 
     /// Tells everybody who waits that nothing was written, and refuses whoever comes.
-    fn fail(&self, batch: &mut Vec<Entry>, error: &AuditError) {
+    fn fail(&self, taken: &mut Waiting, error: &AuditError) {
         let reason = error.with_causes();
-        let waiting = self.queue.fail(reason.clone());
-        LogWriteFailed { error, records: batch.len() + waiting.len() }.emit(&self.metrics);
-        for entry in batch.drain(..).chain(waiting) {
-            tell(entry, Err(LogError::Unavailable(reason.clone())));
-        }
+        let mut waiting = self.queue.fail(reason.clone());
+        let records = taken.batch.records() + waiting.batch.records();
+        LogWriteFailed { error, records }.emit(&self.metrics);
+        let outcome = Err(LogError::Unavailable(reason));
+        taken.tell(&outcome);
+        waiting.tell(&outcome);
     }
 
     /// Tries again and again until the log can be written, or is closed.
@@ -76,7 +78,7 @@ impl Writer {
         while !self.queue.wait_closed(wait) {
             match self.mend_once() {
                 Ok(()) => return self.queue.recover(),
-                Err(error) => self.fail(&mut Vec::new(), &error),
+                Err(error) => self.fail(&mut Waiting::default(), &error),
             }
             wait = (wait * 2).min(LAST_RETRY);
         }
@@ -86,7 +88,7 @@ impl Writer {
     fn mend_once(&mut self) -> Result<(), AuditError> {
         let Mended { cause, segment } = self.appender.mend()?;
         let repair = repair_record(&*self.clock, cause, &segment.name(), segment.len, None);
-        self.appender.append(std::iter::once(&repair), true).map(|_| ())
+        self.appender.append(&mut Batch::of(&repair), true).map(|_| ())
     }
 }
 
@@ -111,15 +113,6 @@ struct RefuseAfter(Arc<Queue>);
 impl Drop for RefuseAfter {
     fn drop(&mut self) {
         let reason = "its writer has stopped".to_owned();
-        for entry in self.0.fail(reason.clone()) {
-            tell(entry, Err(LogError::Unavailable(reason.clone())));
-        }
-    }
-}
-
-fn tell(entry: Entry, outcome: Result<(), LogError>) {
-    if let Some(ack) = entry.ack {
-        // Whoever stopped waiting (deadline, closed connection) needs no answer.
-        let _ = ack.send(outcome);
+        self.0.fail(reason.clone()).tell(&Err(LogError::Unavailable(reason)));
     }
 }

@@ -165,24 +165,25 @@ fn assert_is_made_again(record: &Value, snapshot: &Snapshot, about: &str) {
 
 /// The decisions of each resource.
 fn recorded(record: &Value) -> Vec<BTreeMap<String, Decision>> {
-    let mut resources = vec![BTreeMap::new(); record["resources"].as_array().unwrap().len()];
-    for entry in record["decisions"].as_array().unwrap() {
+    let decision = |result: &Value, entry: &Value| {
         let text = |member: &Value| member.as_str().map(str::to_owned);
         let problems = entry["problems"].as_array().into_iter().flatten();
         let decision = Decision {
             effect: text(&entry["effect"]).unwrap().replace("EFFECT_", ""),
             reason: text(&entry["reason"]).unwrap(),
             rule: text(&entry["rule"]),
-            policy: text(&entry["policy"]),
+            policy: text(&entry["policy"]).or_else(|| text(&result["policy"])),
             scope: Some(text(&entry["scope"]).unwrap_or_default()),
             problems: problems
                 .map(|p| ["code", "source", "position"].map(|member| text(&p[member]).unwrap()).join(" "))
                 .collect(),
         };
-        let resource = usize::try_from(entry["resource"].as_u64().unwrap()).unwrap();
-        resources[resource].insert(text(&entry["action"]).unwrap(), decision);
-    }
-    resources
+        (text(&entry["action"]).unwrap(), decision)
+    };
+    let of = |result: &Value| {
+        result["decisions"].as_array().unwrap().iter().map(|entry| decision(result, entry)).collect()
+    };
+    record["results"].as_array().unwrap().iter().map(of).collect()
 }
 
 fn on_command_line(policies: &Path, settings: &[String], body: &str) -> Value {

@@ -7,6 +7,7 @@ use procura_core::model::{Item, Principal, Request, Resource};
 use procura_core::policy::Snapshot;
 use procura_core::record::{
     AuxDataInput, Basis, CallRecord, DecisionRecord, EncodedBasis, PrincipalInput, Record, ResourceInput,
+    ResultRecord,
 };
 
 use crate::corpus::named;
@@ -63,16 +64,13 @@ fn request<'r>(record: &'r DecisionRecord<'_>) -> Request<'r> {
         policy_version: borrowed(policy_version),
         scope: borrowed(scope),
     };
-    let item = |(index, resource): (usize, &'r ResourceInput<'_>)| {
-        let decisions = record.decisions.iter().filter(|decision| decision.resource == index);
-        Item {
-            resource: self::resource(resource),
-            actions: decisions.map(|decision| borrowed(&decision.action)).collect(),
-        }
+    let item = |(resource, result): (&'r ResourceInput<'_>, &'r ResultRecord<'_>)| Item {
+        resource: self::resource(resource),
+        actions: result.decisions.iter().map(|decision| borrowed(&decision.action)).collect(),
     };
     Request {
         principal,
-        items: record.resources.iter().enumerate().map(item).collect(),
+        items: record.resources.iter().zip(&record.results).map(item).collect(),
         context: record.context.clone().map(Cow::into_owned),
         aux_data: record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default(),
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
 use procura_core::model::{Effect, Timestamp};
-use procura_core::record::{DecisionEntry, DecisionRecord, sentence};
+use procura_core::record::{Decision, DecisionRecord, sentence};
 
 use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
@@ -104,13 +104,13 @@ fn show_page(page: &DecisionPage, filter: &DecisionFilter, format: Format) -> an
             continue;
         }
         let record = decision_record(stored)?;
-        let matching = record.decisions.iter().filter(|decision| filter.decision_matches(&record, decision));
-        let lines: String = matching.map(|decision| line(&record, decision)).collect();
+        let matching = record.decisions().filter(|decision| filter.decision_matches(decision));
+        let lines: String = matching.map(|decision| line(&record, &decision)).collect();
         print(&lines)?;
     }
     Ok(())
 }
 
-fn line(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+fn line(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
     format!("{} {} {}\n", record.at, decision.id, sentence(record, decision))
 }

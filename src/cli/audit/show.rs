@@ -1,7 +1,7 @@
 //! `procura audit show`: one call, with everything that went into it.
 
 use anyhow::bail;
-use procura_core::record::{DecisionEntry, DecisionId, DecisionRecord, sentence};
+use procura_core::record::{Decision, DecisionId, DecisionRecord, sentence};
 
 use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
@@ -29,9 +29,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let record = decision_record(&stored)?;
     let number = id.as_ref().map(|id| id.number);
-    let asked = || {
-        record.decisions.iter().filter(|decision| number.is_none_or(|number| decision.id.number == number))
-    };
+    let asked =
+        || record.decisions().filter(|decision| number.is_none_or(|number| decision.id.number == number));
     if asked().next().is_none() {
         bail!("the call `{call_id}` has no decision `{}`", args.id);
     }
@@ -39,7 +38,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         print(&as_json(&stored)?)?;
         return Ok(Exit::Ok);
     }
-    let decisions: String = asked().map(|decision| explanation(&record, decision)).collect();
+    let decisions: String = asked().map(|decision| explanation(&record, &decision)).collect();
     print(&format!("{}{decisions}", heading(&stored, &record)?))?;
     Ok(Exit::Ok)
 }
@@ -71,17 +70,17 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
     ))
 }
 
-fn explanation(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+fn explanation(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
     let mut text = format!("\n{}\n  {}\n", decision.id, sentence(record, decision));
-    let resource = record.resource_of(decision).and_then(|resource| serde_json::to_string(resource).ok());
-    text.push_str(&format!("  resource {}\n", resource.unwrap_or_default()));
+    let resource = serde_json::to_string(decision.resource).unwrap_or_default();
+    text.push_str(&format!("  resource {resource}\n"));
     if !decision.derived_roles.is_empty() {
         text.push_str(&format!("  derived roles {}\n", decision.derived_roles.join(", ")));
     }
-    for output in &decision.outputs {
+    for output in decision.outputs {
         text.push_str(&format!("  output {}\n", serde_json::to_string(output).unwrap_or_default()));
     }
-    for problem in &decision.problems {
+    for problem in decision.problems {
         text.push_str(&format!("  problem {}\n", serde_json::to_string(problem).unwrap_or_default()));
     }
     text

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::Query;
 use axum::http::Uri;
 use procura_core::model::{Effect, Timestamp};
-use procura_core::record::{DecisionEntry, Record};
+use procura_core::record::Record;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::http::Invalid;
 use crate::http::error::Refusal;
@@ -155,7 +155,7 @@ pub(super) struct Found<'p> {
     seq: u64,
     hash: &'p str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    decision: Option<DecisionEntry<'p>>,
+    decision: Option<Box<RawValue>>,
     record: &'p RawValue,
 }
 
@@ -165,12 +165,13 @@ impl<'p> Found<'p> {
         Ok(Self { seq: stored.seq, hash: &stored.hash, decision: None, record })
     }
 
-    /// The same, with the entry of decision `number` beside the record.
+    /// The same, with all that is said about decision `number` beside the record.
     pub(super) fn with_decision(self, number: u32) -> Result<Self, Refusal> {
         let Ok(Record::Decision(record)) = Record::decode(self.record.get().as_bytes()) else {
             return Err(Refusal::Internal);
         };
-        let entry = record.decisions.into_iter().find(|entry| entry.id.number == number);
-        Ok(Self { decision: Some(entry.ok_or(Refusal::NotFound)?), ..self })
+        let found = record.decisions().find(|decision| decision.id.number == number);
+        let decision = to_raw_value(&found.ok_or(Refusal::NotFound)?).map_err(|_| Refusal::Internal)?;
+        Ok(Self { decision: Some(decision), ..self })
     }
 }

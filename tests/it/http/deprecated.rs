@@ -101,7 +101,8 @@ async fn their_calls_are_recorded_and_counted_like_any_other() {
         assert_eq!(record["call"]["api"], api);
         let recorded: Vec<_> = record["resources"].as_array().unwrap().iter().map(|r| &r["id"]).collect();
         assert_eq!(recorded, ids);
-        assert_eq!(record["decisions"].as_array().unwrap().len(), 4);
+        let results = record["results"].as_array().unwrap().iter();
+        assert_eq!(results.map(|result| result["decisions"].as_array().unwrap().len()).sum::<usize>(), 4);
         let metrics = String::from_utf8(connection.get("/metrics").await.unwrap().body).unwrap();
         assert!(metrics.contains(&format!("procura_calls_total{{api=\"{api}\",outcome=\"answered\"}} 1")));
     }

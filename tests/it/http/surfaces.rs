@@ -83,11 +83,14 @@ async fn call_is_found_by_its_id_as_soon_as_it_is_answered() {
     assert_eq!(record["basis"]["onError"], "closed");
     assert_eq!(record["basis"]["durability"], "durable");
     assert_eq!(record["principal"]["attr"], json!({"team": "red"}));
-    assert_eq!(record["decisions"][1]["id"], format!("{call_id}/2"));
+    assert_eq!(record["results"][0]["decisions"][1]["action"], "delete");
 
     for path in [format!("/api/decisions/{call_id}/2"), format!("/api/decisions/{call_id}%2F2")] {
         let found = get_json(&mut connection, &path).await;
+        assert_eq!(found["decision"]["id"], format!("{call_id}/2"), "{path}");
         assert_eq!(found["decision"]["action"], "delete", "{path}");
+        assert_eq!(found["decision"]["resource"], record["resources"][0], "{path}");
+        assert_eq!(found["decision"]["policy"], record["results"][0]["policy"], "{path}");
     }
     for id in [
         format!("{call_id}/3"),

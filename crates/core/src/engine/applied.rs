@@ -3,18 +3,17 @@
 //! Every rule that is visited, of whatever kind of policy, is visited here.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use super::Call;
 use super::combine::Finding;
-use super::conditions::{self, CostExceeded, Judged, Truth, Verdict};
-use super::links::{Link, Links};
+use super::conditions::{self, CostExceeded, Judged, Owner, Truth, Verdict};
+use super::links::{Link, Links, Placed};
 use super::observe::{Aside, Visited};
 use super::outputs;
 use super::question::{Answer, Question, Stop, Word};
 use crate::expr::{Inputs, Scope};
 use crate::model::{Few, Problem, Reason};
-use crate::policy::{Mask, Policy, PolicyKind, Rule, Stance};
+use crate::policy::{Brief, Mask, Policy, PolicyKind, Rule, Stance};
 
 /// What has been found out so far about one policy and one resource.
 pub(super) struct Applied<'r> {
@@ -24,8 +23,8 @@ pub(super) struct Applied<'r> {
     audience: Audience<'r>,
     /// How the condition of each rule ended, evaluated at most once, whatever the number of actions and roles.
     verdicts: Few<Cell<Option<Verdict>>, 16>,
-    /// What went wrong with the conditions, by the index of their rule.
-    problems: RefCell<BTreeMap<usize, Vec<Problem>>>,
+    /// What went wrong with the conditions, by the index of their rule, ascending.
+    problems: RefCell<Vec<(usize, Vec<Problem>)>>,
 }
 
 /// To whom the rules of a policy speak.
@@ -46,8 +45,14 @@ pub(super) struct Visit<'q, 'r> {
     pub(super) activated: bool,
 }
 
-/// A rule and where it is among those of its policy.
-type Placed<'r> = (usize, &'r Rule);
+/// The rules of `policy` about `action`.
+pub(super) fn rules_about(action: &str, policy: &Policy, call: &Call<'_>) -> Result<Mask, CostExceeded> {
+    let actions = &policy.table.actions;
+    let mut found = Mask::below(policy.table.rules.len());
+    call.charge(actions.cost(action).saturating_add(found.words()))?;
+    actions.find(action, &mut found);
+    Ok(found)
+}
 
 impl<'r> Applied<'r> {
     /// Nothing found out yet.
@@ -62,17 +67,14 @@ impl<'r> Applied<'r> {
             call,
             scope: Scope::new(inputs, &policy.frame, call.budget),
             audience,
-            verdicts: Few::of_defaults(policy.rules.len()),
+            verdicts: Few::of_defaults(policy.table.rules.len()),
             problems: RefCell::default(),
         }
     }
 
     /// The rules about `action` and the resource.
     pub(super) fn rules_about(&self, action: &str) -> Result<Mask, CostExceeded> {
-        let actions = &self.policy.table.actions;
-        let mut found = Mask::below(self.policy.rules.len());
-        self.call.charge(actions.cost(action).saturating_add(found.words()))?;
-        actions.find(action, &mut found);
+        let mut found = rules_about(action, self.policy, self.call)?;
         self.show_considered(&found);
         if let Audience::Whoever(about) = &self.audience {
             found.keep(about);
@@ -86,12 +88,13 @@ impl<'r> Applied<'r> {
         let Some(spoken) = self.spoken(role) else {
             return Ok(finding);
         };
-        self.call.charge(rules.words() + rules.count_common(spoken))?;
+        self.call.charge(rules.words())?;
         for index in rules.common(spoken) {
-            let Some(rule) = self.policy.rules.get(index) else { break };
-            let link = self.link((index, rule), role, question)?;
+            let Some(placed) = Placed::of(self.policy, index) else { break };
+            self.call.charge(1)?;
+            let link = self.link(placed, role, question)?;
             if link.speaks {
-                let says = self.visit((index, rule), role, link, question)?;
+                let says = self.visit(placed, role, link, question)?;
                 finding = finding.beside(says);
             }
             if matches!(finding, Finding::Deny(_)) {
@@ -110,66 +113,70 @@ impl<'r> Applied<'r> {
     }
 
     fn visit(&self, placed: Placed<'r>, role: usize, link: Link, question: &mut Question<'r>) -> Answer<'r> {
-        let (_, rule) = placed;
-        let stance = self.policy.stance(rule);
+        let Placed { brief, rule, .. } = placed;
+        let stance = brief.stance;
         let truth = self.truth(placed, question)?;
-        let word = self.word(rule);
+        let word = self.word(placed);
         let says = Finding::of(stance, link, truth, word);
         let is_role_policy = self.policy.kind == PolicyKind::Role;
         if stance == Stance::Confine && !is_role_policy && says.is_silent() && link.certain {
             question.needs_consent.get_or_insert(word);
         }
-        let activated = self.is_activated(rule, says);
-        if rule.output.of(activated).is_some() {
+        let activated = self.is_activated(brief, says);
+        if brief.puts_out && rule.output.of(activated).is_some() {
             let times = match says {
                 Finding::Silent if self.is_broken(placed) => 0,
                 Finding::Deny(_) => 1,
-                _ => self.times(rule, role, question.action)?,
+                _ => self.times(placed, role, question.action)?,
             };
             self.put_out(&Visit { rule, action: question.action, times, activated }, question)?;
         }
-        self.show_visited(rule, role, truth, says);
+        self.show_visited(placed, role, truth, says);
         Ok(says)
     }
 
     /// Whether a rule that says this counts as activated.
-    fn is_activated(&self, rule: &Rule, says: Finding<Word<'r>>) -> bool {
-        match self.policy.stance(rule) {
+    fn is_activated(&self, brief: &Brief, says: Finding<Word<'r>>) -> bool {
+        match brief.stance {
             Stance::Allow | Stance::Deny => !says.is_silent(),
             Stance::Confine if self.policy.kind == PolicyKind::Role => says.is_silent(),
             // The peer turns a conditional allow into a deny with the opposite condition.
-            Stance::Confine => !says.is_silent() || rule.condition.is_none(),
+            Stance::Confine => !says.is_silent() || !brief.is_conditional,
         }
     }
 
     fn truth(&self, placed: Placed<'r>, question: &mut Question<'r>) -> Result<Truth, Stop<'r>> {
         let verdict = self.verdict(placed, question);
         let truth = verdict.truth?;
-        self.stop_at_error(verdict, placed.1)?;
+        self.stop_at_error(verdict, placed)?;
         Ok(truth)
     }
 
-    fn is_broken(&self, (index, _): Placed<'r>) -> bool {
+    fn is_broken(&self, Placed { index, .. }: Placed<'r>) -> bool {
         self.verdicts.get(index).and_then(Cell::get).is_some_and(|verdict| verdict.broken)
     }
 
     /// How the condition of a rule ends; what goes wrong is noted.
-    fn verdict(&self, (index, rule): Placed<'r>, question: &mut Question<'r>) -> Verdict {
-        let (Some(_), Some(known)) = (&rule.condition, self.verdicts.get(index)) else {
+    fn verdict(&self, placed: Placed<'r>, question: &mut Question<'r>) -> Verdict {
+        let Placed { index, brief, .. } = placed;
+        let Some(known) = self.verdicts.get(index).filter(|_| brief.is_conditional) else {
             return Verdict::of(Ok(Truth::True));
         };
         if let Some(verdict) = known.get() {
-            if let Some(problems) = self.problems.borrow().get(&index) {
-                question.note(problems);
+            let problems = self.problems.borrow();
+            if let Ok(at) = problems.binary_search_by_key(&index, |(rule, _)| *rule) {
+                problems.get(at).inspect(|(_, problems)| question.note(problems));
             }
             return verdict;
         }
-        let judged = conditions::judge(rule.condition.as_ref(), &self.scope, self.call, &rule.name);
+        let judged = conditions::judge(Owner::rule(self.policy, (index, brief)), &self.scope, self.call);
         let Judged { verdict, problems } = judged;
         known.set(Some(verdict));
         if !problems.is_empty() {
             question.note(&problems);
-            self.problems.borrow_mut().insert(index, problems);
+            let mut known = self.problems.borrow_mut();
+            let at = known.partition_point(|(rule, _)| *rule < index);
+            known.insert(at, (index, problems));
         }
         verdict
     }
@@ -180,11 +187,12 @@ impl<'r> Applied<'r> {
         };
         let link = links.of(placed, role, self.call)?;
         if link.erring && !self.denies_by_name(placed, link, question)? {
-            let (_, rule) = placed;
-            self.call.charge(rule.derived_roles.len())?;
-            for judged in links.erring(rule, role).filter_map(|index| links.derived_roles.judged(index)) {
-                question.note(&judged.problems);
-                self.stop_at_error(judged.verdict, rule)?;
+            self.call.charge(placed.brief.derived_roles.len())?;
+            for derived in links.erring(placed.brief, role) {
+                question.note(links.derived_roles.problems(derived));
+                if let Some(verdict) = links.derived_roles.verdict(derived) {
+                    self.stop_at_error(verdict, placed)?;
+                }
             }
         }
         Ok(link)
@@ -198,8 +206,7 @@ impl<'r> Applied<'r> {
         link: Link,
         question: &mut Question<'r>,
     ) -> Result<bool, Stop<'r>> {
-        let (_, rule) = placed;
-        let denying = match self.policy.stance(rule) {
+        let denying = match placed.brief.stance {
             _ if !link.named || !self.call.settings.strict_evaluation => return Ok(false),
             Stance::Allow => return Ok(false),
             Stance::Deny => Truth::True,
@@ -208,29 +215,30 @@ impl<'r> Applied<'r> {
         Ok(self.truth(placed, question)? == denying)
     }
 
-    fn stop_at_error(&self, verdict: Verdict, rule: &'r Rule) -> Result<(), Stop<'r>> {
+    fn stop_at_error(&self, verdict: Verdict, placed: Placed<'r>) -> Result<(), Stop<'r>> {
         if verdict.erred && self.call.settings.strict_evaluation {
-            return Err(Stop::Error(self.word(rule)));
+            return Err(Stop::Error(self.word(placed)));
         }
         Ok(())
     }
 
-    fn word(&self, rule: &'r Rule) -> Word<'r> {
-        let reason = match self.policy.stance(rule) {
+    fn word(&self, Placed { index, brief, .. }: Placed<'r>) -> Word<'r> {
+        let reason = match brief.stance {
             Stance::Allow => Reason::AllowRule,
             Stance::Deny => Reason::DenyRule,
             Stance::Confine if self.policy.kind == PolicyKind::Role => Reason::NotInRolePolicy,
             Stance::Confine => Reason::AllowRuleNotMet,
         };
-        Word { policy: self.policy, rule: Some(rule), reason }
+        Word { policy: self.policy, rule: Some(index), reason }
     }
 
     /// How many times the peer comes by a rule: by each of its patterns that matches, for each way to the role.
-    fn times(&self, rule: &Rule, role: usize, action: &str) -> Result<usize, CostExceeded> {
+    fn times(&self, placed: Placed<'r>, role: usize, action: &str) -> Result<usize, CostExceeded> {
+        let patterns = self.patterns(placed.rule, action);
         let Audience::Roles(links) = &self.audience else {
-            return Ok(self.patterns(rule, action));
+            return Ok(patterns);
         };
-        Ok(self.patterns(rule, action).saturating_mul(links.ways(rule, role, self.call)?))
+        Ok(patterns.saturating_mul(links.ways(placed, role, self.call)?))
     }
 
     /// How many of the patterns of a rule match, as the peer counts them: it looks up the rules of a role policy by
@@ -255,22 +263,23 @@ impl<'r> Applied<'r> {
 
     /// Shows every rule to whoever looks on, and why those that are not about the question are not; `found` are those
     /// about the action.
-    fn show_considered(&self, found: &Mask) {
+    pub(super) fn show_considered(&self, found: &Mask) {
         let Some(observer) = self.call.observer else {
             return;
         };
-        for (index, rule) in self.policy.rules.iter().enumerate() {
+        for placed in (0..).map_while(|index| Placed::of(self.policy, index)) {
+            let Placed { index, rule, .. } = placed;
             let aside = match &self.audience {
                 _ if !found.contains(index) => Some(Aside::Action),
                 Audience::Whoever(about) if !about.contains(index) => Some(Aside::Resource),
-                Audience::Roles(links) if !links.speak((index, rule)) => Some(Aside::Role),
+                Audience::Roles(links) if !links.speak(placed) => Some(Aside::Role),
                 Audience::Whoever(_) | Audience::Roles(_) => None,
             };
             observer.considers(self.policy, rule, aside);
         }
     }
 
-    fn show_visited(&self, rule: &'r Rule, role: usize, truth: Truth, says: Finding<Word<'r>>) {
+    fn show_visited(&self, placed: Placed<'r>, role: usize, truth: Truth, says: Finding<Word<'r>>) {
         let Some(observer) = self.call.observer else {
             return;
         };
@@ -280,12 +289,12 @@ impl<'r> Applied<'r> {
         };
         observer.visits(&Visited {
             policy: self.policy,
-            rule,
+            rule: placed.rule,
             role: links.and_then(|links| links.roles.get(role)),
             derived_roles: links.map(|links| links.derived_roles),
             truth,
             says,
-            activated: self.is_activated(rule, says),
+            activated: self.is_activated(placed.brief, says),
         });
     }
 }

@@ -5,37 +5,78 @@ use std::sync::{Arc, LazyLock};
 use super::combine::Finding;
 use super::question::{Stop, Word};
 use super::target::Chain;
-use crate::model::{ActionDecision, Effect, Item, Reason, ResourceEvaluation};
+use crate::model::{ActionDecision, Effect, Item, Problem, Reason, ResourceEvaluation};
 use crate::policy::PolicyKind;
 
 /// What decisions print where no policy could decide.
 static NO_MATCH: LazyLock<Arc<str>> = LazyLock::new(|| "NO_MATCH".into());
 
-/// The decision that follows from what was said on `chain`; `needs_consent` is an allow rule that waits for the scopes
-/// above. Problems are still to be added.
-pub(super) fn of(
-    chain: &Chain<'_>,
-    finding: Finding<Word<'_>>,
-    needs_consent: Option<Word<'_>>,
-) -> ActionDecision {
-    let (reason, word) = match (finding, needs_consent) {
-        (Finding::Allow(word) | Finding::Deny(word), _) => (word.reason, word),
-        (Finding::DenyUndecided(word), _) => (Reason::DenyRuleUndecided, word),
-        (Finding::Silent, Some(word)) if chain.exists => {
-            let decision = decision(Reason::NoParentalConsent, chain.name(), Some(word));
-            // No scope has decided.
-            return ActionDecision { matched_scope: Arc::default(), ..decision };
+/// What follows for an action, in parts that cost nothing to hand on.
+#[derive(Clone, Copy)]
+pub(super) struct Conclusion<'r> {
+    effect: Effect,
+    reason: Reason,
+    /// The policy as decisions print it.
+    name: Option<&'r Arc<str>>,
+    /// On whose word.
+    word: Option<Word<'r>>,
+    /// The scope that decided.
+    scope: Option<&'r Arc<str>>,
+}
+
+impl<'r> Conclusion<'r> {
+    /// What follows from what was said on `chain`; `needs_consent` is an allow rule that waits for the scopes above.
+    pub(super) fn of(
+        chain: &'r Chain<'r>,
+        finding: Finding<Word<'r>>,
+        needs_consent: Option<Word<'r>>,
+    ) -> Self {
+        let (reason, word) = match (finding, needs_consent) {
+            (Finding::Allow(word) | Finding::Deny(word), _) => (word.reason, word),
+            (Finding::DenyUndecided(word), _) => (Reason::DenyRuleUndecided, word),
+            (Finding::Silent, Some(word)) if chain.exists => {
+                // No scope has decided.
+                let denial = Self::denial(Reason::NoParentalConsent, chain.name(), Some(word));
+                return Self { scope: None, ..denial };
+            }
+            (Finding::Silent, _) if chain.exists => {
+                return Self::denial(Reason::NoRuleMatched, chain.name(), None);
+            }
+            (Finding::Silent, _) => return Self::denial(Reason::NoPolicy, None, None),
+        };
+        let name = match word.policy.kind {
+            PolicyKind::Role => Some(&word.policy.name),
+            PolicyKind::Resource | PolicyKind::Principal => chain.name(),
+        };
+        Self { effect: finding.effect(), ..Self::denial(reason, name, Some(word)) }
+    }
+
+    /// What follows where not everybody was asked; `chain` is that of the resource.
+    pub(super) fn of_stop(stop: &Stop<'r>, chain: &'r Chain<'r>) -> Self {
+        match stop {
+            Stop::Error(word) => Self::denial(Reason::EvaluationError, Some(&word.policy.name), Some(*word)),
+            Stop::CostExceeded => Self::denial(Reason::CostExceeded, chain.name(), None),
         }
-        (Finding::Silent, _) if chain.exists => {
-            return decision(Reason::NoRuleMatched, chain.name(), None);
+    }
+
+    /// The decision, with the problems that were met on the way to it.
+    pub(super) fn decision(self, problems: Vec<Problem>) -> ActionDecision {
+        let rule = self.word.and_then(|word| word.rule_name());
+        ActionDecision {
+            effect: self.effect,
+            reason: self.reason,
+            matched_policy: Arc::clone(self.name.unwrap_or(&NO_MATCH)),
+            matched_scope: self.scope.map_or_else(Arc::default, Arc::clone),
+            rule: rule.map(Arc::clone),
+            problems,
         }
-        (Finding::Silent, _) => return decision(Reason::NoPolicy, None, None),
-    };
-    let name = match word.policy.kind {
-        PolicyKind::Role => Some(&word.policy.name),
-        PolicyKind::Resource | PolicyKind::Principal => chain.name(),
-    };
-    ActionDecision { effect: finding.effect(), ..decision(reason, name, Some(word)) }
+    }
+
+    /// A denial on the word of somebody or nobody, with `name` for the policy.
+    fn denial(reason: Reason, name: Option<&'r Arc<str>>, word: Option<Word<'r>>) -> Self {
+        let scope = word.map(|word| &word.policy.scope);
+        Self { effect: Effect::Deny, reason, name, word, scope }
+    }
 }
 
 /// On whose word the decision rests, if on anybody's.
@@ -51,28 +92,9 @@ pub(super) fn spokesman<'r>(
     }
 }
 
-/// The decision where not everybody was asked; `chain` is that of the resource.
-pub(super) fn of_stop(stop: &Stop<'_>, chain: &Chain<'_>) -> ActionDecision {
-    match stop {
-        Stop::Error(word) => decision(Reason::EvaluationError, Some(&word.policy.name), Some(*word)),
-        Stop::CostExceeded => decision(Reason::CostExceeded, chain.name(), None),
-    }
-}
-
 /// Every action denied without asking anybody, with `name` for the policy.
 pub(super) fn deny_all(item: &Item<'_>, reason: Reason, name: Option<&Arc<str>>) -> ResourceEvaluation {
-    let actions = item.actions.iter().map(|_| decision(reason, name, None)).collect();
+    let denial = Conclusion::denial(reason, name, None);
+    let actions = item.actions.iter().map(|_| denial.decision(Vec::new())).collect();
     ResourceEvaluation { actions, ..ResourceEvaluation::default() }
-}
-
-/// A denial on the word of somebody or nobody, with `name` for the policy.
-fn decision(reason: Reason, name: Option<&Arc<str>>, word: Option<Word<'_>>) -> ActionDecision {
-    ActionDecision {
-        effect: Effect::Deny,
-        reason,
-        matched_policy: Arc::clone(name.unwrap_or(&NO_MATCH)),
-        matched_scope: word.map_or_else(Arc::default, |word| Arc::clone(&word.policy.scope)),
-        rule: word.and_then(|word| word.rule).map(|rule| Arc::clone(&rule.name)),
-        problems: Vec::new(),
-    }
 }

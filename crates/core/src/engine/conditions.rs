@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use super::observe::Observer;
 use super::{Call, OnError};
-use crate::expr::{EvalErrorKind, Program, Scope};
+use crate::expr::{EvalError, EvalErrorKind, Program, Scope};
 use crate::limits::ACTION_PROBLEMS;
 use crate::model::{Problem, ProblemCode};
-use crate::policy::{Condition, Spanned};
+use crate::policy::{Brief, Condition, Criterion, DerivedBrief, Policy, Spanned};
 
 /// What a condition comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,20 +69,55 @@ impl Default for Verdict {
     }
 }
 
-/// Evaluates `condition` in `scope`; `source` is the rule or derived role that problems are reported for.
-/// No condition at all holds.
-pub(super) fn judge<'r>(
-    condition: Option<&'r Condition>,
-    scope: &Scope<'r>,
-    call: &Call<'_>,
-    source: &Arc<str>,
-) -> Judged {
+/// Evaluates the condition of `owner` in `scope`. No condition at all holds.
+pub(super) fn judge<'r>(owner: Owner<'r>, scope: &Scope<'r>, call: &Call<'_>) -> Judged {
     let (on_error, observer) = (call.settings.on_error, call.observer);
-    let mut judge = Judge { scope, on_error, observer, source, erred: false, problems: Vec::new() };
-    let truth = condition.map_or(Ok(Truth::True), |condition| judge.truth(condition));
+    let mut judge = Judge { scope, on_error, observer, owner, erred: false, problems: Vec::new() };
+    let truth = match (owner.criterion, observer) {
+        (Some(criterion), None) => judge.weighed(criterion),
+        _ => owner.condition().map_or(Ok(Truth::True), |condition| judge.truth(condition)),
+    };
     let broken = matches!(truth, Err(Ended::Broken));
     let verdict = Verdict { truth: settled(truth), erred: judge.erred, broken };
     Judged { verdict, problems: judge.problems }
+}
+
+/// A rule or derived role with a condition.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'r> {
+    policy: &'r Policy,
+    whose: Whose,
+    /// What problems are reported for.
+    name: &'r Arc<str>,
+    criterion: Option<&'r Criterion>,
+}
+
+#[derive(Clone, Copy)]
+enum Whose {
+    Rule(usize),
+    DerivedRole(usize),
+}
+
+impl<'r> Owner<'r> {
+    /// The rule of `policy` at `index`.
+    pub(super) fn rule(policy: &'r Policy, (index, brief): (usize, &'r Brief)) -> Self {
+        Self { policy, whose: Whose::Rule(index), name: &brief.name, criterion: brief.criterion.as_ref() }
+    }
+
+    /// The derived role of `policy` at `index`.
+    pub(super) fn derived_role(policy: &'r Policy, (index, brief): (usize, &'r DerivedBrief)) -> Self {
+        let criterion = brief.criterion.as_ref();
+        Self { policy, whose: Whose::DerivedRole(index), name: &brief.name, criterion }
+    }
+
+    /// The condition as it is written. It is read only where a problem has to be reported or somebody looks on: with
+    /// many policies it is far away.
+    fn condition(&self) -> Option<&'r Condition> {
+        match self.whose {
+            Whose::Rule(index) => self.policy.rules.get(index)?.condition.as_ref(),
+            Whose::DerivedRole(index) => self.policy.derived_roles.get(index)?.condition.as_ref(),
+        }
+    }
 }
 
 impl Truth {
@@ -116,7 +151,7 @@ struct Judge<'s, 'r> {
     scope: &'s Scope<'r>,
     on_error: OnError,
     observer: Option<&'s dyn Observer>,
-    source: &'s Arc<str>,
+    owner: Owner<'r>,
     erred: bool,
     problems: Vec<Problem>,
 }
@@ -137,17 +172,36 @@ impl<'r> Judge<'_, 'r> {
     fn unwatched(&mut self, condition: &'r Condition) -> Result<Truth, Ended> {
         match condition {
             Condition::Expr(program) => self.leaf(program),
-            Condition::All(items) => self.until(Truth::False, items),
-            Condition::Any(items) => self.until(Truth::True, items),
-            Condition::None(items) => self.until(Truth::True, items).map(Truth::not),
+            Condition::All(items) => self.until(Truth::False, items, Self::truth),
+            Condition::Any(items) => self.until(Truth::True, items, Self::truth),
+            Condition::None(items) => self.until(Truth::True, items, Self::truth).map(Truth::not),
+        }
+    }
+
+    /// As [`unwatched`](Self::unwatched) of the condition as it is written.
+    fn weighed(&mut self, criterion: &'r Criterion) -> Result<Truth, Ended> {
+        match criterion {
+            Criterion::Expr(leaf) => {
+                let answer = leaf.form.holds(self.scope, leaf.constants(&self.owner.policy.constants));
+                let owner = self.owner;
+                self.settled(answer, || leaf.written(owner.condition()?))
+            }
+            Criterion::All(items) => self.until(Truth::False, items, Self::weighed),
+            Criterion::Any(items) => self.until(Truth::True, items, Self::weighed),
+            Criterion::None(items) => self.until(Truth::True, items, Self::weighed).map(Truth::not),
         }
     }
 
     /// `decisive` as soon as one item comes to it; undecided if any item is; otherwise the opposite.
-    fn until(&mut self, decisive: Truth, items: &'r [Condition]) -> Result<Truth, Ended> {
+    fn until<T>(
+        &mut self,
+        decisive: Truth,
+        items: &'r [T],
+        truth: fn(&mut Self, &'r T) -> Result<Truth, Ended>,
+    ) -> Result<Truth, Ended> {
         let mut outcome = decisive.not();
         for item in items {
-            let truth = self.truth(item)?;
+            let truth = truth(self, item)?;
             if truth == decisive {
                 return Ok(decisive);
             }
@@ -159,22 +213,31 @@ impl<'r> Judge<'_, 'r> {
     }
 
     fn leaf(&mut self, program: &'r Spanned<Program>) -> Result<Truth, Ended> {
-        let error = match program.node.holds(self.scope) {
+        self.settled(program.node.holds(self.scope), || Some(program))
+    }
+
+    /// What an expression comes to by its `answer`; what goes wrong is reported for the program that was `written`.
+    fn settled(
+        &mut self,
+        answer: Result<Option<bool>, Box<EvalError>>,
+        written: impl FnOnce() -> Option<&'r Spanned<Program>>,
+    ) -> Result<Truth, Ended> {
+        let error = match answer {
             Ok(Some(true)) => return Ok(Truth::True),
             Ok(Some(false)) => return Ok(Truth::False),
             Ok(None) => {
                 let message = "the condition yields a value that is not a boolean".to_owned();
-                self.note(ProblemCode::NotBoolean, program, 0..0, message);
+                self.note(ProblemCode::NotBoolean, written(), 0..0, message);
                 self.erred |= self.on_error == OnError::Closed;
                 return Ok(self.failed());
             }
             Err(error) => error,
         };
         if error.kind == EvalErrorKind::CostExceeded {
-            self.note(ProblemCode::CostExceeded, program, error.range.clone(), error.account());
+            self.note(ProblemCode::CostExceeded, written(), error.range.clone(), error.account());
             return Err(Ended::CostExceeded);
         }
-        self.note(ProblemCode::ConditionError, program, error.range.clone(), error.account());
+        self.note(ProblemCode::ConditionError, written(), error.range.clone(), error.account());
         self.erred = true;
         if error.kind == EvalErrorKind::BadConstant && self.on_error == OnError::Cerbos {
             return Err(Ended::Broken);
@@ -189,13 +252,19 @@ impl<'r> Judge<'_, 'r> {
         }
     }
 
-    fn note(&mut self, code: ProblemCode, program: &Spanned<Program>, range: Range<usize>, message: String) {
-        if self.problems.len() == ACTION_PROBLEMS {
+    fn note(
+        &mut self,
+        code: ProblemCode,
+        program: Option<&Spanned<Program>>,
+        range: Range<usize>,
+        message: String,
+    ) {
+        let Some(program) = program.filter(|_| self.problems.len() < ACTION_PROBLEMS) else {
             return;
-        }
+        };
         self.problems.push(Problem {
             code,
-            source: Arc::clone(self.source),
+            source: Arc::clone(self.owner.name),
             expression: Arc::clone(program.node.source()),
             position: program.locate(range.start).to_string().into(),
             message,

@@ -1,11 +1,10 @@
 //! One scope of the chain: what its resource policy and its role policies say to a role.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Call;
-use super::applied::{Applied, Audience};
+use super::applied::{self, Applied, Audience};
 use super::combine::Finding;
 use super::conditions::CostExceeded;
 use super::derived_roles::DerivedRoles;
@@ -32,33 +31,51 @@ pub(super) struct Layer<'s, 'r> {
     pub(super) case: &'s Case<'r>,
     pub(super) place: &'r Place<'r>,
     pub(super) derived_roles: &'r OnceCell<DerivedRoles>,
+    /// The scope below, if this is not the nearest one.
+    pub(super) below: Option<(&'r Place<'r>, &'r OnceCell<DerivedRoles>)>,
     pub(super) known: &'s Known<'r>,
 }
 
 /// What has been found out so far about the policies of one scope and one resource.
 #[derive(Default)]
 pub(super) struct Known<'r> {
+    /// Of the resource policy, once its derived roles were established.
+    links: OnceCell<Links<'r>>,
     applied: OnceCell<Applied<'r>>,
-    /// The role policies that were asked, by role.
-    applied_roles: RefCell<BTreeMap<&'r str, Rc<Applied<'r>>>>,
+    /// The role policies that were asked, by role, ascending.
+    applied_roles: RefCell<Vec<(&'r str, Rc<Applied<'r>>)>>,
 }
 
 impl<'s, 'r> Layer<'s, 'r> {
     /// What the scope says to the role at index `role`: its role policies first, then the rules about its resource.
-    /// `rules` keeps those about the action for the next role.
+    /// `rules` keeps those about the action for the next role and the next resource.
     pub(super) fn ask(&self, rules: &OnceCell<Mask>, role: usize, question: &mut Question<'r>) -> Answer<'r> {
-        let applied = self.applied(question)?;
+        let links = self.links(question)?;
         let finding = self.ask_role_policies(role, question)?;
-        let (Some(applied), false) = (applied, matches!(finding, Finding::Deny(_))) else {
+        let (Some(links), false) = (links, matches!(finding, Finding::Deny(_))) else {
             return Ok(finding);
         };
+        let call = self.case.call;
         let rules = match rules.get() {
             Some(known) => known,
             None => {
-                let found = applied.rules_about(question.action)?;
+                let found = applied::rules_about(question.action, links.policy, call)?;
                 rules.get_or_init(|| found)
             }
         };
+        let applied = match self.known.applied.get() {
+            Some(known) => known,
+            None => {
+                let speaks = links.spoken(role).is_some_and(|spoken| rules.meets(spoken));
+                if !speaks && call.observer.is_none() {
+                    call.charge(rules.words())?;
+                    return Ok(finding);
+                }
+                let audience = Audience::Roles(*links);
+                self.known.applied.get_or_init(|| Applied::new(call, links.policy, self.inputs(), audience))
+            }
+        };
+        applied.show_considered(rules);
         Ok(finding.beside(applied.ask(rules, role, question)?))
     }
 
@@ -112,19 +129,21 @@ impl<'s, 'r> Layer<'s, 'r> {
     fn applied_role(&self, policy: &'r Policy) -> Result<Rc<Applied<'r>>, CostExceeded> {
         let Case { call, target, .. } = *self.case;
         let mut known = self.known.applied_roles.borrow_mut();
-        if let Some(applied) = known.get(&*policy.subject) {
+        let at = known.partition_point(|(role, _)| *role < &*policy.subject);
+        if let Some((_, applied)) = known.get(at).filter(|(role, _)| *role == &*policy.subject) {
             return Ok(Rc::clone(applied));
         }
         let audience = Audience::Whoever(target.rules_of(policy, call)?);
         let applied = Rc::new(Applied::new(call, policy, self.inputs(), audience));
-        known.insert(&policy.subject, Rc::clone(&applied));
+        known.insert(at, (&policy.subject, Rc::clone(&applied)));
         Ok(applied)
     }
 
-    /// The resource policy, if the scope has one, with its derived roles established.
-    fn applied(&self, question: &mut Question<'r>) -> Result<Option<&'s Applied<'r>>, Stop<'r>> {
-        if let Some(applied) = self.known.applied.get() {
-            return Ok(Some(applied));
+    /// How the rules of the resource policy come to speak to roles, if the scope has one; its derived roles are
+    /// established.
+    fn links(&self, question: &mut Question<'r>) -> Result<Option<&'s Links<'r>>, Stop<'r>> {
+        if let Some(links) = self.known.links.get() {
+            return Ok(Some(links));
         }
         let Some(policy) = self.place.policy else {
             return Ok(None);
@@ -133,14 +152,19 @@ impl<'s, 'r> Layer<'s, 'r> {
         let reach = self.reach(policy)?;
         let derived_roles = self
             .derived_roles
-            .get_or_init(|| DerivedRoles::judge(call, policy, (&target.roles, reach), inputs));
+            .get_or_init(|| DerivedRoles::judge(call, policy, (&target.roles, reach), inputs, self.below()));
         if let Some(problems) = derived_roles.too_costly() {
             question.note(problems);
             return Err(CostExceeded.into());
         }
         let links = Links { policy, roles: &target.roles, reach, derived_roles };
-        let apply = || Applied::new(call, policy, self.inputs(), Audience::Roles(links));
-        Ok(Some(self.known.applied.get_or_init(apply)))
+        Ok(Some(self.known.links.get_or_init(|| links)))
+    }
+
+    /// The resource policy of the scope below and its derived roles.
+    fn below(&self) -> Option<(&'r Policy, &'r DerivedRoles)> {
+        let (place, derived_roles) = self.below?;
+        Some((place.policy?, derived_roles.get()?))
     }
 
     fn reach(&self, policy: &Policy) -> Result<&'r Reach, CostExceeded> {

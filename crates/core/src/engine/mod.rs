@@ -49,7 +49,6 @@ pub(crate) use sightings::Sightings;
 use conditions::CostExceeded;
 use observe::Observer;
 use outputs::Room;
-use target::Target;
 
 use crate::expr::{Budget, FailedVariable, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
@@ -193,14 +192,11 @@ pub(crate) fn decide_as(
     let Conduct { now, budget, observer } = *conduct;
     let room = Room::new();
     let call = Call { snapshot, request, settings, now, budget, room: &room, observer };
-    let mut target: Option<Target<'_>> = None;
-    let decide = |item| {
-        if !target.as_ref().is_some_and(|target| target.is_of(settings, item)) {
-            target = Target::of(&call, item).ok();
-        }
-        resource::decide(&call, target.as_ref(), item)
-    };
-    Evaluation { resources: request.items.iter().map(decide).collect() }
+    let mut resources = Vec::with_capacity(request.items.len());
+    for alike in request.items.chunk_by(|one, next| target::is_shared(settings, one, next)) {
+        resource::decide(&call, alike, &mut resources);
+    }
+    Evaluation { resources }
 }
 
 /// What the decisions of one call share.

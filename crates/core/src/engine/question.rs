@@ -1,5 +1,7 @@
 //! One action that is asked for, and what is met on the way to its decision.
 
+use std::sync::Arc;
+
 use super::combine::Finding;
 use super::conditions::CostExceeded;
 use crate::limits::ACTION_PROBLEMS;
@@ -22,9 +24,21 @@ pub(super) struct Question<'r> {
 #[derive(Clone, Copy)]
 pub(super) struct Word<'r> {
     pub(super) policy: &'r Policy,
-    /// Nothing where a role policy has no rule about the action.
-    pub(super) rule: Option<&'r Rule>,
+    /// Where the rule is among those of the policy; nothing where a role policy has no rule about the action.
+    pub(super) rule: Option<usize>,
     pub(super) reason: Reason,
+}
+
+impl<'r> Word<'r> {
+    /// The rule.
+    pub(super) fn rule(&self) -> Option<&'r Rule> {
+        self.policy.rules.get(self.rule?)
+    }
+
+    /// The name of the rule.
+    pub(super) fn rule_name(&self) -> Option<&'r Arc<str>> {
+        self.policy.table.rules.get(self.rule?).map(|brief| &brief.name)
+    }
 }
 
 /// Why a question ends before everybody was asked.

@@ -31,7 +31,7 @@ impl Reach {
             return Ok(Self { all: Reached::by(policy, role, call)?, each: Vec::new() });
         }
         let mut all = Reached::none_of(policy);
-        let mut each = Vec::new();
+        let mut each = Vec::with_capacity(roles.len());
         for role in roles {
             let reached = Reached::by(policy, role, call)?;
             all.add(&reached);
@@ -48,8 +48,8 @@ impl Reach {
 
 impl Reached {
     fn none_of(policy: &Policy) -> Self {
-        let rules = || Mask::below(policy.rules.len());
-        let derived_roles = Mask::below(policy.derived_roles.len());
+        let rules = || Mask::below(policy.table.rules.len());
+        let derived_roles = Mask::below(policy.table.derived_roles.len());
         Self { named: rules(), spoken: rules(), derived_roles }
     }
 
@@ -63,10 +63,12 @@ impl Reached {
         let mut reached = Self::none_of(policy);
         let words = 2 * reached.named.words() + reached.derived_roles.words();
         call.charge((1 + role.count()).saturating_mul(words))?;
-        for speaking in role.names().flat_map(|name| policy.table.speakers.to(name)) {
-            reached.named.add(&speaking.named);
-            reached.spoken.add(&speaking.spoken);
-            reached.derived_roles.add(&speaking.derived);
+        for name in role.names() {
+            for speaking in policy.table.speakers.to(name) {
+                reached.named.add(&speaking.named);
+                reached.spoken.add(&speaking.spoken);
+                reached.derived_roles.add(&speaking.derived);
+            }
         }
         Ok(reached)
     }

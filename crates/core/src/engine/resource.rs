@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use super::Call;
 use super::applied::{Applied, Audience};
 use super::combine::Finding;
-use super::conclusion;
+use super::conclusion::{self, Conclusion};
 use super::conditions::CostExceeded;
 use super::derived_roles::DerivedRoles;
 use super::layer::{Case, Known, Layer};
@@ -17,30 +17,46 @@ use super::question::{Answer, Question, Stop, Word};
 use super::schemas::{self, Fitness};
 use super::target::{Chain, Target};
 use crate::expr::Inputs;
-use crate::model::{ActionDecision, Few, Item, OutputEntry, Reason, ResourceEvaluation};
+use crate::model::{ActionDecision, Few, Item, OutputEntry, Reason, ResourceEvaluation, ValidationError};
 use crate::policy::{Mask, Policy};
 
+/// Decides every action of `alike`, which are all about the same.
+pub(super) fn decide(call: &Call<'_>, alike: &[Item<'_>], decided: &mut Vec<ResourceEvaluation>) {
+    let Some(first) = alike.first() else { return };
+    let target = Target::of(call, first);
+    let target = target.as_ref().ok();
+    // Whoever looks on is shown the rules that are considered for each of them.
+    let is_shared = |one: &Item<'_>, next: &Item<'_>| call.observer.is_none() && one.actions == next.actions;
+    for items in alike.chunk_by(is_shared) {
+        let (places, actions) = (target.map_or(0, |target| target.places.len()), items.first());
+        let cells = places * actions.map_or(0, |item| item.actions.len());
+        let rules = Few::<_, 4>::of_defaults(cells);
+        decided.extend(items.iter().map(|item| decide_item(call, target, &rules, item)));
+    }
+}
+
 /// Decides every action of `item`, which is about `target`; nothing if to find that cost more than the call may spend.
-pub(super) fn decide(call: &Call<'_>, target: Option<&Target<'_>>, item: &Item<'_>) -> ResourceEvaluation {
+/// `rules` keeps those about each action in each scope for the next item.
+fn decide_item(
+    call: &Call<'_>,
+    target: Option<&Target<'_>>,
+    rules: &[OnceCell<Mask>],
+    item: &Item<'_>,
+) -> ResourceEvaluation {
     if let Some(observer) = call.observer {
         observer.begins(&item.resource);
         if let Some(target) = target {
             observer.finds(target);
         }
     }
-    match target {
-        Some(target) if !target.exists() => conclusion::deny_all(item, Reason::NoPolicy, None),
-        Some(target) => decide_valid(call, target, item),
-        None => conclusion::deny_all(item, Reason::CostExceeded, None),
-    }
-}
-
-/// Nobody is asked about attributes that must fit their schemas and do not.
-fn decide_valid(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> ResourceEvaluation {
+    let target = match target {
+        Some(target) if !target.exists() => return conclusion::deny_all(item, Reason::NoPolicy, None),
+        Some(target) => target,
+        None => return conclusion::deny_all(item, Reason::CostExceeded, None),
+    };
+    // Nobody is asked about attributes that must fit their schemas and do not.
     match schemas::judge(call, target, item) {
-        Fitness::Passed(validation_errors) => {
-            ResourceEvaluation { validation_errors, ..decide_target(call, target, item) }
-        }
+        Fitness::Passed(validation_errors) => decide_valid(call, target, rules, item, validation_errors),
         Fitness::Rejected(validation_errors) => ResourceEvaluation {
             validation_errors,
             ..conclusion::deny_all(item, Reason::InvalidAttributes, target.resource.name())
@@ -49,26 +65,31 @@ fn decide_valid(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> Resour
     }
 }
 
-fn decide_target(call: &Call<'_>, target: &Target<'_>, item: &Item<'_>) -> ResourceEvaluation {
-    let mut derived_roles = Few::<_, 3>::of_defaults(target.places.len());
+fn decide_valid(
+    call: &Call<'_>,
+    target: &Target<'_>,
+    rules: &[OnceCell<Mask>],
+    item: &Item<'_>,
+    validation_errors: Vec<ValidationError>,
+) -> ResourceEvaluation {
+    let mut derived_roles = Few::<_, 1>::of_defaults(target.places.len());
     let mut outputs = Vec::new();
-    let actions = {
-        let known = Few::<_, 3>::of_defaults(target.places.len());
+    let mut actions = Vec::with_capacity(item.actions.len());
+    {
+        let known = Few::<_, 1>::of_defaults(target.places.len());
         let asking = Asking {
             case: Case { call, target, inputs: call.inputs(&item.resource) },
             principal: target.principal_policies.iter().map(|_| OnceCell::new()).collect(),
             derived_roles: &derived_roles,
             known: &known,
         };
-        item.actions.iter().map(|action| asking.decide(action, &mut outputs)).collect()
-    };
-    let established = derived_roles.iter_mut().filter_map(OnceCell::take);
-    ResourceEvaluation {
-        actions,
-        effective_derived_roles: DerivedRoles::held_in(established),
-        outputs,
-        validation_errors: Vec::new(),
+        for (number, action) in item.actions.iter().enumerate() {
+            let rules = rules.get(number * known.len()..).unwrap_or_default();
+            actions.push(asking.decide(action, rules, &mut outputs));
+        }
     }
+    let effective_derived_roles = DerivedRoles::held_in(&mut derived_roles);
+    ResourceEvaluation { actions, effective_derived_roles, outputs, validation_errors }
 }
 
 /// Everybody who can be asked about one resource.
@@ -83,33 +104,43 @@ struct Asking<'s, 'r> {
 }
 
 impl<'r> Asking<'_, 'r> {
-    fn decide(&self, action: &'r str, outputs: &mut Vec<OutputEntry>) -> ActionDecision {
+    /// `rules` are those about the action, for each scope.
+    fn decide(
+        &self,
+        action: &'r str,
+        rules: &[OnceCell<Mask>],
+        outputs: &mut Vec<OutputEntry>,
+    ) -> ActionDecision {
         let mut question = Question::about(action);
         let observer = self.case.call.observer;
         if let Some(observer) = observer {
             observer.asks(action);
         }
-        let answer = self.ask(&mut question);
+        let answer = self.ask(rules, &mut question);
         if let Some(observer) = observer {
             observer.decides(conclusion::spokesman(&answer, question.needs_consent));
         }
-        let decision = match answer {
-            Ok((chain, finding)) => conclusion::of(chain, finding, question.needs_consent),
-            Err(stop) => conclusion::of_stop(&stop, &self.case.target.resource),
+        let conclusion = match answer {
+            Ok((chain, finding)) => Conclusion::of(chain, finding, question.needs_consent),
+            Err(stop) => Conclusion::of_stop(&stop, &self.case.target.resource),
         };
-        let (put_out, problems) = question.into_met();
-        outputs.extend(put_out);
-        ActionDecision { problems, ..decision }
+        let (mut put_out, problems) = question.into_met();
+        outputs.append(&mut put_out);
+        conclusion.decision(problems)
     }
 
     /// What is said, and on which chain of scopes.
-    fn ask(&self, question: &mut Question<'r>) -> Result<(&'r Chain<'r>, Finding<Word<'r>>), Stop<'r>> {
+    fn ask(
+        &self,
+        rules: &[OnceCell<Mask>],
+        question: &mut Question<'r>,
+    ) -> Result<(&'r Chain<'r>, Finding<Word<'r>>), Stop<'r>> {
         let target = self.case.target;
         let finding = self.ask_principal(question)?;
         if !finding.is_silent() {
             return Ok((&target.principal, finding));
         }
-        let finding = if target.resource.exists { self.ask_roles(question)? } else { Finding::Silent };
+        let finding = if target.resource.exists { self.ask_roles(rules, question)? } else { Finding::Silent };
         Ok((&target.resource, finding))
     }
 
@@ -138,11 +169,10 @@ impl<'r> Asking<'_, 'r> {
         Ok(Applied::new(call, policy, Inputs { derived_roles: Some(&[]), ..inputs }, audience))
     }
 
-    fn ask_roles(&self, question: &mut Question<'r>) -> Answer<'r> {
-        let rules = Few::<_, 3>::of_defaults(self.known.len());
+    fn ask_roles(&self, rules: &[OnceCell<Mask>], question: &mut Question<'r>) -> Answer<'r> {
         let mut finding = Finding::Silent;
         for role in 0..self.case.target.roles.len() {
-            finding = finding.or_role(self.ask_role(role, &rules, question)?);
+            finding = finding.or_role(self.ask_role(role, rules, question)?);
             if matches!(finding, Finding::Allow(_)) {
                 break;
             }
@@ -150,11 +180,12 @@ impl<'r> Asking<'_, 'r> {
         Ok(finding)
     }
 
-    /// `rules` keeps those about the action, for each scope.
     fn ask_role(&self, role: usize, rules: &[OnceCell<Mask>], question: &mut Question<'r>) -> Answer<'r> {
         let places = self.case.target.places.iter().zip(self.derived_roles);
+        let mut below = None;
         for ((place, derived_roles), (known, rules)) in places.zip(self.known.iter().zip(rules)) {
-            let layer = Layer { case: &self.case, place, derived_roles, known };
+            let layer = Layer { case: &self.case, place, derived_roles, below, known };
+            below = Some((place, derived_roles));
             let finding = layer.ask(rules, role, question)?;
             if !finding.is_silent() {
                 return Ok(finding);

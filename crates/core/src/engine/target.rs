@@ -25,16 +25,14 @@ pub(super) struct Target<'r> {
     pub(super) kind: &'r str,
     /// The version whose rules are asked.
     pub(super) version: &'r str,
-    /// The scope that the request names for the resource, whether it exists or not.
-    pub(super) scope: &'r str,
     /// Where principal policies are looked for.
     pub(super) principal: Chain<'r>,
     /// Where resource policies and role policies are looked for.
     pub(super) resource: Chain<'r>,
     /// The policies of the principal, nearest scope first.
-    pub(super) principal_policies: Vec<&'r Policy>,
+    pub(super) principal_policies: Vec<&'r Arc<Policy>>,
     /// The policies of each scope of the resource, nearest first.
-    pub(super) places: Few<Place<'r>, 3>,
+    pub(super) places: Few<Place<'r>, 1>,
     /// The roles of the principal, in the order of the request.
     pub(super) roles: Few<HeldRole<'r>, 2>,
     printed_kind: OnceCell<String>,
@@ -65,6 +63,11 @@ pub(super) struct Place<'r> {
     pub(super) reach: OnceCell<Reach>,
 }
 
+/// Whether two items are about the same.
+pub(super) fn is_shared(settings: &Settings, one: &Item<'_>, other: &Item<'_>) -> bool {
+    one.resource.kind == other.resource.kind && asked_for(settings, one) == asked_for(settings, other)
+}
+
 impl<'r> Target<'r> {
     /// What `item` is about.
     pub(super) fn of(call: &Call<'r>, item: &'r Item<'r>) -> Result<Self, CostExceeded> {
@@ -76,29 +79,16 @@ impl<'r> Target<'r> {
             place.map(|place| places.push(place)).is_some()
         })?;
         let roles = HeldRole::of_principal(call, scope, version)?;
-        let principal = Chain::of_principal(call)?;
-        let of_principal = |scope: &&str| snapshot.principal_policies.get(scope, version, principal.subject);
-        let principal_policies = principal.scopes.iter().filter_map(of_principal).collect();
+        let mut principal_policies = Vec::new();
+        let principal = Chain::of_principal(call, |table, id| {
+            principal_policies.extend(table.of_version(version).and_then(|by_id| by_id.get(id)));
+        })?;
         let printed_kind = OnceCell::new();
-        let mut target = Self {
-            kind,
-            version,
-            scope,
-            principal,
-            resource,
-            principal_policies,
-            places,
-            roles,
-            printed_kind,
-        };
+        let mut target =
+            Self { kind, version, principal, resource, principal_policies, places, roles, printed_kind };
         target.resource.nearest = target.places.first().and_then(|place| place.policy);
         target.resource.exists = target.has_resource_rules(call)?;
         Ok(target)
-    }
-
-    /// Whether it is what `item` is about, too.
-    pub(super) fn is_of(&self, settings: &Settings, item: &Item<'_>) -> bool {
-        (self.version, self.scope) == asked_for(settings, item) && self.kind == item.resource.kind
     }
 
     /// Whether there is anything to ask.
@@ -109,7 +99,7 @@ impl<'r> Target<'r> {
     /// The rules of a principal or role policy that are about the kind of resource.
     pub(super) fn rules_of(&self, policy: &Policy, call: &Call<'_>) -> Result<Mask, CostExceeded> {
         let resources = &policy.table.resources;
-        let mut found = Mask::below(policy.rules.len());
+        let mut found = Mask::below(policy.table.rules.len());
         if !resources.is_empty() {
             // INVARIANT(both-forms): a pattern of resources is compared with the kind as written and as printed.
             call.charge(2 * resources.cost(self.kind) + found.words())?;
@@ -136,8 +126,11 @@ impl<'r> Target<'r> {
 
 impl<'r> Chain<'r> {
     /// Where policies of the principal are looked for. As for the peer, whether there are any depends on the version
-    /// that the principal asks for, and on policies of any principal.
-    fn of_principal(call: &Call<'r>) -> Result<Self, CostExceeded> {
+    /// that the principal asks for, and on policies of any principal. `found` is told those of each scope, and the id.
+    fn of_principal(
+        call: &Call<'r>,
+        mut found: impl FnMut(&'r ScopeTable, &str),
+    ) -> Result<Self, CostExceeded> {
         let (principal, policies) = (&call.request.principal, &call.snapshot.principal_policies);
         let version = version_or_default(&principal.policy_version, call.settings);
         let scope = scope_or_default(&principal.scope, call.settings);
@@ -146,7 +139,7 @@ impl<'r> Chain<'r> {
         let chain = Self::of(call, scope, identity, |scope| {
             let table = policies.of_scope(scope).filter(|table| table.is_in_effect());
             exists |= table.is_some_and(|table| table.of_version(version).is_some());
-            table.is_some()
+            table.map(|table| found(table, &principal.id)).is_some()
         })?;
         Ok(Self { exists, ..chain })
     }

@@ -19,10 +19,10 @@ impl Program {
     /// What it always comes to, if that can be told; `variables` are those of its frame, by slot.
     #[must_use]
     pub fn always(&self, variables: &[Option<Always>]) -> Option<Always> {
-        if self.fails || self.spoilt.is_some() {
+        if self.form.fails || self.spoilt.is_some() {
             return Some(Always::Error);
         }
-        of(&self.root, variables)
+        Reader { program: self, variables }.of(&self.form.root)
     }
 }
 
@@ -38,39 +38,49 @@ impl Frame {
     }
 }
 
-/// The depth of expressions is bounded by the parser.
-fn of(node: &Node, variables: &[Option<Always>]) -> Option<Always> {
-    match &node.op {
-        Op::Constant(Val::Bool(value)) => Some(Always::Bool(*value)),
-        Op::Constant(_) => Some(Always::Other),
-        Op::Variable(slot) => variables.get(*slot).copied().flatten(),
-        Op::Unary(UnaryOp::Not, operand) => match of(operand, variables)? {
-            Always::Bool(value) => Some(Always::Bool(!value)),
-            Always::Other | Always::Error => Some(Always::Error),
-        },
-        Op::Logic(op, operands) => logic(*op, operands, variables),
-        Op::Conditional(branches) => {
-            let [test, then, otherwise] = &**branches;
-            match of(test, variables)? {
-                Always::Bool(true) => of(then, variables),
-                Always::Bool(false) => of(otherwise, variables),
-                Always::Other | Always::Error => Some(Always::Error),
-            }
-        }
-        _ => None,
-    }
+/// One expression, and what the variables of its frame always come to.
+struct Reader<'p> {
+    program: &'p Program,
+    variables: &'p [Option<Always>],
 }
 
-/// An operand that decides does so whatever fails beside it.
-fn logic(op: LogicOp, operands: &[Node], variables: &[Option<Always>]) -> Option<Always> {
-    let decisive = Always::Bool(op == LogicOp::Or);
-    let known: Vec<_> = operands.iter().map(|operand| of(operand, variables)).collect();
-    if known.contains(&Some(decisive)) {
-        return Some(decisive);
+impl Reader<'_> {
+    /// The depth of expressions is bounded by the parser.
+    fn of(&self, node: &Node) -> Option<Always> {
+        match &node.op {
+            Op::Kept(slot) => match self.program.constants.get(*slot)? {
+                Val::Bool(value) => Some(Always::Bool(*value)),
+                _ => Some(Always::Other),
+            },
+            Op::Variable(slot) => self.variables.get(*slot).copied().flatten(),
+            Op::Unary(UnaryOp::Not, operand) => match self.of(operand)? {
+                Always::Bool(value) => Some(Always::Bool(!value)),
+                Always::Other | Always::Error => Some(Always::Error),
+            },
+            Op::Logic(op, operands) => self.logic(*op, operands),
+            Op::Conditional(branches) => {
+                let [test, then, otherwise] = &**branches;
+                match self.of(test)? {
+                    Always::Bool(true) => self.of(then),
+                    Always::Bool(false) => self.of(otherwise),
+                    Always::Other | Always::Error => Some(Always::Error),
+                }
+            }
+            _ => None,
+        }
     }
-    if known.contains(&None) {
-        return None;
+
+    /// An operand that decides does so whatever fails beside it.
+    fn logic(&self, op: LogicOp, operands: &[Node]) -> Option<Always> {
+        let decisive = Always::Bool(op == LogicOp::Or);
+        let known: Vec<_> = operands.iter().map(|operand| self.of(operand)).collect();
+        if known.contains(&Some(decisive)) {
+            return Some(decisive);
+        }
+        if known.contains(&None) {
+            return None;
+        }
+        let fails = known.iter().any(|known| !matches!(known, Some(Always::Bool(_))));
+        Some(if fails { Always::Error } else { Always::Bool(op == LogicOp::And) })
     }
-    let fails = known.iter().any(|known| !matches!(known, Some(Always::Bool(_))));
-    Some(if fails { Always::Error } else { Always::Bool(op == LogicOp::And) })
 }

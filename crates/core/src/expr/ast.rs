@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::val::Val;
 
 /// A part of the source, as byte offsets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -83,7 +83,7 @@ pub(crate) enum ExprKind {
 }
 
 /// Whether what is not there is an error or an empty optional.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Access {
     /// `a.b`, `a[b]`.
     Required,
@@ -127,7 +127,7 @@ pub(crate) struct Comprehension {
 }
 
 /// What a comprehension makes of its elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ComprehensionKind {
     All,
     Exists,
@@ -142,19 +142,19 @@ pub(crate) enum ComprehensionKind {
     TransformMapEntry,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum UnaryOp {
     Not,
     Negate,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LogicOp {
     And,
     Or,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum BinaryOp {
     Equal,
     NotEqual,

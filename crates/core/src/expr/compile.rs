@@ -17,21 +17,17 @@ use super::ast::{self, BinaryOp, ComprehensionKind, Expr, ExprKind, LogicOp, Spa
 use super::env::{Env, Typing};
 use super::error::{EvalError, ExprDiagnostic, ExprFault};
 use super::functions::Overload;
-use super::ir::{self, Node, Op};
+use super::ir::{self, Form, Node, Op};
 use super::operators;
 use super::types::{Type, Unifier};
 use super::val::Val;
 
 /// A compiled tree.
 pub(crate) struct Compiled {
-    pub(crate) root: Node,
-    pub(crate) result: Type,
-    /// The slots of the policy's variables that the expression uses, sorted.
-    pub(crate) uses: Box<[u32]>,
+    /// With the constants still in it.
+    pub(crate) form: Form,
     /// The error that every evaluation ends with.
     pub(crate) spoilt: Option<Box<EvalError>>,
-    /// Whether it depends on nothing and cannot be evaluated.
-    pub(crate) fails: bool,
 }
 
 /// Compiles `expr`; all findings are reported.
@@ -52,7 +48,7 @@ pub(crate) fn compile(expr: &Expr, env: Env<'_>) -> Result<Compiled, Vec<ExprDia
         let result = compiler.types.resolve(&ty).closed();
         // A policy has fewer variables than bytes.
         let uses = compiler.uses.into_iter().filter_map(|slot| u32::try_from(slot).ok()).collect();
-        return Ok(Compiled { root, result, uses, spoilt: spoilt.map(Box::new), fails });
+        return Ok(Compiled { form: Form { root, uses, result, fails }, spoilt: spoilt.map(Box::new) });
     }
     compiler.findings.sort_by_key(|finding| finding.range.start);
     Err(compiler.findings)
@@ -354,5 +350,5 @@ fn literal(value: &Val<'static>) -> (Op, Type) {
         Val::Bytes(_) => Type::Bytes,
         _ => Type::Null,
     };
-    (Op::Constant(value.clone()), ty)
+    (Op::constant(value.clone()), ty)
 }

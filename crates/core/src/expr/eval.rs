@@ -13,9 +13,9 @@ use std::sync::Arc;
 use super::ast::{BinaryOp, LogicOp, Span, UnaryOp};
 use super::error::{EvalError, EvalErrorKind};
 use super::functions::network::{IN_IP_ADDR_RANGE, Network};
-use super::functions::standard::{bounded, is_match, some};
+use super::functions::standard::{TextTest, bounded, is_match, some};
 use super::functions::{CallCx, CallError, Function};
-use super::ir::{Element, Entry, Node, Op};
+use super::ir::{Constant, Element, Entry, Node, Op};
 use super::ops;
 use super::val::{List, MapVal, Str, Val};
 use super::{Budget, Scope, wording};
@@ -26,7 +26,7 @@ pub(crate) type Evaluated<'r> = Result<Val<'r>, Box<EvalError>>;
 /// What a node of constants yields; `None` if `budget` does not cover finding out.
 pub(crate) fn constant(node: &Node, budget: &Budget) -> Option<Result<Val<'static>, EvalError>> {
     let scope = Scope::empty(budget);
-    let value = Machine::new(&scope).eval(node);
+    let value = Machine::new(&scope, &[]).eval(node);
     let detached = value.and_then(|value| value.detached(budget).map_err(|error| located(error, node.span)));
     match detached {
         Ok(value) => Some(Ok(value)),
@@ -44,11 +44,14 @@ pub(crate) struct Machine<'s, 'r> {
     budget: &'r Budget,
     /// The variables that macros introduced, outermost first.
     locals: Vec<Val<'r>>,
+    /// The constants of the expression, by slot.
+    constants: &'r [Val<'static>],
 }
 
 impl<'s, 'r> Machine<'s, 'r> {
-    pub(crate) fn new(scope: &'s Scope<'r>) -> Self {
-        Self { scope, budget: scope.budget(), locals: Vec::new() }
+    /// For nodes of an expression with these constants.
+    pub(crate) fn new(scope: &'s Scope<'r>, constants: &'r [Val<'static>]) -> Self {
+        Self { scope, budget: scope.budget(), locals: Vec::new(), constants }
     }
 
     /// The value of `node`.
@@ -60,10 +63,14 @@ impl<'s, 'r> Machine<'s, 'r> {
     /// The boolean that `node` yields; `None` if it yields another value.
     pub(crate) fn truth(&mut self, node: &'r Node) -> Result<Option<bool>, Failure> {
         self.charge(1, node.span)?;
-        if let Op::Binary(op, operands) = &node.op
-            && let Some(answer) = self.compared_at_sight(*op, operands)
-        {
-            return Ok(Some(answer));
+        let at_sight = match &node.op {
+            Op::Binary(op, operands) => self.compared_at_sight(*op, operands),
+            Op::OnTexts { operands, test, .. } => self.tested_at_sight(*test, operands),
+            Op::Attribute(attribute) => self.bool_at_sight(attribute),
+            _ => None,
+        };
+        if at_sight.is_some() {
+            return Ok(at_sight);
         }
         match self.answer(node) {
             Some(answer) => answer.map(Some),
@@ -80,6 +87,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             Op::InTexts { operands, texts } => self.in_texts(operands, texts, node.span),
             Op::InNetwork { operands, network } => self.in_network(operands, **network, node.span),
             Op::Matches(text, regex) => self.matches(text, regex, node.span),
+            Op::OnTexts { operands, test, function } => self.on_texts(operands, *test, function, node.span),
             Op::HasField(field) => self.has_field(*field, node.span),
             Op::HasAttribute(attribute) => self.has_attribute(attribute, node.span),
             Op::HasVariable(slot) => self.has_variable(*slot, node.span),
@@ -91,7 +99,8 @@ impl<'s, 'r> Machine<'s, 'r> {
     /// What a node yields that has been paid for.
     fn value(&mut self, node: &'r Node) -> Evaluated<'r> {
         match &node.op {
-            Op::Constant(value) => Ok(value.borrowed()),
+            Op::Constant(Constant(value)) => Ok(value.borrowed()),
+            Op::Kept(slot) => self.kept(*slot, node.span),
             Op::Field(field) => self.field(*field, node.span),
             Op::Attribute(attribute) => self.attribute(attribute, node.span),
             Op::Variable(slot) => self.variable(*slot, node.span),
@@ -118,6 +127,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             | Op::InTexts { .. }
             | Op::InNetwork { .. }
             | Op::Matches(..)
+            | Op::OnTexts { .. }
             | Op::HasField(_)
             | Op::HasAttribute(_)
             | Op::HasVariable(_)
@@ -226,6 +236,17 @@ impl<'s, 'r> Machine<'s, 'r> {
             return Err(no_boolean(span));
         };
         is_match(&self.context(), regex, text.as_str()).map_err(|error| located(error, span))
+    }
+
+    fn on_texts(
+        &mut self,
+        [text, part]: &'r [Node; 2],
+        test: TextTest,
+        function: &Function,
+        span: Span,
+    ) -> Result<bool, Failure> {
+        let args = [self.eval(text)?, self.eval(part)?];
+        test.ask(&self.context(), &args).map_err(|error| refused(error, function.name, &args, span))
     }
 
     fn context(&self) -> CallCx<'r> {

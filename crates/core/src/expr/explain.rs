@@ -51,17 +51,18 @@ impl Program {
         let scope = scope.afresh(budget);
         let mut found = Vec::new();
         let mut reader = Reader { scope: &scope, room: EXPLAINED_READINGS, known: BTreeSet::new() };
-        match &self.root.op {
+        match &self.form.root.op {
             // What these come to is the value of the whole.
             Op::Call(..)
+            | Op::OnTexts { .. }
             | Op::InNetwork { .. }
             | Op::HasAttribute(_)
             | Op::HasField(_)
             | Op::HasVariable(_)
             | Op::Has { .. } => {
-                reader.below(self, &self.root, 0, &mut found);
+                reader.below(self, &self.form.root, 0, &mut found);
             }
-            _ => reader.walk(self, &self.root, 0, &mut found),
+            _ => reader.walk(self, &self.form.root, 0, &mut found),
         }
         found
     }
@@ -71,9 +72,9 @@ impl Program {
     }
 }
 
-/// What `node` comes to by itself, as text.
-fn value<'r>(node: &'r Node, scope: &Scope<'r>) -> ReadValue {
-    let value = scope.budget().expression(|| Machine::new(scope).eval(node));
+/// What `node` of `program` comes to by itself, as text.
+fn value<'r>(program: &'r Program, node: &'r Node, scope: &Scope<'r>) -> ReadValue {
+    let value = scope.budget().expression(|| Machine::new(scope, &program.constants).eval(node));
     match value {
         Ok(value) => ReadValue::Value(shown::shown(&value)),
         Err(error) => ReadValue::Error(error.message),
@@ -97,6 +98,7 @@ impl<'r> Reader<'_, 'r> {
     fn walk(&mut self, program: &'r Program, node: &'r Node, depth: usize, found: &mut Vec<Reading>) {
         match &node.op {
             Op::Constant(_)
+            | Op::Kept(_)
             | Op::Field(_)
             | Op::Attribute(_)
             | Op::HasField(_)
@@ -111,6 +113,7 @@ impl<'r> Reader<'_, 'r> {
             | Op::Index { .. }
             | Op::Matches(..)
             | Op::InNetwork { .. }
+            | Op::OnTexts { .. }
             | Op::Call(..)
             | Op::Alternative(..)
             | Op::Comprehension(_) => self.note(program, node, depth, found),
@@ -124,7 +127,7 @@ impl<'r> Reader<'_, 'r> {
     /// Lists `node` itself with what it reads, unless it is listed already.
     fn note(&mut self, program: &'r Program, node: &'r Node, depth: usize, found: &mut Vec<Reading>) {
         let text = program.text(node);
-        if matches!(node.op, Op::Constant(_)) && !is_named(text) {
+        if matches!(node.op, Op::Kept(_)) && !is_named(text) {
             return;
         }
         if depth == EXPLAINED_DEPTH || !self.known.insert(text) {
@@ -140,13 +143,13 @@ impl<'r> Reader<'_, 'r> {
             Op::Variable(slot) => {
                 if let Some((_, variable)) = self.scope.frame().variables.get(*slot) {
                     definition = Some(variable.source.to_string());
-                    self.walk(variable, &variable.root, depth + 1, &mut readings);
+                    self.walk(variable, &variable.form.root, depth + 1, &mut readings);
                 }
             }
             Op::Logic(..) => self.walk(program, node, depth + 1, &mut readings),
             _ => self.below(program, node, depth + 1, &mut readings),
         }
-        let value = value(node, self.scope);
+        let value = value(program, node, self.scope);
         found.push(Reading { expression: text.to_owned(), value, definition, readings });
     }
 
@@ -163,6 +166,7 @@ impl<'r> Reader<'_, 'r> {
             | Op::Alternative(_, operands)
             | Op::Binary(_, operands)
             | Op::InTexts { operands, .. }
+            | Op::OnTexts { operands, .. }
             | Op::InNetwork { operands, .. } => {
                 operands.iter().for_each(walk);
             }
@@ -175,6 +179,7 @@ impl<'r> Reader<'_, 'r> {
                 operands.iter().take(1).for_each(walk);
             }
             Op::Constant(_)
+            | Op::Kept(_)
             | Op::Field(_)
             | Op::Attribute(_)
             | Op::HasField(_)

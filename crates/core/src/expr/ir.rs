@@ -1,22 +1,47 @@
 //! The compiled form of an expression: a tree with names resolved to slots, constants folded, and regular
 //! expressions and sets of names built.
+//!
+//! Expressions that differ in nothing but constants have the same [`Form`]. A set of policies keeps each form once: with
+//! many policies it is still at hand from the evaluation before, where a tree of its own would have to be fetched.
 
+use std::cmp::Ordering;
+use std::fmt;
+use std::mem;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::ast::{Access, BinaryOp, ComprehensionKind, LogicOp, Span, UnaryOp};
 use super::functions::Function;
 use super::functions::network::Network;
+use super::functions::standard::TextTest;
+use super::types::Type;
 use super::val::Val;
 
+/// An expression without its constants.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Form {
+    pub(crate) root: Node,
+    /// The slots of the policy's variables that it uses, sorted.
+    pub(crate) uses: Box<[u32]>,
+    pub(crate) result: Type,
+    /// Whether it depends on nothing and cannot be evaluated.
+    pub(crate) fails: bool,
+}
+
 /// An operation and where it is in the source.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Node {
     pub(crate) op: Op,
     pub(crate) span: Span,
 }
 
 /// What a node does.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Op {
-    Constant(Val<'static>),
+    /// While an expression is compiled.
+    Constant(Constant),
+    /// A constant that the program keeps beside its form, by slot.
+    Kept(usize),
     Field(Field),
     /// `R.attr.a.b`: the attributes themselves if the path is empty.
     Attribute(Attribute),
@@ -60,7 +85,13 @@ pub(crate) enum Op {
         network: Box<Network>,
     },
     /// `text.matches(pattern)` with the pattern compiled.
-    Matches(Box<Node>, Arc<regex::Regex>),
+    Matches(Box<Node>, Pattern),
+    /// `text.startsWith(part)` and the like.
+    OnTexts {
+        operands: Box<[Node; 2]>,
+        test: TextTest,
+        function: &'static Function,
+    },
     Call(&'static Function, Box<[Node]>),
     /// A call that needs its second argument only where the first is an empty optional.
     Alternative(&'static Function, Box<[Node; 2]>),
@@ -80,8 +111,14 @@ pub(crate) enum Op {
     },
 }
 
+/// A constant in its place in the tree: for the comparison of forms, which have none, equal to itself alone.
+pub(crate) struct Constant(pub(crate) Val<'static>);
+
+/// A compiled regular expression, equal to those of the same text.
+pub(crate) struct Pattern(pub(crate) Arc<regex::Regex>);
+
 /// A member of the request that is not an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Field {
     /// `request` as a whole.
     Request,
@@ -108,13 +145,13 @@ pub(crate) enum Field {
 }
 
 /// A path of keys into one of the attribute maps of the request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Attribute {
     pub(crate) root: AttributeRoot,
     pub(crate) path: Box<[Box<str>]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AttributeRoot {
     Principal,
     Resource,
@@ -127,6 +164,7 @@ pub(crate) enum AttributeRoot {
 }
 
 /// `operand.field`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Select {
     pub(crate) operand: Node,
     pub(crate) field: Box<str>,
@@ -134,12 +172,14 @@ pub(crate) struct Select {
 }
 
 /// An item of a list.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Element {
     pub(crate) value: Node,
     pub(crate) optional: bool,
 }
 
 /// An entry of a map.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) key: Node,
     pub(crate) value: Node,
@@ -147,6 +187,7 @@ pub(crate) struct Entry {
 }
 
 /// A walk over a list or map.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Comprehension {
     pub(crate) kind: ComprehensionKind,
     pub(crate) range: Node,
@@ -157,6 +198,67 @@ pub(crate) struct Comprehension {
     pub(crate) filter: Option<Node>,
     pub(crate) body: Node,
 }
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Form").finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Takes the constants out of the tree: what they leave behind are their places among `constants`.
+    pub(crate) fn part_with_constants(&mut self, constants: &mut Vec<Val<'static>>) {
+        if let Op::Constant(Constant(value)) = &mut self.op {
+            let value = mem::replace(value, Val::Null);
+            self.op = Op::Kept(constants.len());
+            constants.push(value);
+        }
+        self.op.for_each_operand(&mut |operand| operand.part_with_constants(constants));
+    }
+}
+
+impl Deref for Pattern {
+    type Target = regex::Regex;
+
+    fn deref(&self) -> &regex::Regex {
+        &self.0
+    }
+}
+
+/// Orders a type by a key of its values.
+macro_rules! ordered_by {
+    ($type:ty, $value:ident => $key:expr) => {
+        impl Eq for $type {}
+
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                self.cmp(other).is_eq()
+            }
+        }
+
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> Ordering {
+                let key = {
+                    let $value = self;
+                    $key
+                };
+                let $value = other;
+                key.cmp(&$key)
+            }
+        }
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+    };
+}
+
+ordered_by!(Constant, constant => std::ptr::from_ref(constant));
+ordered_by!(Pattern, pattern => pattern.as_str());
+// INVARIANT(one-entry-per-name): a function is known by its name.
+ordered_by!(Function, function => function.name);
 
 impl AttributeRoot {
     /// As conditions write it.
@@ -173,10 +275,16 @@ impl AttributeRoot {
 }
 
 impl Op {
+    /// A constant, while an expression is compiled.
+    pub(crate) const fn constant(value: Val<'static>) -> Self {
+        Op::Constant(Constant(value))
+    }
+
     /// Visits the operands in the order in which they are evaluated.
     pub(crate) fn for_each_operand<'o>(&'o mut self, visit: &mut dyn FnMut(&'o mut Node)) {
         match self {
             Op::Constant(_)
+            | Op::Kept(_)
             | Op::Field(_)
             | Op::Attribute(_)
             | Op::HasField(_)
@@ -196,6 +304,7 @@ impl Op {
             | Op::Binary(_, operands)
             | Op::InTexts { operands, .. }
             | Op::InNetwork { operands, .. }
+            | Op::OnTexts { operands, .. }
             | Op::Alternative(_, operands)
             | Op::Bind { operands, .. }
             | Op::OptionalMap { operands, .. } => operands.iter_mut().for_each(visit),

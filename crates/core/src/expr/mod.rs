@@ -65,17 +65,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use env::Env;
+pub(crate) use ir::Form;
+use ir::Op;
 
 /// A compiled expression.
 pub struct Program {
     source: Arc<str>,
-    root: ir::Node,
-    uses: Box<[u32]>,
-    result: Type,
+    form: Arc<Form>,
+    constants: Box<[Val<'static>]>,
     /// The error that every evaluation ends with.
     spoilt: Option<Box<EvalError>>,
-    /// Whether it depends on nothing and cannot be evaluated.
-    fails: bool,
 }
 
 /// Compiles an expression of a policy; all findings are reported, each with its byte range in `source`.
@@ -91,8 +90,19 @@ pub fn compile_with(source: &str, declarations: &Declarations<'_>) -> Result<Pro
 impl Program {
     fn of(source: &str, env: Env<'_>) -> Result<Self, Vec<ExprDiagnostic>> {
         let tree = parser::parse(source).map_err(|finding| vec![finding])?;
-        let compile::Compiled { root, result, uses, spoilt, fails } = compile::compile(&tree, env)?;
-        Ok(Self { source: source.into(), root, uses, result, spoilt, fails })
+        let compile::Compiled { mut form, spoilt } = compile::compile(&tree, env)?;
+        let mut constants = Vec::new();
+        form.root.part_with_constants(&mut constants);
+        let form = match env.patterns() {
+            Some(patterns) => patterns.share(form),
+            None => Arc::new(form),
+        };
+        Ok(Self { source: source.into(), form, constants: constants.into(), spoilt })
+    }
+
+    /// What is evaluated and the constants for that, unless it errs before.
+    pub(crate) fn parts(&self) -> Option<(&Arc<Form>, &[Val<'static>])> {
+        self.spoilt.is_none().then_some((&self.form, &*self.constants))
     }
 
     /// The expression as written.
@@ -104,15 +114,15 @@ impl Program {
     /// The type of its value, as far as it is known before evaluation.
     #[must_use]
     pub fn result_type(&self) -> &Type {
-        &self.result
+        &self.form.result
     }
 
     /// What it always comes to, if that is known before evaluation; `Err` is the error it always ends with.
     #[must_use]
     pub fn constant(&self) -> Option<Result<&Val<'static>, &EvalError>> {
-        match (&self.spoilt, &self.root.op) {
+        match (&self.spoilt, &self.form.root.op) {
             (Some(error), _) => Some(Err(&**error)),
-            (None, ir::Op::Constant(value)) => Some(Ok(value)),
+            (None, Op::Kept(slot)) => self.constants.get(*slot).map(Ok),
             _ => None,
         }
     }
@@ -120,7 +130,7 @@ impl Program {
     /// The slots of the variables that it uses, sorted.
     #[must_use]
     pub fn uses(&self) -> &[u32] {
-        &self.uses
+        &self.form.uses
     }
 
     /// Evaluates against `scope`; an error names the byte range that failed.

@@ -1,4 +1,5 @@
-//! The regular expressions that a set of policies spells out: each compiled once, all bounded together.
+//! What the expressions of a set of policies have in common: regular expressions, each compiled once and all bounded
+//! together, and forms.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,12 +10,15 @@ use ::regex::Regex;
 use super::Budget;
 use super::functions::CallError;
 use super::functions::regex::{self, Size};
+use super::ir::Form;
 use crate::limits::{REGEX_COST, REGEX_KIB_COST, REGEX_PROGRAM_BYTES, REGEX_PROGRAM_STEPS, REGEX_SET_BYTES};
 
-/// Compiled literals of a set. Expressions compiled with the same `Patterns` share the programs of equal literals.
+/// Compiled literals of a set. Expressions compiled with the same `Patterns` share the programs of equal literals, and
+/// their forms.
 #[derive(Debug, Default)]
 pub struct Patterns {
     kept: RefCell<Kept>,
+    forms: RefCell<BTreeSet<Arc<Form>>>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +64,17 @@ impl Patterns {
         program
     }
 
+    /// `form`, or the equal one that some expression has already.
+    pub(crate) fn share(&self, form: Form) -> Arc<Form> {
+        let mut forms = self.forms.borrow_mut();
+        if let Some(known) = forms.get(&form) {
+            return Arc::clone(known);
+        }
+        let form = Arc::new(form);
+        forms.insert(Arc::clone(&form));
+        form
+    }
+
     /// The literals that were asked for since this was called last.
     pub(crate) fn take_asked(&self) -> BTreeSet<Arc<str>> {
         std::mem::take(&mut self.kept.borrow_mut().asked)
@@ -70,11 +85,12 @@ impl Patterns {
         self.kept.borrow().spent >= REGEX_SET_BYTES
     }
 
-    /// Forgets all literals but those in `used`.
+    /// Forgets all literals but those in `used`, and the forms that no expression has any more.
     pub(crate) fn keep_only(&self, used: &BTreeSet<Arc<str>>) {
         let kept = &mut *self.kept.borrow_mut();
         kept.literals.retain(|literal, _| used.contains(literal));
         kept.spent = kept.literals.values().map(|literal| literal.bytes).sum();
+        self.forms.borrow_mut().retain(|form| Arc::strong_count(form) > 1);
     }
 }
 

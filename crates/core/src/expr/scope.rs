@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::EvalError;
 use super::eval::{Evaluated, Machine};
+use super::ir::Form;
 use super::val::Val;
 use super::{Budget, EvalErrorKind, Program};
 use crate::model::{AuxData, Principal, Resource, Timestamp};
@@ -219,7 +220,7 @@ impl Program {
         if let Some(error) = &self.spoilt {
             return Err(error.clone());
         }
-        scope.budget.expression(|| Machine::new(scope).eval(&self.root))
+        scope.budget.expression(|| Machine::new(scope, &self.constants).eval(&self.form.root))
     }
 
     /// As [`run`](Self::run), for those who ask for a boolean.
@@ -228,6 +229,18 @@ impl Program {
         if let Some(error) = &self.spoilt {
             return Err(error.clone());
         }
-        scope.budget.expression(|| Machine::new(scope).truth(&self.root))
+        self.form.holds(scope, &self.constants)
+    }
+}
+
+impl Form {
+    /// As [`Program::holds`] of the expression that has these `constants`.
+    #[inline]
+    pub(crate) fn holds<'r>(
+        &'r self,
+        scope: &Scope<'r>,
+        constants: &'r [Val<'static>],
+    ) -> Result<Option<bool>, Box<EvalError>> {
+        scope.budget.expression(|| Machine::new(scope, constants).truth(&self.root))
     }
 }

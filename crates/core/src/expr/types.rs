@@ -9,7 +9,7 @@ use std::fmt;
 use super::functions::{Overload, Ty};
 
 /// The type of an expression, as far as it is known before evaluation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Type {
     /// Known only at run time.
     Dyn,

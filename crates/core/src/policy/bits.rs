@@ -3,7 +3,7 @@
 const WORD: usize = u64::BITS as usize;
 
 /// A set of small numbers as bits, made once: it takes a bit for each number between its least and its greatest one.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bits {
     first: u64,
     /// What is beyond one word at the beginning: few policies have more than 64 rules.
@@ -11,7 +11,7 @@ pub(crate) struct Bits {
 }
 
 /// Where the bits of a large set are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct More {
     /// How many words before the first one are left out, as no bit in them is set.
     skipped: usize,
@@ -59,16 +59,16 @@ impl Mask {
 
     /// Adds all numbers of `bits`; what has no room is left out.
     pub(crate) fn add(&mut self, bits: &Bits) {
-        let (skipped, others) = match &bits.more {
-            None => (0, &[][..]),
-            Some(more) => (more.skipped, &*more.others),
-        };
-        let Some(before) = skipped.checked_sub(1) else {
+        let Some(more) = &bits.more else {
             self.first |= bits.first;
-            self.others.iter_mut().zip(others).for_each(|(word, more)| *word |= more);
             return;
         };
-        let more = std::iter::once(&bits.first).chain(others);
+        let Some(before) = more.skipped.checked_sub(1) else {
+            self.first |= bits.first;
+            self.others.iter_mut().zip(&more.others).for_each(|(word, more)| *word |= more);
+            return;
+        };
+        let more = std::iter::once(&bits.first).chain(&more.others);
         self.others.iter_mut().skip(before).zip(more).for_each(|(word, more)| *word |= more);
     }
 
@@ -99,33 +99,30 @@ impl Mask {
         self.others.iter_mut().zip(&other.others).for_each(|(word, kept)| *word &= kept);
     }
 
-    /// How many numbers are in both.
-    pub(crate) fn count_common(&self, other: &Self) -> usize {
-        let others = self.others.iter().zip(&other.others);
-        others.fold((self.first & other.first).count_ones(), |count, (a, b)| count + (a & b).count_ones())
-            as usize
-    }
-
     /// The numbers that are in both, ascending.
     pub(crate) fn common<'b>(&'b self, other: &'b Self) -> impl Iterator<Item = usize> + 'b {
-        let others = (1..).zip(self.others.iter().zip(&other.others));
-        let others = others.flat_map(|(place, (a, b))| ones(a & b).map(move |bit| place * WORD + bit));
-        ones(self.first & other.first).chain(others)
+        let mut others = self.others.iter().zip(&other.others);
+        let (mut word, mut first) = (self.first & other.first, 0);
+        std::iter::from_fn(move || {
+            while word == 0 {
+                let (a, b) = others.next()?;
+                (word, first) = (a & b, first + WORD);
+            }
+            let lowest = first + word.trailing_zeros() as usize;
+            word &= word - 1;
+            Some(lowest)
+        })
+    }
+
+    /// Whether any number is in both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.common(other).next().is_some()
     }
 
     /// How many words it takes: what an operation on it costs.
     pub(crate) fn words(&self) -> usize {
         1 + self.others.len()
     }
-}
-
-/// The places of the bits that are set, from the lowest one.
-fn ones(mut word: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = (word != 0).then(|| word.trailing_zeros() as usize);
-        word &= word.wrapping_sub(1);
-        lowest
-    })
 }
 
 #[cfg(test)]
@@ -152,7 +149,7 @@ mod tests {
             let common: Vec<_> = one.intersection(&other).copied().collect();
             let (a, b) = (mask(&one), mask(&other));
             prop_assert_eq!(a.common(&b).collect::<Vec<_>>(), common.clone());
-            prop_assert_eq!(a.count_common(&b), common.len());
+            prop_assert_eq!(a.meets(&b), !common.is_empty());
             prop_assert_eq!(a.contains(number), one.contains(&number));
             prop_assert_eq!(a.is_empty(), one.is_empty());
             let mut kept = a.clone();

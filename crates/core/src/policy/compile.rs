@@ -7,6 +7,8 @@ mod rules;
 pub(super) use conditions::expression;
 pub(super) use derived_roles::{RoleSet, sets as role_sets};
 
+use std::sync::Arc;
+
 use self::derived_roles::RoleSets;
 use self::rules::Rules;
 use super::ast::{self, Body, Document, Scope};
@@ -17,7 +19,6 @@ use super::names::{self, Names};
 use super::naming::policy_name;
 use super::rules::{Policy, PolicyKind};
 use super::source::Position;
-use super::table::RuleTable;
 use super::yaml::Place;
 use crate::expr::Frame;
 
@@ -111,6 +112,8 @@ fn empty(
         frame: Frame::default(),
         derived_roles: Vec::new(),
         rules: Vec::new(),
-        table: RuleTable::default(),
+        table: Arc::default(),
+        constants: Box::default(),
+        frames: Box::default(),
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::limits::{BYTES_PER_COST_UNIT, GLOB_CHARS, GLOB_DEPTH};
 
 /// A parsed pattern. Matching takes time proportional to pattern times name, whatever the pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glob {
     source: Arc<str>,
     tokens: Arc<[Token]>,
@@ -30,7 +30,7 @@ pub struct Glob {
 #[error("{0}")]
 pub struct GlobError(String);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Token {
     Char(char),
     One,

@@ -23,6 +23,7 @@
 //! | `path` | the way to a place in a file |
 //! | `snapshot`, `rules`, `naming` | what comes of it: the policies of a set, their rules, their names |
 //! | `table`, `bits`, `hash` | how they are found: rules by action, resource and role, policies by name |
+//! | `criterion` | what is evaluated of conditions |
 //! | `schemas` | the schemas that resource policies refer to |
 //! | `findings`, `frame` | problems to diagnostics with source frames |
 
@@ -31,6 +32,7 @@ mod bits;
 mod capability;
 mod check;
 mod compile;
+mod criterion;
 mod decode;
 mod diagnostic;
 mod files;
@@ -62,6 +64,7 @@ pub(crate) mod yaml;
 pub(crate) use bits::Mask;
 pub use capability::{Capabilities, Capability, RequiredSignal, RiskClass};
 pub use check::is_identifier;
+pub(crate) use criterion::Criterion;
 pub(crate) use decode::json;
 pub use diagnostic::{Code, Diagnostic, Severity, Subject};
 pub use files::{FileKind, classify};
@@ -81,6 +84,7 @@ pub use scopes::ancestors;
 pub use shape::{SCHEMAS, json_schema};
 pub use snapshot::{ByName, PolicyTable, SchemaTable, ScopeTable, Snapshot};
 pub use source::{FileText, Position, Revision, SourceFile};
+pub(crate) use table::{Brief, DerivedBrief};
 
 use std::sync::Arc;
 

@@ -1,39 +1,62 @@
-//! Texts that many policies have in common, such as roles, actions and the names of rules: kept in memory once.
+//! What many policies have in common, such as roles, actions, the names of rules and whole tables of them: kept in
+//! memory once, and so at hand more often than if each policy had its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::rules::{ActionPattern, Policy, Roles};
+use super::rules::{ActionPattern, DerivedRole, Policy, Roles};
+use super::table::RuleTable;
+use crate::expr::Frame;
 
-/// The texts met so far.
+/// What was met so far.
 #[derive(Debug, Default)]
-pub(super) struct Pool(BTreeSet<Arc<str>>);
+pub(super) struct Pool {
+    texts: BTreeSet<Arc<str>>,
+    tables: BTreeSet<Arc<RuleTable>>,
+}
 
 impl Pool {
-    /// `policy` with its texts in the pool, as far as others may have them.
+    /// `policy` with the table of its rules, and with its texts in the pool, as far as others may have them.
     pub(super) fn share(&mut self, mut policy: Policy) -> Policy {
-        self.replace(&mut policy.version);
-        self.replace(&mut policy.scope);
-        policy.parent_roles.iter_mut().for_each(|role| self.replace(role));
+        let texts = &mut self.texts;
+        keep(texts, &mut policy.version);
+        keep(texts, &mut policy.scope);
+        policy.parent_roles.iter_mut().for_each(|role| keep(texts, role));
         for rule in &mut policy.rules {
-            self.replace(&mut rule.name);
+            keep(texts, &mut rule.name);
             for pattern in &mut rule.actions {
                 if let ActionPattern::Exact(action) = pattern {
-                    self.replace(action);
+                    keep(texts, action);
                 }
             }
             if let Some(Roles::Named(roles)) = &mut rule.roles {
-                roles.iter_mut().for_each(|role| self.replace(role));
+                roles.iter_mut().for_each(|role| keep(texts, role));
             }
         }
+        let mut constants = Vec::new();
+        policy.frames = frames(&policy.derived_roles);
+        policy.table = Arc::new(RuleTable::of(&policy, &mut constants));
+        policy.constants = constants.into();
+        keep(&mut self.tables, &mut policy.table);
         policy
     }
+}
 
-    /// Puts the text of the pool that is equal to `text` in its place.
-    fn replace(&mut self, text: &mut Arc<str>) {
-        match self.0.get(&**text) {
-            Some(known) => *text = Arc::clone(known),
-            None => drop(self.0.insert(Arc::clone(text))),
+/// The frames of `derived_roles`, each once.
+fn frames(derived_roles: &[Arc<DerivedRole>]) -> Box<[Arc<Frame>]> {
+    let mut frames: Vec<Arc<Frame>> = Vec::new();
+    for role in derived_roles {
+        if !frames.iter().any(|known| Arc::ptr_eq(known, &role.frame)) {
+            frames.push(Arc::clone(&role.frame));
         }
+    }
+    frames.into()
+}
+
+/// Puts what is equal to `thing` and known already in its place.
+fn keep<T: ?Sized + Ord>(known: &mut BTreeSet<Arc<T>>, thing: &mut Arc<T>) {
+    match known.get(&**thing) {
+        Some(known) => *thing = Arc::clone(known),
+        None => drop(known.insert(Arc::clone(thing))),
     }
 }

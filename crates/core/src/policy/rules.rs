@@ -6,37 +6,42 @@ use super::glob::{Glob, GlobError};
 use super::scalar::{self, Stretch};
 use super::source::Position;
 use super::table::RuleTable;
-use crate::expr::{Frame, Program};
+use crate::expr::{Frame, Program, Val};
 use crate::limits::BYTES_PER_COST_UNIT;
 use crate::model::Effect;
 
-/// One policy with rules.
+/// One policy with rules. What most decisions read lies together, at the beginning.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Policy {
+    /// Where among the rules to look, and what to read of them first.
+    pub(crate) table: Arc<RuleTable>,
+    /// The constants of the conditions of derived roles and rules.
+    pub(crate) constants: Box<[Val<'static>]>,
+    /// The frames of the derived roles, each once.
+    pub(crate) frames: Box<[Arc<Frame>]>,
     /// Whom or what it is about.
     pub kind: PolicyKind,
+    /// What an allow rule means in its scope.
+    pub scope_permissions: ScopePermissions,
+    /// Variables of the policy's conditions and outputs.
+    pub frame: Frame,
+    /// The name that decisions carry: `resource.<kind>.v<version>/<scope>`, sanitised as the peer does.
+    pub name: Arc<str>,
+    /// Its scope, empty for the root.
+    pub scope: Arc<str>,
+    /// The rules in source order.
+    pub rules: Vec<Rule>,
+    /// The derived roles that some rule of this policy refers to, sorted by name.
+    pub derived_roles: Vec<Arc<DerivedRole>>,
     /// The kind of resource, the id of the principal or the role, as written.
     pub subject: Arc<str>,
     /// Its version.
     pub version: Arc<str>,
-    /// Its scope, empty for the root.
-    pub scope: Arc<str>,
-    /// The name that decisions carry: `resource.<kind>.v<version>/<scope>`, sanitised as the peer does.
-    pub name: Arc<str>,
     /// Where it begins.
     pub position: Position,
-    /// What an allow rule means in its scope.
-    pub scope_permissions: ScopePermissions,
     /// The roles whose rules also speak to the role of a role policy, as written.
     pub parent_roles: Vec<Arc<str>>,
-    /// Variables of the policy's conditions and outputs.
-    pub frame: Frame,
-    /// The derived roles that some rule of this policy refers to, sorted by name.
-    pub derived_roles: Vec<Arc<DerivedRole>>,
-    /// The rules in source order.
-    pub rules: Vec<Rule>,
-    /// Where among the rules to look.
-    pub(crate) table: RuleTable,
 }
 
 /// The kinds of policy that have rules.
@@ -61,7 +66,7 @@ pub enum ScopePermissions {
 }
 
 /// What a rule does by its effect, its kind of policy and its scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stance {
     /// It allows while its condition is true.
     Allow,
@@ -72,11 +77,6 @@ pub enum Stance {
 }
 
 impl Policy {
-    /// The same with the table of its rules.
-    pub(super) fn tabled(self) -> Self {
-        Self { table: RuleTable::of(&self.rules, &self.derived_roles), ..self }
-    }
-
     /// What `rule`, one of its rules, does.
     #[must_use]
     pub fn stance(&self, rule: &Rule) -> Stance {

@@ -29,10 +29,10 @@ pub fn ancestors(scope: &str) -> impl Iterator<Item = &str> {
 }
 
 fn parent(scope: &str) -> Option<&str> {
-    match scope.rsplit_once('.') {
-        Some((parent, _)) => Some(parent),
-        None => (!scope.is_empty()).then_some(""),
+    if scope.is_empty() {
+        return None;
     }
+    Some(scope.rsplit_once('.').map_or("", |(parent, _)| parent))
 }
 
 /// A policy of the kinds that pass decisions on to the scope above.

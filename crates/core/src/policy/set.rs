@@ -345,7 +345,7 @@ impl Fresh {
         for document in documents {
             index.patterns.take_asked();
             if let Some(policy) = compile::policy(document, &sets, index, findings) {
-                self.policies.insert(document.place.file, Arc::new(pool.share(policy).tabled()));
+                self.policies.insert(document.place.file, Arc::new(pool.share(policy)));
                 self.literals.insert(document.place.file, index.patterns.take_asked());
             }
         }

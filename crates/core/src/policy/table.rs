@@ -1,22 +1,30 @@
 //! Which rules of a policy are about an action, a resource or a role, found without a look at every rule.
 //!
 //! Names that are written out lead to the bits of their rules; patterns are tested once, however many rules have them.
+//! Policies that are alike but for their conditions have the same table: it is kept once, and what a decision reads of
+//! it is still at hand from the decision before, however many policies there are.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bits::{Bits, Mask};
+use super::criterion::Criterion;
 use super::glob::Glob;
-use super::rules::{ActionPattern, DerivedRole, Roles, Rule};
+use super::rules::{ActionPattern, DerivedRole, Policy, Roles, Rule, Stance};
+use crate::expr::Val;
 use crate::limits::BYTES_PER_COST_UNIT;
 
 /// Up to so many names, a look at each of them finds one sooner than a binary search: most differ in length.
 const SCANNED: usize = 12;
 
-/// The rules of one policy by what they are about.
-#[derive(Debug, Default)]
+/// The rules of one policy by what they are about, and what is read of them first.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RuleTable {
+    /// What is read of each rule first, in the order of [`Policy::rules`].
+    pub(crate) rules: Box<[Brief]>,
+    /// What is read of each derived role first, in the order of [`Policy::derived_roles`].
+    pub(crate) derived_roles: Box<[DerivedBrief]>,
     /// The rules by their actions.
     pub(crate) actions: Patterns,
     /// The rules that say which resources they are about, by these.
@@ -25,8 +33,38 @@ pub(crate) struct RuleTable {
     pub(crate) speakers: Speakers,
 }
 
+/// What a decision reads of a rule whether it evaluates its condition or not.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Brief {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// What it does.
+    pub(crate) stance: Stance,
+    /// The derived roles it is about: indices into [`Policy::derived_roles`].
+    pub(crate) derived_roles: Box<[usize]>,
+    /// Whether it has a condition.
+    pub(crate) is_conditional: bool,
+    /// What is evaluated of its condition, unless that errs before.
+    pub(crate) criterion: Option<Criterion>,
+    /// Whether it puts out anything.
+    pub(crate) puts_out: bool,
+}
+
+/// What a decision reads of a derived role whether it evaluates its condition or not.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DerivedBrief {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// Whether it has a condition.
+    pub(crate) is_conditional: bool,
+    /// What is evaluated of its condition, unless that errs before.
+    pub(crate) criterion: Option<Criterion>,
+    /// Which of [`Policy::frames`] is that of its condition.
+    pub(crate) frame: usize,
+}
+
 /// Rules by names and patterns of names.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Patterns {
     any: Bits,
     exact: ByName<Bits>,
@@ -34,14 +72,14 @@ pub(crate) struct Patterns {
 }
 
 /// What speaks to which role.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Speakers {
     any: Speaking,
     by_role: ByName<Speaking>,
 }
 
 /// What speaks to one role.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Speaking {
     /// The rules that name it.
     pub(crate) named: Bits,
@@ -55,8 +93,9 @@ pub(crate) struct Speaking {
 type ByName<T> = Box<[(Arc<str>, T)]>;
 
 impl RuleTable {
-    /// The table of `rules`, which refer to `derived_roles`.
-    pub(super) fn of(rules: &[Rule], derived_roles: &[Arc<DerivedRole>]) -> Self {
+    /// The table of the rules of `policy`; the constants of their conditions are added to `constants`.
+    pub(super) fn of(policy: &Policy, constants: &mut Vec<Val<'static>>) -> Self {
+        let Policy { rules, derived_roles, .. } = policy;
         let actions = rules
             .iter()
             .enumerate()
@@ -66,9 +105,40 @@ impl RuleTable {
             .enumerate()
             .filter_map(|(index, rule)| rule.resource.as_ref().map(|resource| (index, resource.pattern())));
         Self {
+            derived_roles: derived_roles
+                .iter()
+                .map(|role| DerivedBrief::of(policy, role, constants))
+                .collect(),
+            rules: rules.iter().map(|rule| Brief::of(policy, rule, constants)).collect(),
             actions: Patterns::of(actions),
             resources: Patterns::of(resources),
             speakers: Speakers::of(rules, derived_roles),
+        }
+    }
+}
+
+impl Brief {
+    fn of(policy: &Policy, rule: &Rule, constants: &mut Vec<Val<'static>>) -> Self {
+        Self {
+            name: Arc::clone(&rule.name),
+            stance: policy.stance(rule),
+            derived_roles: rule.derived_roles.as_slice().into(),
+            is_conditional: rule.condition.is_some(),
+            criterion: rule.condition.as_ref().and_then(|condition| Criterion::of(condition, constants)),
+            puts_out: rule.output.of(true).or(rule.output.of(false)).is_some(),
+        }
+    }
+}
+
+impl DerivedBrief {
+    fn of(policy: &Policy, role: &DerivedRole, constants: &mut Vec<Val<'static>>) -> Self {
+        let frame = policy.frames.iter().position(|frame| Arc::ptr_eq(frame, &role.frame));
+        Self {
+            name: Arc::clone(&role.name),
+            is_conditional: role.condition.is_some(),
+            criterion: role.condition.as_ref().and_then(|condition| Criterion::of(condition, constants)),
+            // INVARIANT(frames): the frame of every derived role is among them.
+            frame: frame.unwrap_or_default(),
         }
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! [`DecisionRecord`](super::DecisionRecord) says what stands in it, and reads it again.
 
-use super::decision::NO_ENFORCEMENT;
+use super::decision::{NO_ENFORCEMENT, USUAL_VERSION};
 use super::json::Json;
 use super::{AuxDataInput, Basis, Call, Caller, RecordError, Vouchers};
 use crate::model::{
-    ActionDecision, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
-    ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
+    ActionDecision, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request,
+    Resource, ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
 };
 use crate::value::Map;
 
-/// Bytes of a record besides its basis and its decisions, and of a decision, as far as records are usual.
-const USUAL_INPUTS: usize = 1024;
-const USUAL_DECISION: usize = 320;
+/// Bytes of a record besides its basis and its resources, of a resource and of a decision, as far as records are usual.
+const USUAL_INPUTS: usize = 640;
+const USUAL_RESOURCE: usize = 640;
+const USUAL_DECISION: usize = 128;
 
 /// What the record of one call is made of.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,8 @@ impl CallRecord<'_> {
     /// The encoded record.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
         let decisions: usize = self.request.items.iter().map(|item| item.actions.len()).sum();
-        let usual = USUAL_INPUTS + self.basis.0.len() + decisions * USUAL_DECISION;
+        let inputs = USUAL_INPUTS + self.request.items.len() * USUAL_RESOURCE;
+        let usual = inputs + self.basis.0.len() + decisions * USUAL_DECISION;
         let mut json = Json::with_capacity(usual);
         json.raw(r#"{"v":1,"kind":"decision","at":""#);
         json.plain(self.at);
@@ -49,8 +51,7 @@ impl CallRecord<'_> {
         json.raw(r#","basis":"#);
         json.raw(&self.basis.0);
         self.inputs(&mut json)?;
-        self.decisions(&mut json)?;
-        self.validation_errors(&mut json);
+        self.results(&mut json)?;
         json.raw("}");
         json.check()?;
         Ok(json.into_bytes())
@@ -72,35 +73,16 @@ impl CallRecord<'_> {
         json.check()
     }
 
-    fn decisions(&self, json: &mut Json) -> Result<(), RecordError> {
-        let mut number = 0;
-        json.raw(r#","decisions":["#);
-        for (index, (item, result)) in self.request.items.iter().zip(&self.evaluation.resources).enumerate() {
-            for (action, decision) in item.actions.iter().zip(&result.actions) {
-                json.raw(if number == 0 { r#"{"id":"# } else { r#",{"id":"# });
-                number += 1;
-                json.string_begun(&self.call.id);
-                json.raw("/");
-                json.number(number);
-                json.raw(r#"","resource":"#);
-                json.number(index);
-                entry(json, action, decision, result);
-                json.check()?;
-            }
+    fn results(&self, json: &mut Json) -> Result<(), RecordError> {
+        json.raw(r#","results":["#);
+        for (index, (item, evaluated)) in
+            self.request.items.iter().zip(&self.evaluation.resources).enumerate()
+        {
+            json.raw(if index == 0 { r#"{"policy":"# } else { r#",{"policy":"# });
+            result(json, item, evaluated)?;
         }
         json.raw("]");
         Ok(())
-    }
-
-    fn validation_errors(&self, json: &mut Json) {
-        let resources = self.evaluation.resources.iter().enumerate();
-        let mut errors = resources
-            .flat_map(|(index, result)| result.validation_errors.iter().map(move |error| (index, error)))
-            .peekable();
-        if errors.peek().is_some() {
-            json.raw(r#","validationErrors":"#);
-            json.list(errors, |json, (index, error)| validation_error(json, index, error));
-        }
     }
 }
 
@@ -117,8 +99,10 @@ impl EncodedBasis {
         json.plain(basis.policy_generation);
         json.raw(r#","onError":"#);
         json.string(&basis.on_error);
-        json.raw(r#","defaultPolicyVersion":"#);
-        json.string(&basis.default_policy_version);
+        if basis.default_policy_version != USUAL_VERSION {
+            json.raw(r#","defaultPolicyVersion":"#);
+            json.string(&basis.default_policy_version);
+        }
         unless_empty(&mut json, r#","defaultScope":"#, &basis.default_scope);
         if basis.lenient_scope_search {
             json.raw(r#","lenientScopeSearch":true"#);
@@ -191,25 +175,52 @@ fn described(json: &mut Json, attr: &Map<'_>, policy_version: &str, scope: &str)
     json.raw("}");
 }
 
-/// What follows the number of the resource in the entry of a decision.
-fn entry(json: &mut Json, action: &str, decision: &ActionDecision, result: &ResourceEvaluation) {
-    json.raw(r#","action":"#);
-    json.string(action);
-    json.raw(r#","effect":""#);
-    json.raw(decision.effect.wire_name());
-    json.raw(r#"","reason":""#);
+/// What was decided about one resource: its policy and what follows it.
+fn result(json: &mut Json, item: &Item<'_>, result: &ResourceEvaluation) -> Result<(), RecordError> {
+    let policy = result.actions.first().map_or("", |decision| &decision.matched_policy);
+    json.string(policy);
+    if !result.effective_derived_roles.is_empty() {
+        json.raw(r#","derivedRoles":"#);
+        json.list(&result.effective_derived_roles, |json, role| json.string(role));
+    }
+    json.raw(r#","decisions":["#);
+    for (index, (action, decision)) in item.actions.iter().zip(&result.actions).enumerate() {
+        json.raw(if index == 0 { r#"{"action":"# } else { r#",{"action":"# });
+        json.string(action);
+        entry(json, decision, policy);
+        explained(json, action, decision, result);
+        json.check()?;
+    }
+    json.raw("]");
+    if !result.validation_errors.is_empty() {
+        json.raw(r#","validationErrors":"#);
+        json.list(&result.validation_errors, validation_error);
+    }
+    json.raw("}");
+    Ok(())
+}
+
+/// What follows the action in the entry of a decision of a result with this policy.
+fn entry(json: &mut Json, decision: &ActionDecision, policy: &str) {
+    json.raw(match decision.effect {
+        Effect::Allow => r#","effect":"EFFECT_ALLOW","reason":""#,
+        Effect::Deny => r#","effect":"EFFECT_DENY","reason":""#,
+    });
     json.raw(decision.reason.code());
-    json.raw(r#"","policy":"#);
-    json.string(&decision.matched_policy);
+    json.raw("\"");
+    if *decision.matched_policy != *policy {
+        json.raw(r#","policy":"#);
+        json.string(&decision.matched_policy);
+    }
     unless_empty(json, r#","scope":"#, &decision.matched_scope);
     if let Some(rule) = &decision.rule {
         json.raw(r#","rule":"#);
         json.string(rule);
     }
-    if !result.effective_derived_roles.is_empty() {
-        json.raw(r#","derivedRoles":"#);
-        json.list(&result.effective_derived_roles, |json, role| json.string(role));
-    }
+}
+
+/// Ends the entry of a decision with what was met on the way to it.
+fn explained(json: &mut Json, action: &str, decision: &ActionDecision, result: &ResourceEvaluation) {
     let mut outputs = result.outputs.iter().filter(|output| output.action == action).peekable();
     if outputs.peek().is_some() {
         json.raw(r#","outputs":"#);
@@ -252,15 +263,11 @@ fn problem(json: &mut Json, problem: &Problem) {
     json.raw("}");
 }
 
-fn validation_error(json: &mut Json, resource: usize, error: &ValidationError) {
-    json.raw(r#"{"resource":"#);
-    json.number(resource);
-    json.raw(r#","source":""#);
+fn validation_error(json: &mut Json, error: &ValidationError) {
     json.raw(match error.part {
-        ValidatedPart::Principal => "principal",
-        ValidatedPart::Resource => "resource",
+        ValidatedPart::Principal => r#"{"source":"principal""#,
+        ValidatedPart::Resource => r#"{"source":"resource""#,
     });
-    json.raw("\"");
     unless_empty(json, r#","path":"#, &error.path);
     json.raw(r#","message":"#);
     json.string(&error.message);

@@ -1,4 +1,4 @@
-//! What stands in the record of one call: every input of its decisions once, then one entry per (resource, action).
+//! What stands in the record of one call: every input of its decisions once, then for each resource what was decided.
 //! [`CallRecord`](super::CallRecord) writes it.
 
 use std::borrow::Cow;
@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{AuxDataInput, DecisionId, wire};
 use crate::model::{Effect, Timestamp};
 use crate::value::{Map, Value};
+
+/// The default policy version of records that do not name one.
+pub(super) const USUAL_VERSION: &str = "default";
 
 /// The schema enforcement of records that do not name one.
 pub(super) const NO_ENFORCEMENT: &str = "none";
@@ -41,12 +44,9 @@ pub struct DecisionRecord<'a> {
     /// The resources, in request order.
     #[serde(borrow)]
     pub resources: Vec<ResourceInput<'a>>,
-    /// The decisions: resources in request order, within each its actions in request order.
+    /// What was decided about each of them, in the same order.
     #[serde(borrow)]
-    pub decisions: Vec<DecisionEntry<'a>>,
-    /// What in the attributes does not fit their schemas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub validation_errors: Vec<ValidationRecord<'a>>,
+    pub results: Vec<ResultRecord<'a>>,
 }
 
 /// Which call, and who made it.
@@ -89,6 +89,7 @@ pub struct Basis<'a> {
     /// What an erroring condition does: `closed` or `cerbos`.
     pub on_error: Cow<'a, str>,
     /// Policy version used where the request names none.
+    #[serde(default = "usual_version", skip_serializing_if = "is_usual_version")]
     pub default_policy_version: Cow<'a, str>,
     /// Scope used where the request names none; empty for the root.
     #[serde(default, skip_serializing_if = "is_empty")]
@@ -147,14 +148,27 @@ pub struct ResourceInput<'a> {
     pub scope: Cow<'a, str>,
 }
 
-/// One decision: one action on one resource. Complete in itself but for the inputs.
+/// What was decided about one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResultRecord<'a> {
+    /// The policy that decided, or `NO_MATCH`, unless a decision names another one.
+    pub policy: Cow<'a, str>,
+    /// Derived roles that hold for the principal and this resource, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_roles: Vec<Cow<'a, str>>,
+    /// One decision for each action, in request order.
+    #[serde(borrow)]
+    pub decisions: Vec<DecisionEntry<'a>>,
+    /// What in the attributes does not fit their schemas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_errors: Vec<ValidationRecord<'a>>,
+}
+
+/// One decision: one action on one resource. Complete together with the [`ResultRecord`] in which it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionEntry<'a> {
-    /// `<call id>/<n>`, `n` from 1.
-    pub id: DecisionId<'a>,
-    /// Which resource: index into [`DecisionRecord::resources`].
-    pub resource: usize,
     /// The action that was asked for.
     pub action: Cow<'a, str>,
     /// `EFFECT_ALLOW` or `EFFECT_DENY`.
@@ -162,17 +176,15 @@ pub struct DecisionEntry<'a> {
     pub effect: Effect,
     /// Why, as a stable code: see [`crate::model::Reason::code`].
     pub reason: Cow<'a, str>,
-    /// The policy that decided, or `NO_MATCH`.
-    pub policy: Cow<'a, str>,
-    /// The scope of that policy, empty for the root.
+    /// The policy that decided, if it is not that of the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Cow<'a, str>>,
+    /// The scope whose rules decided, empty for the root.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub scope: Cow<'a, str>,
     /// The rule that decided, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'a, str>>,
-    /// Derived roles that hold for the principal and this resource, sorted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub derived_roles: Vec<Cow<'a, str>>,
     /// What the visited rules put out for this action.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputRecord<'a>>,
@@ -215,8 +227,6 @@ pub struct ProblemRecord<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ValidationRecord<'a> {
-    /// For which resource it was found: index into [`DecisionRecord::resources`].
-    pub resource: usize,
     /// Whose attributes: `principal` or `resource`.
     pub source: Cow<'a, str>,
     /// JSON pointer into the attributes; empty if the schema itself cannot be used.
@@ -226,16 +236,77 @@ pub struct ValidationRecord<'a> {
     pub message: Cow<'a, str>,
 }
 
+/// One decision of a record with everything that the record says about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision<'r, 'a> {
+    /// `<call id>/<n>`, `n` from 1: resources in request order, within each its actions in request order.
+    pub id: DecisionId<'r>,
+    /// What it is about.
+    pub resource: &'r ResourceInput<'a>,
+    /// The action that was asked for.
+    pub action: &'r str,
+    /// `EFFECT_ALLOW` or `EFFECT_DENY`.
+    #[serde(with = "wire::effect")]
+    pub effect: Effect,
+    /// Why, as a stable code.
+    pub reason: &'r str,
+    /// The policy that decided, or `NO_MATCH`.
+    pub policy: &'r str,
+    /// The scope whose rules decided, empty for the root.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub scope: &'r str,
+    /// The rule that decided, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'r str>,
+    /// Derived roles that hold for the principal and this resource, sorted.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub derived_roles: &'r [Cow<'a, str>],
+    /// What the visited rules put out for this action.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub outputs: &'r [OutputRecord<'a>],
+    /// What went wrong on the way to this decision.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub problems: &'r [ProblemRecord<'a>],
+    /// What in the attributes does not fit their schemas.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub validation_errors: &'r [ValidationRecord<'a>],
+}
+
 impl<'a> DecisionRecord<'a> {
-    /// The resource that `decision` is about; `None` only in a record that was tampered with.
-    #[must_use]
-    pub fn resource_of(&self, decision: &DecisionEntry<'_>) -> Option<&ResourceInput<'a>> {
-        self.resources.get(decision.resource)
+    /// The decisions, in the order of their numbers.
+    pub fn decisions(&self) -> impl Iterator<Item = Decision<'_, 'a>> {
+        let results = self.resources.iter().zip(&self.results);
+        let entries = results.flat_map(|(resource, result)| {
+            result.decisions.iter().map(move |entry| (resource, result, entry))
+        });
+        (1..).zip(entries).map(|(number, (resource, result, entry))| Decision {
+            id: DecisionId { call: Cow::Borrowed(&self.call.id), number },
+            resource,
+            action: &entry.action,
+            effect: entry.effect,
+            reason: &entry.reason,
+            policy: entry.policy.as_deref().unwrap_or(&result.policy),
+            scope: &entry.scope,
+            rule: entry.rule.as_deref(),
+            derived_roles: &result.derived_roles,
+            outputs: &entry.outputs,
+            problems: &entry.problems,
+            validation_errors: &result.validation_errors,
+        })
     }
 }
 
 fn is_empty(text: &str) -> bool {
     text.is_empty()
+}
+
+fn usual_version() -> Cow<'static, str> {
+    Cow::Borrowed(USUAL_VERSION)
+}
+
+fn is_usual_version(version: &str) -> bool {
+    version == USUAL_VERSION
 }
 
 fn no_enforcement() -> Cow<'static, str> {

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
 /// The name of one decision of a call.
@@ -37,14 +36,6 @@ impl fmt::Display for DecisionId<'_> {
 impl Serialize for DecisionId<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for DecisionId<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let id = DecisionId::parse(&text).ok_or_else(|| D::Error::custom("expected `<call id>/<n>`"))?;
-        Ok(Self { call: Cow::Owned(id.call.into_owned()), number: id.number })
     }
 }
 

@@ -20,25 +20,15 @@ impl Json {
     }
 
     /// Text that is JSON already.
+    #[inline]
     pub(super) fn raw(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
     }
 
     /// A string.
+    #[inline]
     pub(super) fn string(&mut self, text: &str) {
         quote(&mut self.0, text);
-    }
-
-    /// A string that goes on: its rest and its last quote are still to be written.
-    pub(super) fn string_begun(&mut self, text: &str) {
-        self.string(text);
-        self.0.pop();
-    }
-
-    /// A number without a fraction.
-    pub(super) fn number(&mut self, number: usize) {
-        // Writing into memory does not fail.
-        let _ = serde_json::to_writer(&mut self.0, &number);
     }
 
     /// What looks the same within a string as it does for people: a number, an instant, an address.
@@ -63,28 +53,27 @@ impl Json {
 
     /// An object.
     pub(super) fn map(&mut self, map: &Map<'_>) {
-        self.raw("{");
-        for (index, (key, value)) in map.iter().enumerate() {
-            if index > 0 {
-                self.raw(",");
-            }
+        let mut before = b'{';
+        for (key, value) in map.iter() {
+            self.0.push(before);
             self.string(key);
-            self.raw(":");
+            self.0.push(b':');
             self.value(value);
+            before = b',';
         }
-        self.raw("}");
+        self.raw(if before == b'{' { "{}" } else { "}" });
     }
 
     /// A list of what `each` writes.
+    #[inline]
     pub(super) fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
-        self.raw("[");
-        for (index, item) in items.into_iter().enumerate() {
-            if index > 0 {
-                self.raw(",");
-            }
+        let mut before = b'[';
+        for item in items {
+            self.0.push(before);
             each(self, item);
+            before = b',';
         }
-        self.raw("]");
+        self.raw(if before == b'[' { "[]" } else { "]" });
     }
 
     /// What its type says.

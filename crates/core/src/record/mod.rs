@@ -21,8 +21,8 @@ mod wire;
 pub use call::{CallRecord, EncodedBasis};
 pub use chain::ChainHash;
 pub use decision::{
-    Basis, Call, Caller, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput, ProblemRecord,
-    ResourceInput, ValidationRecord,
+    Basis, Call, Caller, Decision, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput,
+    ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
 pub use event::{LogRepair, PolicyChange, PolicySet};
 pub use id::DecisionId;

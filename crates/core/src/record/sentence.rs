@@ -1,19 +1,17 @@
 //! A decision as a sentence for people, made from the record alone.
 
-use super::{DecisionEntry, DecisionRecord};
+use super::{Decision, DecisionRecord};
 use crate::model::{Effect, Reason};
 
 /// One decision of `record` as a sentence.
 ///
 /// Names come from requests, so control characters in them are escaped: a name cannot forge a second line.
 #[must_use]
-pub fn sentence(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+pub fn sentence(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
     let principal = record.principal.id.escape_debug();
     let action = decision.action.escape_debug();
-    let resource = match record.resource_of(decision) {
-        Some(resource) => format!("{}:{}", resource.kind.escape_debug(), resource.id.escape_debug()),
-        None => "unknown".to_owned(),
-    };
+    let resource =
+        format!("{}:{}", decision.resource.kind.escape_debug(), decision.resource.id.escape_debug());
     let outcome = match decision.effect {
         Effect::Allow => "allowed",
         Effect::Deny => "denied",
@@ -24,10 +22,10 @@ pub fn sentence(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> St
     )
 }
 
-fn because(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
+fn because(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
     let policy = decision.policy.escape_debug();
-    let rule = decision.rule.as_deref().unwrap_or("unnamed").escape_debug();
-    let reason = decision.reason.as_ref();
+    let rule = decision.rule.unwrap_or("unnamed").escape_debug();
+    let reason = decision.reason;
     if reason == Reason::AllowRule.code() || reason == Reason::DenyRule.code() {
         format!("of policy `{policy}` rule `{rule}`")
     } else if reason == Reason::DenyRuleUndecided.code() {
@@ -37,7 +35,7 @@ fn because(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String 
     } else if reason == Reason::NoPolicy.code() {
         no_policy(record, decision)
     } else if reason == Reason::InvalidAttributes.code() {
-        format!("attributes do not fit the schemas of policy `{policy}`{}", first_mismatch(record, decision))
+        format!("attributes do not fit the schemas of policy `{policy}`{}", first_mismatch(decision))
     } else if reason == Reason::CostExceeded.code() {
         "the evaluation would have cost more than a call may spend".to_owned()
     } else {
@@ -45,8 +43,8 @@ fn because(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String 
     }
 }
 
-fn first_mismatch(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
-    let mut errors = record.validation_errors.iter().filter(|error| error.resource == decision.resource);
+fn first_mismatch(decision: &Decision<'_, '_>) -> String {
+    let mut errors = decision.validation_errors.iter();
     let Some(error) = errors.next() else { return String::new() };
     let (path, message) = (error.path.escape_debug(), error.message.escape_debug());
     let more = match errors.count() {
@@ -57,10 +55,8 @@ fn first_mismatch(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> 
 }
 
 /// What was looked for in vain: the default version where the request names none; `.` is the empty scope.
-fn no_policy(record: &DecisionRecord<'_>, decision: &DecisionEntry<'_>) -> String {
-    let Some(resource) = record.resource_of(decision) else {
-        return "no policy exists".to_owned();
-    };
+fn no_policy(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
+    let resource = decision.resource;
     let version = match &*resource.policy_version {
         "" => &record.basis.default_policy_version,
         version => version,

@@ -21,17 +21,16 @@ fn a_record_has_this_text() {
         r#"{"v":1,"kind":"decision","at":"2026-11-22T01:02:03.000000004Z","#,
         r#""call":{"id":"c1","requestId":"r1","api":"check","caller":{"address":"127.0.0.1:5000"}},"#,
         r#""basis":{"engine":"0.1.0","policyRevision":"abc","policyGeneration":3,"onError":"closed","#,
-        r#""defaultPolicyVersion":"default","durability":"durable"},"#,
+        r#""durability":"durable"},"#,
         r#""principal":{"id":"alice","roles":["user","admin"]},"#,
         r#""resources":[{"kind":"album","id":"a1","attr":{"public":true},"scope":"acme"}],"#,
-        r#""decisions":[{"id":"c1/1","resource":0,"action":"view","effect":"EFFECT_ALLOW","reason":"allow_rule","#,
-        r#""policy":"resource.album.vdefault","rule":"viewers","derivedRoles":["owner"],"#,
+        r#""results":[{"policy":"resource.album.vdefault","derivedRoles":["owner"],"#,
+        r#""decisions":[{"action":"view","effect":"EFFECT_ALLOW","reason":"allow_rule","rule":"viewers","#,
         r#""outputs":[{"rule":"resource.album.vdefault#viewers","value":null}]},"#,
-        r#"{"id":"c1/2","resource":0,"action":"delete","effect":"EFFECT_DENY","reason":"deny_rule_undecided","#,
-        r#""policy":"resource.album.vdefault","rule":"keep","derivedRoles":["owner"],"#,
+        r#"{"action":"delete","effect":"EFFECT_DENY","reason":"deny_rule_undecided","rule":"keep","#,
         r#""outputs":[{"rule":"resource.album.vdefault#keep","error":"no such key"}],"#,
         r#""problems":[{"code":"condition_error","source":"keep","expression":"R.attr.x > 1","#,
-        r#""position":"album.yaml:7:13","message":"no such key `x`"}]}]}"#,
+        r#""position":"album.yaml:7:13","message":"no such key `x`"}]}]}]}"#,
     );
     assert_eq!(text, expected);
 }
@@ -41,6 +40,7 @@ fn every_setting_that_can_change_a_decision_is_recorded() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let mut record = record(&request, &evaluation);
     let plain = record.basis.clone();
+    record.basis.default_policy_version = "v2".into();
     record.basis.default_scope = "acme".into();
     record.basis.lenient_scope_search = true;
     record.basis.strict_evaluation = true;
@@ -50,7 +50,7 @@ fn every_setting_that_can_change_a_decision_is_recorded() {
     let basis = EncodedBasis::new(&record.basis);
     assert_eq!(encoded_with(&basis, &request, &evaluation).unwrap(), payload);
     let settings = concat!(
-        r#""defaultPolicyVersion":"default","defaultScope":"acme","lenientScopeSearch":true,"#,
+        r#""defaultPolicyVersion":"v2","defaultScope":"acme","lenientScopeSearch":true,"#,
         r#""strictEvaluation":true,"schemaEnforcement":"reject","globals":{"limit":2.5},"durability":"durable""#,
     );
     let text = String::from_utf8(payload.clone()).unwrap();
@@ -58,17 +58,16 @@ fn every_setting_that_can_change_a_decision_is_recorded() {
     let Ok(Record::Decision(decoded)) = Record::decode(&payload) else { panic!("a decision") };
     assert_eq!(decoded.basis, record.basis);
 
-    let older = text.replace(settings, r#""defaultPolicyVersion":"default","durability":"durable""#);
+    let older = text.replace(settings, r#""durability":"durable""#);
     let Ok(Record::Decision(decoded)) = Record::decode(older.as_bytes()) else { panic!("a decision") };
-    assert_eq!(decoded.basis, plain, "a record from before there were these settings");
+    assert_eq!(decoded.basis, plain, "settings that a record does not name");
 }
 
 #[test]
 fn sentences_say_who_what_and_why() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let record = record(&request, &evaluation);
-    let sentences: Vec<String> =
-        record.decisions.iter().map(|decision| sentence(&record, decision)).collect();
+    let sentences: Vec<String> = record.decisions().map(|decision| sentence(&record, &decision)).collect();
     let expected = [
         "principal `alice` attempted `view` on `album:a1` and was allowed because of policy \
          `resource.album.vdefault` rule `viewers`",
@@ -91,7 +90,7 @@ fn a_sentence_says_which_policy_does_not_exist() {
         request.items[0].resource.scope = scope.into();
         evaluation.resources[0].actions[0].reason = Reason::NoPolicy;
         let record = record(&request, &evaluation);
-        let sentence = sentence(&record, &record.decisions[0]);
+        let sentence = sentence(&record, &record.decisions().next().unwrap());
         assert!(sentence.ends_with(end), "{sentence}");
     }
 }
@@ -101,7 +100,7 @@ fn names_cannot_forge_lines_in_sentences() {
     let (mut request, evaluation) = (request(Map::default()), evaluation());
     request.principal.id = Cow::Borrowed("eve\nprincipal `root`\u{1b}[2J");
     let record = record(&request, &evaluation);
-    assert!(!sentence(&record, &record.decisions[0]).contains(['\n', '\u{1b}']));
+    assert!(!sentence(&record, &record.decisions().next().unwrap()).contains(['\n', '\u{1b}']));
 }
 
 #[test]
@@ -212,6 +211,7 @@ fn vary(
     let mut second = evaluation.resources[0].clone();
     second.actions[0].rule = (rest & 2 == 0).then(|| text(2).into());
     second.actions[0].matched_scope = text(3).into();
+    second.actions[1].matched_policy = [text(2), text(3)][usize::from(rest & 8 == 0)].as_str().into();
     second.outputs[0].value = OutputValue::Value(Value::Map(attr));
     if rest & 4 == 0 {
         let again = second.actions[1].problems[0].clone();

@@ -45,6 +45,9 @@ impl<'a> AuxDataInput<'a> {
     /// What is recorded of `aux_data`; `None` if there is nothing.
     #[must_use]
     pub fn new(aux_data: &'a AuxData<'_>, vouchers: &'a Vouchers) -> Option<Self> {
+        if aux_data.jwt.is_empty() && aux_data.jwts.is_empty() {
+            return None;
+        }
         let input = |claims, key_set: Option<&'a String>| TokenInput {
             key_set: key_set.map(|id| Cow::Borrowed(id.as_str())),
             claims: Cow::Borrowed(claims),
@@ -67,6 +70,7 @@ impl<'a> AuxDataInput<'a> {
         }
         AuxData { jwt: self.jwt.as_ref().map(owned).unwrap_or_default(), jwts }
     }
+
     /// Who vouched for them, again.
     #[must_use]
     pub fn vouchers(&self) -> Vouchers {

@@ -65,6 +65,7 @@ impl<'a> Map<'a> {
     }
 
     /// The value under `key`.
+    #[inline]
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
         if self.entries.len() > SCANNED {

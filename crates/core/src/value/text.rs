@@ -35,7 +35,10 @@ pub fn quote(out: &mut Vec<u8>, text: &str) {
 fn is_plain(bytes: &[u8]) -> bool {
     if let Some(end) = bytes.last_chunk::<8>() {
         let (eights, _) = bytes.as_chunks::<8>();
-        return eights.iter().chain([end]).all(|eight| specials(u64::from_le_bytes(*eight)) == 0);
+        let found = eights.iter().fold(specials(u64::from_le_bytes(*end)), |found, eight| {
+            found | specials(u64::from_le_bytes(*eight))
+        });
+        return found == 0;
     }
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some(start), Some(end)) => {

@@ -127,7 +127,7 @@ impl Observer for Recorder<'_> {
                 name: role.name.to_string(),
                 policy: policy.name.to_string(),
                 position: role.position.to_string(),
-                holds: explained(derived_roles.judged(index).map(|judged| judged.verdict.truth)),
+                holds: explained(derived_roles.verdict(index).map(|verdict| verdict.truth)),
                 parent_roles: written(&role.parent_roles),
                 parent_role_held: roles.iter().any(|held| held.ways_into(&role.parent_roles) > 0),
                 condition: condition.map(|condition| state.trees.tree(condition)),
@@ -214,11 +214,11 @@ impl Observer for Recorder<'_> {
     }
 
     fn decides(&self, word: Option<Word<'_>>) {
-        let decider = word.map(|Word { policy, rule, .. }| Decider {
-            policy: policy.name.to_string(),
-            scope: policy.scope.to_string(),
-            rule: rule.map(|rule| rule.name.to_string()),
-            position: rule.map_or(&policy.position, |rule| &rule.position).to_string(),
+        let decider = word.map(|word| Decider {
+            policy: word.policy.name.to_string(),
+            scope: word.policy.scope.to_string(),
+            rule: word.rule_name().map(ToString::to_string),
+            position: word.rule().map_or(&word.policy.position, |rule| &rule.position).to_string(),
         });
         if let Some(action) = self.state.borrow_mut().action() {
             action.decider = decider;

@@ -7,9 +7,10 @@ use super::{Compiler, Typed};
 use crate::expr::ast::{Call, Expr, ExprKind, Span};
 use crate::expr::env::Typing;
 use crate::expr::functions::network::{IN_IP_ADDR_RANGE, Network};
+use crate::expr::functions::standard::TextTest;
 use crate::expr::functions::{self, Function, LIBRARIES};
 use crate::expr::hint::nearest;
-use crate::expr::ir::{Node, Op};
+use crate::expr::ir::{Node, Op, Pattern};
 use crate::expr::val::Val;
 
 /// Functions that do not depend on their arguments alone.
@@ -35,7 +36,7 @@ impl Compiler<'_> {
             return self.unresolved(span, format!("`{}` is not called this way", function.name), None);
         }
         let node = match self.pattern(function, call, nodes) {
-            Ok((text, regex)) => Node { op: Op::Matches(text, regex), span },
+            Ok((text, regex)) => Node { op: Op::Matches(text, Pattern(regex)), span },
             Err(nodes) => self.called(function, nodes, span),
         };
         self.check_written(function, call, &node);
@@ -84,10 +85,14 @@ impl Compiler<'_> {
         }
         let constants = nodes.iter().all(is_constant);
         let lazy = matches!(function.name, "or" | "orValue");
+        let test = TextTest::of(function.name);
         let op = match <[Node; 2]>::try_from(nodes) {
             Ok(operands) if lazy => Op::Alternative(function, operands.into()),
             Ok(operands) if function.name == IN_IP_ADDR_RANGE => within_network(function, operands),
-            Ok(operands) => Op::Call(function, operands.into()),
+            Ok(operands) => match test {
+                Some(test) => Op::OnTexts { operands: operands.into(), test, function },
+                None => Op::Call(function, operands.into()),
+            },
             Err(nodes) => Op::Call(function, nodes.into()),
         };
         let node = Node { op, span };

@@ -6,7 +6,7 @@ use super::Compiler;
 use super::call::IMPURE;
 use crate::expr::ast::{Access, Span};
 use crate::expr::error::{EvalError, EvalErrorKind};
-use crate::expr::ir::{Node, Op};
+use crate::expr::ir::{Constant, Node, Op};
 use crate::expr::val::{List, Str, Val};
 use crate::expr::{Budget, eval};
 
@@ -34,7 +34,7 @@ impl Compiler<'_> {
 
     /// What a node of constants yields; `None` if finding out costs more than folding may.
     pub(super) fn folded(&self, node: &Node) -> Option<Result<Op, EvalError>> {
-        eval::constant(node, &self.folding).map(|result| result.map(Op::Constant))
+        eval::constant(node, &self.folding).map(|result| result.map(Op::constant))
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn settle(root: &mut Node, suspects: &[Span], budget: &Budget) -> Set
     let mut fails = false;
     if depends_on(root, budget) == Depends::Nothing && !is_constant(root) {
         match eval::constant(root, budget) {
-            Some(Ok(value)) => root.op = Op::Constant(value),
+            Some(Ok(value)) => root.op = Op::constant(value),
             outcome => fails = outcome.is_some(),
         }
     }
@@ -114,7 +114,7 @@ fn replace(node: &mut Node, budget: &Budget) {
     if !is_constant(node)
         && let Some(Ok(value)) = eval::constant(node, budget)
     {
-        node.op = Op::Constant(value);
+        node.op = Op::constant(value);
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) fn is_constant(node: &Node) -> bool {
 /// The value of a constant.
 pub(super) fn constant_value(node: &Node) -> Option<&Val<'static>> {
     match &node.op {
-        Op::Constant(value) => Some(value),
+        Op::Constant(Constant(value)) => Some(value),
         _ => None,
     }
 }

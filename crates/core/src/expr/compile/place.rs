@@ -72,7 +72,7 @@ impl Compiler<'_> {
         };
         found.or_else(|| {
             let value = type_value(&name)?;
-            Some(Place::Value(Node { op: Op::Constant(value), span: expr.span }, Type::Type))
+            Some(Place::Value(Node { op: Op::constant(value), span: expr.span }, Type::Type))
         })
     }
 
@@ -127,7 +127,7 @@ impl Compiler<'_> {
             }
             // A name that nothing defines is a mistake anywhere but here.
             Place::Variables | Place::Constants if self.policy_op(&place, field).is_none() => {
-                (Node { op: Op::Constant(Val::Optional(None)), span }, Type::Dyn)
+                (Node { op: Op::constant(Val::Optional(None)), span }, Type::Dyn)
             }
             place => {
                 let selected = self.select(place, field, from, span);
@@ -198,7 +198,7 @@ impl Compiler<'_> {
         let names = self.names();
         match place {
             Place::Variables => names.variables.iter().position(|known| *known == name).map(Op::Variable),
-            _ => names.constants.and_then(|constants| constants.get(name)).map(Op::Constant),
+            _ => names.constants.and_then(|constants| constants.get(name)).map(Op::constant),
         }
     }
 
@@ -246,8 +246,8 @@ impl Compiler<'_> {
             Place::Field(field, _) => Op::HasField(field),
             Place::Value(Node { op: Op::Variable(slot), .. }, _) => Op::HasVariable(slot),
             Place::Value(Node { op: Op::Unresolved(name), .. }, _) => Op::Unresolved(name),
-            Place::Value(..) => Op::Constant(Val::Bool(true)),
-            _ => Op::Constant(Val::Bool(false)),
+            Place::Value(..) => Op::constant(Val::Bool(true)),
+            _ => Op::constant(Val::Bool(false)),
         };
         (op, Type::Bool)
     }
@@ -271,7 +271,7 @@ impl Compiler<'_> {
             }
             Place::Constants => {
                 let constants = self.names().constants.map(Constants::as_map);
-                (Op::Constant(constants.unwrap_or_else(|| Constants::default().as_map())), NAMES)
+                (Op::constant(constants.unwrap_or_else(|| Constants::default().as_map())), NAMES)
             }
             Place::Variables => {
                 let count = self.names().variables.len();

@@ -73,7 +73,7 @@ impl<'r> Machine<'_, 'r> {
     }
 
     /// The value at the end of the path, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn attribute_at_sight(&self, attribute: &'r Attribute) -> Option<&'r Value<'r>> {
         let inputs = self.scope.inputs()?;
         let map = match attribute.root {
@@ -132,6 +132,11 @@ impl<'r> Machine<'_, 'r> {
 
     pub(super) fn declared(&self, slot: usize, span: Span) -> Evaluated<'r> {
         self.scope.declared(slot).ok_or_else(|| absent("variable", span))
+    }
+
+    /// INVARIANT(constant-slots): a constant leaves its slot behind where it is taken out of the tree.
+    pub(super) fn kept(&self, slot: usize, span: Span) -> Evaluated<'r> {
+        self.constants.get(slot).map(Val::borrowed).ok_or_else(|| absent("constant", span))
     }
 
     /// INVARIANT(local-slots): the compiler counts locals as the evaluation pushes them.

@@ -1,4 +1,4 @@
-//! Comparisons of texts, numbers and booleans that are there to be looked at: no operand is evaluated.
+//! Comparisons and tests of texts, numbers and booleans that are there to be looked at: no operand is evaluated.
 //!
 //! A look answers what evaluating the operands would answer, at the same cost, or nothing at all: what errs, has to
 //! be computed or cannot be paid for is left to the evaluation.
@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 
 use super::Machine;
 use crate::expr::ast::BinaryOp;
-use crate::expr::ir::{Field, Node, Op};
+use crate::expr::functions::standard::TextTest;
+use crate::expr::ir::{Attribute, Field, Node, Op};
 use crate::expr::val::{Str, Val};
 use crate::limits::BYTES_PER_COST_UNIT;
 use crate::model::scope_name;
@@ -57,6 +58,24 @@ impl<'r> Machine<'_, 'r> {
         self.budget.pays(OPERANDS).then_some(order)
     }
 
+    /// What a test of texts comes to.
+    #[inline]
+    pub(super) fn tested_at_sight(&self, test: TextTest, [text, part]: &'r [Node; 2]) -> Option<bool> {
+        let (Seen::Text(text), Seen::Text(part)) = (self.seen(text)?, self.seen(part)?) else {
+            return None;
+        };
+        self.budget.pays(OPERANDS + TextTest::cost(text, part)).then(|| test.holds(text, part))
+    }
+
+    /// The boolean that an attribute is, which has been paid for.
+    #[inline]
+    pub(super) fn bool_at_sight(&self, attribute: &'r Attribute) -> Option<bool> {
+        match self.attribute_at_sight(attribute)? {
+            Value::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
     /// The text that `node` yields, paid for.
     #[inline]
     pub(super) fn text_at_sight(&self, node: &'r Node) -> Option<&'r str> {
@@ -66,7 +85,8 @@ impl<'r> Machine<'_, 'r> {
         }
     }
 
-    #[inline]
+    /// Every condition looks at something: the look is worth its copies.
+    #[inline(always)]
     fn seen(&self, node: &'r Node) -> Option<Seen<'r>> {
         match &node.op {
             Op::Attribute(attribute) => Some(match self.attribute_at_sight(attribute)? {
@@ -75,8 +95,10 @@ impl<'r> Machine<'_, 'r> {
                 Value::Number(n) => Seen::Double(*n),
                 Value::Null | Value::List(_) | Value::Map(_) => return None,
             }),
-            Op::Constant(Val::String(text)) => Some(Seen::Text(text.as_str())),
-            Op::Constant(value) => seen(value),
+            Op::Kept(slot) => match self.constants.get(*slot)? {
+                Val::String(text) => Some(Seen::Text(text.as_str())),
+                value => seen(value),
+            },
             Op::Field(field) => self.field_at_sight(*field).map(Seen::Text),
             Op::Local(slot) => seen(self.locals.get(*slot)?),
             Op::Variable(slot) => self.scope.look_at(*slot, seen),

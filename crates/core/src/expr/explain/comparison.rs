@@ -25,11 +25,11 @@ impl Program {
     /// remembered in `scope`.
     #[must_use]
     pub fn comparison(&self, scope: &Scope<'_>, budget: &Budget) -> Option<Comparison> {
-        let Found { member, when_true, when_false } = find(&self.root)?;
+        let Found { member, when_true, when_false } = self.find(&self.form.root)?;
         let scope = scope.afresh(budget);
         let text = self.text(member);
         let is_presence = matches!(member.op, Op::HasAttribute(_) | Op::HasField(_));
-        let (attribute, actual) = match (value(member, &scope), is_presence) {
+        let (attribute, actual) = match (value(self, member, &scope), is_presence) {
             (ReadValue::Value(answer), true) => {
                 (asked_for(text)?, if answer == "true" { PRESENT } else { ABSENT }.to_owned())
             }
@@ -66,42 +66,52 @@ fn asked_for(text: &str) -> Option<&str> {
     Some(text.strip_prefix("has(")?.strip_suffix(')')?.trim())
 }
 
-fn find(node: &Node) -> Option<Found<'_>> {
-    match &node.op {
-        Op::Field(_) | Op::Attribute(_) => Some(Found::new(node, "== true", "== false")),
-        Op::HasField(_) | Op::HasAttribute(_) => Some(Found::new(node, PRESENT, ABSENT)),
-        Op::Unary(UnaryOp::Not, operand) => find(operand).map(Found::negated),
-        Op::InTexts { operands, .. } => compared(BinaryOp::In, operands),
-        Op::Binary(op, operands) => compared(*op, operands),
-        _ => None,
+impl Program {
+    fn find<'p>(&'p self, node: &'p Node) -> Option<Found<'p>> {
+        match &node.op {
+            Op::Field(_) | Op::Attribute(_) => Some(Found::new(node, "== true", "== false")),
+            Op::HasField(_) | Op::HasAttribute(_) => Some(Found::new(node, PRESENT, ABSENT)),
+            Op::Unary(UnaryOp::Not, operand) => self.find(operand).map(Found::negated),
+            Op::InTexts { operands, .. } => self.compared(BinaryOp::In, operands),
+            Op::Binary(op, operands) => self.compared(*op, operands),
+            _ => None,
+        }
     }
-}
 
-fn compared(op: BinaryOp, [left, right]: &[Node; 2]) -> Option<Found<'_>> {
-    let (member, constant, op) = match (member(left), constant(left), member(right), constant(right)) {
-        (Some(member), _, _, Some(constant)) => (member, constant, op),
-        (_, Some(constant), Some(member), _) if op == BinaryOp::In => {
-            let constant = shown(constant);
-            let (contains, lacks) = (format!("contains {constant}"), format!("does not contain {constant}"));
-            return Some(Found::new(member, contains, lacks));
+    fn compared<'p>(&'p self, op: BinaryOp, [left, right]: &'p [Node; 2]) -> Option<Found<'p>> {
+        let (member, constant, op) = match (member(left), self.kept(left), member(right), self.kept(right)) {
+            (Some(member), _, _, Some(constant)) => (member, constant, op),
+            (_, Some(constant), Some(member), _) if op == BinaryOp::In => {
+                let constant = shown(constant);
+                let (contains, lacks) =
+                    (format!("contains {constant}"), format!("does not contain {constant}"));
+                return Some(Found::new(member, contains, lacks));
+            }
+            (_, Some(constant), Some(member), _) => (member, constant, mirrored(op)),
+            _ => return None,
+        };
+        let (when_true, when_false) = match op {
+            BinaryOp::Equal => ("==", "!="),
+            BinaryOp::NotEqual => ("!=", "=="),
+            BinaryOp::Less => ("<", ">="),
+            BinaryOp::LessEqual => ("<=", ">"),
+            BinaryOp::Greater => (">", "<="),
+            BinaryOp::GreaterEqual => (">=", "<"),
+            BinaryOp::In => ("in", "not in"),
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
+                return None;
+            }
+        };
+        let constant = shown(constant);
+        Some(Found::new(member, format!("{when_true} {constant}"), format!("{when_false} {constant}")))
+    }
+
+    fn kept(&self, node: &Node) -> Option<&Val<'static>> {
+        match &node.op {
+            Op::Kept(slot) => self.constants.get(*slot),
+            _ => None,
         }
-        (_, Some(constant), Some(member), _) => (member, constant, mirrored(op)),
-        _ => return None,
-    };
-    let (when_true, when_false) = match op {
-        BinaryOp::Equal => ("==", "!="),
-        BinaryOp::NotEqual => ("!=", "=="),
-        BinaryOp::Less => ("<", ">="),
-        BinaryOp::LessEqual => ("<=", ">"),
-        BinaryOp::Greater => (">", "<="),
-        BinaryOp::GreaterEqual => (">=", "<"),
-        BinaryOp::In => ("in", "not in"),
-        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
-            return None;
-        }
-    };
-    let constant = shown(constant);
-    Some(Found::new(member, format!("{when_true} {constant}"), format!("{when_false} {constant}")))
+    }
 }
 
 /// The operator that says the same with its operands exchanged.
@@ -117,11 +127,4 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
 
 fn member(node: &Node) -> Option<&Node> {
     matches!(node.op, Op::Field(_) | Op::Attribute(_)).then_some(node)
-}
-
-fn constant(node: &Node) -> Option<&Val<'static>> {
-    match &node.op {
-        Op::Constant(value) => Some(value),
-        _ => None,
-    }
 }

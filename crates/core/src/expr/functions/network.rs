@@ -184,7 +184,7 @@ fn in_ip_addr_range<'r>(_: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 /// A range as `inIPAddrRange` takes it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Network {
     address: IpAddr,
     prefix: u8,

@@ -77,23 +77,58 @@ fn size<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
 }
 
 fn contains<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    on_texts(cx, args, |text, part| text.contains(part))
+    TextTest::Contains.ask(cx, args).map(Val::Bool)
 }
 
 fn starts_with<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    on_texts(cx, args, |text, part| text.starts_with(part))
+    TextTest::StartsWith.ask(cx, args).map(Val::Bool)
 }
 
 fn ends_with<'r>(cx: &CallCx<'_>, args: &[Val<'r>]) -> Outcome<'r> {
-    on_texts(cx, args, |text, part| text.ends_with(part))
+    TextTest::EndsWith.ask(cx, args).map(Val::Bool)
 }
 
-fn on_texts<'r>(cx: &CallCx<'_>, args: &[Val<'r>], test: fn(&str, &str) -> bool) -> Outcome<'r> {
-    let [Val::String(text), Val::String(part)] = args else {
-        return Err(CallError::no_overload());
-    };
-    cx.charge_bytes(text.as_str().len() + part.as_str().len())?;
-    Ok(Val::Bool(test(text.as_str(), part.as_str())))
+/// What is asked about a text and another one that may be part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TextTest {
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+impl TextTest {
+    /// What the function called `name` asks, if it asks such a thing.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "contains" => Some(TextTest::Contains),
+            "startsWith" => Some(TextTest::StartsWith),
+            "endsWith" => Some(TextTest::EndsWith),
+            _ => None,
+        }
+    }
+
+    /// The answer for texts; other arguments are refused.
+    pub(crate) fn ask(self, cx: &CallCx<'_>, args: &[Val<'_>]) -> Result<bool, CallError> {
+        let [Val::String(text), Val::String(part)] = args else {
+            return Err(CallError::no_overload());
+        };
+        cx.charge(Self::cost(text.as_str(), part.as_str()))?;
+        Ok(self.holds(text.as_str(), part.as_str()))
+    }
+
+    /// Cost units that the answer takes.
+    pub(crate) fn cost(text: &str, part: &str) -> usize {
+        (text.len() + part.len()) / limits::BYTES_PER_COST_UNIT
+    }
+
+    /// The answer, which has been paid for.
+    pub(crate) fn holds(self, text: &str, part: &str) -> bool {
+        match self {
+            TextTest::Contains => text.contains(part),
+            TextTest::StartsWith => text.starts_with(part),
+            TextTest::EndsWith => text.ends_with(part),
+        }
+    }
 }
 
 /// Whether the pattern is found anywhere in the text.

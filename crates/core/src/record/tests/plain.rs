@@ -16,8 +16,7 @@ pub(super) fn record<'a>(
     let principal = &request.principal;
     DecisionRecord {
         at,
-        decisions: entries(&call.id, request, evaluation),
-        validation_errors: validation_errors(evaluation),
+        results: request.items.iter().zip(&evaluation.resources).map(result).collect(),
         call,
         basis,
         principal: PrincipalInput {
@@ -48,47 +47,31 @@ fn resource<'a>(resource: &'a Resource<'_>) -> ResourceInput<'a> {
     }
 }
 
-fn entries<'a>(
-    call_id: &str,
-    request: &'a Request<'_>,
-    evaluation: &'a Evaluation,
-) -> Vec<DecisionEntry<'a>> {
-    let mut entries = Vec::with_capacity(request.items.iter().map(|item| item.actions.len()).sum());
-    for (resource, (item, result)) in request.items.iter().zip(&evaluation.resources).enumerate() {
-        for (action, decision) in item.actions.iter().zip(&result.actions) {
-            let number = u32::try_from(entries.len() + 1).unwrap_or(u32::MAX);
-            let id = DecisionId { call: Cow::Owned(call_id.to_owned()), number };
-            entries.push(entry(id, resource, action, decision, result));
-        }
+fn result<'a>((item, result): (&'a Item<'_>, &'a ResourceEvaluation)) -> ResultRecord<'a> {
+    let policy = result.actions.first().map_or("", |decision| &decision.matched_policy);
+    let decisions = item.actions.iter().zip(&result.actions);
+    ResultRecord {
+        policy: borrowed(policy),
+        derived_roles: result.effective_derived_roles.iter().map(|role| borrowed(role)).collect(),
+        decisions: decisions.map(|(action, decision)| entry(action, decision, policy, result)).collect(),
+        validation_errors: result.validation_errors.iter().map(validation).collect(),
     }
-    entries
-}
-
-fn validation_errors(evaluation: &Evaluation) -> Vec<ValidationRecord<'_>> {
-    let resources = evaluation.resources.iter().enumerate();
-    let errors = resources
-        .flat_map(|(resource, result)| result.validation_errors.iter().map(move |error| (resource, error)));
-    errors.map(|(resource, error)| validation(resource, error)).collect()
 }
 
 fn entry<'a>(
-    id: DecisionId<'a>,
-    resource: usize,
     action: &'a str,
     decision: &'a ActionDecision,
+    policy: &str,
     result: &'a ResourceEvaluation,
 ) -> DecisionEntry<'a> {
     let outputs = result.outputs.iter().filter(|output| output.action == action);
     DecisionEntry {
-        id,
-        resource,
         action: borrowed(action),
         effect: decision.effect,
         reason: borrowed(decision.reason.code()),
-        policy: borrowed(&decision.matched_policy),
+        policy: Some(borrowed(&decision.matched_policy)).filter(|own| own != policy),
         scope: borrowed(&decision.matched_scope),
         rule: decision.rule.as_deref().map(borrowed),
-        derived_roles: result.effective_derived_roles.iter().map(|role| borrowed(role)).collect(),
         outputs: outputs.map(output).collect(),
         problems: decision.problems.iter().map(problem).collect(),
     }
@@ -102,13 +85,13 @@ fn output(output: &OutputEntry) -> OutputRecord<'_> {
     OutputRecord { rule: borrowed(&output.src), value, error }
 }
 
-fn validation(resource: usize, error: &ValidationError) -> ValidationRecord<'_> {
+fn validation(error: &ValidationError) -> ValidationRecord<'_> {
     let source = match error.part {
         ValidatedPart::Principal => "principal",
         ValidatedPart::Resource => "resource",
     };
     let (path, message) = (borrowed(&error.path), borrowed(&error.message));
-    ValidationRecord { resource, source: borrowed(source), path, message }
+    ValidationRecord { source: borrowed(source), path, message }
 }
 
 fn problem(problem: &Problem) -> ProblemRecord<'_> {
