@@ -284,7 +284,7 @@ pub fn answers(request: &Request<'_>, evaluation: &Evaluation) -> Vec<Answer> {
             .actions
             .iter()
             .map(ToString::to_string)
-            .zip(resource.actions.iter().map(decision))
+            .zip(resource.actions.iter().map(|one| decision(resource, one)))
             .collect(),
         derived_roles: resource.effective_derived_roles.iter().map(ToString::to_string).collect(),
         outputs: resource.outputs.iter().map(output).collect(),
@@ -293,14 +293,14 @@ pub fn answers(request: &Request<'_>, evaluation: &Evaluation) -> Vec<Answer> {
     request.items.iter().zip(&evaluation.resources).map(answer).collect()
 }
 
-fn decision(decision: &ActionDecision) -> Decision {
+fn decision(resource: &model::ResourceEvaluation, decision: &ActionDecision) -> Decision {
     let problem = |p: &model::Problem| format!("{} {} {}", p.code.code(), p.source, p.position);
     Decision {
         effect: decision.effect.wire_name().trim_start_matches("EFFECT_").to_owned(),
         reason: decision.reason.code().to_owned(),
         rule: decision.rule.as_deref().map(str::to_owned),
-        policy: Some(decision.matched_policy.to_string()),
-        scope: Some(decision.matched_scope.to_string()),
+        policy: Some(resource.policy_of(decision).to_owned()),
+        scope: Some(decision.scope().to_owned()),
         problems: decision.problems.iter().map(problem).collect(),
     }
 }

@@ -119,8 +119,8 @@ fn map(values: &[(String, Value)]) -> Map<'static> {
 fn answer(item: &model::Item, resource: &ResourceEvaluation) -> Answer {
     let decisions = resource.actions.iter().map(|decision| Decision {
         allow: decision.effect == Effect::Allow,
-        policy: decision.matched_policy.to_string(),
-        scope: decision.matched_scope.to_string(),
+        policy: resource.policy_of(decision).to_owned(),
+        scope: decision.scope().to_owned(),
     });
     let outputs = resource.outputs.iter().map(|output| Output {
         src: output.src.to_string(),

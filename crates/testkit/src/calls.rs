@@ -94,12 +94,13 @@ impl MadeUpCall<'_> {
         let decision = ActionDecision {
             effect: self.effect,
             reason,
-            matched_policy: "resource.album.vdefault".into(),
-            matched_scope: "".into(),
+            own_policy: None,
+            matched_scope: None,
             rule: Some("rule-001".into()),
             problems: Vec::new(),
         };
-        let result = ResourceEvaluation { actions: vec![decision], ..ResourceEvaluation::default() };
+        let policy = "resource.album.vdefault".into();
+        let result = ResourceEvaluation { actions: vec![decision], ..ResourceEvaluation::of_policy(policy) };
         Evaluation { resources: vec![result] }
     }
 }

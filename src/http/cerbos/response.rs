@@ -141,8 +141,8 @@ impl Serialize for Matches<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let decisions = self.item.actions.iter().zip(&self.decided.actions);
         serializer.collect_map(decisions.map(|(action, decision)| {
-            let (matched_policy, matched_scope) = (&*decision.matched_policy, &*decision.matched_scope);
-            (action, Match { matched_policy, matched_scope })
+            let matched_policy = self.decided.policy_of(decision);
+            (action, Match { matched_policy, matched_scope: decision.scope() })
         }))
     }
 }
@@ -216,12 +216,12 @@ mod tests {
     use super::*;
     use crate::http::RequestLimits;
 
-    fn decision(effect: Effect, policy: &str, scope: &str) -> ActionDecision {
+    fn decision(effect: Effect, own_policy: Option<&str>, scope: Option<&str>) -> ActionDecision {
         ActionDecision {
             effect,
             reason: Reason::NoRuleMatched,
-            matched_policy: policy.into(),
-            matched_scope: scope.into(),
+            own_policy: own_policy.map(Arc::from),
+            matched_scope: scope.map(Arc::from),
             rule: None,
             problems: Vec::new(),
         }
@@ -234,9 +234,10 @@ mod tests {
     fn evaluation() -> Evaluation {
         let output = |src: &str, value| OutputEntry { src: src.into(), action: "view".to_owned(), value };
         let decided = ResourceEvaluation {
+            policy: "resource.album.vdefault/acme".into(),
             actions: vec![
-                decision(Effect::Allow, "resource.album.vdefault/acme", "acme"),
-                decision(Effect::Deny, "NO_MATCH", ""),
+                decision(Effect::Allow, None, Some("acme")),
+                decision(Effect::Deny, Some("NO_MATCH"), None),
             ],
             effective_derived_roles: vec![Arc::from("owner")],
             outputs: vec![

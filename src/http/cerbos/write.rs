@@ -122,12 +122,12 @@ mod tests {
     }
 
     fn decision() -> impl Strategy<Value = ActionDecision> {
-        (any::<bool>(), name(), prop_oneof![Just(String::new()), name()]).prop_map(
+        (any::<bool>(), prop::option::of(name()), prop::option::of(name())).prop_map(
             |(allow, policy, scope)| ActionDecision {
                 effect: if allow { Effect::Allow } else { Effect::Deny },
                 reason: Reason::AllowRule,
-                matched_policy: policy.into(),
-                matched_scope: scope.into(),
+                own_policy: policy.map(Into::into),
+                matched_scope: scope.map(Into::into),
                 rule: None,
                 problems: Vec::new(),
             },
@@ -158,8 +158,9 @@ mod tests {
         let roles = prop::collection::vec(name().prop_map(Into::into), 0..2);
         let outputs = prop::collection::vec(output(), 0..2);
         let errors = prop::collection::vec(mismatch(), 0..2);
-        (prop::collection::vec(decision(), 1..6), roles, outputs, errors).prop_map(
-            |(actions, effective_derived_roles, outputs, validation_errors)| ResourceEvaluation {
+        (name(), prop::collection::vec(decision(), 1..6), roles, outputs, errors).prop_map(
+            |(policy, actions, effective_derived_roles, outputs, validation_errors)| ResourceEvaluation {
+                policy: policy.into(),
                 actions,
                 effective_derived_roles,
                 outputs,

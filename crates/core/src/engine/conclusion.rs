@@ -16,7 +16,7 @@ static NO_MATCH: LazyLock<Arc<str>> = LazyLock::new(|| "NO_MATCH".into());
 pub(super) struct Conclusion<'r> {
     effect: Effect,
     reason: Reason,
-    /// The policy as decisions print it.
+    /// The policy as decisions print it; `None` if there is none.
     name: Option<&'r Arc<str>>,
     /// On whose word.
     word: Option<Word<'r>>,
@@ -59,14 +59,16 @@ impl<'r> Conclusion<'r> {
         }
     }
 
-    /// The decision, with the problems that were met on the way to it.
-    pub(super) fn decision(self, problems: Vec<Problem>) -> ActionDecision {
+    /// The decision about a resource for which `policy` is printed, with the problems that were met on the way to it.
+    pub(super) fn decision(self, policy: &Arc<str>, problems: Vec<Problem>) -> ActionDecision {
+        let name = printed(self.name);
+        let is_own = !Arc::ptr_eq(name, policy) && name != policy;
         let rule = self.word.and_then(|word| word.rule_name());
         ActionDecision {
             effect: self.effect,
             reason: self.reason,
-            matched_policy: Arc::clone(self.name.unwrap_or(&NO_MATCH)),
-            matched_scope: self.scope.map_or_else(Arc::default, Arc::clone),
+            own_policy: is_own.then(|| Arc::clone(name)),
+            matched_scope: self.scope.filter(|scope| !scope.is_empty()).map(Arc::clone),
             rule: rule.map(Arc::clone),
             problems,
         }
@@ -77,6 +79,11 @@ impl<'r> Conclusion<'r> {
         let scope = word.map(|word| &word.policy.scope);
         Self { effect: Effect::Deny, reason, name, word, scope }
     }
+}
+
+/// The policy of this name as decisions print it.
+pub(super) fn printed(name: Option<&Arc<str>>) -> &Arc<str> {
+    name.unwrap_or(&NO_MATCH)
 }
 
 /// On whose word the decision rests, if on anybody's.
@@ -94,7 +101,7 @@ pub(super) fn spokesman<'r>(
 
 /// Every action denied without asking anybody, with `name` for the policy.
 pub(super) fn deny_all(item: &Item<'_>, reason: Reason, name: Option<&Arc<str>>) -> ResourceEvaluation {
-    let denial = Conclusion::denial(reason, name, None);
-    let actions = item.actions.iter().map(|_| denial.decision(Vec::new())).collect();
-    ResourceEvaluation { actions, ..ResourceEvaluation::default() }
+    let (denial, policy) = (Conclusion::denial(reason, name, None), printed(name));
+    let actions = item.actions.iter().map(|_| denial.decision(policy, Vec::new())).collect();
+    ResourceEvaluation { actions, ..ResourceEvaluation::of_policy(Arc::clone(policy)) }
 }

@@ -5,6 +5,7 @@
 //! role is asked once one is allowed. This order decides which outputs and problems are met, never the effect.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use super::Call;
 use super::applied::{Applied, Audience};
@@ -88,8 +89,9 @@ fn decide_valid(
             actions.push(asking.decide(action, rules, &mut outputs));
         }
     }
+    let policy = Arc::clone(conclusion::printed(target.resource.name()));
     let effective_derived_roles = DerivedRoles::held_in(&mut derived_roles);
-    ResourceEvaluation { actions, effective_derived_roles, outputs, validation_errors }
+    ResourceEvaluation { policy, actions, effective_derived_roles, outputs, validation_errors }
 }
 
 /// Everybody who can be asked about one resource.
@@ -126,7 +128,7 @@ impl<'r> Asking<'_, 'r> {
         };
         let (mut put_out, problems) = question.into_met();
         outputs.append(&mut put_out);
-        conclusion.decision(problems)
+        conclusion.decision(conclusion::printed(self.case.target.resource.name()), problems)
     }
 
     /// What is said, and on which chain of scopes.

@@ -13,8 +13,12 @@ pub struct Evaluation {
 }
 
 /// The result for one resource.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ResourceEvaluation {
+    /// The policy that decided, as the check API names it (`resource.album.vdefault/acme`), or `NO_MATCH`. As for the
+    /// peer it is that of the scope in which the search began, whichever scope's rules decided. Kept once, because most
+    /// actions on a resource have it in common.
+    pub policy: Arc<str>,
     /// One decision per requested action, in request order.
     pub actions: Vec<ActionDecision>,
     /// Derived roles that hold for this principal and resource, sorted.
@@ -23,6 +27,34 @@ pub struct ResourceEvaluation {
     pub outputs: Vec<OutputEntry>,
     /// Where the attributes of the request do not fit the schemas of the policy.
     pub validation_errors: Vec<ValidationError>,
+}
+
+impl ResourceEvaluation {
+    /// Nothing decided yet, for `policy`.
+    #[must_use]
+    pub fn of_policy(policy: Arc<str>) -> Self {
+        Self {
+            policy,
+            actions: Vec::new(),
+            effective_derived_roles: Vec::new(),
+            outputs: Vec::new(),
+            validation_errors: Vec::new(),
+        }
+    }
+
+    /// The policy that decided, for one of its decisions.
+    #[must_use]
+    pub fn policy_of<'e>(&'e self, decision: &'e ActionDecision) -> &'e str {
+        decision.own_policy.as_deref().unwrap_or(&self.policy)
+    }
+}
+
+impl ActionDecision {
+    /// The scope whose rules decided, empty for the root or if none did.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        self.matched_scope.as_deref().unwrap_or_default()
+    }
 }
 
 /// An attribute that does not fit its schema.
@@ -52,11 +84,10 @@ pub struct ActionDecision {
     pub effect: Effect,
     /// Why, as a stable code.
     pub reason: Reason,
-    /// The policy that decided, as the check API names it (`resource.album.vdefault/acme`), or `NO_MATCH`. As for the
-    /// peer it is that of the scope in which the search began, whichever scope's rules decided.
-    pub matched_policy: Arc<str>,
-    /// The scope whose rules decided, empty for the root or if none did.
-    pub matched_scope: Arc<str>,
+    /// The policy that decided, if it is not [that of the resource](ResourceEvaluation::policy).
+    pub own_policy: Option<Arc<str>>,
+    /// The scope whose rules decided; `None` for the root or if none did.
+    pub matched_scope: Option<Arc<str>>,
     /// The rule that decided, if one did.
     pub rule: Option<Arc<str>>,
     /// Everything that went wrong on the way to this decision.

@@ -177,8 +177,7 @@ fn described(json: &mut Json, attr: &Map<'_>, policy_version: &str, scope: &str)
 
 /// What was decided about one resource: its policy and what follows it.
 fn result(json: &mut Json, item: &Item<'_>, result: &ResourceEvaluation) -> Result<(), RecordError> {
-    let policy = result.actions.first().map_or("", |decision| &decision.matched_policy);
-    json.string(policy);
+    json.string(&result.policy);
     if !result.effective_derived_roles.is_empty() {
         json.raw(r#","derivedRoles":"#);
         json.list(&result.effective_derived_roles, |json, role| json.string(role));
@@ -187,7 +186,7 @@ fn result(json: &mut Json, item: &Item<'_>, result: &ResourceEvaluation) -> Resu
     for (index, (action, decision)) in item.actions.iter().zip(&result.actions).enumerate() {
         json.raw(if index == 0 { r#"{"action":"# } else { r#",{"action":"# });
         json.string(action);
-        entry(json, decision, policy);
+        entry(json, decision);
         explained(json, action, decision, result);
         json.check()?;
     }
@@ -200,19 +199,19 @@ fn result(json: &mut Json, item: &Item<'_>, result: &ResourceEvaluation) -> Resu
     Ok(())
 }
 
-/// What follows the action in the entry of a decision of a result with this policy.
-fn entry(json: &mut Json, decision: &ActionDecision, policy: &str) {
+/// What follows the action in the entry of a decision.
+fn entry(json: &mut Json, decision: &ActionDecision) {
     json.raw(match decision.effect {
         Effect::Allow => r#","effect":"EFFECT_ALLOW","reason":""#,
         Effect::Deny => r#","effect":"EFFECT_DENY","reason":""#,
     });
     json.raw(decision.reason.code());
     json.raw("\"");
-    if *decision.matched_policy != *policy {
+    if let Some(policy) = &decision.own_policy {
         json.raw(r#","policy":"#);
-        json.string(&decision.matched_policy);
+        json.string(policy);
     }
-    unless_empty(json, r#","scope":"#, &decision.matched_scope);
+    unless_empty(json, r#","scope":"#, decision.scope());
     if let Some(rule) = &decision.rule {
         json.raw(r#","rule":"#);
         json.string(rule);

@@ -2,7 +2,6 @@ mod plain;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -210,8 +209,8 @@ fn vary(
     request.items.push(item);
     let mut second = evaluation.resources[0].clone();
     second.actions[0].rule = (rest & 2 == 0).then(|| text(2).into());
-    second.actions[0].matched_scope = text(3).into();
-    second.actions[1].matched_policy = [text(2), text(3)][usize::from(rest & 8 == 0)].as_str().into();
+    second.actions[0].matched_scope = Some(text(3).into());
+    second.actions[1].own_policy = (rest & 8 == 0).then(|| text(3).into());
     second.outputs[0].value = OutputValue::Value(Value::Map(attr));
     if rest & 4 == 0 {
         let again = second.actions[1].problems[0].clone();
@@ -310,12 +309,11 @@ fn request(attr: Map<'static>) -> Request<'static> {
 }
 
 fn evaluation() -> Evaluation {
-    let policy: Arc<str> = "resource.album.vdefault".into();
     let allow = ActionDecision {
         effect: Effect::Allow,
         reason: Reason::AllowRule,
-        matched_policy: policy.clone(),
-        matched_scope: "".into(),
+        own_policy: None,
+        matched_scope: None,
         rule: Some("viewers".into()),
         problems: Vec::new(),
     };
@@ -329,8 +327,8 @@ fn evaluation() -> Evaluation {
     let deny = ActionDecision {
         effect: Effect::Deny,
         reason: Reason::DenyRuleUndecided,
-        matched_policy: policy,
-        matched_scope: "".into(),
+        own_policy: None,
+        matched_scope: None,
         rule: Some("keep".into()),
         problems: vec![problem],
     };
@@ -344,6 +342,7 @@ fn evaluation() -> Evaluation {
         output("keep", "delete", OutputValue::Error("no such key".into())),
     ];
     let result = ResourceEvaluation {
+        policy: "resource.album.vdefault".into(),
         actions: vec![allow, deny],
         effective_derived_roles: vec!["owner".into()],
         outputs,

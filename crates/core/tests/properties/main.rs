@@ -56,9 +56,10 @@ proptest! {
             let one = decided(&compiled(&spec), &ask, on_error);
             let other = decided(&snapshot, &shuffled_ask, on_error);
             prop_assert_eq!(&one.effective_derived_roles, &other.effective_derived_roles);
+            prop_assert_eq!(&one.policy, &other.policy);
             for (one, other) in one.actions.iter().zip(&other.actions) {
                 prop_assert_eq!((one.effect, one.reason), (other.effect, other.reason));
-                prop_assert_eq!(&one.matched_policy, &other.matched_policy);
+                prop_assert_eq!(&one.own_policy, &other.own_policy);
             }
         }
     }

@@ -48,12 +48,11 @@ fn resource<'a>(resource: &'a Resource<'_>) -> ResourceInput<'a> {
 }
 
 fn result<'a>((item, result): (&'a Item<'_>, &'a ResourceEvaluation)) -> ResultRecord<'a> {
-    let policy = result.actions.first().map_or("", |decision| &decision.matched_policy);
     let decisions = item.actions.iter().zip(&result.actions);
     ResultRecord {
-        policy: borrowed(policy),
+        policy: borrowed(&result.policy),
         derived_roles: result.effective_derived_roles.iter().map(|role| borrowed(role)).collect(),
-        decisions: decisions.map(|(action, decision)| entry(action, decision, policy, result)).collect(),
+        decisions: decisions.map(|(action, decision)| entry(action, decision, result)).collect(),
         validation_errors: result.validation_errors.iter().map(validation).collect(),
     }
 }
@@ -61,7 +60,6 @@ fn result<'a>((item, result): (&'a Item<'_>, &'a ResourceEvaluation)) -> ResultR
 fn entry<'a>(
     action: &'a str,
     decision: &'a ActionDecision,
-    policy: &str,
     result: &'a ResourceEvaluation,
 ) -> DecisionEntry<'a> {
     let outputs = result.outputs.iter().filter(|output| output.action == action);
@@ -69,8 +67,8 @@ fn entry<'a>(
         action: borrowed(action),
         effect: decision.effect,
         reason: borrowed(decision.reason.code()),
-        policy: Some(borrowed(&decision.matched_policy)).filter(|own| own != policy),
-        scope: borrowed(&decision.matched_scope),
+        policy: decision.own_policy.as_deref().map(borrowed),
+        scope: borrowed(decision.scope()),
         rule: decision.rule.as_deref().map(borrowed),
         outputs: outputs.map(output).collect(),
         problems: decision.problems.iter().map(problem).collect(),
