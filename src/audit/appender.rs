@@ -91,12 +91,18 @@ impl Appender {
         }
         let (mut end, mut times, mut len) = (self.end, self.segment.times, self.segment.len);
         for piece in batch.pieces() {
+            let mut left = piece.len();
             let mut rest = &mut *piece;
             while let Some((mut frame, behind)) = Unsealed::split(rest) {
                 end = end.next(frame.at(), frame.payload());
                 times = times.with(frame.at());
                 frame.seal(end.seq, self.synced, end.hash);
+                left = behind.len();
                 rest = behind;
+            }
+            if left > 0 {
+                let (segment, what) = (self.segment.name(), "what is to be written is no whole frame");
+                return Err(AuditError::Damaged { segment, offset: len, seq: end.seq + 1, what });
             }
             self.file.append(piece).map_err(AuditError::io("write", &self.segment.name()))?;
             len += piece.len() as u64;

@@ -35,7 +35,7 @@ impl Batch {
             Some(piece) if piece.len() + bytes <= PIECE => piece,
             full => {
                 self.pieces.extend(full);
-                let spare = self.spare.pop().filter(|spare| spare.capacity() >= bytes);
+                let spare = if bytes <= PIECE { self.spare.pop() } else { None };
                 spare.unwrap_or_else(|| Vec::with_capacity(bytes.max(PIECE)))
             }
         };

@@ -59,7 +59,7 @@ pub struct LogSettings {
     pub deadline: Duration,
     /// Most records in the queue.
     pub queue_records: usize,
-    /// Most bytes in the queue.
+    /// Most bytes of records in the queue. The memory they take may be twice as much.
     pub queue_bytes: usize,
     /// Size at which a segment is closed, in bytes; a batch is never split, so one may be larger.
     pub segment_bytes: u64,

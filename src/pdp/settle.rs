@@ -35,7 +35,7 @@ pub(super) enum SettleError {
 
 /// Reads `source` until two readings, `quiet` apart, agree on the set or on why it cannot be read. The first one has
 /// this `extent`; those after it read only what seems to have changed since. A set that is `known` to answer already
-/// needs no second reading. What every reading but the last finds is shown to `look`, which may take its time: that
+/// needs no second reading. A set that has to be read again is shown to `look` before, which may take its time: that
 /// counts as part of the pause.
 ///
 /// INVARIANT(settled): a set of which some file was written between the two readings never goes live.

@@ -23,6 +23,8 @@ pub(super) struct Applied<'r> {
     audience: Audience<'r>,
     /// How the condition of each rule ended, evaluated at most once, whatever the number of actions and roles.
     verdicts: Few<Cell<Option<Verdict>>, 16>,
+    /// The action of which whoever looks on was shown the rules last.
+    shown: Cell<Option<&'r str>>,
     /// What went wrong with the conditions, by the index of their rule, ascending.
     problems: RefCell<Vec<(usize, Vec<Problem>)>>,
 }
@@ -68,14 +70,15 @@ impl<'r> Applied<'r> {
             scope: Scope::new(inputs, &policy.frame, call.budget),
             audience,
             verdicts: Few::of_defaults(policy.table.rules.len()),
+            shown: Cell::default(),
             problems: RefCell::default(),
         }
     }
 
     /// The rules about `action` and the resource.
-    pub(super) fn rules_about(&self, action: &str) -> Result<Mask, CostExceeded> {
+    pub(super) fn rules_about(&self, action: &'r str) -> Result<Mask, CostExceeded> {
         let mut found = rules_about(action, self.policy, self.call)?;
-        self.show_considered(&found);
+        self.show_considered(action, &found);
         if let Audience::Whoever(about) = &self.audience {
             found.keep(about);
         }
@@ -262,11 +265,14 @@ impl<'r> Applied<'r> {
     }
 
     /// Shows every rule to whoever looks on, and why those that are not about the question are not; `found` are those
-    /// about the action.
-    pub(super) fn show_considered(&self, found: &Mask) {
+    /// about `action`. What was shown to the role before is not shown again.
+    pub(super) fn show_considered(&self, action: &'r str, found: &Mask) {
         let Some(observer) = self.call.observer else {
             return;
         };
+        if self.shown.replace(Some(action)).is_some_and(|shown| std::ptr::eq(shown, action)) {
+            return;
+        }
         for placed in (0..).map_while(|index| Placed::of(self.policy, index)) {
             let Placed { index, rule, .. } = placed;
             let aside = match &self.audience {

@@ -120,7 +120,8 @@ impl DerivedRoles {
         (index, brief): (usize, &DerivedBrief),
     ) -> Option<Judged> {
         let here = other.table.derived_roles.binary_search_by(|known| known.name.cmp(&brief.name)).ok()?;
-        let same = Arc::ptr_eq(other.derived_roles.get(here)?, policy.derived_roles.get(index)?);
+        // Compared by place: that two policies hold it in one place of memory depends on when they were compiled.
+        let same = other.derived_roles.get(here)?.position == policy.derived_roles.get(index)?.position;
         let verdict = self.verdict(here).filter(|_| same)?;
         Some(Judged { verdict, problems: self.problems(here).to_vec() })
     }

@@ -75,7 +75,7 @@ impl<'s, 'r> Layer<'s, 'r> {
                 self.known.applied.get_or_init(|| Applied::new(call, links.policy, self.inputs(), audience))
             }
         };
-        applied.show_considered(rules);
+        applied.show_considered(question.action, rules);
         Ok(finding.beside(applied.ask(rules, role, question)?))
     }
 

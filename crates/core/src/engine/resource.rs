@@ -26,9 +26,7 @@ pub(super) fn decide(call: &Call<'_>, alike: &[Item<'_>], decided: &mut Vec<Reso
     let Some(first) = alike.first() else { return };
     let target = Target::of(call, first);
     let target = target.as_ref().ok();
-    // Whoever looks on is shown the rules that are considered for each of them.
-    let is_shared = |one: &Item<'_>, next: &Item<'_>| call.observer.is_none() && one.actions == next.actions;
-    for items in alike.chunk_by(is_shared) {
+    for items in alike.chunk_by(|one, next| one.actions == next.actions) {
         let (places, actions) = (target.map_or(0, |target| target.places.len()), items.first());
         let cells = places * actions.map_or(0, |item| item.actions.len());
         let rules = Few::<_, 4>::of_defaults(cells);

@@ -7,6 +7,8 @@ use crate::model::{AuxData, Effect, Item, Principal, ProblemCode, Reason};
 use crate::policy::{SourceFile, compile};
 use crate::value::{Map, Value};
 
+mod costs;
+
 /// How large a call is.
 #[derive(Clone, Copy)]
 struct Size {
@@ -436,16 +438,4 @@ fn sightings_tell_which_rules_applied_and_what_conditions_came_to() {
         let _ = decide_as(&snapshot, &request, &settings(), &conduct);
         assert_eq!(met(), expected, "after {id}");
     }
-}
-
-#[test]
-fn outputs_are_paid_for_by_their_number_and_bytes() {
-    let patterns: Vec<_> = (0..30).map(|n| format!("'{}*'", "a".repeat(n))).collect();
-    let cost = |output: &str| {
-        let rule = format!("actions: [{}], roles: [r0], effect: EFFECT_ALLOW{output}", patterns.join(", "));
-        let policy = format!("resourcePolicy: {{resource: doc, version: default, rules: [{{{rule}}}]}}");
-        units(&set(&[policy]), 1, &["r0".to_owned()])
-    };
-    let entries = cost(", output: {when: {ruleActivated: R.id}}") - cost("");
-    assert!(entries >= 30 * (1 + 100 / 16), "{entries} for 30 entries");
 }

@@ -1,8 +1,9 @@
 //! The compiled form of an expression: a tree with names resolved to slots, constants folded, and regular
 //! expressions and sets of names built.
 //!
-//! Expressions that differ in nothing but constants have the same [`Form`]. A set of policies keeps each form once: with
-//! many policies it is still at hand from the evaluation before, where a tree of its own would have to be fetched.
+//! Expressions that differ in nothing but constants of the same length have the same [`Form`]. A set of policies keeps
+//! each form once: with many policies it is still at hand from the evaluation before, where a tree of its own would have
+//! to be fetched.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -90,6 +90,11 @@ impl Patterns {
         let kept = &mut *self.kept.borrow_mut();
         kept.literals.retain(|literal, _| used.contains(literal));
         kept.spent = kept.literals.values().map(|literal| literal.bytes).sum();
+        self.forget_unused_forms();
+    }
+
+    /// Forgets the forms that no expression has any more.
+    pub(crate) fn forget_unused_forms(&self) {
         self.forms.borrow_mut().retain(|form| Arc::strong_count(form) > 1);
     }
 }

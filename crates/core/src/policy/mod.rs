@@ -157,7 +157,7 @@ impl Compiler {
     }
 
     /// As [`Self::compile`] if only what changed since the last set has to be read and compiled, and nothing is wrong;
-    /// otherwise `None`, soon and without a trace.
+    /// otherwise `None`, and what is remembered stays as it was.
     #[must_use]
     pub fn compile_changes(&mut self, files: &[SourceFile]) -> Option<Compiled> {
         if self.memory.is_empty() {
@@ -166,7 +166,13 @@ impl Compiler {
         let hole = SourceFile { path: "".into(), text: "".into() };
         let arranged = self.memory.arrange(sorted(files), &hole);
         let passed = set::pass(&arranged, &self.memory, &self.patterns, self.lists_names);
-        passed.filter(|passed| passed.memory.is_some()).map(|passed| self.compiled(passed, files))
+        match passed.filter(|passed| passed.memory.is_some()) {
+            Some(passed) => Some(self.compiled(passed, files)),
+            None => {
+                self.patterns.forget_unused_forms();
+                None
+            }
+        }
     }
 
     /// What comes of `files`; `passed` becomes what is remembered, as far as it can be.

@@ -149,9 +149,8 @@ impl Observer for Recorder<'_> {
 
     fn considers(&self, policy: &Policy, rule: &Rule, aside: Option<Aside>) {
         let mut state = self.state.borrow_mut();
-        let is_known =
-            state.action().is_some_and(|action| action.places.contains_key(&std::ptr::from_ref(rule)));
-        if state.truncated || is_known {
+        let place = std::ptr::from_ref(rule);
+        if state.truncated || state.action().is_some_and(|action| action.places.contains_key(&place)) {
             return;
         }
         let derived_roles = rule.derived_roles.iter().filter_map(|index| policy.derived_roles.get(*index));
