@@ -265,7 +265,7 @@ impl<'r> Applied<'r> {
     }
 
     /// Shows every rule to whoever looks on, and why those that are not about the question are not; `found` are those
-    /// about `action`. What was shown to the role before is not shown again.
+    /// about `action`. What was shown for the role before is not shown again.
     pub(super) fn show_considered(&self, action: &'r str, found: &Mask) {
         let Some(observer) = self.call.observer else {
             return;

@@ -60,7 +60,8 @@ impl<'r> Question<'r> {
     /// Notes what went wrong with a condition, once, however often it is consulted.
     pub(super) fn note(&mut self, problems: &[Problem]) {
         let room = ACTION_PROBLEMS - self.problems.len();
-        if !problems.is_empty() && !self.noted.contains(&problems.as_ptr()) {
+        // What finds no room is not looked for among thousands of others.
+        if room > 0 && !problems.is_empty() && !self.noted.contains(&problems.as_ptr()) {
             self.noted.push(problems.as_ptr());
             self.problems.extend(problems.iter().take(room).cloned());
         }

@@ -17,22 +17,17 @@ fn outputs_are_paid_for_by_their_number_and_bytes() {
 
 #[test]
 fn decision_costs_the_same_whatever_was_compiled_before() {
+    let file = |path: &str, text: String| SourceFile { path: path.into(), text: text.into() };
     let policy = |scope: &str, comment: &str| {
-        SourceFile {
-        path: format!("doc{scope}.yaml").as_str().into(),
-        text: format!(
-            "apiVersion: api.cerbos.dev/v1\nresourcePolicy: {{resource: doc, version: default, scope: '{scope}', \
-             importDerivedRoles: [roles], rules: [{{actions: ['*'], derivedRoles: [d], effect: EFFECT_ALLOW}}]}}{comment}"
-        )
-        .into(),
-    }
+        let rules = "rules: [{actions: ['*'], derivedRoles: [d], effect: EFFECT_ALLOW}]";
+        let what = format!("resource: doc, version: default, scope: '{scope}', importDerivedRoles: [roles]");
+        let text = format!("apiVersion: api.cerbos.dev/v1\nresourcePolicy: {{{what}, {rules}}}{comment}");
+        file(&format!("doc{scope}.yaml"), text)
     };
-    let roles = SourceFile {
-        path: "roles.yaml".into(),
-        text: "apiVersion: api.cerbos.dev/v1\nderivedRoles: {name: roles, definitions: [{name: d, parentRoles: [r0], \
-               condition: {match: {expr: \"[1, 2, 3].exists(x, R.id == string(x))\"}}}]}"
-            .into(),
-    };
+    let condition = "{match: {expr: \"[1, 2, 3].exists(x, R.id == string(x))\"}}";
+    let role = format!("{{name: d, parentRoles: [r0], condition: {condition}}}");
+    let text = format!("apiVersion: api.cerbos.dev/v1\nderivedRoles: {{name: roles, definitions: [{role}]}}");
+    let roles = file("roles.yaml", text);
     let set = |comment| vec![roles.clone(), policy("", ""), policy("acme", comment)];
     let mut compiler = Compiler::default();
     assert!(compiler.compile(&set("")).snapshot.is_some());
