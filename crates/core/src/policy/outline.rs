@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::ast::{At, Body, Document, NameSources, ResourcePolicy, SchemaUse, Schemas, Scope, Text};
 use super::index;
+use super::pool::Texts;
 use super::rules::{PolicyKind, ScopePermissions};
 use super::yaml::Place;
 
@@ -83,21 +84,6 @@ pub(super) struct Mention {
     /// As written.
     pub(super) action: Arc<str>,
     pub(super) place: Place,
-}
-
-/// Texts that outlines have in common.
-#[derive(Debug, Default)]
-pub(super) struct Texts(BTreeSet<Arc<str>>);
-
-impl Texts {
-    fn keep(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Arc::clone(known);
-        }
-        let text: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&text));
-        text
-    }
 }
 
 impl Outline {

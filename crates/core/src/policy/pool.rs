@@ -11,34 +11,58 @@ use crate::expr::Frame;
 /// What was met so far.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    texts: BTreeSet<Arc<str>>,
+    texts: Texts,
     tables: BTreeSet<Arc<RuleTable>>,
+}
+
+/// The texts met so far.
+#[derive(Debug, Default)]
+pub(super) struct Texts(BTreeSet<Arc<str>>);
+
+impl Texts {
+    /// `text` as it is kept.
+    pub(super) fn keep(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
 }
 
 impl Pool {
     /// `policy` with the table of its rules, and with its texts in the pool, as far as others may have them.
     pub(super) fn share(&mut self, mut policy: Policy) -> Policy {
-        let texts = &mut self.texts;
-        keep(texts, &mut policy.version);
-        keep(texts, &mut policy.scope);
-        policy.parent_roles.iter_mut().for_each(|role| keep(texts, role));
+        let mut keep = |text: &mut Arc<str>| *text = self.texts.keep(text);
+        keep(&mut policy.version);
+        keep(&mut policy.scope);
+        policy.parent_roles.iter_mut().for_each(&mut keep);
         for rule in &mut policy.rules {
-            keep(texts, &mut rule.name);
+            keep(&mut rule.name);
             for pattern in &mut rule.actions {
                 if let ActionPattern::Exact(action) = pattern {
-                    keep(texts, action);
+                    keep(action);
                 }
             }
             if let Some(Roles::Named(roles)) = &mut rule.roles {
-                roles.iter_mut().for_each(|role| keep(texts, role));
+                roles.iter_mut().for_each(&mut keep);
             }
         }
         let mut constants = Vec::new();
         policy.frames = frames(&policy.derived_roles);
-        policy.table = Arc::new(RuleTable::of(&policy, &mut constants));
+        policy.table = self.table(RuleTable::of(&policy, &mut constants));
         policy.constants = constants.into();
-        keep(&mut self.tables, &mut policy.table);
         policy
+    }
+
+    fn table(&mut self, table: RuleTable) -> Arc<RuleTable> {
+        if let Some(known) = self.tables.get(&table) {
+            return Arc::clone(known);
+        }
+        let table = Arc::new(table);
+        self.tables.insert(Arc::clone(&table));
+        table
     }
 }
 
@@ -51,12 +75,4 @@ fn frames(derived_roles: &[Arc<DerivedRole>]) -> Box<[Arc<Frame>]> {
         }
     }
     frames.into()
-}
-
-/// Puts what is equal to `thing` and known already in its place.
-fn keep<T: ?Sized + Ord>(known: &mut BTreeSet<Arc<T>>, thing: &mut Arc<T>) {
-    match known.get(&**thing) {
-        Some(known) => *thing = Arc::clone(known),
-        None => drop(known.insert(Arc::clone(thing))),
-    }
 }
