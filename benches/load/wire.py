@@ -65,9 +65,13 @@ def p50(options):
     if "peer" in found[0]:
         values = tuple(ratio(of["peer"], of["procura"], at) for of in found)
         ours = " / ".join(f"{median(of['procura'], at):.3f}" for of in found)
+        how = f"ours {ours} ms; {options.rounds} rounds; {compared}"
+        if "limit" in found[0]:
+            best = " / ".join(f"{ratio(of['peer'], of['limit'], at):.1f}" for of in found)
+            how += f"; Cerbos ÷ wire limit {best}"
         yield Line(
             "p50 at one connection, Cerbos ÷ ours, 1x1 / 1x4 / 10x4", "≥ 12 / 12 / 30", values, "",
-            f"ours {ours} ms; {options.rounds} rounds; {compared}",
+            how,
         )
     yield from missing
 
