@@ -14,6 +14,7 @@
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
 //! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
+//! | [`proof`] | the Merkle tree over the records: paths, checkpoints, signed notes |
 #![forbid(unsafe_code)]
 
 pub mod engine;
@@ -21,6 +22,7 @@ pub mod expr;
 pub mod limits;
 pub mod model;
 pub mod policy;
+pub mod proof;
 pub mod record;
 pub mod schema;
 pub mod suite;
