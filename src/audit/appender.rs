@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::catalog::{Catalog, SegmentInfo};
+use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::error::AuditError;
 use super::find::Found;
 use super::mark::Marker;
@@ -64,7 +64,7 @@ impl Appender {
             if len < HEADER_BYTES as u64 { create(&*files, &header)? } else { cut(&*files, &name, len)? };
         files.sync_dir().map_err(AuditError::io("sync the directory of", &name))?;
         let segment = SegmentInfo { first_seq: header.first_seq, len: len.max(HEADER_BYTES as u64), times };
-        catalog.publish(segment);
+        catalog.publish(segment, Reach { last: end.seq, synced: end.seq });
         let mut marker = Marker::new(Arc::clone(&files), found.mark);
         marker.set(end.seq)?;
         Ok(Self {
@@ -116,7 +116,7 @@ impl Appender {
         self.end = end;
         let written = Written { bytes: len - self.segment.len, sync: took };
         self.segment = SegmentInfo { len, times, ..self.segment };
-        self.catalog.publish(self.segment);
+        self.publish();
         Ok(written)
     }
 
@@ -125,6 +125,7 @@ impl Appender {
         self.sync_file()?;
         self.check(self.segment.len)?;
         self.synced = self.end.seq;
+        self.publish();
         self.marker.set(self.synced)
     }
 
@@ -171,8 +172,12 @@ impl Appender {
         self.must_roll = false;
         self.segment =
             SegmentInfo { first_seq: header.first_seq, len: HEADER_BYTES as u64, times: TimeRange::EMPTY };
-        self.catalog.publish(self.segment);
+        self.publish();
         Ok(())
+    }
+
+    fn publish(&self) {
+        self.catalog.publish(self.segment, Reach { last: self.end.seq, synced: self.synced });
     }
 
     /// Marks the first durable records of a segment: from then on it is damage if it has none.

@@ -1,6 +1,7 @@
 //! Which segments there are and how far they may be read: what the writer publishes and readers see.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::segment::{TimeRange, file_name};
 
@@ -22,29 +23,77 @@ impl SegmentInfo {
     }
 }
 
+/// How far the log reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The last record that is acknowledged; 0 before the first.
+    pub last: u64,
+    /// The last record that is known to be on disk.
+    pub synced: u64,
+}
+
 /// All segments, oldest first; the last one grows.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    segments: Mutex<Vec<SegmentInfo>>,
+    state: Mutex<State>,
+    grown: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    segments: Vec<SegmentInfo>,
+    reach: Reach,
 }
 
 impl Catalog {
-    /// A catalog of these segments, oldest first.
-    pub(super) fn new(segments: Vec<SegmentInfo>) -> Self {
-        Self { segments: Mutex::new(segments) }
+    /// A catalog of these segments, oldest first, that reach so far.
+    pub(super) fn new(segments: Vec<SegmentInfo>, reach: Reach) -> Self {
+        Self { state: Mutex::new(State { segments, reach }), grown: Condvar::new() }
     }
 
     /// The segments at this moment.
     pub(super) fn segments(&self) -> Vec<SegmentInfo> {
-        self.segments.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().segments.clone()
+    }
+
+    /// The segment that begins with record `first_seq`.
+    pub(super) fn segment(&self, first_seq: u64) -> Option<SegmentInfo> {
+        let state = self.lock();
+        let at = state.segments.binary_search_by_key(&first_seq, |segment| segment.first_seq);
+        at.ok().and_then(|at| state.segments.get(at)).copied()
+    }
+
+    /// The segment that holds record `seq`, or would if there were one.
+    pub(super) fn segment_with(&self, seq: u64) -> Option<SegmentInfo> {
+        let state = self.lock();
+        let behind = state.segments.partition_point(|segment| segment.first_seq <= seq);
+        behind.checked_sub(1).and_then(|at| state.segments.get(at)).copied()
+    }
+
+    /// How far the log reaches at this moment.
+    pub(super) fn reach(&self) -> Reach {
+        self.lock().reach
+    }
+
+    /// Waits until the log reaches beyond `seen`, at most `timeout`; how far it reaches then.
+    pub(super) fn wait_beyond(&self, seen: Reach, timeout: Duration) -> Reach {
+        let waited = self.grown.wait_timeout_while(self.lock(), timeout, |state| state.reach == seen);
+        waited.unwrap_or_else(PoisonError::into_inner).0.reach
     }
 
     /// Makes the newest segment visible up to where `segment` says, or adds it.
-    pub(super) fn publish(&self, segment: SegmentInfo) {
-        let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
-        match segments.last_mut().filter(|last| last.first_seq == segment.first_seq) {
+    pub(super) fn publish(&self, segment: SegmentInfo, reach: Reach) {
+        let mut state = self.lock();
+        match state.segments.last_mut().filter(|last| last.first_seq == segment.first_seq) {
             Some(last) => *last = segment,
-            None => segments.push(segment),
+            None => state.segments.push(segment),
         }
+        state.reach = reach;
+        drop(state);
+        self.grown.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

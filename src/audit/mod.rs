@@ -18,6 +18,7 @@
 mod appender;
 mod batch;
 mod catalog;
+mod cursor;
 mod error;
 mod files;
 mod filter;
@@ -32,6 +33,8 @@ mod verify;
 mod walk;
 mod writer;
 
+pub use catalog::Reach;
+pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
 pub use query::LogReader;
@@ -123,7 +126,7 @@ impl Log {
         metrics: Arc<Metrics>,
     ) -> Result<(Arc<Self>, RecoveryReport), AuditError> {
         let found = find::find(&*files)?;
-        let catalog = Arc::new(catalog::Catalog::new(found.closed.clone()));
+        let catalog = Arc::new(catalog::Catalog::new(found.closed.clone(), Reach::default()));
         let mut appender = appender::Appender::open(
             Arc::clone(&files),
             Arc::clone(&catalog),
@@ -162,6 +165,12 @@ impl Log {
             writer: Mutex::new(Some(thread)),
         };
         Ok((Arc::new(log), report))
+    }
+
+    /// The read side.
+    #[must_use]
+    pub fn reader(&self) -> &LogReader {
+        &self.reader
     }
 
     /// Refuses new records, writes those that wait, and returns when that is done. Blocking.

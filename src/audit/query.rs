@@ -1,8 +1,10 @@
 //! Finding records: a scan from the newest to the oldest, bounded per page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::catalog::{Catalog, SegmentInfo};
+use super::catalog::{Catalog, Reach, SegmentInfo};
+use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
 use super::filter::Matcher;
 use super::find::{find, read_all};
@@ -30,14 +32,42 @@ impl LogReader {
     /// Reads a log that nobody, or another process, is writing: what is in it now.
     pub fn open(files: Arc<dyn LogFiles>) -> Result<Self, AuditError> {
         let found = find(&*files)?;
+        let last = found.tail.as_ref().map_or(0, |tail| tail.end.seq);
         let tail = found.tail.map(|tail| tail.info);
-        let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect());
+        let reach = Reach { last, synced: found.mark.seq };
+        let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect(), reach);
         Ok(Self { files, catalog: Arc::new(catalog) })
     }
 
     /// Reads what `catalog` says is acknowledged.
     pub(super) fn new(files: Arc<dyn LogFiles>, catalog: Arc<Catalog>) -> Self {
         Self { files, catalog }
+    }
+
+    /// A cursor before record `next_seq`.
+    #[must_use]
+    pub fn cursor(&self, next_seq: u64) -> Cursor<'_> {
+        Cursor::new(&*self.files, &self.catalog, next_seq)
+    }
+
+    /// How far the log reaches at this moment.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.catalog.reach()
+    }
+
+    /// Waits until the log reaches beyond `seen`, at most `timeout`; how far it reaches then. Blocking.
+    #[must_use]
+    pub fn wait_beyond(&self, seen: Reach, timeout: Duration) -> Reach {
+        self.catalog.wait_beyond(seen, timeout)
+    }
+
+    /// The record that stands at `place`.
+    ///
+    /// # Errors
+    /// If the file cannot be read or no record begins there.
+    pub fn at(&self, place: Place) -> Result<StoredRecord, AuditError> {
+        read_one(&*self.files, &self.catalog, place, stored)
     }
 
     /// Newest first; stops at the limit of `filter` or of the page.

@@ -3,6 +3,7 @@
 //! The order, later wins: defaults, file (`--config`), environment (`PROCURA_…`), `--set key=value`, flags.
 //! Keys are the peer's where the concept is the same; `keys.rs` lists them all.
 
+mod audit;
 mod aux_data;
 mod file;
 mod globals;
@@ -12,6 +13,7 @@ mod layers;
 mod suggest;
 mod typed;
 
+pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
@@ -23,7 +25,6 @@ use std::time::Duration;
 
 use procura_core::engine::Settings;
 
-use crate::ports::Durability;
 use crate::telemetry::LogFormat;
 use layers::Layers;
 
@@ -89,21 +90,6 @@ pub struct Storage {
 pub struct Reload {
     /// Whether the tests beside the policies must pass.
     pub require_tests: bool,
-}
-
-/// How decisions are recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audit {
-    /// Whether they are recorded at all.
-    pub enabled: bool,
-    /// What must have happened to a record before its call is answered.
-    pub durability: Durability,
-    /// How long a call waits for its record.
-    pub deadline: Duration,
-    /// Most records that may wait for the writer.
-    pub queue_length: usize,
-    /// Size in bytes at which the log begins a new file.
-    pub segment_bytes: u64,
 }
 
 /// What is logged, and how.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use procura_core::engine::{OnError, SchemaEnforcement};
 
 use super::*;
+use crate::ports::Durability;
 
 fn sources(file: &str, environment: &[(&str, &str)], set: &[&str]) -> Sources {
     Sources {

@@ -1,5 +1,7 @@
 //! From text to types: each value is checked where it is read, and a wrong one names its origin and what is valid.
 
+mod audit;
+
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -13,8 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::aux_data::KeySetList;
 use super::layers::{Layers, Origin, Setting};
-use super::{Audit, AuxData, Config, Log, Reload, Server, Storage, globals};
-use crate::ports::Durability;
+use super::{AuxData, Config, Log, Reload, Server, Storage, globals};
 use crate::telemetry::LogFormat;
 
 const KIB: u64 = 1024;
@@ -32,7 +33,7 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     let (server, storage) = (server(&mut reader), storage(&mut reader));
     let reload = Reload { require_tests: reader.switch("reload.requireTests") };
     let (engine, aux_data) = (engine(&mut reader), aux_data(&mut reader));
-    let (audit, log) = (audit(&mut reader), log(&mut reader));
+    let (audit, log) = (audit::audit(&mut reader), log(&mut reader));
     let Reader(layers) = reader;
     if !layers.problems.is_empty() {
         return Err(layers.problems);
@@ -104,17 +105,6 @@ fn aux_data(reader: &mut Reader) -> AuxData {
         disable_verification: reader.switch("auxData.jwt.disableVerification"),
         acceptable_time_skew: reader.duration("auxData.jwt.acceptableTimeSkew", Duration::ZERO..=10 * MINUTE),
         key_sets,
-    }
-}
-
-fn audit(reader: &mut Reader) -> Audit {
-    let modes = [Durability::Durable, Durability::Os, Durability::Async].map(|mode| (mode.as_str(), mode));
-    Audit {
-        enabled: reader.switch("audit.enabled"),
-        durability: reader.choice("audit.durability", &modes).unwrap_or_default(),
-        deadline: reader.duration("audit.deadline", MILLISECOND..=MINUTE),
-        queue_length: reader.count("audit.queueLength", 1..=1_000_000),
-        segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
     }
 }
 

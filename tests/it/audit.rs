@@ -102,6 +102,38 @@ async fn a_record_is_found_once_it_is_acknowledged_and_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_cursor_meets_every_record_once_in_order_from_wherever_it_begins() {
+    let (bench, ids) = Bench::written(300).await;
+    let (log, _) = bench.open().unwrap();
+    let reader = log.reader();
+    for first in [0, 1, 2, 3, 40, 41, 42, 43, 44, 150, 299, 300, 301, 400] {
+        let mut cursor = reader.cursor(first);
+        let (mut seen, mut places) = (Vec::new(), Vec::new());
+        while cursor
+            .read(|entry| {
+                seen.push(entry.seq);
+                places.push((entry.place, entry.payload.to_vec()));
+            })
+            .unwrap()
+            > 0
+        {}
+        assert_eq!(seen, (first.max(1)..=300).collect::<Vec<_>>(), "from {first}");
+        for ((place, payload), seq) in places.into_iter().zip(seen) {
+            let stored = reader.at(place).unwrap();
+            assert_eq!((stored.seq, stored.payload), (seq, payload));
+        }
+        if first == 301 {
+            let call = bench.call(300);
+            assert!(!ids.contains(&call.id()));
+            let reach = reader.reach();
+            log.append(call.record()).await.unwrap();
+            assert_eq!(reader.wait_beyond(reach, Duration::from_secs(60)).last, 301);
+            assert_eq!(cursor.read(|entry| assert_eq!(entry.seq, 301)).unwrap(), 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn unknown_ids_are_not_found() {
     let (bench, _) = Bench::written(20).await;
     let reader = LogReader::open(Arc::new(bench.disk.clone())).unwrap();

@@ -3,33 +3,34 @@
 //! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
-use std::fs;
+mod log;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use arc_swap::ArcSwapOption;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
-
+use self::log::archive_directory;
+pub(super) use self::log::log_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
-use crate::audit::{DirFiles, Log, LogSettings};
+use crate::audit::Log;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
 use crate::ports::{DecisionLog, DecisionQuery};
 use crate::telemetry::events::{
-    ConfigurationNotice, LogDisabled, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
+    ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
 use crate::telemetry::{self, Metrics};
+use anyhow::{Context, bail};
+use arc_swap::ArcSwapOption;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +73,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);
-    let log = open_log(&config, &metrics)?;
+    let log = log::open(&config, &metrics)?;
     let ended = runtime.block_on(serve(&config, metrics, log.clone()));
     take_down(runtime, log.as_deref());
     ended
@@ -95,39 +96,6 @@ pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
         max_body_bytes: server.max_body_bytes,
         ..RequestLimits::default()
     }
-}
-
-fn open_log(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Log>>> {
-    if !config.audit.enabled {
-        LogDisabled.emit();
-        return Ok(None);
-    }
-    let settings = LogSettings {
-        durability: config.audit.durability,
-        deadline: config.audit.deadline,
-        queue_records: config.audit.queue_length,
-        segment_bytes: config.audit.segment_bytes,
-        has_past: has_archive(&config.server.data_dir),
-        ..LogSettings::default()
-    };
-    let files = Arc::new(DirFiles::open(&log_directory(&config.server.data_dir))?);
-    let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), Arc::clone(metrics))?;
-    Ok(Some(log))
-}
-
-/// Where the policy sets that went live are kept within the data directory.
-fn archive_directory(data_dir: &Path) -> PathBuf {
-    data_dir.join("policies")
-}
-
-/// Whether some policy set went live already: a log would have recorded it.
-fn has_archive(data_dir: &Path) -> bool {
-    fs::read_dir(archive_directory(data_dir)).is_ok_and(|mut entries| entries.next().is_some())
-}
-
-/// Where the decision log is within the data directory.
-pub(super) fn log_directory(data_dir: &Path) -> PathBuf {
-    data_dir.join("log")
 }
 
 async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
@@ -270,98 +238,4 @@ async fn until_stopped(listener: TcpListener, services: Services, mut stop: Stop
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::thread;
-
-    use procura_testkit::temp_dir::TempDir;
-
-    use super::*;
-    use crate::ports::{Clock, LogFile, LogFiles, NewRecord};
-
-    /// The reload thread waits like this for the record of a policy change.
-    #[test]
-    fn thread_that_waits_for_a_receipt_gets_it_while_the_server_goes_down() {
-        let (directory, hangs) = (TempDir::new("down"), Arc::new(AtomicBool::new(false)));
-        let files = DirFiles::open(&directory.path().join("log")).unwrap();
-        let files = Arc::new(HangingFiles { files, hangs: Arc::clone(&hangs) });
-        let settings = LogSettings { deadline: Duration::from_secs(60), ..LogSettings::default() };
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), metrics).unwrap();
-        let runtime = Runtime::new().unwrap();
-
-        hangs.store(true, Ordering::Release);
-        let receipt = log.append(NewRecord { at: SystemClock.now(), payload: b"{}".to_vec() });
-        let handle = runtime.handle().clone();
-        let waiting = thread::spawn(move || handle.block_on(receipt));
-        let closing = Arc::clone(&log);
-        let disk = thread::spawn(move || {
-            while closing.health().is_ok() {
-                thread::yield_now();
-            }
-            hangs.store(false, Ordering::Release);
-        });
-        take_down(runtime, Some(&log));
-        disk.join().unwrap();
-        assert!(matches!(waiting.join(), Ok(Ok(()))), "the thread must not panic");
-    }
-
-    /// Files whose syncs wait while `hangs`.
-    struct HangingFiles {
-        files: DirFiles,
-        hangs: Arc<AtomicBool>,
-    }
-
-    impl LogFiles for HangingFiles {
-        fn list(&self) -> io::Result<Vec<String>> {
-            self.files.list()
-        }
-
-        fn len(&self, name: &str) -> io::Result<u64> {
-            self.files.len(name)
-        }
-
-        fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-            self.files.read_at(name, offset, len)
-        }
-
-        fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-            Ok(Box::new(HangingFile { file: self.files.open_append(name)?, hangs: Arc::clone(&self.hangs) }))
-        }
-
-        fn sync_dir(&self) -> io::Result<()> {
-            self.files.sync_dir()
-        }
-
-        fn check(&self) -> io::Result<()> {
-            self.files.check()
-        }
-    }
-
-    struct HangingFile {
-        file: Box<dyn LogFile>,
-        hangs: Arc<AtomicBool>,
-    }
-
-    impl LogFile for HangingFile {
-        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-            self.file.append(bytes)
-        }
-
-        fn sync(&mut self) -> io::Result<()> {
-            while self.hangs.load(Ordering::Acquire) {
-                thread::yield_now();
-            }
-            self.file.sync()
-        }
-
-        fn truncate(&mut self, len: u64) -> io::Result<()> {
-            self.file.truncate(len)
-        }
-
-        fn check(&self, len: u64) -> io::Result<()> {
-            self.file.check(len)
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,45 @@
+//! Opens the decision log as it is configured, and what works beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::audit::{DirFiles, Log, LogSettings};
+use crate::cli::clock::SystemClock;
+use crate::config::Config;
+use crate::telemetry::Metrics;
+use crate::telemetry::events::LogDisabled;
+
+/// The decision log; `None` if it is turned off.
+pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Log>>> {
+    if !config.audit.enabled {
+        LogDisabled.emit();
+        return Ok(None);
+    }
+    let settings = LogSettings {
+        durability: config.audit.durability,
+        deadline: config.audit.deadline,
+        queue_records: config.audit.queue_length,
+        segment_bytes: config.audit.segment_bytes,
+        has_past: has_archive(&config.server.data_dir),
+        ..LogSettings::default()
+    };
+    let files = Arc::new(DirFiles::open(&log_directory(&config.server.data_dir))?);
+    let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), Arc::clone(metrics))?;
+    Ok(Some(log))
+}
+
+/// Where the policy sets that went live are kept within the data directory.
+pub(super) fn archive_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("policies")
+}
+
+/// Whether some policy set went live already: a log would have recorded it.
+fn has_archive(data_dir: &Path) -> bool {
+    fs::read_dir(archive_directory(data_dir)).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Where the decision log is within the data directory.
+pub(in crate::cli) fn log_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("log")
+}

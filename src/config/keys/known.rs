@@ -1,0 +1,165 @@
+//! Our configuration keys.
+
+use super::Key;
+
+/// Our keys, in the order of the reference page.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "server.httpListenAddr",
+        default: "127.0.0.1:3592",
+        meaning: "Address and port of the HTTP server. `:3592` means all interfaces; port `0` lets the system choose.",
+    },
+    Key {
+        name: "server.dataDir",
+        default: ".procura",
+        meaning: "Directory of everything the server must remember: decision log, archive of policy sets.",
+    },
+    Key {
+        name: "server.publicUrl",
+        default: "",
+        meaning: "URL under which callers reach the server, `https://host[/path]`, for the metadata it publishes. If \
+                  empty, each request's own.",
+    },
+    Key {
+        name: "server.shutdownDeadline",
+        default: "10s",
+        meaning: "How long requests in flight may take to finish after SIGTERM.",
+    },
+    Key {
+        name: "server.requestLimits.maxActionsPerResource",
+        default: "50",
+        meaning: "Most actions for one resource of a call, 1 to 500.",
+    },
+    Key {
+        name: "server.requestLimits.maxResourcesPerRequest",
+        default: "50",
+        meaning: "Most resources in one call, 1 to 500.",
+    },
+    Key {
+        name: "server.requestLimits.maxBodyBytes",
+        default: "4194304",
+        meaning: "Largest request body in bytes, 1 KiB to 64 MiB.",
+    },
+    Key {
+        name: "server.adminAPI.enabled",
+        default: "true",
+        meaning: "Whether `/admin` answers. Only loopback may use it.",
+    },
+    Key { name: "storage.driver", default: "disk", meaning: "Where policies come from. Only `disk`." },
+    Key {
+        name: "storage.disk.directory",
+        default: "policies",
+        meaning: "Directory of the policies, read with everything below it.",
+    },
+    Key {
+        name: "storage.disk.watchForChanges",
+        default: "true",
+        meaning: "Whether changed policies are found by themselves. If `false`, only SIGHUP and the admin API reload.",
+    },
+    Key {
+        name: "storage.disk.pollInterval",
+        default: "30s",
+        meaning: "How often every policy file is read anew, whatever the file system reports. 100 ms to 1 h.",
+    },
+    Key {
+        name: "storage.disk.quietPeriod",
+        default: "25ms",
+        meaning: "How long the directory must stay unchanged before a set goes live. At most 1 min.",
+    },
+    Key {
+        name: "reload.requireTests",
+        default: "false",
+        meaning: "Whether the tests beside the policies must pass before a changed set goes live.",
+    },
+    Key {
+        name: "engine.defaultPolicyVersion",
+        default: "default",
+        meaning: "Policy version for requests that name none.",
+    },
+    Key {
+        name: "engine.defaultScope",
+        default: "",
+        meaning: "Scope for requests that name none, such as `acme.hr`. A request means the root by `.`.",
+    },
+    Key {
+        name: "engine.lenientScopeSearch",
+        default: "false",
+        meaning: "Whether a request for a scope without a policy is decided by the nearest scope above that has one.",
+    },
+    Key {
+        name: "engine.strictEvaluation",
+        default: "false",
+        meaning: "Whether an error in an expression that a decision rests on denies the action, whatever other rules \
+                  say.",
+    },
+    Key {
+        name: "engine.globals",
+        default: "{}",
+        meaning: "Values that conditions read as `globals.name` or `G.name`: a map of any JSON, at most 64 KiB, which \
+                  is in every record. `--set engine.globals.name=value` sets one of them.",
+    },
+    Key {
+        name: "engine.onError",
+        default: "closed",
+        meaning: "What an erroring condition does. `closed`: it never makes an action allowed. `cerbos`: it counts as \
+                  false, also in deny rules.",
+    },
+    Key {
+        name: "schema.enforcement",
+        default: "none",
+        meaning: "What attributes that do not fit the schemas of a policy do. `none`: they are not looked at. `warn`: the \
+                  answer says so. `reject`: it says so, and every action is denied. See [Schemas](schemas.md).",
+    },
+    Key {
+        name: "auxData.jwt.disableVerification",
+        default: "false",
+        meaning: "If `true`, claims are taken from tokens whose signature nobody checked: whoever can send a request can \
+                  claim anything. For trials only.",
+    },
+    Key {
+        name: "auxData.jwt.acceptableTimeSkew",
+        default: "0s",
+        meaning: "How far the clocks of token issuers may be off when `exp` and `nbf` are checked, at most 10 min.",
+    },
+    Key {
+        name: "auxData.jwt.keySets",
+        default: "[]",
+        meaning: "Keys that verify tokens, a list; see [Tokens](aux-data.md).",
+    },
+    Key {
+        name: "audit.enabled",
+        default: "true",
+        meaning: "Whether decisions are recorded. If `false`, nothing is remembered.",
+    },
+    Key {
+        name: "audit.durability",
+        default: "durable",
+        meaning: "When a call is answered. `durable`: its record is on the disk. `os`: it is written. `async`: it is \
+                  queued.",
+    },
+    Key {
+        name: "audit.deadline",
+        default: "1s",
+        meaning: "How long a call waits for its record before it is refused. 1 ms to 1 min.",
+    },
+    Key {
+        name: "audit.queueLength",
+        default: "16384",
+        meaning: "Most records that may wait for the writer of the log, 1 to 1 000 000.",
+    },
+    Key {
+        name: "audit.segmentBytes",
+        default: "67108864",
+        meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
+    },
+    Key {
+        name: "log.level",
+        default: "info",
+        meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",
+    },
+    Key {
+        name: "log.format",
+        default: "auto",
+        meaning: "`text`, `json`, or `auto`: text on a terminal, JSON otherwise.",
+    },
+];

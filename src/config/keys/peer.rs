@@ -1,0 +1,71 @@
+//! The keys of the peer that have no meaning here, and what becomes of each.
+
+/// A key of the peer that is accepted, with everything below it, but has no effect.
+#[derive(Debug)]
+pub(in crate::config) struct Inert {
+    /// Dotted name; keys below it are meant as well.
+    pub(in crate::config) prefix: &'static str,
+    /// Why it has no effect and what that means.
+    pub(in crate::config) why: &'static str,
+}
+
+const NO_MEANING: &str = "has no meaning here";
+const LATER: &str = "is not evaluated yet";
+
+/// Keys of the peer that are accepted with a notice.
+pub(in crate::config) const INERT: &[Inert] = &[
+    Inert {
+        prefix: "auxData.jwt.cacheSize",
+        why: "has no meaning here: every token is verified whenever it comes",
+    },
+    Inert { prefix: "schema.cacheSize", why: NO_MEANING },
+    Inert {
+        prefix: "server.adminAPI.adminCredentials",
+        why: "is not evaluated yet: only loopback may use the admin API",
+    },
+    Inert {
+        prefix: "audit.backend",
+        why: "has no meaning here: decisions are recorded below `server.dataDir`",
+    },
+    Inert { prefix: "audit.local", why: NO_MEANING },
+    Inert { prefix: "audit.file", why: LATER },
+    Inert { prefix: "audit.kafka", why: LATER },
+    Inert { prefix: "audit.hub", why: NO_MEANING },
+    Inert { prefix: "audit.accessLogsEnabled", why: NO_MEANING },
+    Inert { prefix: "audit.decisionLogsEnabled", why: "has no meaning here: use `audit.enabled`" },
+    Inert { prefix: "audit.includeMetadataKeys", why: LATER },
+    Inert { prefix: "audit.excludeMetadataKeys", why: LATER },
+    Inert { prefix: "audit.decisionLogFilters", why: "has no meaning here: every decision is recorded" },
+    Inert { prefix: "compile", why: NO_MEANING },
+    Inert { prefix: "engine.celErrorLogLevel", why: NO_MEANING },
+    Inert { prefix: "engine.policyLoaderTimeout", why: NO_MEANING },
+    Inert { prefix: "hub", why: NO_MEANING },
+    Inert { prefix: "server.advanced", why: NO_MEANING },
+    Inert { prefix: "server.apiExplorerEnabled", why: NO_MEANING },
+    Inert { prefix: "server.cors", why: "is not evaluated yet: no cross-origin request is allowed" },
+    Inert { prefix: "server.grpcListenAddr", why: "has no meaning here: only HTTP is served" },
+    Inert { prefix: "server.logRequestPayloads", why: NO_MEANING },
+    Inert { prefix: "server.metricsEnabled", why: "has no meaning here: metrics are always served" },
+    Inert { prefix: "server.playgroundEnabled", why: NO_MEANING },
+    Inert { prefix: "server.udsFileMode", why: NO_MEANING },
+    Inert { prefix: "telemetry", why: "has no meaning here: nothing is sent to anyone" },
+];
+
+/// A key of the peer that is refused, with everything below it, because to leave it without effect would permit more
+/// than was asked for.
+#[derive(Debug)]
+pub(in crate::config) struct Refused {
+    /// Dotted name; keys below it are meant as well.
+    pub(in crate::config) prefix: &'static str,
+    /// The value that asks for nothing and is accepted; no value at all always is.
+    pub(in crate::config) harmless: &'static str,
+    /// Why it is refused and what to do.
+    pub(in crate::config) why: &'static str,
+}
+
+/// Keys of the peer that are refused.
+pub(in crate::config) const REFUSED: &[Refused] = &[Refused {
+    prefix: "server.tls",
+    harmless: "",
+    why: "is not supported yet: end TLS in a proxy before the server and remove the key",
+}];
