@@ -25,6 +25,7 @@ mod filter;
 mod find;
 mod mark;
 mod pace;
+pub mod proof;
 mod query;
 mod queue;
 mod reverse;
