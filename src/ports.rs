@@ -297,7 +297,7 @@ pub struct StoredRecord {
 
 /// The files of the decision log: the few operations the log needs, so that a test can lose power between
 /// any two of them. Names are plain names within one directory.
-pub trait LogFiles: Send + Sync + 'static {
+pub trait LogFiles: Send + Sync {
     /// The names in the directory, in any order.
     fn list(&self) -> io::Result<Vec<String>>;
     /// The length of a file in bytes.
@@ -306,8 +306,14 @@ pub trait LogFiles: Send + Sync + 'static {
     fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Opens a file for appending, creating it if absent; the name is durable only after [`LogFiles::sync_dir`].
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
-    /// Makes names created so far durable.
+    /// Gives a file another name, in one step, in place of the file that has it; durable after [`LogFiles::sync_dir`].
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file; durable after [`LogFiles::sync_dir`].
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes names created, changed and removed so far durable.
     fn sync_dir(&self) -> io::Result<()>;
+    /// How many bytes may still be written to the disk.
+    fn free_bytes(&self) -> io::Result<u64>;
     /// Fails unless the directory is still there and still this writer's. Cheap.
     fn check(&self) -> io::Result<()>;
 }

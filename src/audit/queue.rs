@@ -106,19 +106,21 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a record, and for more with `patience`; then takes everything that waits into `taken`, which is
-    /// empty. It stays empty only if the queue is closed and there is nothing left.
-    pub(super) fn take(&self, taken: &mut Waiting, patience: Patience) {
+    /// Waits for a record, at most `longest`, and for more with `patience`; then takes everything that waits into `taken`,
+    /// which is empty. `false` if the queue is closed and there is nothing left.
+    pub(super) fn take(&self, taken: &mut Waiting, patience: Patience, longest: Duration) -> bool {
         let mut state = self.lock();
         if patience.since == Since::Now {
             state = self.sleep(state, patience.records, patience.time);
         }
-        state = self.sleep(state, 1, Duration::MAX);
-        if patience.since == Since::First && !patience.time.is_zero() {
+        state = self.sleep(state, 1, longest);
+        let is_first = state.waiting.batch.records() > 0 && patience.since == Since::First;
+        if is_first && !patience.time.is_zero() {
             state = self.sleep(state, patience.records, patience.time);
         }
         std::mem::swap(&mut state.waiting, taken);
         self.metrics.log_queue_length(0);
+        !state.closed || taken.batch.records() > 0
     }
 
     /// How many records wait.
@@ -222,7 +224,7 @@ mod tests {
 
     fn taken(queue: &Queue, patience: Patience) -> usize {
         let mut taken = Waiting::default();
-        queue.take(&mut taken, patience);
+        queue.take(&mut taken, patience, Duration::MAX);
         taken.batch.records()
     }
 

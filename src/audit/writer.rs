@@ -34,11 +34,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let _refuse_after = RefuseAfter(Arc::clone(&self.queue));
         let mut taken = Waiting::default();
-        loop {
-            self.queue.take(&mut taken, self.pace.patience());
-            if taken.batch.records() == 0 {
-                break;
-            }
+        while self.queue.take(&mut taken, self.pace.patience(), self.longest_wait()) {
             match self.commit(&mut taken.batch) {
                 Ok(()) => taken.tell(&Ok(())),
                 Err(error) => {
@@ -52,7 +48,17 @@ impl Writer {
         }
     }
 
+    /// How long the writer may wait for a record: then the segment is old.
+    fn longest_wait(&self) -> Duration {
+        self.appender.left_of_age(&*self.clock).unwrap_or(Duration::MAX)
+    }
+
+    /// Writes `batch`, which may be empty: then all there is to do is to close a segment that is old.
     fn commit(&mut self, batch: &mut Batch) -> Result<(), AuditError> {
+        self.appender.roll_if_old(&*self.clock)?;
+        if batch.records() == 0 {
+            return Ok(());
+        }
         let sync = self.durability == Durability::Durable;
         let written = self.appender.append(batch, sync)?;
         let records = batch.records();

@@ -17,4 +17,10 @@ pub struct Audit {
     pub queue_length: usize,
     /// Size in bytes at which the log begins a new file.
     pub segment_bytes: u64,
+    /// Age at which the log begins a new file; `None` for no age.
+    pub segment_age: Option<Duration>,
+    /// Whether closed files are compressed.
+    pub compress: bool,
+    /// Bytes of the disk that are kept for records.
+    pub reserved_bytes: u64,
 }

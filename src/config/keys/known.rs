@@ -153,6 +153,22 @@ pub const KEYS: &[Key] = &[
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
     },
     Key {
+        name: "audit.segmentAge",
+        default: "24h",
+        meaning: "Age of its oldest record at which the log begins a new file, 1 s to 1 year; `0s` for no age.",
+    },
+    Key {
+        name: "audit.compress",
+        default: "true",
+        meaning: "Whether files of the log that are closed are compressed. `zstd -d` restores them.",
+    },
+    Key {
+        name: "audit.reservedBytes",
+        default: "268435456",
+        meaning: "Bytes of the disk that are kept for records, at most 1 TiB: while less is free, compression and other \
+                  work that can wait does so, and readiness says so.",
+    },
+    Key {
         name: "log.level",
         default: "info",
         meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",

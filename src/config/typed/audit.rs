@@ -1,6 +1,6 @@
 //! The decision log.
 
-use super::{KIB, MIB, MILLISECOND, MINUTE, Reader};
+use super::{KIB, MIB, MILLISECOND, MINUTE, Reader, SECOND, YEAR};
 use crate::config::Audit;
 use crate::ports::Durability;
 
@@ -13,5 +13,8 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         deadline: reader.duration("audit.deadline", MILLISECOND..=MINUTE),
         queue_length: reader.count("audit.queueLength", 1..=1_000_000),
         segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
+        segment_age: reader.age("audit.segmentAge", SECOND..=YEAR),
+        compress: reader.switch("audit.compress"),
+        reserved_bytes: reader.number("audit.reservedBytes", 0..=1024 * 1024 * MIB),
     }
 }
