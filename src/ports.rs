@@ -180,6 +180,15 @@ pub enum Durability {
 }
 
 impl Durability {
+    /// Every durability, each at its [`Durability::index`].
+    pub const ALL: [Self; 3] = [Self::Durable, Self::Os, Self::Async];
+
+    /// Its position among [`Durability::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The name in configuration and in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -193,9 +202,13 @@ impl Durability {
 
 /// The write side of the decision log. Called by every decision; enqueues without blocking.
 pub trait DecisionLog: Send + Sync + 'static {
-    /// Enqueues `record`; the answer to the caller waits for the receipt.
-    fn append(&self, record: NewRecord) -> Receipt;
-    /// What a receipt waits for. It is in every record.
+    /// Enqueues `record`; the answer to the caller waits for the receipt, which waits for `durability`.
+    fn append_as(&self, record: NewRecord, durability: Durability) -> Receipt;
+    /// Enqueues `record` with the usual durability.
+    fn append(&self, record: NewRecord) -> Receipt {
+        self.append_as(record, self.durability())
+    }
+    /// What a receipt usually waits for. What it waited for is in every record.
     fn durability(&self) -> Durability;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;

@@ -168,7 +168,6 @@ impl Log {
         let writer = writer::Writer {
             appender,
             queue: Arc::clone(&queue),
-            durability: settings.durability,
             pace: pace::Pace::new(settings.durability),
             clock,
             metrics,
@@ -228,12 +227,12 @@ impl Drop for Log {
 }
 
 impl DecisionLog for Log {
-    fn append(&self, record: NewRecord) -> Receipt {
-        if self.durability == Durability::Async {
-            return Receipt::Ready(self.queue.push(&record, None));
+    fn append_as(&self, record: NewRecord, durability: Durability) -> Receipt {
+        if durability == Durability::Async {
+            return Receipt::Ready(self.queue.push(&record, false, None));
         }
         let (ack, done) = oneshot::channel();
-        if let Err(error) = self.queue.push(&record, Some(ack)) {
+        if let Err(error) = self.queue.push(&record, durability == Durability::Durable, Some(ack)) {
             return Receipt::Ready(Err(error));
         }
         let deadline = self.deadline;

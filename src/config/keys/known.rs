@@ -138,6 +138,12 @@ pub const KEYS: &[Key] = &[
                   queued.",
     },
     Key {
+        name: "audit.routes",
+        default: "{}",
+        meaning: "Another durability for the calls of some APIs: a map from `check_resources`, `check_resource_set`, \
+                  `check_resource_batch` or `access_evaluation` to a durability.",
+    },
+    Key {
         name: "audit.deadline",
         default: "1s",
         meaning: "How long a call waits for its record before it is refused. 1 ms to 1 min.",
