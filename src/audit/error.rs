@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use super::cursor::Place;
+use super::plain::BlockDamage;
 use super::segment::file_name;
 
 /// Why the log cannot be opened, read or verified.
@@ -92,6 +93,9 @@ impl AuditError {
     /// For `map_err` on a file operation.
     pub(super) fn io(action: &'static str, name: &str) -> impl FnOnce(io::Error) -> Self {
         let name = name.to_owned();
-        move |source| Self::Io { action, name, source }
+        move |source| match source.get_ref().and_then(|source| source.downcast_ref::<BlockDamage>()) {
+            Some(BlockDamage { offset, what }) => Self::Unreadable { segment: name, offset: *offset, what },
+            None => Self::Io { action, name, source },
+        }
     }
 }

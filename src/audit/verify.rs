@@ -7,6 +7,7 @@ use procura_core::record::{Record, kind_of};
 use super::error::AuditError;
 use super::find::{check_continues, check_reaches, list, read_all};
 use super::mark::Mark;
+use super::plain::PlainFiles;
 use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
 use super::walk::{ChainEnd, Walk, was_synced};
 use crate::ports::LogFiles;
@@ -45,6 +46,7 @@ pub(super) fn verify_each(
     mut progress: impl FnMut(usize, usize),
     each: &mut dyn FnMut(ChainEnd) -> Result<(), AuditError>,
 ) -> Result<Verified, AuditError> {
+    let files = &PlainFiles::new(files);
     let mark = Mark::read(files)?;
     let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
     firsts.sort_unstable();

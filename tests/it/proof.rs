@@ -154,8 +154,8 @@ async fn tree_that_is_damaged_or_gone_is_made_anew_and_the_same() {
         // Inner hashes that the root does not need at once may be wrong without notice here; `verify` looks at all.
         assert_eq!(found.len(), tree.len());
     }
-    bench.disk.remove("TREE");
-    bench.disk.remove("CHECKPOINTS");
+    bench.disk.remove("TREE").unwrap();
+    bench.disk.remove("CHECKPOINTS").unwrap();
     assert_eq!(bench.sign().unwrap(), signed, "Ed25519 signs the same text in the same way");
     assert_eq!(bench.content("TREE"), tree);
 }
@@ -194,7 +194,7 @@ async fn nothing_is_signed_over_a_log_that_is_not_the_one_that_was_signed() {
     log.close();
     bench.sign().unwrap();
     bench.disk.tamper("log-00000000000000000001.seg", |file| *file = older);
-    bench.disk.remove("SYNCED");
+    bench.disk.remove("SYNCED").unwrap();
     let log = bench.log();
     assert!(matches!(bench.sign(), Err(NotaryError::Shorter { signed: 20, last: 10 })));
     bench.write(&log, 15).await;

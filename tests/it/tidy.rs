@@ -33,6 +33,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("policy", &["value", "limits", "model", "expr", "schema"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];
 
@@ -45,6 +46,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["src/pip/fetch.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),
     ("webpki", &["src/pip/pem.rs"]),
+    ("zstd", &["src/audit/compressed.rs"]),
 ];
 
 /// Crates that would give the core a runtime, files, a network, a clock or randomness.

@@ -150,7 +150,8 @@ async fn serve(
             Arc::new(SystemClock),
             verifier,
             config.engine.clone(),
-        ),
+        )
+        .with_routes(config.audit.routes.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
