@@ -22,6 +22,7 @@ pub mod reload_storm;
 pub mod replay;
 pub mod server;
 pub mod sim_disk;
+pub mod tamper;
 pub mod temp_dir;
 
 pub use procura_samples::{corpus, rng, yaml};

@@ -11,7 +11,7 @@ use procura::ports::Durability;
 use procura_samples::generate::Size;
 use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
-use procura_testkit::{kill, mutants, power_cut};
+use procura_testkit::{kill, mutants, power_cut, tamper};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -33,6 +33,15 @@ enum Trial {
         /// Acknowledge without waiting for the disk: this must lose records.
         #[arg(long)]
         os: bool,
+    },
+    /// A log that somebody changes behind the back of its witness: every change must be found and named.
+    Tamper {
+        /// How many changes.
+        #[arg(long, default_value_t = 10_000)]
+        rounds: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// A real server that is killed at random moments while it is called from all sides.
     Kill {
@@ -105,6 +114,7 @@ enum Trial {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
+        Trial::Tamper { rounds, seed } => tamper(rounds, seed),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
         Trial::Differential { peer, pairs, seed, oracle, sets, asks, show } => {
             let sides: &[Side] = if oracle { &[Side::Oracle] } else { &[Side::Engine, Side::Oracle] };
@@ -141,6 +151,17 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
         outcome.repaired
     );
     ensure!((outcome.missing > 0) == os, "expected {} records missing", if os { "some" } else { "no" });
+    Ok(())
+}
+
+fn tamper(rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let outcome = tamper::run(rounds, seed, |so_far| {
+        progress(&format!("{} of {rounds} changes, all found", so_far.rounds()));
+    })?;
+    println!("\nseed {seed}: {} changes, all found and named as promised:", outcome.rounds());
+    for (name, count) in &outcome.found {
+        println!("{count:>8} {name}");
+    }
     Ok(())
 }
 

@@ -184,7 +184,7 @@ pub(super) fn prove_call(reader: &LogReader, call_id: &str) -> Result<Option<Rec
 }
 
 fn from_hex(text: &str) -> Option<[u8; ChainHash::LEN]> {
-    if text.len() != 2 * ChainHash::LEN || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.len() != 2 * ChainHash::LEN || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     let mut bytes = [0; ChainHash::LEN];
