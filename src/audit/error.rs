@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use super::plain::BlockDamage;
+use crate::ports::LogError;
 
 /// Why the log cannot be opened, read or verified.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,9 @@ pub enum AuditError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A record about the log itself could not be written.
+    #[error("a record about the decision log itself was not written")]
+    Unrecorded(#[source] LogError),
     /// Another process writes this log.
     #[error(
         "`{0}` is in use by another process: a decision log has one writer; stop the other server, or use another \

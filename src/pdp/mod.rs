@@ -75,7 +75,15 @@ impl Pdp {
         settings: Settings,
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { active, log, clock, tokens, settings, routes: Vec::new(), large_calls: Semaphore::new(processors) }
+        Self {
+            active,
+            log,
+            clock,
+            tokens,
+            settings,
+            routes: Vec::new(),
+            large_calls: Semaphore::new(processors),
+        }
     }
 
     /// The same service, where calls of these APIs wait for another durability of their records than usual.
