@@ -5,6 +5,7 @@ mod decide;
 mod explain;
 mod health;
 mod reload;
+mod retrace;
 mod settle;
 mod status;
 mod tokens;
