@@ -88,9 +88,14 @@ mod tests {
         let hash = ChainHash::GENESIS.next(1, 2, b"x");
         let text = hash.to_string();
         assert_eq!(ChainHash::parse(&text), Some(hash));
-        for wrong in
-            ["", "00", text.get(..63).unwrap(), &format!("{text}0"), &text.replace('0', "G"), &text.to_uppercase()]
-        {
+        for wrong in [
+            "",
+            "00",
+            text.get(..63).unwrap(),
+            &format!("{text}0"),
+            &text.replace('0', "G"),
+            &text.to_uppercase(),
+        ] {
             assert_eq!(ChainHash::parse(wrong), None, "{wrong}");
         }
     }
