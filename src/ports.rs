@@ -255,6 +255,26 @@ pub trait DecisionQuery: Send + Sync + 'static {
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError>;
 }
 
+/// What proves records of the decision log to somebody else.
+pub trait LogProofs: Send + Sync + 'static {
+    /// The proof of the record of the call with this id, if there is such a call. Blocking.
+    fn prove(&self, call_id: &str) -> Result<Option<RecordProof>, LogError>;
+    /// Whether checkpoints are signed, with the reason if not.
+    fn health(&self) -> Result<(), String>;
+}
+
+/// What becomes of asking for the proof of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordProof {
+    /// The bundle, JSON as `docs/reference/proof.md` describes it.
+    Proven(Vec<u8>),
+    /// No checkpoint covers the record yet.
+    Pending {
+        /// The record.
+        seq: u64,
+    },
+}
+
 /// What a query asks for; absent members match everything, present ones must all match.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DecisionFilter {

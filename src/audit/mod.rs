@@ -28,6 +28,7 @@ mod find;
 mod mark;
 mod pace;
 mod plain;
+pub mod proof;
 mod query;
 mod queue;
 mod reverse;

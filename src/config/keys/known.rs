@@ -159,6 +159,38 @@ pub const KEYS: &[Key] = &[
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
     },
     Key {
+        name: "audit.checkpoint.interval",
+        default: "1s",
+        meaning: "How often a checkpoint of the log is signed if there are new records, 100 ms to 1 h. See \
+                  [Proof](proof.md).",
+    },
+    Key {
+        name: "audit.checkpoint.origin",
+        default: "",
+        meaning: "Name of the log in its checkpoints, such as `pdp.example.com/decisions`. If empty, one that follows from \
+                  its key.",
+    },
+    Key {
+        name: "audit.checkpoint.postQuantum",
+        default: "false",
+        meaning: "Whether checkpoints are signed with ML-DSA-65 beside Ed25519.",
+    },
+    Key {
+        name: "audit.witness.file",
+        default: "",
+        meaning: "File that keeps a copy of the checkpoints, on another disk or machine than the data directory.",
+    },
+    Key {
+        name: "audit.witness.url",
+        default: "",
+        meaning: "Witness that keeps and signs the checkpoints: the submission prefix of a C2SP tlog-witness.",
+    },
+    Key {
+        name: "audit.witness.key",
+        default: "",
+        meaning: "Public key of that witness, `NAME+ID+BASE64`. If given, only what it signed counts as kept.",
+    },
+    Key {
         name: "audit.segmentAge",
         default: "24h",
         meaning: "Age of its oldest record at which the log begins a new file, 1 s to 1 year; `0s` for no age.",
