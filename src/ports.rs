@@ -234,6 +234,14 @@ pub enum LogError {
     /// The writer has failed or stopped.
     #[error("the decision log cannot be written: {0}")]
     Unavailable(String),
+    /// The record would be among those that were deleted as configured.
+    #[error(
+        "the call is older than the decision log keeps: the records before {before} were deleted by retention"
+    )]
+    Deleted {
+        /// The first record that is left.
+        before: u64,
+    },
     /// Stored records cannot be read.
     #[error("the decision log cannot be read: {0}")]
     Unreadable(String),

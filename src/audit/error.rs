@@ -6,6 +6,7 @@ use std::io;
 use super::cursor::Place;
 use super::plain::BlockDamage;
 use super::segment::file_name;
+use crate::ports::LogError;
 
 /// Why the log cannot be opened, read or verified.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,9 @@ pub enum AuditError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A record about the log itself could not be written.
+    #[error("a record about the decision log itself was not written")]
+    Unrecorded(#[source] LogError),
     /// A file beside the segments does not fit them.
     #[error("`{name}` does not fit the log: {what}; `procura audit verify` tells more")]
     Unfit {

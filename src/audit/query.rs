@@ -40,6 +40,7 @@ impl LogReader {
         let tail = found.tail.map(|tail| tail.info);
         let reach = Reach { last, synced: found.mark.seq };
         let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect(), reach);
+        let catalog = catalog.with_deleted(found.deleted_until);
         Ok(Self { files, catalog: Arc::new(catalog) })
     }
 
@@ -52,6 +53,12 @@ impl LogReader {
     #[must_use]
     pub fn cursor(&self, next_seq: u64) -> Cursor<'_> {
         Cursor::new(&*self.files, &self.catalog, next_seq)
+    }
+
+    /// The first record that there is: those before it were deleted.
+    #[must_use]
+    pub fn first_seq(&self) -> u64 {
+        self.catalog.first_seq()
     }
 
     /// How far the log reaches at this moment.
@@ -119,8 +126,12 @@ impl LogReader {
             if is_newer || !overlaps(segment.times, window) {
                 continue;
             }
-            if let Some(next) = self.scan_segment(segment, &matcher, &mut page)? {
-                return Ok(DecisionPage { records: page.records, next_before_seq: Some(next) });
+            match self.scan_segment(segment, &matcher, &mut page) {
+                Ok(None) => {}
+                Ok(next) => return Ok(DecisionPage { records: page.records, next_before_seq: next }),
+                // Deleted in this very moment.
+                Err(_) if self.catalog.is_gone(segment) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(DecisionPage { records: page.records, next_before_seq: None })
@@ -200,10 +211,17 @@ impl DecisionQuery for LogReader {
             match self.find_in(segment, is_it) {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
+                Err(_) if self.catalog.is_gone(segment) => {}
                 Err(error) => damage = Some(error),
             }
         }
-        damage.map_or(Ok(None), |error| Err(unreadable(&error)))
+        match (damage, self.catalog.deleted_until()) {
+            (Some(error), _) => Err(unreadable(&error)),
+            (None, Some(until)) if window.min + ID_SLACK <= until => {
+                Err(LogError::Deleted { before: self.first_seq() })
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -25,6 +25,12 @@ pub struct Audit {
     pub segment_age: Option<Duration>,
     /// Whether closed files are compressed.
     pub compress: bool,
+    /// Age at which records are deleted; `None` for never.
+    pub retention_age: Option<Duration>,
+    /// Bytes beyond which the oldest records are deleted; `None` for never.
+    pub retention_bytes: Option<u64>,
+    /// Whether nothing is deleted all the same.
+    pub retention_hold: bool,
     /// Bytes of the disk that are kept for records.
     pub reserved_bytes: u64,
     /// How it is proven that the log is complete.

@@ -223,6 +223,43 @@ impl LogRepaired<'_> {
     }
 }
 
+/// A segment was deleted as configured; a record of the log says which.
+#[derive(Debug)]
+pub struct SegmentDeleted<'a> {
+    /// The segment.
+    pub segment: &'a str,
+}
+
+impl SegmentDeleted<'_> {
+    /// Writes the log line and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        info!(
+            event = "segment_deleted",
+            segment = self.segment,
+            "the oldest segment was deleted by retention"
+        );
+        metrics.log_deleted.inc();
+    }
+}
+
+/// A closed segment was compressed.
+#[derive(Debug)]
+pub struct SegmentCompressed<'a> {
+    /// The segment.
+    pub segment: &'a str,
+    /// Bytes before and after.
+    pub bytes: (u64, u64),
+}
+
+impl SegmentCompressed<'_> {
+    /// Writes the log line (level debug) and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        let (segment, (before, after)) = (self.segment, self.bytes);
+        debug!(event = "segment_compressed", segment, before, after, "a closed segment was compressed");
+        metrics.log_compressed.inc();
+    }
+}
+
 /// Segments of the decision log could not be compressed or deleted; it is tried again, and nothing is lost by it.
 #[derive(Debug)]
 pub struct LogUpkeepFailed<'a> {

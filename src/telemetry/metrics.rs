@@ -35,6 +35,9 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) log_compressed: IntCounter,
+    pub(super) log_deleted: IntCounter,
+    pub(super) log_free: IntGauge,
     pub(super) checkpoints: IntCounter,
     pub(super) checkpoint_records: IntGauge,
     pub(super) checkpoint_errors: IntCounter,
@@ -164,6 +167,18 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            log_compressed: names.counter(
+                "procura_log_segments_compressed_total",
+                "Closed segments of the decision log that were compressed.",
+            )?,
+            log_deleted: names.counter(
+                "procura_log_segments_deleted_total",
+                "Segments of the decision log that were deleted by retention.",
+            )?,
+            log_free: names.gauge(
+                "procura_log_free_bytes",
+                "Bytes that may still be written to the disk of the decision log, looked at every second.",
+            )?,
             checkpoints: names
                 .counter("procura_log_checkpoints_total", "Checkpoints of the decision log that were signed.")?,
             checkpoint_records: names.gauge(
@@ -226,6 +241,11 @@ impl Metrics {
     /// Sets the number of records that wait for the writer of the log.
     pub fn log_queue_length(&self, records: usize) {
         self.log_queue.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// Sets the number of bytes that may still be written to the disk of the log.
+    pub fn log_free_bytes(&self, bytes: u64) {
+        self.log_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Sets how many signed records a witness holds no checkpoint of.

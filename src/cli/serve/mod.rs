@@ -3,6 +3,7 @@
 //! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
+mod configuration;
 mod log;
 mod notary;
 
@@ -116,6 +117,9 @@ async fn serve(
     let active = Arc::new(ArcSwapOption::empty());
     let writer = log.clone().map(|log| log as Arc<dyn DecisionLog>);
 
+    if let Some(log) = &writer {
+        configuration::record(config, &**log, &SystemClock).await?;
+    }
     let reload = start_reload(config, &active, writer.clone(), &metrics)?;
     let loaded = tokio::select! {
         loaded = reload.reload(Cause::Start) => loaded,

@@ -201,6 +201,22 @@ pub const KEYS: &[Key] = &[
         meaning: "Whether files of the log that are closed are compressed. `zstd -d` restores them.",
     },
     Key {
+        name: "audit.retention.age",
+        default: "0s",
+        meaning: "Age at which records are deleted, 1 s to 100 years, whole files of the log at once; `0s` for never.",
+    },
+    Key {
+        name: "audit.retention.bytes",
+        default: "0",
+        meaning: "Bytes of the disk beyond which the oldest records are deleted, whole files of the log at once, 1 MiB to \
+                  1 PiB; `0` for never.",
+    },
+    Key {
+        name: "audit.retention.hold",
+        default: "false",
+        meaning: "If `true`, nothing is deleted whatever the other keys say, as for a legal hold.",
+    },
+    Key {
         name: "audit.reservedBytes",
         default: "268435456",
         meaning: "Bytes of the disk that are kept for records, at most 1 TiB: while less is free, compression and other \

@@ -20,6 +20,9 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
         segment_age: reader.age("audit.segmentAge", SECOND..=YEAR),
         compress: reader.switch("audit.compress"),
+        retention_age: reader.age("audit.retention.age", SECOND..=100 * YEAR),
+        retention_bytes: reader.size("audit.retention.bytes", MIB..=1024 * 1024 * 1024 * MIB),
+        retention_hold: reader.switch("audit.retention.hold"),
         reserved_bytes: reader.number("audit.reservedBytes", 0..=1024 * 1024 * MIB),
         checkpoint: checkpoint(reader),
         witness: Witness {
