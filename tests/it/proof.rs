@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use procura::audit::proof::{
-    Bundle, Notary, NotaryError, Proof, SignedCheckpoint, SigningKeys, Trust, prove,
+    Bundle, Finding, Notary, NotaryError, Proof, SignedCheckpoint, SigningKeys, Trust, inspect, prove,
 };
-use procura::audit::{Log, LogReader, LogSettings};
+use procura::audit::{Log, LogReader, LogSettings, Retention};
 use procura::ports::{Clock, DecisionLog, Durability, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
@@ -285,4 +285,48 @@ async fn changed_proof_proves_nothing_and_none_makes_verifying_panic() {
 fn every_change_of_a_witnessed_record_is_found_and_named() {
     let outcome = tamper::run(300, 2, |_| ()).unwrap();
     assert!(outcome.found.len() >= 12, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_retention_deleted_leaves_a_log_that_is_proven_from_its_beginning_on() {
+    let mut bench = Bench::new();
+    let log = bench.log();
+    let mut witnessed = Vec::new();
+    for _ in 0..12 {
+        bench.write(&log, 10).await;
+        witnessed.extend(bench.sign().unwrap());
+    }
+    log.close();
+    bench.settings.retention = Retention { bytes: Some(30 * 1024), ..Retention::default() };
+    let log = bench.log();
+    // Deleting is a segment at a time, each after its record.
+    while log.reader().first_seq() < 40 {
+        bench.write(&log, 1).await;
+    }
+    bench.settings.retention.hold = true;
+    log.close();
+    witnessed.extend(bench.sign().unwrap());
+    let look = |witnessed: &[SignedCheckpoint]| {
+        inspect(&bench.disk, &bench.trust(), Some(witnessed), |_, _| ()).unwrap()
+    };
+    let found = look(&witnessed);
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+    let verified = found.verified.unwrap();
+    assert_eq!((found.witnessed, found.signed), (verified.last_seq, verified.last_seq));
+    assert!(verified.first_seq >= 40);
+    assert_eq!(prove(&bench.reader(), 3).unwrap(), Proof::Missing);
+    let Proof::Bundle(bundle) = prove(&bench.reader(), verified.first_seq).unwrap() else {
+        panic!("not proven")
+    };
+    bundle.verify(&bench.trust()).unwrap();
+
+    let mut other = witnessed.clone();
+    other[0] = SignedCheckpoint::parse(
+        bench.keys.sign(10, procura_core::proof::Hash::leaf(b"other")).unwrap().to_string().as_bytes(),
+    )
+    .unwrap();
+    assert!(look(&other).findings.iter().any(|finding| matches!(finding, Finding::Rewritten { .. })));
+    bench.disk.remove("TREE").unwrap();
+    assert!(look(&witnessed).findings.iter().any(|finding| matches!(finding, Finding::Tree { .. })));
+    assert!(matches!(bench.sign(), Err(NotaryError::TreeLost { .. })));
 }
