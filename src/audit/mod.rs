@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod filter;
 mod find;
+mod follow;
 mod mark;
 mod pace;
 mod query;

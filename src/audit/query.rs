@@ -56,6 +56,12 @@ impl LogReader {
         self.catalog.reach()
     }
 
+    /// The first record that is still there, if there is any.
+    #[must_use]
+    pub fn first_seq(&self) -> Option<u64> {
+        self.catalog.segments().first().map(|segment| segment.first_seq)
+    }
+
     /// Waits until the log reaches beyond `seen`, at most `timeout`; how far it reaches then. Blocking.
     #[must_use]
     pub fn wait_beyond(&self, seen: Reach, timeout: Duration) -> Reach {

@@ -34,6 +34,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
+    ("replay", &["model", "policy", "engine", "record"]),
 ];
 
 /// Each risky dependency and the only files that may name it.
