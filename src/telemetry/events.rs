@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use policies::{
-    PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
-    WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
