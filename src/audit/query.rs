@@ -50,6 +50,12 @@ impl LogReader {
         Cursor::new(&*self.files, &self.catalog, next_seq)
     }
 
+    /// The oldest record that the log still has; 1 before the first.
+    #[must_use]
+    pub fn first_seq(&self) -> u64 {
+        self.catalog.segments().first().map_or(1, |segment| segment.first_seq)
+    }
+
     /// How far the log reaches at this moment.
     #[must_use]
     pub fn reach(&self) -> Reach {

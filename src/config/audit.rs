@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ship::Destination;
 use crate::ports::Durability;
 
 /// How decisions are recorded.
@@ -17,4 +18,6 @@ pub struct Audit {
     pub queue_length: usize,
     /// Size in bytes at which the log begins a new file.
     pub segment_bytes: u64,
+    /// Where the records are sent.
+    pub ship: Vec<Destination>,
 }

@@ -10,13 +10,16 @@ mod globals;
 mod interpolate;
 mod keys;
 mod layers;
+mod ship;
 mod suggest;
 mod typed;
+mod url;
 
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
+pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, DestinationStatus, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -13,6 +13,7 @@ pub struct Health {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
     reload: ReloadHandle,
+    shipping: Option<Arc<dyn Shipping>>,
 }
 
 /// Whether the server is ready, and what that follows from.
@@ -66,13 +67,20 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, reload }
+        Self { active, log, reload, shipping: None }
+    }
+
+    /// The same of a server that ships its records, if it does.
+    #[must_use]
+    pub fn with_shipping(self, shipping: Option<Arc<dyn Shipping>>) -> Self {
+        Self { shipping, ..self }
     }
 
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let checks = vec![self.policies(), self.reload(), self.decision_log()];
+        let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -107,4 +115,21 @@ impl Health {
         };
         Check { name: "decisionLog", state, detail }
     }
+}
+
+/// A destination that gets no records does not stop decisions: they wait for it in the log.
+fn shipping_check(destinations: &[DestinationStatus]) -> Check {
+    let is_down = destinations.iter().any(|destination| destination.outage.is_some());
+    let state = if is_down { CheckState::Degraded } else { CheckState::Good };
+    let describe = |destination: &DestinationStatus| {
+        let DestinationStatus { name, shipped, behind, behind_for, outage, .. } = destination;
+        let lag = match behind {
+            0 => "nothing waits".to_owned(),
+            _ => format!("{behind} records wait, the oldest for {} s", behind_for.as_secs()),
+        };
+        let outage = outage.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("`{name}` is at record {shipped}, {lag}{outage}")
+    };
+    let detail = destinations.iter().map(describe).collect::<Vec<_>>().join("; ");
+    Check { name: "shipping", state, detail }
 }

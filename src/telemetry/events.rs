@@ -4,6 +4,7 @@
 //! and tokens never appear in them: those belong in the decision log.
 
 mod policies;
+mod shipping;
 mod tokens;
 
 use std::error::Error;
@@ -14,6 +15,7 @@ pub use policies::{
     PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
     WatchDegraded,
 };
+pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

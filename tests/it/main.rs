@@ -19,6 +19,7 @@ mod peer_conformance;
 mod readme_tour;
 mod reload;
 mod sdk;
+mod ship;
 mod shipped_policies;
 mod suites;
 mod tidy;

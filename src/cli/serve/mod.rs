@@ -1,9 +1,10 @@
 //! `procura serve`: puts the parts together, runs the server, and takes it down in order.
 //!
-//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
-//! answered without a record, and none is taken before there is a policy set.
+//! Up: log, shipping, policies, watch, listener. Down: listener, requests in flight, watch, log, shipping, runtime; so no
+//! request is answered without a record, and none is taken before there is a policy set.
 
 mod log;
+mod ship;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery};
+use crate::ports::{DecisionLog, DecisionQuery, Shipping};
+use crate::ship::Ship;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -53,6 +55,9 @@ const NO_DIRECTORY: &str =
 /// How often the policy directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the last records are shipped at the end.
+const SHIP_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Run the server (alias: server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -74,16 +79,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone()));
-    take_down(runtime, log.as_deref());
+    let ship = ship::start(&config, log.as_ref(), &metrics)?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), ship.clone()));
+    take_down(runtime, log.as_deref(), ship.as_deref());
     ended
 }
 
 /// Ends what still runs. The log goes first: closing it resolves every receipt, and a thread that waits for one on a
-/// runtime that is gone would panic. After that nothing is worth waiting for.
-fn take_down(runtime: Runtime, log: Option<&Log>) {
+/// runtime that is gone would panic. Then what it holds is shipped, as far as that takes little time; what is left goes
+/// after the next start. After that nothing is worth waiting for.
+fn take_down(runtime: Runtime, log: Option<&Log>, ship: Option<&Ship>) {
     if let Some(log) = log {
         log.close();
+    }
+    if let Some(ship) = ship {
+        ship.stop(SHIP_PATIENCE);
     }
     runtime.shutdown_timeout(Duration::ZERO);
 }
@@ -98,7 +108,12 @@ pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
     }
 }
 
-async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
+async fn serve(
+    config: &Config,
+    metrics: Arc<Metrics>,
+    log: Option<Arc<Log>>,
+    ship: Option<Arc<Ship>>,
+) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
     let active = Arc::new(ArcSwapOption::empty());
@@ -140,7 +155,8 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             config.engine.clone(),
         ),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
-        health: Health::new(Arc::clone(&active), writer, reload.clone()),
+        health: Health::new(Arc::clone(&active), writer, reload.clone())
+            .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
         reload,
         metrics,
         admin: config.server.admin_api,

@@ -153,6 +153,12 @@ pub const KEYS: &[Key] = &[
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
     },
     Key {
+        name: "audit.ship",
+        default: "[]",
+        meaning: "Where the records of the log are sent, a list of files, HTTP servers and OTLP collectors; see \
+                  [Shipping](shipping.md).",
+    },
+    Key {
         name: "log.level",
         default: "info",
         meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",
