@@ -17,7 +17,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("outgoing", &[]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
-    ("audit", &["durable", "ports", "telemetry"]),
+    ("audit", &["background", "durable", "ports", "telemetry"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
@@ -48,6 +48,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("rustls", &["src/outgoing.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),
     ("webpki", &["src/pip/pem.rs"]),
+    ("zstd", &["src/audit/compressed.rs"]),
 ];
 
 /// Crates that would give the core a runtime, files, a network, a clock or randomness.

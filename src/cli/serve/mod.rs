@@ -153,7 +153,8 @@ async fn serve(
             Arc::new(SystemClock),
             verifier,
             config.engine.clone(),
-        ),
+        )
+        .with_routes(config.audit.routes.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
             .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
