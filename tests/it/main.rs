@@ -21,6 +21,7 @@ mod proof;
 mod readme_tour;
 mod reload;
 mod sdk;
+mod ship;
 mod shipped_policies;
 mod suites;
 mod tidy;
