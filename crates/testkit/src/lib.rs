@@ -18,11 +18,14 @@ pub mod key_server;
 pub mod kill;
 pub mod mutants;
 pub mod power_cut;
+pub mod receiver;
 pub mod reload_storm;
 pub mod replay;
 pub mod server;
+pub mod ship;
 pub mod sim_disk;
 pub mod tamper;
 pub mod temp_dir;
+pub mod witness;
 
 pub use procura_samples::{corpus, rng, yaml};
