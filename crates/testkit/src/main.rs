@@ -181,8 +181,15 @@ fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
     });
     let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
     println!(
-        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} of {} torn ends repaired, chain verified",
-        outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired, outcome.torn
+        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} deleted by retention, {} of {} torn ends \
+         repaired, {} compressed segments, chain verified",
+        outcome.kills,
+        outcome.acknowledged,
+        outcome.missing,
+        outcome.deleted,
+        outcome.repaired,
+        outcome.torn,
+        outcome.compressed
     );
     ensure!(outcome.missing == 0, "answered calls are missing in the log");
     Ok(())
