@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use procura_core::record::ChainHash;
+
 use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
@@ -10,7 +12,7 @@ use super::filter::Matcher;
 use super::find::{find, read_until_damage};
 use super::plain::PlainFiles;
 use super::reverse::Reverse;
-use super::segment::{Frame, HEADER_BYTES, TimeRange};
+use super::segment::{Frame, HEADER_BYTES, Header, TimeRange};
 use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFiles, StoredRecord};
 
 /// Bytes of log that one page may read. A page that reaches it ends early, with a cursor.
@@ -69,6 +71,41 @@ impl LogReader {
     #[must_use]
     pub fn wait_beyond(&self, seen: Reach, timeout: Duration) -> Reach {
         self.catalog.wait_beyond(seen, timeout)
+    }
+
+    /// The files that are read.
+    pub(super) fn files(&self) -> &dyn LogFiles {
+        &*self.files
+    }
+
+    /// The chain hash before record `seq`, which is there.
+    pub(super) fn hash_before(&self, seq: u64) -> Result<ChainHash, AuditError> {
+        let Some(segment) = self.catalog.segment_with(seq) else { return Ok(ChainHash::GENESIS) };
+        let name = segment.name();
+        let unreadable = AuditError::unreadable(&name, 0);
+        if segment.first_seq == seq {
+            let header = self.files.read_at(&name, 0, HEADER_BYTES).map_err(AuditError::io("read", &name))?;
+            return Header::parse(&header).map(|header| header.previous).map_err(unreadable);
+        }
+        let mut hash = None;
+        self.cursor(seq - 1).read(|entry| {
+            if entry.seq + 1 == seq {
+                hash = Some(entry.hash);
+            }
+        })?;
+        hash.ok_or_else(|| unreadable("the record before it is missing"))
+    }
+
+    /// Sees to it that the records up to `seq`, which are acknowledged, are on disk. What the writer knows stays as it is.
+    pub(super) fn sync_through(&self, seq: u64) -> Result<(), AuditError> {
+        // A segment is synced before the next one is begun: only in the last one can there be more to do.
+        let segment = self.catalog.segment_with(seq).filter(|_| self.reach().synced < seq);
+        let Some(segment) = segment else { return Ok(()) };
+        let name = segment.name();
+        // To open a segment that was removed would create another.
+        self.files.len(&name).map_err(AuditError::io("find", &name))?;
+        let file = self.files.open_append(&name);
+        file.and_then(|mut file| file.sync()).map_err(AuditError::io("sync", &name))
     }
 
     /// The record that stands at `place`.

@@ -39,7 +39,16 @@ pub struct Verified {
 /// Verifies the whole log, or names the first record that is not what was written.
 ///
 /// `progress` is told how many of how many segments are done.
-pub fn verify(files: &dyn LogFiles, mut progress: impl FnMut(usize, usize)) -> Result<Verified, AuditError> {
+pub fn verify(files: &dyn LogFiles, progress: impl FnMut(usize, usize)) -> Result<Verified, AuditError> {
+    verify_each(files, progress, &mut |_| Ok(()))
+}
+
+/// The same, and shows the chain after each good record to `each`.
+pub(super) fn verify_each(
+    files: &dyn LogFiles,
+    mut progress: impl FnMut(usize, usize),
+    each: &mut dyn FnMut(ChainEnd) -> Result<(), AuditError>,
+) -> Result<Verified, AuditError> {
     let files = &PlainFiles::new(files);
     let mark = Mark::read(files)?;
     let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
@@ -47,7 +56,7 @@ pub fn verify(files: &dyn LogFiles, mut progress: impl FnMut(usize, usize)) -> R
     let mut state = State::new(mark);
     for (done, first_seq) in firsts.iter().enumerate() {
         progress(done, firsts.len());
-        state.segment(files, *first_seq, done + 1 == firsts.len())?;
+        state.segment(files, *first_seq, done + 1 == firsts.len(), each)?;
     }
     check_beginning(state.beginning, state.deleted)?;
     check_reaches(mark, state.end, firsts.last().copied().unwrap_or(1))?;
@@ -94,7 +103,13 @@ impl State {
         }
     }
 
-    fn segment(&mut self, files: &dyn LogFiles, first_seq: u64, is_last: bool) -> Result<(), AuditError> {
+    fn segment(
+        &mut self,
+        files: &dyn LogFiles,
+        first_seq: u64,
+        is_last: bool,
+        each: &mut dyn FnMut(ChainEnd) -> Result<(), AuditError>,
+    ) -> Result<(), AuditError> {
         let name = file_name(first_seq);
         let expected = self.end.seq + 1;
         let damaged = |offset: usize, seq, what| {
@@ -125,7 +140,10 @@ impl State {
         let mut walk = Walk::new(&bytes, self.end);
         while let Some(step) = walk.next() {
             match step {
-                Ok(frame) => self.count(frame.seq, frame.payload),
+                Ok(frame) => {
+                    each(walk.end)?;
+                    self.count(frame.seq, frame.payload);
+                }
                 Err(broken)
                     if is_last
                         && self.mark.seq < broken.seq

@@ -58,6 +58,12 @@ pub(super) enum Refusal {
     /// The decision log cannot be written or read, or does not have a record any more.
     #[error("{0}")]
     LogUnavailable(LogError),
+    /// The record is there, and no checkpoint covers it yet.
+    #[error("no checkpoint covers record {seq} yet: ask again in a moment")]
+    NotYetProven {
+        /// The record.
+        seq: u64,
+    },
     /// The decision was made but can never be recorded, however often it is asked for.
     #[error("the decision cannot be recorded and is not told: {0}")]
     Unrecordable(String),
@@ -75,9 +81,10 @@ pub(super) const fn readiness_status(ready: bool) -> StatusCode {
 pub(super) const fn reload_status(outcome: &ReloadOutcome) -> StatusCode {
     match outcome {
         ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => StatusCode::OK,
-        ReloadOutcome::Rejected { .. } | ReloadOutcome::TestsFailed { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        ReloadOutcome::Rejected { .. }
+        | ReloadOutcome::TestsFailed { .. }
+        | ReloadOutcome::WouldChange { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadOutcome::NotArchived { .. } => StatusCode::NOT_FOUND,
         ReloadOutcome::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -102,6 +109,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
+            | Self::NotYetProven { .. }
             | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
         }
@@ -145,6 +153,7 @@ impl Refusal {
             Self::KeysUnavailable(_) => ("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::LogUnavailable(LogError::Deleted { .. }) => ("deleted_by_retention", StatusCode::GONE, 5),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::NotYetProven { .. } => ("not_yet_proven", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
         }

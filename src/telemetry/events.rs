@@ -4,6 +4,7 @@
 //! and tokens never appear in them: those belong in the decision log.
 
 mod policies;
+mod proof;
 mod tokens;
 
 use std::error::Error;
@@ -11,9 +12,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use policies::{
-    PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
-    WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    TestsFailed, WatchDegraded,
 };
+pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

@@ -127,6 +127,8 @@ label! {
         Rejected => "rejected",
         /// Tests beside the set fail; the old one stays.
         TestsFailed => "tests_failed",
+        /// The set would change more recorded decisions than it may; the old one stays.
+        WouldChange => "would_change",
         /// The set could not be read or compiled at all; the old one stays.
         Failed => "failed",
     }
@@ -139,6 +141,16 @@ label! {
         Succeeded => "succeeded",
         /// The keys could not be loaded; the old ones stay.
         Failed => "failed",
+    }
+}
+
+label! {
+    /// Who keeps checkpoints of the decision log.
+    pub WitnessKind {
+        /// `audit.witness.file`.
+        File => "file",
+        /// `audit.witness.url`.
+        Url => "url",
     }
 }
 

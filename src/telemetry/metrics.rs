@@ -12,6 +12,7 @@ use prometheus::{
 
 use super::labels::{
     Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, StatusClass, Surface, Where,
+    WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -28,6 +29,7 @@ pub struct Metrics {
     pub(super) reload_success: Gauge,
     pub(super) diagnostics: IntGauge,
     pub(super) failed_tests: IntGauge,
+    pub(super) changed_decisions: IntGauge,
     pub(super) log_records: IntCounter,
     pub(super) log_bytes: IntCounter,
     pub(super) log_batch: Histogram,
@@ -37,6 +39,12 @@ pub struct Metrics {
     pub(super) log_compressed: IntCounter,
     pub(super) log_deleted: IntCounter,
     pub(super) log_free: IntGauge,
+    pub(super) checkpoints: IntCounter,
+    pub(super) checkpoint_records: IntGauge,
+    pub(super) checkpoint_errors: IntCounter,
+    pub(super) checkpoints_failing: IntGauge,
+    pub(super) witness_lag: By<WitnessKind, IntGauge>,
+    pub(super) witness_errors: By<WitnessKind, IntCounter>,
     pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
@@ -141,6 +149,10 @@ impl Metrics {
                 "procura_policy_failed_tests",
                 "Policy tests that failed at the last attempt to load the policies.",
             )?,
+            changed_decisions: names.gauge(
+                "procura_policy_changed_decisions",
+                "Recorded decisions for whose change the last attempt to load the policies was refused.",
+            )?,
             log_records: names
                 .counter("procura_log_records_total", "Records written to the decision log.")?,
             log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,
@@ -171,6 +183,30 @@ impl Metrics {
             log_free: names.gauge(
                 "procura_log_free_bytes",
                 "Bytes that may still be written to the disk of the decision log, looked at every second.",
+            )?,
+            checkpoints: names
+                .counter("procura_log_checkpoints_total", "Checkpoints of the decision log that were signed.")?,
+            checkpoint_records: names.gauge(
+                "procura_log_checkpoint_records",
+                "Records under the last checkpoint that this process signed.",
+            )?,
+            checkpoint_errors: names.counter(
+                "procura_log_checkpoint_errors_total",
+                "Attempts to sign a checkpoint of the decision log that failed.",
+            )?,
+            checkpoints_failing: names.gauge(
+                "procura_log_checkpoints_failing",
+                "1 while no checkpoint of the decision log can be signed, 0 otherwise.",
+            )?,
+            witness_lag: names.gauges(
+                "procura_log_witness_lag_records",
+                "Records under the last signed checkpoint that the witness is not known to keep one of.",
+                &["witness"],
+            )?,
+            witness_errors: names.counters(
+                "procura_log_witness_errors_total",
+                "Checkpoints that a witness was offered and did not keep.",
+                &["witness"],
             )?,
             key_refreshes: names.counters(
                 "procura_key_refreshes_total",
@@ -217,6 +253,13 @@ impl Metrics {
         self.log_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
+    /// Sets how many signed records a witness holds no checkpoint of.
+    pub fn witness_lag(&self, witness: WitnessKind, records: u64) {
+        if let Some(gauge) = self.witness_lag.get(witness) {
+            gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
+        }
+    }
+
     fn record_build(&self) -> Result<(), MetricsError> {
         let opts = Opts::new("procura_build_info", "Always 1; the label names the running version.");
         let build = IntGaugeVec::new(opts, &["version"])?;
@@ -251,6 +294,16 @@ impl Names {
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
         self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn gauges<L: Label>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<By<L, IntGauge>, MetricsError> {
+        let gauges = self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)?;
+        Ok(By::new(|values| gauges.with_label_values(values)))
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, MetricsError> {

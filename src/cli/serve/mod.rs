@@ -5,6 +5,8 @@
 
 mod configuration;
 mod log;
+mod notary;
+mod replay;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,17 +14,19 @@ use std::time::Duration;
 
 use self::log::archive_directory;
 pub(super) use self::log::log_directory;
+pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
+use crate::audit::proof::Office;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery};
+use crate::ports::{DecisionLog, DecisionQuery, LogProofs};
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -75,8 +79,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone()));
+    let office = log.as_deref().map(|log| notary::start(&config, log, &metrics)).transpose()?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone()));
     take_down(runtime, log.as_deref());
+    if let Some(office) = office {
+        office.close();
+    }
     ended
 }
 
@@ -99,7 +107,12 @@ pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
     }
 }
 
-async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
+async fn serve(
+    config: &Config,
+    metrics: Arc<Metrics>,
+    log: Option<Arc<Log>>,
+    office: Option<Arc<Office>>,
+) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
     let active = Arc::new(ArcSwapOption::empty());
@@ -108,7 +121,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
     if let Some(log) = &writer {
         configuration::record(config, &**log, &SystemClock).await?;
     }
-    let reload = start_reload(config, &active, writer.clone(), &metrics)?;
+    let reload = start_reload(config, &active, log.as_ref(), &metrics)?;
     let loaded = tokio::select! {
         loaded = reload.reload(Cause::Start) => loaded,
         signal = stop.next() => {
@@ -129,7 +142,13 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             print_error(&format!("{list}{count}: mend them, or turn `reload.requireTests` off\n"));
             return Ok(Exit::Policy);
         }
-        ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
+        // There is no live set yet that anything could be changed of, and nobody asked for an archived one.
+        ReloadOutcome::WouldChange { .. } => {
+            bail!("cannot load the policies: they change recorded decisions")
+        }
+        ReloadOutcome::NotArchived { reason } | ReloadOutcome::Failed { reason } => {
+            bail!("cannot load the policies: {reason}")
+        }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     tokio::spawn(hangup.serve(reload.clone()));
@@ -145,7 +164,9 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         )
         .with_routes(config.audit.routes.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
-        health: Health::new(Arc::clone(&active), writer, reload.clone()),
+        proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
+        health: Health::new(Arc::clone(&active), writer, reload.clone())
+            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>)),
         reload,
         metrics,
         admin: config.server.admin_api,
@@ -165,13 +186,14 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
 fn start_reload(
     config: &Config,
     active: &Arc<ArcSwapOption<Active>>,
-    log: Option<Arc<dyn DecisionLog>>,
+    log: Option<&Arc<Log>>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<ReloadHandle> {
     let parts = ReloadParts {
+        gate: log.and_then(|log| replay::gate(config, log)),
         source: Arc::new(Disk::new(&config.storage.directory)),
         archive: Arc::new(Archive::new(archive_directory(&config.server.data_dir))),
-        log,
+        log: log.map(|log| Arc::clone(log) as Arc<dyn DecisionLog>),
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(metrics),
         timing: ReloadTiming {

@@ -72,6 +72,34 @@ pub const KEYS: &[Key] = &[
         meaning: "Whether the tests beside the policies must pass before a changed set goes live.",
     },
     Key {
+        name: "reload.requireNoChange",
+        default: "false",
+        meaning: "Whether a set that would answer recorded calls otherwise than the live one is kept from going live, as \
+                  `reload.maxChanged: 0`. See [Replay](replay.md).",
+    },
+    Key {
+        name: "reload.maxChanged",
+        default: "",
+        meaning: "How many recorded decisions a changed set may answer otherwise than the live one: a number, or a part of \
+                  them such as `1%`. If empty, any.",
+    },
+    Key {
+        name: "reload.replayCalls",
+        default: "10000",
+        meaning: "How many of the newest records `reload.requireNoChange` and `reload.maxChanged` look at, 1 to 1 000 000.",
+    },
+    Key {
+        name: "reload.replaySince",
+        default: "24h",
+        meaning: "How old the calls are at most that they look at. 1 min to 366 days (`8784h`).",
+    },
+    Key {
+        name: "shadow.directory",
+        default: "",
+        meaning: "Directory of a candidate set that decides every recorded call as well, without being asked; differences \
+                  are recorded. If empty, none. See [Replay](replay.md).",
+    },
+    Key {
         name: "engine.defaultPolicyVersion",
         default: "default",
         meaning: "Policy version for requests that name none.",
@@ -157,6 +185,38 @@ pub const KEYS: &[Key] = &[
         name: "audit.segmentBytes",
         default: "67108864",
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
+    },
+    Key {
+        name: "audit.checkpoint.interval",
+        default: "1s",
+        meaning: "How often a checkpoint of the log is signed if there are new records, 100 ms to 1 h. See \
+                  [Proof](proof.md).",
+    },
+    Key {
+        name: "audit.checkpoint.origin",
+        default: "",
+        meaning: "Name of the log in its checkpoints, such as `pdp.example.com/decisions`. If empty, one that follows from \
+                  its key.",
+    },
+    Key {
+        name: "audit.checkpoint.postQuantum",
+        default: "false",
+        meaning: "Whether checkpoints are signed with ML-DSA-65 beside Ed25519.",
+    },
+    Key {
+        name: "audit.witness.file",
+        default: "",
+        meaning: "File that keeps a copy of the checkpoints, on another disk or machine than the data directory.",
+    },
+    Key {
+        name: "audit.witness.url",
+        default: "",
+        meaning: "Witness that keeps and signs the checkpoints: the submission prefix of a C2SP tlog-witness.",
+    },
+    Key {
+        name: "audit.witness.key",
+        default: "",
+        meaning: "Public key of that witness, `NAME+ID+BASE64`. If given, only what it signed counts as kept.",
     },
     Key {
         name: "audit.segmentAge",

@@ -128,6 +128,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         metrics: Arc::clone(&metrics),
         timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
         tests: None,
+        gate: None,
         give_back: || {},
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
@@ -141,6 +142,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let services = Services {
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, Arc::new(verifier), settings),
         decisions: Some(log.clone()),
+        proofs: None,
         health: Health::new(active, Some(writer), reload.clone()),
         reload,
         metrics,
