@@ -26,7 +26,7 @@ const CONNECTIONS: u64 = 16;
 const SEGMENT_HEADER: usize = 80;
 
 /// Bytes of the log beyond which the oldest records are deleted in every second round.
-const RETAINED: u64 = 1024 * 1024;
+const RETAINED: u64 = 8 * 1024 * 1024;
 
 /// Longest time that a server lives, in milliseconds.
 const LIFE: usize = 400;
