@@ -19,6 +19,7 @@ mod image;
 mod kill;
 mod peer_conformance;
 mod proof;
+mod proof_cli;
 mod readme_tour;
 mod reload;
 mod sdk;
