@@ -2,7 +2,8 @@
 //!
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
-//! (`policy_change`) and [`LogRepair`] (`log_repair`); all of them stand in one chain ([`ChainHash`]).
+//! (`policy_change`), [`LogRepair`] (`log_repair`) and [`PseudonymKey`] (`pseudonym_key`); all of them stand in one
+//! chain ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
@@ -14,6 +15,7 @@ mod decision;
 mod event;
 mod id;
 mod json;
+mod mask;
 mod sentence;
 mod tokens;
 mod wire;
@@ -24,8 +26,9 @@ pub use decision::{
     Basis, Call, Caller, Decision, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput,
     ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
-pub use event::{LogRepair, PolicyChange, PolicySet};
+pub use event::{LogRepair, PolicyChange, PolicySet, PseudonymKey};
 pub use id::DecisionId;
+pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
 pub use sentence::sentence;
 pub use tokens::{AuxDataInput, TokenInput, Vouchers};
 
@@ -47,6 +50,8 @@ pub enum Record<'a> {
     PolicyChange(PolicyChange<'a>),
     /// The log was repaired.
     LogRepair(LogRepair<'a>),
+    /// A key of pseudonyms was created or destroyed.
+    PseudonymKey(PseudonymKey<'a>),
 }
 
 /// Why a record could not be written or read.
@@ -75,6 +80,7 @@ impl<'a> Record<'a> {
             Record::Decision(record) => encode(KIND_DECISION, record),
             Record::PolicyChange(record) => encode(KIND_POLICY_CHANGE, record),
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
+            Record::PseudonymKey(record) => encode(KIND_PSEUDONYM_KEY, record),
         }
     }
 
@@ -85,6 +91,7 @@ impl<'a> Record<'a> {
             (VERSION, KIND_DECISION) => DecisionRecord::parse(payload).map(|r| Record::Decision(Box::new(r))),
             (VERSION, KIND_POLICY_CHANGE) => parse(payload).map(Record::PolicyChange),
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
+            (VERSION, KIND_PSEUDONYM_KEY) => parse(payload).map(Record::PseudonymKey),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
@@ -104,6 +111,7 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
 const KIND_LOG_REPAIR: &str = "log_repair";
+const KIND_PSEUDONYM_KEY: &str = "pseudonym_key";
 
 /// What every record begins with.
 #[derive(Deserialize)]

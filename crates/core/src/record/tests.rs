@@ -115,7 +115,8 @@ fn other_kinds_round_trip() {
         offset: 80,
         dropped_bytes: Some(12),
     };
-    for record in [Record::PolicyChange(change), Record::LogRepair(repair)] {
+    let key = PseudonymKey { at, event: "created".into(), key: "p20261101".into(), from: at, until: at };
+    for record in [Record::PolicyChange(change), Record::LogRepair(repair), Record::PseudonymKey(key)] {
         let payload = record.encode().unwrap();
         let decoded = Record::decode(&payload).unwrap();
         assert_eq!(format!("{decoded:?}"), format!("{record:?}"));
