@@ -138,7 +138,8 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             Arc::new(SystemClock),
             verifier,
             config.engine.clone(),
-        ),
+        )
+        .with_routes(config.audit.routes.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,
