@@ -25,6 +25,7 @@ mod files;
 mod filter;
 mod find;
 mod mark;
+mod masking;
 mod pace;
 mod plain;
 mod query;
@@ -40,6 +41,7 @@ pub use catalog::Reach;
 pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
+pub use masking::{ForgottenKey, KeyStore, Keyring, PeriodKey};
 pub use query::LogReader;
 pub use verify::{Verified, verify};
 

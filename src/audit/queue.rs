@@ -191,7 +191,10 @@ impl Queue {
         let Waiting { batch, acks, .. } = &state.waiting;
         let waiting = batch.records();
         let is_asked = enough.or_asked && !acks.is_empty();
-        is_asked || waiting >= enough.records || waiting > self.max_records / 2 || batch.payload_bytes() > self.max_bytes / 2
+        is_asked
+            || waiting >= enough.records
+            || waiting > self.max_records / 2
+            || batch.payload_bytes() > self.max_bytes / 2
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use procura_core::record::Masks;
+
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -26,4 +28,8 @@ pub struct Audit {
     pub compress: bool,
     /// Bytes of the disk that are kept for records.
     pub reserved_bytes: u64,
+    /// What must not stand in records.
+    pub mask: Masks,
+    /// How long a key of pseudonyms is used.
+    pub pseudonym_period: Duration,
 }

@@ -17,6 +17,7 @@ mod http;
 mod image;
 mod kill;
 mod peer_conformance;
+mod privacy;
 mod readme_tour;
 mod reload;
 mod sdk;

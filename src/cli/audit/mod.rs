@@ -1,6 +1,8 @@
 //! `procura audit`: the decision log of a data directory, read and verified. One file per subcommand.
 
+mod forget;
 mod list;
+mod pseudonym;
 mod show;
 mod verify;
 
@@ -26,6 +28,8 @@ Examples:
   procura audit list --resource-kind leave_request --since 2026-11-01T00:00:00Z --format json
   procura audit show 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b
   procura audit verify
+  procura audit list --principal \"$(procura audit pseudonym alice --at 2026-11-21)\"
+  procura audit forget --before 2026-01-01
 
 A log can be read and verified while a server writes it. It is found as the server finds it: by `--data-dir`, `--set`,
 environment and `--config`.
@@ -48,6 +52,10 @@ enum Command {
     Show(show::Args),
     /// Check every record of the log: that none was changed, moved, inserted or removed
     Verify(verify::Args),
+    /// Show what stands in the log for a value that is masked
+    Pseudonym(pseudonym::Args),
+    /// Destroy keys of pseudonyms: afterwards nobody can tell who was behind them
+    Forget(forget::Args),
 }
 
 /// Runs one of the subcommands.
@@ -56,6 +64,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Pseudonym(args) => pseudonym::run(args),
+        Command::Forget(args) => forget::run(args),
     }
 }
 

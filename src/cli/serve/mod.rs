@@ -4,6 +4,7 @@
 //! answered without a record, and none is taken before there is a policy set.
 
 mod log;
+mod masking;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -128,6 +129,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let masking = masking::start(config, log.as_ref()).await?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
 
@@ -139,7 +141,8 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             verifier,
             config.engine.clone(),
         )
-        .with_routes(config.audit.routes.clone()),
+        .with_routes(config.audit.routes.clone())
+        .with_masking(masking),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,

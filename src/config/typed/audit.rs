@@ -1,5 +1,7 @@
 //! The decision log.
 
+mod mask;
+
 use std::collections::BTreeMap;
 
 use super::{KIB, MIB, MILLISECOND, MINUTE, Reader, SECOND, YEAR};
@@ -19,6 +21,8 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
         segment_age: reader.age("audit.segmentAge", SECOND..=YEAR),
         compress: reader.switch("audit.compress"),
+        mask: mask::masks(reader),
+        pseudonym_period: reader.duration("audit.pseudonyms.period", SECOND..=10 * YEAR),
         reserved_bytes: reader.number("audit.reservedBytes", 0..=1024 * 1024 * MIB),
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Inputs<'a> {
         let shared = walker.take_has_masked() || principal_id_masked;
         let mut resources = Vec::with_capacity(request.items.len());
         let mut items = Vec::with_capacity(request.items.len());
-        for Item { resource, actions } in request.items.iter() {
+        for Item { resource, actions } in &request.items {
             let kind = Some(&*resource.kind);
             let resource = Resource {
                 id: text_or_masked(walker, &resource.id, Place::ResourceId, kind),
