@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, LogProofs};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
 pub struct Health {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
+    proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
 }
 
@@ -66,13 +67,20 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, reload }
+        Self { active, log, proofs: None, reload }
+    }
+
+    /// The same with what proves the log.
+    #[must_use]
+    pub fn with_proofs(self, proofs: Option<Arc<dyn LogProofs>>) -> Self {
+        Self { proofs, ..self }
     }
 
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let checks = vec![self.policies(), self.reload(), self.decision_log()];
+        let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.checkpoints());
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -106,5 +114,14 @@ impl Health {
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
         Check { name: "decisionLog", state, detail }
+    }
+
+    /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.
+    fn checkpoints(&self) -> Option<Check> {
+        let (state, detail) = match self.proofs.as_ref()?.health() {
+            Ok(()) => (CheckState::Good, "are signed".to_owned()),
+            Err(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "checkpoints", state, detail })
     }
 }

@@ -18,6 +18,7 @@ mod image;
 mod kill;
 mod peer_conformance;
 mod privacy;
+mod proof;
 mod readme_tour;
 mod reload;
 mod sdk;
