@@ -152,7 +152,7 @@ fn digest(key: &MaskKey, json: Json) -> Json {
 
 #[test]
 fn record_without_anything_to_mask_keeps_every_byte() {
-    let plain = with_record(&request(), &evaluation(), |record| record.encode()).unwrap();
+    let plain = with_record(&request(), &evaluation(), |record| record.encode().unwrap());
     let nothing_there =
         masks(&[("principal.attr.phone", Treatment::Hash), ("context.place.street", Treatment::Remove)]);
     let other_kind = MaskRule { kinds: vec!["invoice".into()], ..rule("principal.id", Treatment::Hash) };
@@ -307,7 +307,7 @@ fn tree() -> impl Strategy<Value = Value<'static>> {
 
 /// What a path leads to, said once more: removed from `value`.
 fn removed(value: Value<'static>, steps: &[&str]) -> Option<Value<'static>> {
-    let Some((step, rest)) = steps.split_first() else { return None };
+    let (step, rest) = steps.split_first()?;
     Some(match value {
         Value::List(items) if *step == "*" => {
             Value::List(items.into_iter().map(|item| removed(item, rest).unwrap_or(Value::Null)).collect())
