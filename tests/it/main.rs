@@ -18,6 +18,7 @@ mod http;
 mod image;
 mod kill;
 mod peer_conformance;
+mod privacy;
 mod proof;
 mod proof_cli;
 mod readme_tour;
