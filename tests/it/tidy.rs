@@ -50,6 +50,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
         &[
             "src/pip/signature.rs",
             "src/audit/proof/keys.rs",
+            "src/audit/masking/store.rs",
             "crates/testkit/src/issuer.rs",
             "crates/testkit/src/witness.rs",
         ],

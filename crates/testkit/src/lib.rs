@@ -12,6 +12,7 @@
 pub mod calls;
 pub mod clock;
 pub mod differential;
+pub mod faults;
 pub mod http;
 pub mod issuer;
 pub mod key_server;
