@@ -17,4 +17,8 @@ pub struct Audit {
     pub queue_length: usize,
     /// Size in bytes at which the log begins a new file.
     pub segment_bytes: u64,
+    /// Whether there is an index of the log.
+    pub index_enabled: bool,
+    /// Records that the index may be behind before that is reported, and before it stops resting.
+    pub index_max_lag: u64,
 }

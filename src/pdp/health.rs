@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, DecisionQuery};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -13,6 +13,16 @@ pub struct Health {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
     reload: ReloadHandle,
+    index: Option<LagLimit>,
+}
+
+/// How far the index of the log may be behind.
+#[derive(Clone)]
+pub struct LagLimit {
+    /// The log with its index.
+    pub log: Arc<dyn DecisionQuery>,
+    /// Records that it may be behind.
+    pub records: u64,
 }
 
 /// Whether the server is ready, and what that follows from.
@@ -66,13 +76,20 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, reload }
+        Self { active, log, reload, index: None }
+    }
+
+    /// The same of a server that keeps an index of its log.
+    #[must_use]
+    pub fn with_index(self, index: Option<LagLimit>) -> Self {
+        Self { index, ..self }
     }
 
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let checks = vec![self.policies(), self.reload(), self.decision_log()];
+        let checks: Vec<Check> = checks.into_iter().chain(self.decision_index()).collect();
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -106,5 +123,13 @@ impl Health {
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
         Check { name: "decisionLog", state, detail }
+    }
+
+    /// An index that is behind only makes queries slow.
+    fn decision_index(&self) -> Option<Check> {
+        let index = self.index.as_ref()?;
+        let lag = index.log.unindexed();
+        let state = if lag <= index.records { CheckState::Good } else { CheckState::Degraded };
+        Some(Check { name: "decisionIndex", state, detail: format!("{lag} records behind") })
     }
 }

@@ -12,7 +12,7 @@ mod tokens;
 pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
-pub use health::{Check, CheckState, Health, Readiness};
+pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
 pub use status::{Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};
 pub use tokens::Tokens;

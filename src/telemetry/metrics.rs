@@ -34,6 +34,9 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) index_lag: IntGauge,
+    pub(super) index_records: IntCounter,
+    pub(super) index_begins: IntCounter,
     pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
@@ -157,6 +160,16 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            index_lag: names.gauge(
+                "procura_index_lag_records",
+                "Records of the decision log that its index does not know yet.",
+            )?,
+            index_records: names
+                .counter("procura_index_records_total", "Records that the index of the decision log took in.")?,
+            index_begins: names.counter(
+                "procura_index_begins_total",
+                "How often the index of the decision log was opened or begun anew: more than once if it was damaged.",
+            )?,
             key_refreshes: names.counters(
                 "procura_key_refreshes_total",
                 "Attempts to load the keys that verify tokens, by how they ended.",
@@ -195,6 +208,12 @@ impl Metrics {
     /// Sets the number of records that wait for the writer of the log.
     pub fn log_queue_length(&self, records: usize) {
         self.log_queue.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// The index took in `records` and is `lag` behind.
+    pub fn index_moved(&self, records: u64, lag: u64) {
+        self.index_records.inc_by(records);
+        self.index_lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
     }
 
     fn record_build(&self) -> Result<(), MetricsError> {

@@ -3,6 +3,7 @@
 //! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
+mod index;
 mod log;
 
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::log::archive_directory;
-pub(super) use self::log::log_directory;
+pub(super) use self::log::{index_directory, log_directory};
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
@@ -20,8 +21,10 @@ use crate::audit::Log;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
-use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery};
+use crate::pdp::{
+    Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
+};
+use crate::ports::DecisionLog;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -130,6 +133,12 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
+    let (decisions, index) = match &log {
+        Some(log) => index::start(config, log, &metrics).map(|(log, index)| (Some(log), index))?,
+        None => (None, None),
+    };
+    let indexed = decisions.clone().filter(|_| index.is_some());
+    let limit = indexed.map(|log| LagLimit { log, records: config.audit.index_max_lag });
 
     let services = Services {
         pdp: Pdp::new(
@@ -139,8 +148,8 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             verifier,
             config.engine.clone(),
         ),
-        decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
-        health: Health::new(Arc::clone(&active), writer, reload.clone()),
+        health: Health::new(Arc::clone(&active), writer, reload.clone()).with_index(limit),
+        decisions,
         reload,
         metrics,
         admin: config.server.admin_api,
@@ -154,6 +163,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
     })?;
     announce(config, listener.local_addr()?, active.load().as_deref());
     until_stopped(listener, services, stop, config.server.shutdown_deadline).await;
+    drop(index);
     Ok(Exit::Ok)
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of one decision, and whether a record has one for which it holds.
 
 use super::{Facts, Field, FilterError, Row, parse};
-use crate::model::Timestamp;
+use crate::model::{Effect, Timestamp};
 
 /// A condition on one decision. The default one holds always.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,20 @@ impl Condition {
     /// What is wrong with it, and where.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text)
+    }
+
+    /// That a value of `field` is `text`; of the effect, `allow` and `deny` will do. `None` if the field can have no such
+    /// value.
+    #[must_use]
+    pub fn is(field: Field, text: &str) -> Option<Self> {
+        let text = match (field, text) {
+            (Field::Effect, "allow") => Effect::Allow.wire_name(),
+            (Field::Effect, "deny") => Effect::Deny.wire_name(),
+            (Field::Effect, "EFFECT_ALLOW" | "EFFECT_DENY") => text,
+            (Field::Effect, _) => return None,
+            _ => text,
+        };
+        Some(Condition::Is(field, text.into()))
     }
 
     /// Whether the record has a decision for which this holds.

@@ -2,7 +2,7 @@
 
 use super::{Condition, Field};
 use crate::limits::{FILTER_BYTES, FILTER_COMPARISONS, FILTER_DEPTH};
-use crate::model::{Effect, Timestamp};
+use crate::model::Timestamp;
 
 /// What is wrong with a filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,16 +118,10 @@ impl<'t> Parser<'t> {
         self.count()?;
         let start = self.skip_space();
         let text = self.string()?;
-        if field != Field::Effect {
-            return Ok(Condition::Is(field, text.into()));
-        }
-        match effect(&text) {
-            Some(effect) => Ok(Condition::Is(field, effect.wire_name().into())),
-            None => {
-                self.rest = start;
-                Err(self.error("expected the effect `allow` or `deny`"))
-            }
-        }
+        Condition::is(field, &text).ok_or_else(|| {
+            self.rest = start;
+            self.error("expected the effect `allow` or `deny`")
+        })
     }
 
     fn instant_comparison(&mut self) -> Result<Condition, FilterError> {
@@ -240,14 +234,6 @@ fn only(mut parts: Vec<Condition>, together: fn(Vec<Condition>) -> Condition) ->
             parts.extend(last);
             together(parts)
         }
-    }
-}
-
-fn effect(text: &str) -> Option<Effect> {
-    match text {
-        "allow" | "EFFECT_ALLOW" => Some(Effect::Allow),
-        "deny" | "EFFECT_DENY" => Some(Effect::Deny),
-        _ => None,
     }
 }
 
