@@ -1,11 +1,13 @@
 """What it costs to remember every decision."""
 
+import re
+import subprocess
 import threading
 import time
 from contextlib import ExitStack
 
 from load import CONNECTIONS, load, median, ratio, rounds
-from servers import Missing, peer, procura
+from servers import Missing, audit_limit_program, fresh_directory, peer, procura
 from stores import bodies, store, verified
 from table import Line
 
@@ -78,3 +80,30 @@ def log_durable(options):
     for connections, of in (1, at_one), (CONNECTIONS, found[ours.name]):
         values = (median(of, lambda one: one.p50_ms), median(of, lambda one: one.p99_ms))
         yield Line(f"log `durable`: p50 / p99, connections: {connections}", "", values, "ms", how)
+
+
+CROWD = 256
+
+
+def log_crowd(options):
+    """Throughput of many callers at once when every answer waits for the disk, beside what server and disk can do."""
+    directory = store(100)
+    with ExitStack() as stack:
+        off, on = (stack.enter_context(procura(directory, log)) for log in ("off", "durable"))
+        compared = verified(on, directory, ("1x4",))
+        found = rounds([off, on], bodies(directory, "1x4"), options.rounds, options.seconds, CROWD)
+    disk = disk_limit(1)
+    without, durable = (median(found[server.name], lambda one: one.per_second) for server in (off, on))
+    how = f"off {without:.0f}, disk {disk:.0f}, durable {durable:.0f} a second; {options.rounds} rounds; {compared}"
+    measure = f"log `durable`, {CROWD} callers: throughput ÷ the smaller of log off and group commit of the disk"
+    yield Line(measure, "≥ 60", (100 * durable / min(without, disk),), "%", how)
+
+
+def disk_limit(seconds):
+    """Records a second that the disk takes from as many writers that wait for one sync together (512 bytes each)."""
+    command = [audit_limit_program(), fresh_directory("audit-limit"), str(seconds)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    line = re.search(rf"group-commit FdataAppend writers={CROWD} rec/s=(\d+)", said)
+    if not line:
+        raise SystemExit(f"no group commit of {CROWD} writers in: {said}")
+    return float(line[1])

@@ -44,6 +44,11 @@ def limit_program() -> Path:
     return program("LIMIT_BIN", built, "build the limit server of the reference harness")
 
 
+def audit_limit_program() -> Path:
+    built = REFERENCE / "audit-limit/target/release/audit-bench"
+    return program("AUDIT_LIMIT_BIN", built, "build the limits of the disk of the reference harness")
+
+
 def peer_program() -> Path:
     installed = WORK / "node_modules/@cerbos/cerbos-linux-x64/cerbos-linux-x64"
     return program("CERBOS_BIN", installed, "install the peer with `benches/load/run setup`")

@@ -10,8 +10,9 @@ use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
 use super::filter::Matcher;
-use super::find::{find, read_all};
+use super::find::{find, read_until_damage};
 use super::page::Page;
+use super::plain::PlainFiles;
 use super::reverse::Reverse;
 use super::segment::{Frame, HEADER_BYTES, TimeRange};
 use super::tally::Tally;
@@ -39,6 +40,7 @@ pub struct LogReader {
 impl LogReader {
     /// Reads a log that nobody, or another process, is writing: what is in it now.
     pub fn open(files: Arc<dyn LogFiles>) -> Result<Self, AuditError> {
+        let files: Arc<dyn LogFiles> = Arc::new(PlainFiles::new(files));
         let found = find(&*files)?;
         let last = found.tail.as_ref().map_or(0, |tail| tail.end.seq);
         let tail = found.tail.map(|tail| tail.info);
@@ -148,12 +150,15 @@ impl LogReader {
         };
         let segments = self.catalog.segments();
         let behind = segments.partition_point(|segment| segment.first_seq <= from).saturating_sub(1);
+        let mut damage = None;
         for segment in segments.iter().skip(behind).rev().filter(|s| overlaps(s.times, window)) {
-            if let Some(found) = self.find_in(segment, from, is_it)? {
-                return Ok(Some(found));
+            match self.find_in(segment, from, is_it) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => damage = Some(error),
             }
         }
-        Ok(None)
+        damage.map_or(Ok(None), Err)
     }
 
     /// One record of a segment, at or after `from`. If that is damaged, the record may still be found before the damage;
@@ -175,7 +180,7 @@ impl LogReader {
                 Err(error) => return Err(error),
             }
         };
-        let bytes = read_all(&*self.files, &segment.name())?;
+        let bytes = read_until_damage(&*self.files, &segment.name())?;
         let readable = bytes.len().min(usize::try_from(segment.len).unwrap_or(usize::MAX));
         let mut rest = bytes.get(HEADER_BYTES..readable).unwrap_or_default();
         while let Ok(frame) = Frame::parse(rest) {

@@ -113,12 +113,7 @@ fn one(rng: &mut Rng, field: &str) -> String {
 /// A call with up to three decisions on each of up to two resources, and what the oracle knows of it.
 fn call(rng: &mut Rng, seq: u64) -> (NewRecord, Plain) {
     let at = BEGIN + seq as i64;
-    let id = format!(
-        "{:08x}-{:04x}-7000-8000-{:012x}",
-        at >> 16,
-        at & 0xffff,
-        rng.below(1 << 47)
-    );
+    let id = format!("{:08x}-{:04x}-7000-8000-{:012x}", at >> 16, at & 0xffff, rng.below(1 << 47));
     let shared: BTreeMap<&'static str, Vec<String>> =
         ["principal", "policyRevision", "caller", "api", "requestId"]
             .into_iter()

@@ -6,6 +6,7 @@ mod audit_cli;
 mod audit_index;
 mod audit_lost;
 mod audit_power_cut;
+mod audit_segments;
 mod aux_data;
 mod cli;
 mod decisions;

@@ -46,6 +46,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["src/pip/fetch.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),
     ("webpki", &["src/pip/pem.rs"]),
+    ("zstd", &["src/audit/compressed.rs"]),
 ];
 
 /// Crates that would give the core a runtime, files, a network, a clock or randomness.

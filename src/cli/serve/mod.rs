@@ -147,7 +147,8 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             Arc::new(SystemClock),
             verifier,
             config.engine.clone(),
-        ),
+        )
+        .with_routes(config.audit.routes.clone()),
         health: Health::new(Arc::clone(&active), writer, reload.clone()).with_index(limit),
         decisions,
         reload,

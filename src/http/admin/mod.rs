@@ -1,7 +1,9 @@
-//! Administration of policies: what is live, what the last attempts found, and reloading now.
+//! Administration of policies: what is live, what the last attempts found, and reloading now. And the decision log in the
+//! shape of the peer.
 //!
 //! For operators only, see [`Operator`].
 
+mod audit_log;
 mod dto;
 
 use std::sync::Arc;
@@ -18,7 +20,10 @@ use super::{Services, answer};
 use crate::pdp::Cause;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new().route("/admin/policies/status", get(status)).route("/admin/policies/reload", post(reload))
+    Router::new()
+        .route("/admin/policies/status", get(status))
+        .route("/admin/policies/reload", post(reload))
+        .route("/admin/auditlog/list/{kind}", get(audit_log::list))
 }
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
