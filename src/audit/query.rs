@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_core::query::Field;
+use procura_core::record::ChainHash;
 
 use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::cursor::{Cursor, Place, read_one};
@@ -14,7 +15,7 @@ use super::find::{find, read_until_damage};
 use super::page::Page;
 use super::plain::PlainFiles;
 use super::reverse::Reverse;
-use super::segment::{Frame, HEADER_BYTES, TimeRange};
+use super::segment::{Frame, HEADER_BYTES, Header, TimeRange};
 use super::tally::Tally;
 use crate::ports::{
     DecisionCounts, DecisionFilter, DecisionPage, DecisionQuery, Followed, Follower, LogError, LogFiles,
@@ -46,6 +47,7 @@ impl LogReader {
         let tail = found.tail.map(|tail| tail.info);
         let reach = Reach { last, synced: found.mark.seq };
         let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect(), reach);
+        let catalog = catalog.with_deleted(found.deleted_until);
         Ok(Self { files, catalog: Arc::new(catalog) })
     }
 
@@ -60,22 +62,57 @@ impl LogReader {
         Cursor::new(&*self.files, &self.catalog, next_seq)
     }
 
+    /// The first record that there is: those before it were deleted.
+    #[must_use]
+    pub fn first_seq(&self) -> u64 {
+        self.catalog.first_seq()
+    }
+
     /// How far the log reaches at this moment.
     #[must_use]
     pub fn reach(&self) -> Reach {
         self.catalog.reach()
     }
 
-    /// The first record that there still is, or will be.
-    #[must_use]
-    pub fn first_seq(&self) -> u64 {
-        self.catalog.segments().first().map_or(1, |segment| segment.first_seq)
-    }
-
     /// Waits until the log reaches beyond `seen`, at most `timeout`; how far it reaches then. Blocking.
     #[must_use]
     pub fn wait_beyond(&self, seen: Reach, timeout: Duration) -> Reach {
         self.catalog.wait_beyond(seen, timeout)
+    }
+
+    /// The files that are read.
+    pub(super) fn files(&self) -> &dyn LogFiles {
+        &*self.files
+    }
+
+    /// The chain hash before record `seq`, which is there.
+    pub(super) fn hash_before(&self, seq: u64) -> Result<ChainHash, AuditError> {
+        let Some(segment) = self.catalog.segment_with(seq) else { return Ok(ChainHash::GENESIS) };
+        let name = segment.name();
+        let unreadable = AuditError::unreadable(&name, 0);
+        if segment.first_seq == seq {
+            let header = self.files.read_at(&name, 0, HEADER_BYTES).map_err(AuditError::io("read", &name))?;
+            return Header::parse(&header).map(|header| header.previous).map_err(unreadable);
+        }
+        let mut hash = None;
+        self.cursor(seq - 1).read(|entry| {
+            if entry.seq + 1 == seq {
+                hash = Some(entry.hash);
+            }
+        })?;
+        hash.ok_or_else(|| unreadable("the record before it is missing"))
+    }
+
+    /// Sees to it that the records up to `seq`, which are acknowledged, are on disk. What the writer knows stays as it is.
+    pub(super) fn sync_through(&self, seq: u64) -> Result<(), AuditError> {
+        // A segment is synced before the next one is begun: only in the last one can there be more to do.
+        let segment = self.catalog.segment_with(seq).filter(|_| self.reach().synced < seq);
+        let Some(segment) = segment else { return Ok(()) };
+        let name = segment.name();
+        // To open a segment that was removed would create another.
+        self.files.len(&name).map_err(AuditError::io("find", &name))?;
+        let file = self.files.open_append(&name);
+        file.and_then(|mut file| file.sync()).map_err(AuditError::io("sync", &name))
     }
 
     /// The record that stands at `place`.
@@ -120,7 +157,14 @@ impl LogReader {
                 continue;
             }
             let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
-            while let Some(frame) = records.next()? {
+            loop {
+                let frame = match records.next() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    // Deleted in this very moment.
+                    Err(_) if self.catalog.is_gone(segment) => break,
+                    Err(error) => return Err(error),
+                };
                 let seq = frame.seq;
                 if seq < span.start {
                     return Ok(None);
@@ -155,10 +199,21 @@ impl LogReader {
             match self.find_in(segment, from, is_it) {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
+                Err(_) if self.catalog.is_gone(segment) => {}
                 Err(error) => damage = Some(error),
             }
         }
         damage.map_or(Ok(None), Err)
+    }
+
+    /// What there is to say of a call that is not in the log: it may have been deleted with what was old.
+    pub(super) fn absent(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
+        match (window_of_id(call_id), self.catalog.deleted_until()) {
+            (Some(window), Some(until)) if window.min + ID_SLACK <= until => {
+                Err(LogError::Deleted { before: self.first_seq() })
+            }
+            _ => Ok(None),
+        }
     }
 
     /// One record of a segment, at or after `from`. If that is damaged, the record may still be found before the damage;
@@ -201,7 +256,8 @@ impl DecisionQuery for LogReader {
     }
 
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
-        self.get_from(call_id, 1).map_err(unreadable)
+        let found = self.get_from(call_id, 1).map_err(unreadable)?;
+        found.map_or_else(|| self.absent(call_id), |found| Ok(Some(found)))
     }
 
     fn count(&self, filter: &DecisionFilter, by: &[Field]) -> Result<DecisionCounts, LogError> {

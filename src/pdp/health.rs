@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, DecisionQuery};
+use crate::ports::{DecisionLog, DecisionQuery, LogProofs};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
 pub struct Health {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
+    proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
     index: Option<LagLimit>,
 }
@@ -76,7 +77,7 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, reload, index: None }
+        Self { active, log, proofs: None, reload, index: None }
     }
 
     /// The same of a server that keeps an index of its log.
@@ -85,11 +86,18 @@ impl Health {
         Self { index, ..self }
     }
 
+    /// The same with what proves the log.
+    #[must_use]
+    pub fn with_proofs(self, proofs: Option<Arc<dyn LogProofs>>) -> Self {
+        Self { proofs, ..self }
+    }
+
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let checks = vec![self.policies(), self.reload(), self.decision_log()];
-        let checks: Vec<Check> = checks.into_iter().chain(self.decision_index()).collect();
+        let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.decision_index());
+        checks.extend(self.checkpoints());
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -131,5 +139,14 @@ impl Health {
         let lag = index.log.unindexed();
         let state = if lag <= index.records { CheckState::Good } else { CheckState::Degraded };
         Some(Check { name: "decisionIndex", state, detail: format!("{lag} records behind") })
+    }
+
+    /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.
+    fn checkpoints(&self) -> Option<Check> {
+        let (state, detail) = match self.proofs.as_ref()?.health() {
+            Ok(()) => (CheckState::Good, "are signed".to_owned()),
+            Err(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "checkpoints", state, detail })
     }
 }

@@ -114,15 +114,12 @@ fn one(rng: &mut Rng, field: &str) -> String {
 fn call(rng: &mut Rng, seq: u64) -> (NewRecord, Plain) {
     let at = BEGIN + seq as i64;
     let id = format!("{:08x}-{:04x}-7000-8000-{:012x}", at >> 16, at & 0xffff, rng.below(1 << 47));
-    let shared: BTreeMap<&'static str, Vec<String>> =
-        ["principal", "policyRevision", "caller", "api", "requestId"]
-            .into_iter()
-            .map(|field| (field, vec![one(rng, field)]))
-            .chain([
-                ("kind", vec!["decision".to_owned()]),
-                ("role", vec![one(rng, "role"), one(rng, "role")]),
-            ])
-            .collect();
+    let mut shared: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    shared.insert("kind", vec!["decision".to_owned()]);
+    shared.insert("role", vec![one(rng, "role"), one(rng, "role")]);
+    for field in ["principal", "policyRevision", "caller", "api", "requestId"] {
+        shared.insert(field, vec![one(rng, field)]);
+    }
     let (mut rows, mut resources, mut results) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..1 + rng.below(2) {
         let (kind, resource, policy) = (one(rng, "resourceKind"), one(rng, "resourceId"), one(rng, "policy"));

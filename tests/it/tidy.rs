@@ -33,6 +33,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("policy", &["value", "limits", "model", "expr", "schema"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];
 
@@ -41,7 +42,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
-    ("aws_lc_rs", &["src/pip/signature.rs", "crates/testkit/src/issuer.rs"]),
+    ("aws_lc_rs", &["src/pip/signature.rs", "src/audit/proof/keys.rs", "crates/testkit/src/issuer.rs"]),
     ("rusqlite", &["src/audit/index/store.rs"]),
     ("hyper_rustls", &["src/pip/fetch.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),

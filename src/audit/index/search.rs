@@ -175,12 +175,11 @@ impl DecisionQuery for IndexedLog {
         if let Some(found) = self.reader.get_from(call_id, known.end.max(1)).map_err(unreadable)? {
             return Ok(Some(found));
         }
-        self.get_known(call_id, known.end).or_else(|Without { error, .. }| {
-            if let Some(error) = error {
-                self.index.give_up(&error);
-            }
-            self.reader.get(call_id)
-        })
+        match self.get_known(call_id, known.end) {
+            Ok(Some(found)) => Ok(Some(found)),
+            Ok(None) => self.reader.absent(call_id),
+            Err(_) => self.reader.get(call_id),
+        }
     }
 
     fn count(&self, filter: &DecisionFilter, by: &[Field]) -> Result<DecisionCounts, LogError> {

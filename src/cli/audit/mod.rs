@@ -1,7 +1,9 @@
 //! `procura audit`: the decision log of a data directory, read and verified. One file per subcommand.
 
 mod export;
+mod key;
 mod lines;
+mod prove;
 mod query;
 mod report;
 mod show;
@@ -38,7 +40,9 @@ Examples:
   procura audit export --since 2026-11-01 --flat > november.ndjson
   procura audit report --principal alice --html > alice.html
   procura audit show 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b
-  procura audit verify
+  procura audit verify --witness /mnt/elsewhere/checkpoints
+  procura audit prove 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b > proof.json
+  procura audit verify --proof proof.json --key log.pub
 
 A log can be read and verified while a server writes it. It is found as the server finds it: by `--data-dir`, `--set`,
 environment and `--config`. `docs/reference/audit-queries.md` describes the filters.
@@ -68,8 +72,12 @@ enum Command {
     Report(report::Args),
     /// Show one call, or one decision of it, with everything that went into it
     Show(show::Args),
-    /// Check every record of the log: that none was changed, moved, inserted or removed
+    /// Check the log, a part of it or one exported record: that nothing was changed, moved, inserted or removed
     Verify(verify::Args),
+    /// Write one record with its proof, for somebody who has only the program and the public key
+    Prove(prove::Args),
+    /// Print the public keys that checkpoints of the log are verified with
+    Key(key::Args),
 }
 
 /// Runs one of the subcommands.
@@ -82,6 +90,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(args),
         Command::Show(args) => show::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Prove(args) => prove::run(args),
+        Command::Key(args) => key::run(args),
     }
 }
 

@@ -3,8 +3,10 @@
 //! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
 //! answered without a record, and none is taken before there is a policy set.
 
+mod configuration;
 mod index;
 mod log;
+mod notary;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,19 +14,21 @@ use std::time::Duration;
 
 use self::log::archive_directory;
 pub(super) use self::log::{index_directory, log_directory};
+pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
+use crate::audit::proof::Office;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{
     Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
 };
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, LogProofs};
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -77,8 +81,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone()));
+    let office = log.as_deref().map(|log| notary::start(&config, log, &metrics)).transpose()?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone()));
     take_down(runtime, log.as_deref());
+    if let Some(office) = office {
+        office.close();
+    }
     ended
 }
 
@@ -101,12 +109,20 @@ pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
     }
 }
 
-async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
+async fn serve(
+    config: &Config,
+    metrics: Arc<Metrics>,
+    log: Option<Arc<Log>>,
+    office: Option<Arc<Office>>,
+) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
     let active = Arc::new(ArcSwapOption::empty());
     let writer = log.clone().map(|log| log as Arc<dyn DecisionLog>);
 
+    if let Some(log) = &writer {
+        configuration::record(config, &**log, &SystemClock).await?;
+    }
     let reload = start_reload(config, &active, writer.clone(), &metrics)?;
     let loaded = tokio::select! {
         loaded = reload.reload(Cause::Start) => loaded,
@@ -149,8 +165,11 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             config.engine.clone(),
         )
         .with_routes(config.audit.routes.clone()),
-        health: Health::new(Arc::clone(&active), writer, reload.clone()).with_index(limit),
         decisions,
+        proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
+        health: Health::new(Arc::clone(&active), writer, reload.clone())
+            .with_index(limit)
+            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>)),
         reload,
         metrics,
         admin: config.server.admin_api,
