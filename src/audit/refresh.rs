@@ -23,7 +23,8 @@ impl LogReader {
                 None => false,
             };
             let is_new = newest.is_none_or(|segment| segment.first_seq < next || segment.len == 0);
-            if !grown && !(is_new && self.begin(next)?) {
+            let more = grown || is_new && self.begin(next)?;
+            if !more {
                 return Ok(());
             }
         }

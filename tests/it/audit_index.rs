@@ -231,15 +231,15 @@ impl Bench {
             let expected: Vec<u64> =
                 self.written.iter().rev().filter(matching).map(|plain| plain.seq).collect();
             assert_eq!(pages(log, &filter), expected, "{}", ask.text());
-            self.ask_how_many(log, &ask, filter);
+            self.ask_how_many(log, &ask, &filter);
         }
         let plain = &self.written[self.rng.below(self.written.len())];
         assert_eq!(log.get(&plain.id).unwrap().unwrap().seq, plain.seq);
-        let other = format!("{}fff", &plain.id[..plain.id.len() - 3]);
+        let other = format!("{}fff", plain.id.get(..plain.id.len() - 3).unwrap());
         assert_eq!(log.get(&other).unwrap().map(|found| found.seq), None);
     }
 
-    fn ask_how_many(&mut self, log: &dyn DecisionQuery, ask: &Ask, filter: DecisionFilter) {
+    fn ask_how_many(&mut self, log: &dyn DecisionQuery, ask: &Ask, filter: &DecisionFilter) {
         let by = [Field::Role, Field::Action, Field::Caller];
         let by = &by[..self.rng.below(4)];
         let mut expected: BTreeMap<Vec<Box<str>>, u64> = BTreeMap::new();
@@ -268,7 +268,7 @@ impl Bench {
                 keys.into_iter().for_each(|key| *expected.entry(key).or_default() += 1);
             }
         }
-        let counts = log.count(&filter, by).unwrap();
+        let counts = log.count(filter, by).unwrap();
         assert_eq!((counts.total, counts.next_before_seq), (total, None), "{}", ask.text());
         assert_eq!(counts.groups, expected, "{} by {by:?}", ask.text());
     }
@@ -329,13 +329,13 @@ async fn index_that_is_deleted_damaged_or_of_another_log_changes_no_answer() {
     wait_until("catching up", || foreign.unindexed() == 0);
     drop(foreign_thread);
 
-    let damages: [(&str, &dyn Fn(&Path)); 6] = [
+    let damages: [(&str, Damage); 6] = [
         ("deleted", &|dir| fs::remove_dir_all(dir).unwrap()),
         ("no database", &|dir| fs::write(dir.join("decisions.sqlite"), "hello").unwrap()),
         ("empty", &|dir| fs::write(dir.join("decisions.sqlite"), "").unwrap()),
         ("cut", &|dir| change(dir, |bytes| bytes.truncate(bytes.len() / 2))),
         ("changed", &|dir| {
-            change(dir, |bytes| bytes.iter_mut().skip(40_000).step_by(501).for_each(|b| *b ^= 1))
+            change(dir, |bytes| bytes.iter_mut().skip(40_000).step_by(501).for_each(|b| *b ^= 1));
         }),
         ("zeros", &|dir| change(dir, |bytes| bytes.iter_mut().skip(70_000).for_each(|b| *b = 0))),
     ];
@@ -364,6 +364,9 @@ async fn index_that_is_deleted_damaged_or_of_another_log_changes_no_answer() {
     wait_until("beginning anew", || indexed.unindexed() == 0);
     bench.ask(&indexed, 6);
 }
+
+/// Does something to the files of an index.
+type Damage<'d> = &'d dyn Fn(&Path);
 
 fn change(dir: &Path, how: impl Fn(&mut Vec<u8>)) {
     let path = dir.join("decisions.sqlite");

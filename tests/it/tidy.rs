@@ -33,6 +33,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("policy", &["value", "limits", "model", "expr", "schema"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("query", &["limits", "model", "record"]),
     ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];

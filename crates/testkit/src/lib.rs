@@ -18,6 +18,7 @@ pub mod key_server;
 pub mod kill;
 pub mod mutants;
 pub mod power_cut;
+pub mod query;
 pub mod reload_storm;
 pub mod replay;
 pub mod server;
