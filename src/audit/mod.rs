@@ -25,6 +25,7 @@ mod error;
 mod files;
 mod filter;
 mod find;
+mod follow;
 mod index;
 mod mark;
 mod pace;

@@ -6,6 +6,7 @@
 mod index;
 mod policies;
 mod proof;
+mod shipping;
 mod tokens;
 
 use std::error::Error;
@@ -14,10 +15,11 @@ use std::time::Duration;
 
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
-    PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
-    WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 
