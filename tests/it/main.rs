@@ -3,6 +3,7 @@
 
 mod audit;
 mod audit_cli;
+mod audit_index;
 mod audit_lost;
 mod audit_power_cut;
 mod audit_retention;

@@ -19,6 +19,7 @@ pub mod key_server;
 pub mod kill;
 pub mod mutants;
 pub mod power_cut;
+pub mod query;
 pub mod receiver;
 pub mod reload_storm;
 pub mod replay;
