@@ -438,3 +438,26 @@ pub trait LogFile: Send {
     /// Fails unless this file still stands under its name, with `len` bytes. Cheap.
     fn check(&self, len: u64) -> io::Result<()>;
 }
+
+/// What sends the records of the log to destinations elsewhere.
+pub trait Shipping: Send + Sync + 'static {
+    /// How each destination fares, in the order of the configuration.
+    fn destinations(&self) -> Vec<DestinationStatus>;
+}
+
+/// How far a destination is, and why it is not further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: String,
+    /// The last record that it has; 0 before the first.
+    pub shipped: u64,
+    /// The last record that it is known to have after a restart as well.
+    pub kept: u64,
+    /// How many records of the log it has not been sent yet.
+    pub behind: u64,
+    /// How long the oldest of them has waited.
+    pub behind_for: Duration,
+    /// Why nothing can be sent to it at present.
+    pub outage: Option<String>,
+}

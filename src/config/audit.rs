@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ship::Destination;
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -37,6 +38,8 @@ pub struct Audit {
     pub checkpoint: Checkpoint,
     /// Who keeps checkpoints elsewhere.
     pub witness: Witness,
+    /// Where the records are sent.
+    pub ship: Vec<Destination>,
 }
 
 /// How checkpoints are signed.

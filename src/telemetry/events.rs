@@ -5,6 +5,7 @@
 
 mod policies;
 mod proof;
+mod shipping;
 mod tokens;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ pub use policies::{
     TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

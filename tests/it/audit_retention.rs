@@ -1,8 +1,8 @@
 //! Retention and settings of the log on the real binary, seen from outside.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use procura::audit::{DirFiles, verify};
 use procura_core::model::Effect;
 use procura_testkit::http::Connection;
 use procura_testkit::reload_storm::policy;
@@ -64,8 +64,7 @@ async fn calls_say_what_they_waited_for_and_later_that_they_were_deleted() {
     assert_eq!(told, (410, json!("deleted_by_retention")));
     server.signal("TERM").await.unwrap();
     server.wait().await.unwrap();
-    let data = dir.path().join("data");
-    let verify = Command::new(BINARY).args(["audit", "verify", "--data-dir"]).arg(data).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&verify.stdout), String::from_utf8_lossy(&verify.stderr));
-    assert!(verify.status.success() && out.contains("retention"), "{out}{err}");
+    let files = DirFiles::open_to_read(&dir.path().join("data/log")).unwrap();
+    let verified = verify(&files, |_, _| ()).unwrap();
+    assert!(verified.first_seq > 1 && verified.kinds["retention"] > 0, "{verified:?}");
 }

@@ -1,12 +1,13 @@
 //! `procura serve`: puts the parts together, runs the server, and takes it down in order.
 //!
-//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
-//! answered without a record, and none is taken before there is a policy set.
+//! Up: log, shipping, policies, watch, listener. Down: listener, requests in flight, watch, log, shipping, runtime; so no
+//! request is answered without a record, and none is taken before there is a policy set.
 
 mod configuration;
 mod log;
 mod notary;
 mod replay;
+mod ship;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery, LogProofs};
+use crate::ports::{DecisionLog, DecisionQuery, LogProofs, Shipping};
+use crate::ship::Ship;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -58,6 +60,9 @@ const NO_DIRECTORY: &str =
 /// How often the policy directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the last records are shipped at the end.
+const SHIP_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Run the server (alias: server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -80,8 +85,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
     let office = log.as_deref().map(|log| notary::start(&config, log, &metrics)).transpose()?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone()));
-    take_down(runtime, log.as_deref());
+    let ship = ship::start(&config, log.as_ref(), &metrics)?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone(), ship.clone()));
+    take_down(runtime, log.as_deref(), ship.as_deref());
     if let Some(office) = office {
         office.close();
     }
@@ -89,10 +95,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// Ends what still runs. The log goes first: closing it resolves every receipt, and a thread that waits for one on a
-/// runtime that is gone would panic. After that nothing is worth waiting for.
-fn take_down(runtime: Runtime, log: Option<&Log>) {
+/// runtime that is gone would panic. Then what it holds is shipped, as far as that takes little time; what is left goes
+/// after the next start. After that nothing is worth waiting for.
+fn take_down(runtime: Runtime, log: Option<&Log>, ship: Option<&Ship>) {
     if let Some(log) = log {
         log.close();
+    }
+    if let Some(ship) = ship {
+        ship.stop(SHIP_PATIENCE);
     }
     runtime.shutdown_timeout(Duration::ZERO);
 }
@@ -112,6 +122,7 @@ async fn serve(
     metrics: Arc<Metrics>,
     log: Option<Arc<Log>>,
     office: Option<Arc<Office>>,
+    ship: Option<Arc<Ship>>,
 ) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
@@ -166,7 +177,8 @@ async fn serve(
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
-            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>)),
+            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>))
+            .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
         reload,
         metrics,
         admin: config.server.admin_api,

@@ -251,6 +251,12 @@ pub const KEYS: &[Key] = &[
                   work that can wait does so, and readiness says so.",
     },
     Key {
+        name: "audit.ship",
+        default: "[]",
+        meaning: "Where the records of the log are sent, a list of files, HTTP servers and OTLP collectors; see \
+                  [Shipping](shipping.md).",
+    },
+    Key {
         name: "log.level",
         default: "info",
         meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",

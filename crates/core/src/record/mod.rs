@@ -116,6 +116,9 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
     Head::of(payload).map(|head| head.kind)
 }
 
+/// The kinds of records that there are.
+pub const KINDS: &[&str] = &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_LOG_REPAIR];
+
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
 const KIND_CONFIGURATION: &str = "configuration";

@@ -13,6 +13,14 @@ use crate::model::{
 use crate::value::{Map, Value};
 
 #[test]
+fn every_kind_of_the_list_can_be_read() {
+    for kind in KINDS {
+        let record = format!(r#"{{"v":1,"kind":"{kind}"}}"#);
+        assert!(matches!(Record::decode(record.as_bytes()), Err(RecordError::Malformed(_))), "{kind}");
+    }
+}
+
+#[test]
 fn a_record_has_this_text() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let text = String::from_utf8(written(&request, &evaluation).unwrap()).unwrap();
