@@ -27,6 +27,7 @@ mod filter;
 mod find;
 mod follow;
 mod mark;
+mod masking;
 mod pace;
 mod plain;
 pub mod proof;
@@ -44,6 +45,7 @@ pub use catalog::Reach;
 pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
+pub use masking::{ForgottenKey, KeyStore, Keyring, PeriodKey};
 pub use query::LogReader;
 pub use verify::{Verified, verify};
 

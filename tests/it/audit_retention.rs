@@ -1,5 +1,6 @@
 //! Retention and settings of the log on the real binary, seen from outside.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use procura::audit::{DirFiles, verify};
@@ -64,7 +65,11 @@ async fn calls_say_what_they_waited_for_and_later_that_they_were_deleted() {
     assert_eq!(told, (410, json!("deleted_by_retention")));
     server.signal("TERM").await.unwrap();
     server.wait().await.unwrap();
-    let files = DirFiles::open_to_read(&dir.path().join("data/log")).unwrap();
+    let data = dir.path().join("data");
+    let verified = Command::new(BINARY).args(["audit", "verify", "--data-dir"]).arg(&data).output().unwrap();
+    let told = [verified.stdout, verified.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(verified.status.success(), "{told:?}");
+    let files = DirFiles::open_to_read(&data.join("log")).unwrap();
     let verified = verify(&files, |_, _| ()).unwrap();
     assert!(verified.first_seq > 1 && verified.kinds["retention"] > 0, "{verified:?}");
 }

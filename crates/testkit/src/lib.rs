@@ -25,6 +25,7 @@ pub mod replay;
 pub mod server;
 pub mod ship;
 pub mod sim_disk;
+pub mod tamper;
 pub mod temp_dir;
 
 pub use procura_samples::{corpus, rng, yaml};

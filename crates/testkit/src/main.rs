@@ -11,7 +11,7 @@ use procura::ports::Durability;
 use procura_samples::generate::Size;
 use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
-use procura_testkit::{faults, kill, mutants, power_cut, ship};
+use procura_testkit::{faults, kill, mutants, power_cut, ship, tamper};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -38,6 +38,15 @@ enum Trial {
     Faults {
         /// How many logs.
         #[arg(long, default_value_t = 1000)]
+        rounds: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A log that somebody changes behind the back of its witness: every change must be found and named.
+    Tamper {
+        /// How many changes.
+        #[arg(long, default_value_t = 10_000)]
         rounds: u64,
         /// Names the whole trial.
         #[arg(long, default_value_t = 1)]
@@ -127,6 +136,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
         Trial::Faults { rounds, seed } => faults(rounds, seed),
+        Trial::Tamper { rounds, seed } => tamper(rounds, seed),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
         Trial::Ship { bin, rounds, seed } => ship(&bin, rounds, seed),
         Trial::Differential { peer, pairs, seed, oracle, sets, asks, show } => {
@@ -185,6 +195,17 @@ fn faults(rounds: u64, seed: u64) -> anyhow::Result<()> {
         outcome.refused
     );
     ensure!(outcome.missing == 0, "acknowledged records are missing");
+    Ok(())
+}
+
+fn tamper(rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let outcome = tamper::run(rounds, seed, |so_far| {
+        progress(&format!("{} of {rounds} changes, all found", so_far.rounds()));
+    })?;
+    println!("\nseed {seed}: {} changes, all found and named as promised:", outcome.rounds());
+    for (name, count) in &outcome.found {
+        println!("{count:>8} {name}");
+    }
     Ok(())
 }
 
