@@ -22,6 +22,7 @@ mod peer_conformance;
 mod privacy;
 mod proof;
 mod proof_cli;
+mod proof_witness;
 mod readme_tour;
 mod reload;
 mod sdk;

@@ -28,5 +28,6 @@ pub mod ship;
 pub mod sim_disk;
 pub mod tamper;
 pub mod temp_dir;
+pub mod witness;
 
 pub use procura_samples::{corpus, rng, yaml};
