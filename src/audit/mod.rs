@@ -28,6 +28,7 @@ mod find;
 mod follow;
 mod index;
 mod mark;
+mod masking;
 mod pace;
 mod page;
 mod plain;
@@ -36,6 +37,7 @@ mod query;
 mod queue;
 mod refresh;
 mod reverse;
+mod room;
 mod segment;
 mod tally;
 mod upkeep;
@@ -48,6 +50,7 @@ pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
 pub use index::{Index, IndexError, IndexSettings, IndexThread, IndexedLog};
+pub use masking::{ForgottenKey, KeyStore, Keyring, PeriodKey};
 pub use query::LogReader;
 pub use verify::{Verified, verify};
 
@@ -61,7 +64,7 @@ use tokio::sync::oneshot;
 use self::catalog::Catalog;
 use crate::ports::{
     Clock, DecisionCounts, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, Follower,
-    LogError, LogFiles, NewRecord, Receipt, StoredRecord,
+    LogError, LogFiles, NewRecord, Receipt, Room, StoredRecord,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogRepaired;
@@ -151,6 +154,7 @@ pub struct Log {
     durability: Durability,
     deadline: Duration,
     catalog: Arc<Catalog>,
+    gauge: Arc<room::Gauge>,
     threads: Mutex<Threads>,
 }
 
@@ -196,6 +200,7 @@ impl Log {
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
         };
+        let gauge = Arc::new(room::Gauge::new(settings.reserved_bytes));
         let unfinished = found.deleted.is_some_and(|deleted| deleted.is_unfinished(found.beginning));
         let upkeep = upkeep::Upkeep {
             files: as_they_are,
@@ -204,6 +209,7 @@ impl Log {
             queue: Arc::clone(&queue),
             doomed: found.closed.first().filter(|_| unfinished).copied(),
             settings: settings.clone(),
+            gauge: Arc::clone(&gauge),
             clock,
             metrics,
         };
@@ -213,6 +219,7 @@ impl Log {
             durability: settings.durability,
             deadline: settings.deadline,
             catalog,
+            gauge,
             threads: Mutex::default(),
         };
         log.start("decision-log", |threads| &mut threads.writer, move || writer.run())?;
@@ -284,6 +291,10 @@ impl DecisionLog for Log {
 
     fn health(&self) -> Result<(), LogError> {
         self.queue.health()
+    }
+
+    fn room(&self) -> Option<Room> {
+        Some(self.gauge.room()).filter(|room| room.free < u64::MAX)
     }
 }
 

@@ -6,6 +6,7 @@
 mod configuration;
 mod index;
 mod log;
+mod masking;
 mod notary;
 mod replay;
 mod ship;
@@ -165,6 +166,7 @@ async fn serve(
         }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let masking = masking::start(config, log.as_ref()).await?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
     let (decisions, index) = match &log {
@@ -182,7 +184,8 @@ async fn serve(
             verifier,
             config.engine.clone(),
         )
-        .with_routes(config.audit.routes.clone()),
+        .with_routes(config.audit.routes.clone())
+        .with_masking(masking),
         decisions,
         proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
