@@ -235,6 +235,14 @@ pub enum LogError {
     /// The writer has failed or stopped.
     #[error("the decision log cannot be written: {0}")]
     Unavailable(String),
+    /// The record would be among those that were deleted as configured.
+    #[error(
+        "the call is older than the decision log keeps: the records before {before} were deleted by retention"
+    )]
+    Deleted {
+        /// The first record that is left.
+        before: u64,
+    },
     /// Stored records cannot be read.
     #[error("the decision log cannot be read: {0}")]
     Unreadable(String),
@@ -246,6 +254,26 @@ pub trait DecisionQuery: Send + Sync + 'static {
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError>;
     /// The stored call with this id, if there is one.
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError>;
+}
+
+/// What proves records of the decision log to somebody else.
+pub trait LogProofs: Send + Sync + 'static {
+    /// The proof of the record of the call with this id, if there is such a call. Blocking.
+    fn prove(&self, call_id: &str) -> Result<Option<RecordProof>, LogError>;
+    /// Whether checkpoints are signed, with the reason if not.
+    fn health(&self) -> Result<(), String>;
+}
+
+/// What becomes of asking for the proof of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordProof {
+    /// The bundle, JSON as `docs/reference/proof.md` describes it.
+    Proven(Vec<u8>),
+    /// No checkpoint covers the record yet.
+    Pending {
+        /// The record.
+        seq: u64,
+    },
 }
 
 /// What a query asks for; absent members match everything, present ones must all match.

@@ -20,6 +20,7 @@ mod batch;
 mod catalog;
 mod compressed;
 mod cursor;
+mod deleted;
 mod error;
 mod files;
 mod filter;
@@ -27,6 +28,7 @@ mod find;
 mod mark;
 mod pace;
 mod plain;
+pub mod proof;
 mod query;
 mod queue;
 mod reverse;
@@ -76,8 +78,24 @@ pub struct LogSettings {
     pub compress: bool,
     /// Bytes of the disk that are kept for records: work that can wait does so while less is free.
     pub reserved_bytes: u64,
+    /// What is deleted.
+    pub retention: Retention,
+    /// The oldest record that something beside the log still needs, until that says otherwise by
+    /// [`LogReader::need_from`]; `None` if nothing does.
+    pub needed_from: Option<u64>,
     /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
     pub has_past: bool,
+}
+
+/// Which segments are deleted, oldest first; never the one that is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those whose records are all older than this; `None` for no age.
+    pub age: Option<Duration>,
+    /// Those that are too much if all take more bytes of the disk than this; `None` for no limit.
+    pub bytes: Option<u64>,
+    /// None at all, whatever the rest says.
+    pub hold: bool,
 }
 
 impl Default for LogSettings {
@@ -91,6 +109,8 @@ impl Default for LogSettings {
             segment_age: None,
             compress: false,
             reserved_bytes: 0,
+            retention: Retention::default(),
+            needed_from: None,
             has_past: false,
         }
     }
@@ -149,7 +169,9 @@ impl Log {
         let as_they_are = Arc::clone(&files);
         let files: Arc<dyn LogFiles> = Arc::new(plain::PlainFiles::new(files));
         let found = find::find(&*files)?;
-        let catalog = Arc::new(Catalog::new(found.closed.clone(), Reach::default()));
+        let catalog = Catalog::new(found.closed.clone(), Reach::default());
+        let catalog = Arc::new(catalog.with_deleted(found.deleted_until));
+        catalog.need_from(settings.needed_from);
         let limits = appender::Limits { bytes: settings.segment_bytes, age: settings.segment_age };
         let mut appender =
             appender::Appender::open(Arc::clone(&files), Arc::clone(&catalog), &found, limits)?;
@@ -169,11 +191,20 @@ impl Log {
             appender,
             queue: Arc::clone(&queue),
             pace: pace::Pace::new(settings.durability),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
+        };
+        let unfinished = found.deleted.is_some_and(|deleted| deleted.is_unfinished(found.beginning));
+        let upkeep = upkeep::Upkeep {
+            files: as_they_are,
+            plain: Arc::clone(&files),
+            catalog: Arc::clone(&catalog),
+            queue: Arc::clone(&queue),
+            doomed: found.closed.first().filter(|_| unfinished).copied(),
+            settings: settings.clone(),
             clock,
             metrics,
         };
-        let upkeep =
-            upkeep::Upkeep { files: as_they_are, catalog: Arc::clone(&catalog), settings: settings.clone() };
         let log = Self {
             queue,
             reader: LogReader::new(files, Arc::clone(&catalog)),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, DestinationStatus, Shipping};
+use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
 pub struct Health {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
+    proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
     shipping: Option<Arc<dyn Shipping>>,
 }
@@ -67,10 +68,16 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, reload, shipping: None }
+        Self { active, log, proofs: None, reload, shipping: None }
     }
 
-    /// The same of a server that ships its records, if it does.
+    /// The same with what proves the log.
+    #[must_use]
+    pub fn with_proofs(self, proofs: Option<Arc<dyn LogProofs>>) -> Self {
+        Self { proofs, ..self }
+    }
+
+    /// The same with what ships the records, if something does.
     #[must_use]
     pub fn with_shipping(self, shipping: Option<Arc<dyn Shipping>>) -> Self {
         Self { shipping, ..self }
@@ -80,6 +87,7 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.checkpoints());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
@@ -114,6 +122,15 @@ impl Health {
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
         Check { name: "decisionLog", state, detail }
+    }
+
+    /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.
+    fn checkpoints(&self) -> Option<Check> {
+        let (state, detail) = match self.proofs.as_ref()?.health() {
+            Ok(()) => (CheckState::Good, "are signed".to_owned()),
+            Err(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "checkpoints", state, detail })
     }
 }
 

@@ -13,6 +13,7 @@ use prometheus::{
 
 use super::labels::{
     Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, StatusClass, Surface, Where,
+    WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -35,6 +36,15 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) log_compressed: IntCounter,
+    pub(super) log_deleted: IntCounter,
+    pub(super) log_free: IntGauge,
+    pub(super) checkpoints: IntCounter,
+    pub(super) checkpoint_records: IntGauge,
+    pub(super) checkpoint_errors: IntCounter,
+    pub(super) checkpoints_failing: IntGauge,
+    pub(super) witness_lag: By<WitnessKind, IntGauge>,
+    pub(super) witness_errors: By<WitnessKind, IntCounter>,
     pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
@@ -185,6 +195,42 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            log_compressed: names.counter(
+                "procura_log_segments_compressed_total",
+                "Closed segments of the decision log that were compressed.",
+            )?,
+            log_deleted: names.counter(
+                "procura_log_segments_deleted_total",
+                "Segments of the decision log that were deleted by retention.",
+            )?,
+            log_free: names.gauge(
+                "procura_log_free_bytes",
+                "Bytes that may still be written to the disk of the decision log, looked at every second.",
+            )?,
+            checkpoints: names
+                .counter("procura_log_checkpoints_total", "Checkpoints of the decision log that were signed.")?,
+            checkpoint_records: names.gauge(
+                "procura_log_checkpoint_records",
+                "Records under the last checkpoint that this process signed.",
+            )?,
+            checkpoint_errors: names.counter(
+                "procura_log_checkpoint_errors_total",
+                "Attempts to sign a checkpoint of the decision log that failed.",
+            )?,
+            checkpoints_failing: names.gauge(
+                "procura_log_checkpoints_failing",
+                "1 while no checkpoint of the decision log can be signed, 0 otherwise.",
+            )?,
+            witness_lag: names.gauges(
+                "procura_log_witness_lag_records",
+                "Records under the last signed checkpoint that the witness is not known to keep one of.",
+                &["witness"],
+            )?,
+            witness_errors: names.counters(
+                "procura_log_witness_errors_total",
+                "Checkpoints that a witness was offered and did not keep.",
+                &["witness"],
+            )?,
             key_refreshes: names.counters(
                 "procura_key_refreshes_total",
                 "Attempts to load the keys that verify tokens, by how they ended.",
@@ -224,6 +270,18 @@ impl Metrics {
     /// Sets the number of records that wait for the writer of the log.
     pub fn log_queue_length(&self, records: usize) {
         self.log_queue.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// Sets the number of bytes that may still be written to the disk of the log.
+    pub fn log_free_bytes(&self, bytes: u64) {
+        self.log_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how many signed records a witness holds no checkpoint of.
+    pub fn witness_lag(&self, witness: WitnessKind, records: u64) {
+        if let Some(gauge) = self.witness_lag.get(witness) {
+            gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
+        }
     }
 
     /// The metrics of the destination `name`, which are there from now on.
@@ -288,6 +346,16 @@ impl Names {
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
         self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn gauges<L: Label>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<By<L, IntGauge>, MetricsError> {
+        let gauges = self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)?;
+        Ok(By::new(|values| gauges.with_label_values(values)))
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, MetricsError> {

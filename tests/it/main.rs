@@ -17,6 +17,7 @@ mod http;
 mod image;
 mod kill;
 mod peer_conformance;
+mod proof;
 mod readme_tour;
 mod reload;
 mod sdk;

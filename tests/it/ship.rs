@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use procura::audit::{DirFiles, Log, LogSettings};
+use procura::audit::{DirFiles, Log, LogSettings, Retention};
 use procura::ports::{Clock, DecisionLog, DestinationStatus, NewRecord, Shipping};
 use procura::ship::{
     BatchLimits, DestinationSettings, EndpointSettings, FileSettings, HeaderValueSource, Retry, Ship,
@@ -38,10 +38,15 @@ impl Bench {
 
     /// With the log `name` of `dir`.
     fn within(dir: TempDir, name: &str) -> Self {
+        Self::retaining(dir, name, Retention::default())
+    }
+
+    /// With a log that deletes old records.
+    fn retaining(dir: TempDir, name: &str, retention: Retention) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
         let metrics = Arc::new(Metrics::new().unwrap());
         let files = Arc::new(DirFiles::open(&dir.path().join(name)).unwrap());
-        let settings = LogSettings { segment_bytes: 8 * 1024, ..LogSettings::default() };
+        let settings = LogSettings { segment_bytes: 8 * 1024, retention, ..LogSettings::default() };
         let (log, _) = Log::open(files, &settings, Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
         Self { dir, log, clock, metrics }
     }
@@ -364,6 +369,52 @@ async fn records_are_needed_until_every_destination_has_them() {
     until(&ship, |status| status.kept == 10);
     assert_eq!(ship.needed_from(), Some(1));
     ship.stop(Duration::ZERO);
+}
+
+// === Retention ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_a_destination_has_not_got_yet_are_not_deleted() {
+    let retention = Retention { bytes: Some(1), ..Retention::default() };
+    let bench = Bench::retaining(TempDir::new("ship"), "log", retention);
+    let receiver = Receiver::start(Conduct::Accept).await;
+    let ship = bench.ship(http(&receiver));
+    bench.write(100).await;
+    let kept = until(&ship, |status| status.kept >= 100).kept;
+    receiver.set(Conduct::Refuse(500));
+    bench.write(300).await;
+    let first = || bench.log.reader().first_seq();
+    until(&ship, |status| status.outage.is_some() && first() > 50);
+    assert!((51..=kept).contains(&first()), "{} of {kept}", first());
+    receiver.set(Conduct::Accept);
+    receiver.until_seq(400).await.unwrap();
+    until(&ship, |_| first() > 300);
+    let mut seqs: Vec<u64> = receiver.received().arrivals.iter().map(|arrival| arrival.seq).collect();
+    seqs.dedup();
+    assert_eq!(seqs, (1..=*seqs.last().unwrap()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn destination_whose_records_were_deleted_begins_with_the_first_that_is_left() {
+    let retention = Retention { bytes: Some(1), ..Retention::default() };
+    let bench = Bench::retaining(TempDir::new("ship"), "log", retention);
+    let ship = bench.ship(bench.file());
+    bench.write(10).await;
+    until(&ship, |status| status.kept == 10);
+    drop(ship);
+    let reader = bench.log.reader();
+    reader.need_from(None);
+    while reader.first_seq() < 100 {
+        bench.write(10).await;
+    }
+    fs::remove_file(bench.path()).unwrap();
+    let first = reader.first_seq();
+    reader.need_from(Some(first));
+    let ship = bench.ship(bench.file());
+    until(&ship, |status| status.behind == 0 && status.kept >= 100);
+    let written = lines(&fs::read_to_string(bench.path()).unwrap()).unwrap();
+    assert!(written[0].seq >= first);
+    assert!(written.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1));
 }
 
 // === A real server ===

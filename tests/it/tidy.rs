@@ -35,6 +35,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("policy", &["value", "limits", "model", "expr", "schema"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
 ];
 
@@ -43,7 +44,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
-    ("aws_lc_rs", &["src/pip/signature.rs", "crates/testkit/src/issuer.rs"]),
+    ("aws_lc_rs", &["src/pip/signature.rs", "src/audit/proof/keys.rs", "crates/testkit/src/issuer.rs"]),
     ("hyper_rustls", &["src/outgoing.rs"]),
     ("rustls", &["src/outgoing.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),

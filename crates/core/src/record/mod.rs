@@ -2,7 +2,8 @@
 //!
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
-//! (`policy_change`) and [`LogRepair`] (`log_repair`); all of them stand in one chain ([`ChainHash`]).
+//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`) and [`Retention`] (`retention`);
+//! all of them stand in one chain ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
@@ -24,7 +25,7 @@ pub use decision::{
     Basis, Call, Caller, Decision, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput,
     ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
-pub use event::{LogRepair, PolicyChange, PolicySet};
+pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, Retention, SettingRecord};
 pub use id::DecisionId;
 pub use sentence::sentence;
 pub use tokens::{AuxDataInput, TokenInput, Vouchers};
@@ -45,8 +46,12 @@ pub enum Record<'a> {
     Decision(Box<DecisionRecord<'a>>),
     /// A policy set went live.
     PolicyChange(PolicyChange<'a>),
+    /// The server started with these settings.
+    Configuration(Configuration<'a>),
     /// The log was repaired.
     LogRepair(LogRepair<'a>),
+    /// The oldest records were deleted as configured.
+    Retention(Retention<'a>),
 }
 
 /// Why a record could not be written or read.
@@ -74,7 +79,9 @@ impl<'a> Record<'a> {
         match self {
             Record::Decision(record) => encode(KIND_DECISION, record),
             Record::PolicyChange(record) => encode(KIND_POLICY_CHANGE, record),
+            Record::Configuration(record) => encode(KIND_CONFIGURATION, record),
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
+            Record::Retention(record) => encode(KIND_RETENTION, record),
         }
     }
 
@@ -84,7 +91,9 @@ impl<'a> Record<'a> {
         match (head.v, head.kind.as_str()) {
             (VERSION, KIND_DECISION) => DecisionRecord::parse(payload).map(|r| Record::Decision(Box::new(r))),
             (VERSION, KIND_POLICY_CHANGE) => parse(payload).map(Record::PolicyChange),
+            (VERSION, KIND_CONFIGURATION) => parse(payload).map(Record::Configuration),
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
+            (VERSION, KIND_RETENTION) => parse(payload).map(Record::Retention),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
@@ -102,11 +111,23 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
 }
 
 /// The kinds of records that there are.
-pub const KINDS: &[&str] = &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_LOG_REPAIR];
+pub const KINDS: &[&str] =
+    &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_CONFIGURATION, KIND_LOG_REPAIR, KIND_RETENTION];
 
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
+const KIND_CONFIGURATION: &str = "configuration";
 const KIND_LOG_REPAIR: &str = "log_repair";
+const KIND_RETENTION: &str = "retention";
+
+/// What every encoded [`Retention`] begins with, and no record of another kind.
+const RETENTION_START: &[u8] = br#"{"v":1,"kind":"retention","#;
+
+/// Whether an encoded record is a [`Retention`]; cheap.
+#[must_use]
+pub fn is_retention(payload: &[u8]) -> bool {
+    payload.starts_with(RETENTION_START)
+}
 
 /// What every record begins with.
 #[derive(Deserialize)]

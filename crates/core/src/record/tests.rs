@@ -123,8 +123,30 @@ fn other_kinds_round_trip() {
         offset: 80,
         dropped_bytes: Some(12),
     };
-    for record in [Record::PolicyChange(change), Record::LogRepair(repair)] {
+    let retention = Retention {
+        at,
+        cause: "age".into(),
+        segment: "log-1.seg".into(),
+        first: 1,
+        last: 9,
+        records: 9,
+        earliest: at,
+        latest: at,
+        hash_before: "00".into(),
+        hash_after: "11".into(),
+        bytes: 7,
+    };
+    let settings = vec![SettingRecord { key: "a.b".into(), value: "{}".into(), origin: "default".into() }];
+    let configuration = Configuration { at, engine: "1".into(), settings };
+    let records = [
+        Record::PolicyChange(change),
+        Record::Configuration(configuration),
+        Record::LogRepair(repair),
+        Record::Retention(retention),
+    ];
+    for record in records {
         let payload = record.encode().unwrap();
+        assert_eq!(is_retention(&payload), matches!(record, Record::Retention(_)));
         let decoded = Record::decode(&payload).unwrap();
         assert_eq!(format!("{decoded:?}"), format!("{record:?}"));
     }
