@@ -14,8 +14,10 @@ pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, Readiness};
-pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
-pub use status::{Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};
+pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
+pub use status::{
+    Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack, Running,
+};
 pub use tokens::Tokens;
 
 use std::num::NonZero;

@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use policies::{
-    PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
-    WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};

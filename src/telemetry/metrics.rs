@@ -30,6 +30,7 @@ pub struct Metrics {
     pub(super) reload_success: Gauge,
     pub(super) diagnostics: IntGauge,
     pub(super) failed_tests: IntGauge,
+    pub(super) changed_decisions: IntGauge,
     pub(super) log_records: IntCounter,
     pub(super) log_bytes: IntCounter,
     pub(super) log_batch: Histogram,
@@ -175,6 +176,10 @@ impl Metrics {
             failed_tests: names.gauge(
                 "procura_policy_failed_tests",
                 "Policy tests that failed at the last attempt to load the policies.",
+            )?,
+            changed_decisions: names.gauge(
+                "procura_policy_changed_decisions",
+                "Recorded decisions for whose change the last attempt to load the policies was refused.",
             )?,
             log_records: names
                 .counter("procura_log_records_total", "Records written to the decision log.")?,

@@ -37,6 +37,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("record", &["value", "limits", "model"]),
     ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
+    ("replay", &["model", "policy", "engine", "record"]),
 ];
 
 /// Each risky dependency and the only files that may name it.

@@ -7,6 +7,7 @@ mod beside;
 mod configuration;
 mod log;
 mod notary;
+mod replay;
 mod ship;
 
 use std::net::SocketAddr;
@@ -120,7 +121,7 @@ async fn serve(
     if let Some(log) = &writer {
         configuration::record(config, &**log, &SystemClock).await?;
     }
-    let reload = start_reload(config, &active, writer.clone(), &metrics)?;
+    let reload = start_reload(config, &active, log.as_ref(), &metrics)?;
     let loaded = tokio::select! {
         loaded = reload.reload(Cause::Start) => loaded,
         signal = stop.next() => {
@@ -141,7 +142,13 @@ async fn serve(
             print_error(&format!("{list}{count}: mend them, or turn `reload.requireTests` off\n"));
             return Ok(Exit::Policy);
         }
-        ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
+        // There is no live set yet that anything could be changed of, and nobody asked for an archived one.
+        ReloadOutcome::WouldChange { .. } => {
+            bail!("cannot load the policies: they change recorded decisions")
+        }
+        ReloadOutcome::NotArchived { reason } | ReloadOutcome::Failed { reason } => {
+            bail!("cannot load the policies: {reason}")
+        }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     tokio::spawn(hangup.serve(reload.clone()));
@@ -180,13 +187,14 @@ async fn serve(
 fn start_reload(
     config: &Config,
     active: &Arc<ArcSwapOption<Active>>,
-    log: Option<Arc<dyn DecisionLog>>,
+    log: Option<&Arc<Log>>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<ReloadHandle> {
     let parts = ReloadParts {
+        gate: log.and_then(|log| replay::gate(config, log)),
         source: Arc::new(Disk::new(&config.storage.directory)),
         archive: Arc::new(Archive::new(archive_directory(&config.server.data_dir))),
-        log,
+        log: log.map(|log| Arc::clone(log) as Arc<dyn DecisionLog>),
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(metrics),
         timing: ReloadTiming {

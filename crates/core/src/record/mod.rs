@@ -2,8 +2,8 @@
 //!
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
-//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`) and [`Retention`] (`retention`);
-//! all of them stand in one chain ([`ChainHash`]).
+//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`) and
+//! [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
@@ -16,6 +16,7 @@ mod event;
 mod id;
 mod json;
 mod sentence;
+mod shadow;
 mod tokens;
 mod wire;
 
@@ -28,6 +29,7 @@ pub use decision::{
 pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, Retention, SettingRecord};
 pub use id::DecisionId;
 pub use sentence::sentence;
+pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
 pub use tokens::{AuxDataInput, TokenInput, Vouchers};
 
 use std::io;
@@ -52,6 +54,8 @@ pub enum Record<'a> {
     LogRepair(LogRepair<'a>),
     /// The oldest records were deleted as configured.
     Retention(Retention<'a>),
+    /// A candidate set would have decided a call otherwise.
+    ShadowDifference(ShadowDifference<'a>),
 }
 
 /// Why a record could not be written or read.
@@ -82,6 +86,7 @@ impl<'a> Record<'a> {
             Record::Configuration(record) => encode(KIND_CONFIGURATION, record),
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
             Record::Retention(record) => encode(KIND_RETENTION, record),
+            Record::ShadowDifference(record) => encode(KIND_SHADOW_DIFFERENCE, record),
         }
     }
 
@@ -94,6 +99,7 @@ impl<'a> Record<'a> {
             (VERSION, KIND_CONFIGURATION) => parse(payload).map(Record::Configuration),
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
             (VERSION, KIND_RETENTION) => parse(payload).map(Record::Retention),
+            (VERSION, KIND_SHADOW_DIFFERENCE) => parse(payload).map(Record::ShadowDifference),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
@@ -128,6 +134,7 @@ const RETENTION_START: &[u8] = br#"{"v":1,"kind":"retention","#;
 pub fn is_retention(payload: &[u8]) -> bool {
     payload.starts_with(RETENTION_START)
 }
+const KIND_SHADOW_DIFFERENCE: &str = "shadow_difference";
 
 /// What every record begins with.
 #[derive(Deserialize)]
