@@ -240,6 +240,27 @@ pub trait DecisionLog: Send + Sync + 'static {
     fn durability(&self) -> Durability;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
+    /// How much of its disk is left; `None` if nobody has looked.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+}
+
+/// How much of the disk of the decision log is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes that are kept for records.
+    pub reserved: u64,
+}
+
+impl Room {
+    /// Whether work that can wait has to: only records may be written.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.free < self.reserved
+    }
 }
 
 /// Why a record was not written, so that the call it belongs to must not be answered, or why the log was not read.

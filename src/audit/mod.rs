@@ -33,6 +33,7 @@ pub mod proof;
 mod query;
 mod queue;
 mod reverse;
+mod room;
 mod segment;
 mod upkeep;
 mod verify;
@@ -55,7 +56,7 @@ use tokio::sync::oneshot;
 use self::catalog::Catalog;
 use crate::ports::{
     Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, LogError, LogFiles,
-    NewRecord, Receipt, StoredRecord,
+    NewRecord, Receipt, Room, StoredRecord,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogRepaired;
@@ -149,6 +150,7 @@ pub struct Log {
     durability: Durability,
     deadline: Duration,
     catalog: Arc<Catalog>,
+    gauge: Arc<room::Gauge>,
     threads: Mutex<Threads>,
 }
 
@@ -195,6 +197,7 @@ impl Log {
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
         };
+        let gauge = Arc::new(room::Gauge::new(settings.reserved_bytes));
         let unfinished = found.deleted.is_some_and(|deleted| deleted.is_unfinished(found.beginning));
         let upkeep = upkeep::Upkeep {
             files: as_they_are,
@@ -203,6 +206,7 @@ impl Log {
             queue: Arc::clone(&queue),
             doomed: found.closed.first().filter(|_| unfinished).copied(),
             settings: settings.clone(),
+            gauge: Arc::clone(&gauge),
             clock,
             metrics,
         };
@@ -212,6 +216,7 @@ impl Log {
             durability: settings.durability,
             deadline: settings.deadline,
             catalog,
+            gauge,
             threads: Mutex::default(),
         };
         log.start("decision-log", |threads| &mut threads.writer, move || writer.run())?;
@@ -283,6 +288,10 @@ impl DecisionLog for Log {
 
     fn health(&self) -> Result<(), LogError> {
         self.queue.health()
+    }
+
+    fn room(&self) -> Option<Room> {
+        Some(self.gauge.room()).filter(|room| room.free < u64::MAX)
     }
 }
 
