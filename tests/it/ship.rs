@@ -18,6 +18,7 @@ use procura_core::record::{LogRepair, Record};
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::receiver::{Conduct, Receiver, compare, lines};
+use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
 
 /// More than any test takes.
@@ -425,4 +426,35 @@ async fn every_destination_gets_every_record_though_receivers_fail_and_the_serve
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_procura"));
     let outcome = procura_testkit::ship::run(binary, 3, SEED, |_| ()).await.unwrap();
     assert!(outcome.records > 10 && outcome.changes > 0, "a trial that tries nothing: {outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn server_whose_destination_is_down_is_ready_and_says_so_and_stops_without_waiting_for_it() {
+    let (dir, mut receiver) = (TempDir::new("ship"), Receiver::start(Conduct::Accept).await);
+    receiver.go_down().await;
+    fs::create_dir(dir.path().join("policies")).unwrap();
+    let destination = serde_json::json!([{ "name": "siem", "interval": "0s", "http": {
+        "url": receiver.url("/in"), "headers": { "authorization": "Bearer hidden" },
+    } }]);
+    let binary = env!("CARGO_BIN_EXE_procura");
+    let spec = ServerSpec::new(binary, dir.path().join("policies"), dir.path().join("data"))
+        .arg(format!("--set=audit.ship={destination}"));
+    let mut server = spec.start().await.unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let ready = loop {
+        let ready = connection.get("/readyz").await.unwrap();
+        assert_eq!(ready.status, 200);
+        let text = String::from_utf8(ready.body).unwrap();
+        if text.contains("degraded") {
+            break text;
+        }
+    };
+    assert!(ready.contains("`siem` is at record 0"), "{ready}");
+    assert!(ready.contains("the destination cannot be reached: no answer"), "{ready}");
+    server.signal("TERM").await.unwrap();
+    let ended = server.wait().await.unwrap();
+    assert!(ended.success(), "{}", server.output());
+    let output = server.output();
+    assert!(output.contains("shipping_stopped"), "{output}");
+    assert!(!output.contains("hidden") && !ready.contains("hidden"), "{output}");
 }
