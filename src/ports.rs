@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
@@ -138,6 +139,33 @@ pub struct WatchError {
 pub trait PolicyArchive: Send + Sync + 'static {
     /// Keeps `files` under their `revision`, durably; does nothing if they are kept already, undamaged.
     fn keep(&self, revision: &Revision, files: &[SourceFile]) -> io::Result<()>;
+    /// The files of `revision`, which are those that were kept: their hash is the revision.
+    fn load(&self, revision: &Revision) -> Result<Vec<SourceFile>, ArchiveError>;
+}
+
+/// Why a set cannot be had from the archive.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// It was never kept, or is gone.
+    #[error("no policy set of revision `{0}` is in the archive")]
+    Missing(Revision),
+    /// What is kept is not that set.
+    #[error("the policy set of revision `{revision}` is damaged in the archive: {reason}")]
+    Damaged {
+        /// The set.
+        revision: Revision,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file could not be read.
+    #[error("the policy set of revision `{revision}` cannot be read from the archive")]
+    Unreadable {
+        /// The set.
+        revision: Revision,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// A record ready for the log: encoded once by the caller, chained and written by the log's one writer.
@@ -286,6 +314,25 @@ pub enum RecordProof {
     },
 }
 
+/// The records of the log in the order of the chain, for what works through them. Blocking.
+pub trait RecordSource: Send + Sync + 'static {
+    /// The last record that is acknowledged; 0 before the first.
+    fn last(&self) -> u64;
+    /// Waits until there is a record beyond `seen`, at most about `timeout`; the last one then.
+    fn wait_beyond(&self, seen: u64, timeout: Duration) -> u64;
+    /// A cursor before record `next_seq`, or before the first one that is still there.
+    fn cursor(&self, next_seq: u64) -> Box<dyn RecordCursor + '_>;
+}
+
+/// A place between two records of the log.
+pub trait RecordCursor {
+    /// The next record that will be read.
+    fn next_seq(&self) -> u64;
+    /// Shows the next records to `each`, in order, about a mebibyte of them: number and encoded record. How many there
+    /// were, 0 at the end of what is acknowledged.
+    fn read(&mut self, each: &mut dyn FnMut(u64, &[u8])) -> Result<usize, LogError>;
+}
+
 /// What a query asks for; absent members match everything, present ones must all match.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DecisionFilter {
@@ -380,4 +427,27 @@ pub trait LogFile: Send {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
     /// Fails unless this file still stands under its name, with `len` bytes. Cheap.
     fn check(&self, len: u64) -> io::Result<()>;
+}
+
+/// What sends the records of the log to destinations elsewhere.
+pub trait Shipping: Send + Sync + 'static {
+    /// How each destination fares, in the order of the configuration.
+    fn destinations(&self) -> Vec<DestinationStatus>;
+}
+
+/// How far a destination is, and why it is not further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: String,
+    /// The last record that it has; 0 before the first.
+    pub shipped: u64,
+    /// The last record that it is known to have after a restart as well.
+    pub kept: u64,
+    /// How many records of the log it has not been sent yet.
+    pub behind: u64,
+    /// How long the oldest of them has waited.
+    pub behind_for: Duration,
+    /// Why nothing can be sent to it at present.
+    pub outage: Option<String>,
 }

@@ -25,6 +25,7 @@ mod error;
 mod files;
 mod filter;
 mod find;
+mod follow;
 mod mark;
 mod masking;
 mod pace;

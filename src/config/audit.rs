@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use procura_core::record::Masks;
 
+use super::ship::Destination;
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -43,6 +44,8 @@ pub struct Audit {
     pub checkpoint: Checkpoint,
     /// Who keeps checkpoints elsewhere.
     pub witness: Witness,
+    /// Where the records are sent.
+    pub ship: Vec<Destination>,
 }
 
 /// How checkpoints are signed.

@@ -10,13 +10,18 @@ mod globals;
 mod interpolate;
 mod keys;
 mod layers;
+mod reload;
+mod ship;
 mod suggest;
 mod typed;
+mod url;
 
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
+pub use reload::{MaxChanged, Reload, Replay};
+pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -37,6 +42,8 @@ pub struct Config {
     pub storage: Storage,
     /// What a changed policy set must show before it goes live.
     pub reload: Reload,
+    /// Directory of the candidate set that decides beside the live one, if there is one.
+    pub shadow: Option<PathBuf>,
     /// The decisions.
     pub engine: Settings,
     /// The tokens that come with requests.
@@ -83,13 +90,6 @@ pub struct Storage {
     pub poll_interval: Duration,
     /// How long the directory must stay unchanged before a set goes live.
     pub quiet_period: Duration,
-}
-
-/// What a changed policy set must show before it goes live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reload {
-    /// Whether the tests beside the policies must pass.
-    pub require_tests: bool,
 }
 
 /// What is logged, and how.

@@ -1,6 +1,7 @@
 //! From text to types: each value is checked where it is read, and a wrong one names its origin and what is valid.
 
 mod audit;
+mod reload;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::aux_data::KeySetList;
 use super::layers::{Layers, Origin, Setting};
-use super::{AuxData, Config, Log, Reload, Server, Storage, globals};
+use super::{AuxData, Config, Log, Server, Storage, globals};
 use crate::telemetry::LogFormat;
 
 const KIB: u64 = 1024;
@@ -33,16 +34,19 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     let mut reader = Reader(layers);
     reader.choice("storage.driver", &[("disk", ())]);
     let (server, storage) = (server(&mut reader), storage(&mut reader));
-    let reload = Reload { require_tests: reader.switch("reload.requireTests") };
+    let (reload, shadow) = (reload::reload(&mut reader), reload::shadow(&reader));
     let (engine, aux_data) = (engine(&mut reader), aux_data(&mut reader));
     let (audit, log) = (audit::audit(&mut reader), log(&mut reader));
+    if !audit.enabled {
+        reload::require_log(&mut reader, &reload, shadow.as_ref());
+    }
     let Reader(layers) = reader;
     if !layers.problems.is_empty() {
         return Err(layers.problems);
     }
     let settings = layers.settings.into_values().collect();
     let notices = layers.notices;
-    Ok(Config { server, storage, reload, engine, aux_data, audit, log, settings, notices })
+    Ok(Config { server, storage, reload, shadow, engine, aux_data, audit, log, settings, notices })
 }
 
 fn server(reader: &mut Reader) -> Server {

@@ -81,9 +81,10 @@ pub(super) const fn readiness_status(ready: bool) -> StatusCode {
 pub(super) const fn reload_status(outcome: &ReloadOutcome) -> StatusCode {
     match outcome {
         ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => StatusCode::OK,
-        ReloadOutcome::Rejected { .. } | ReloadOutcome::TestsFailed { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        ReloadOutcome::Rejected { .. }
+        | ReloadOutcome::TestsFailed { .. }
+        | ReloadOutcome::WouldChange { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadOutcome::NotArchived { .. } => StatusCode::NOT_FOUND,
         ReloadOutcome::Failed { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -1,17 +1,19 @@
 //! Keeps the text of every set that went live, so that a decision can be explained and replayed on the text of its day.
+//!
+//! A set is believed only if the hash of what is read is its revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use procura_core::policy::{Revision, SourceFile};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::scan::Stamp;
 use crate::durable::{self, private_file};
-use crate::ports::PolicyArchive;
+use crate::ports::{ArchiveError, PolicyArchive};
 
 /// A directory with one file for each set, `<revision>.json`, files sorted by path:
 /// - a whole set: `{"v": 1, "revision": "…", "files": [{"path": "…", "text": "…"}]}`
@@ -36,6 +38,12 @@ struct Kept {
 /// A set is written as a whole unless what differs from the last whole one is smaller than this part of it.
 const DIFFERENCE: usize = 8;
 
+/// Most bytes of a file in the archive: the text of the largest set that can go live, every second character escaped.
+const FILE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Most bases that are followed. Every base is a whole set where this version writes.
+const BASES: usize = 4;
+
 impl Archive {
     /// The archive in `directory`, which is created when the first set is kept.
     #[must_use]
@@ -45,6 +53,24 @@ impl Archive {
 
     fn path_of(&self, revision: &Revision) -> PathBuf {
         self.directory.join(format!("{revision}.json"))
+    }
+
+    /// The file of the set `at`, which that of `revision` leads to.
+    fn read(&self, revision: &Revision, at: &Revision) -> Result<KeptSet, ArchiveError> {
+        let damaged = |reason| ArchiveError::Damaged { revision: revision.clone(), reason };
+        let mut bytes = Vec::new();
+        let read =
+            fs::File::open(self.path_of(at)).and_then(|file| file.take(FILE_BYTES).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && at == revision => {
+                Err(ArchiveError::Missing(revision.clone()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(damaged(format!("the set that it differs from, `{at}`, is gone")))
+            }
+            Err(source) => Err(ArchiveError::Unreadable { revision: revision.clone(), source }),
+        }
     }
 
     /// Whether the file of `revision` stands as this process left it.
@@ -89,6 +115,47 @@ impl PolicyArchive for Archive {
         }
         Ok(())
     }
+
+    fn load(&self, revision: &Revision) -> Result<Vec<SourceFile>, ArchiveError> {
+        let mut texts = BTreeMap::new();
+        let mut removed = BTreeSet::new();
+        let mut next = Some(revision.clone());
+        for _ in 0..BASES {
+            let Some(at) = next else { break };
+            let kept = self.read(revision, &at)?;
+            for KeptText { path, text } in kept.files {
+                if !removed.contains(&path) {
+                    texts.entry(path).or_insert(text);
+                }
+            }
+            removed.extend(kept.removed);
+            next = kept.base.as_deref().and_then(Revision::parse);
+        }
+        let file = |(path, text): (String, String)| SourceFile { path: path.into(), text: text.into() };
+        let files: Vec<_> = texts.into_iter().map(file).collect();
+        // INVARIANT(archive_believed): what is not the set of this revision is never taken for it.
+        if Revision::of(&files) == *revision {
+            return Ok(files);
+        }
+        let reason = "its files do not have this hash".to_owned();
+        Err(ArchiveError::Damaged { revision: revision.clone(), reason })
+    }
+}
+
+/// A file of the archive of either form.
+#[derive(Deserialize)]
+struct KeptSet {
+    #[serde(default)]
+    base: Option<String>,
+    files: Vec<KeptText>,
+    #[serde(default)]
+    removed: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct KeptText {
+    path: String,
+    text: String,
 }
 
 /// Whether the file at `path` is there and undamaged.
@@ -232,6 +299,41 @@ mod tests {
         fs::remove_file(archive.path_of(&revisions[1])).unwrap();
         archive.keep(&revisions[1], &sets[1]).unwrap();
         assert_eq!(kept(1)["files"].as_array().unwrap().len(), 3, "a base that is damaged is no base");
+    }
+
+    #[test]
+    fn kept_set_is_read_again_and_believed_only_if_it_has_its_hash() {
+        let directory = TempDir::new("archive");
+        let archive = Archive::new(directory.path());
+        let long = "x\"\n\u{1}".repeat(1000);
+        let whole = vec![file("a.yaml", &long), file("b.yaml", "one"), file("c.yaml", "gone")];
+        let changed = vec![file("a.yaml", &long), file("b.yaml", "two"), file("d.yaml", "new")];
+        let revisions = [&whole, &changed].map(|set| Revision::of(set));
+        for (revision, set) in revisions.iter().zip([&whole, &changed]) {
+            archive.keep(revision, set).unwrap();
+            assert_eq!(archive.load(revision).unwrap(), *set);
+        }
+        let unknown = Revision::of(&[]);
+        assert!(matches!(archive.load(&unknown), Err(ArchiveError::Missing(_))));
+
+        let path = archive.path_of(&revisions[1]);
+        let text = fs::read_to_string(&path).unwrap();
+        for damaged in [
+            text.replace("two", "tow"),
+            text.replace("\"removed\":[\"c.yaml\"]", "\"removed\":[]"),
+            text.replace(revisions[0].as_str(), revisions[1].as_str()),
+            text.replace(revisions[0].as_str(), unknown.as_str()),
+            text.replace(revisions[0].as_str(), "../../secret"),
+            text.chars().take(text.len() / 2).collect(),
+            String::new(),
+        ] {
+            fs::write(&path, damaged).unwrap();
+            assert!(matches!(archive.load(&revisions[1]), Err(ArchiveError::Damaged { .. })));
+        }
+        fs::write(&path, text).unwrap();
+        fs::remove_file(archive.path_of(&revisions[0])).unwrap();
+        let lost = archive.load(&revisions[1]).unwrap_err().to_string();
+        assert!(lost.contains("the set that it differs from"), "{lost}");
     }
 
     fn file(path: &str, text: &str) -> SourceFile {

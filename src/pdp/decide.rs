@@ -9,6 +9,7 @@ use procura_core::model::{Evaluation, Request, Timestamp};
 use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
 use uuid::{NoContext, Uuid};
 
+use super::caller::sender;
 use super::{Active, Caller, Pdp, Tokens};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::Api;
@@ -150,13 +151,6 @@ impl Pdp {
             globals: Cow::Borrowed(&settings.globals),
             durability: Cow::Borrowed(durability.as_str()),
         }
-    }
-}
-
-fn sender(caller: &Caller) -> record::Caller<'_> {
-    record::Caller {
-        name: caller.name.as_deref().map(Cow::Borrowed),
-        address: caller.address.map(|address| Cow::Owned(address.to_string())),
     }
 }
 

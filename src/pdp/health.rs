@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, LogProofs};
+use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct Health {
     log: Option<Arc<dyn DecisionLog>>,
     proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
+    shipping: Option<Arc<dyn Shipping>>,
 }
 
 /// Whether the server is ready, and what that follows from.
@@ -67,7 +68,7 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, proofs: None, reload }
+        Self { active, log, proofs: None, shipping: None, reload }
     }
 
     /// The same with what proves the log.
@@ -76,11 +77,18 @@ impl Health {
         Self { proofs, ..self }
     }
 
+    /// The same of a server that ships its records, if it does.
+    #[must_use]
+    pub fn with_shipping(self, shipping: Option<Arc<dyn Shipping>>) -> Self {
+        Self { shipping, ..self }
+    }
+
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
         checks.extend(self.checkpoints());
+        checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -124,4 +132,21 @@ impl Health {
         };
         Some(Check { name: "checkpoints", state, detail })
     }
+}
+
+/// A destination that gets no records does not stop decisions: they wait for it in the log.
+fn shipping_check(destinations: &[DestinationStatus]) -> Check {
+    let is_down = destinations.iter().any(|destination| destination.outage.is_some());
+    let state = if is_down { CheckState::Degraded } else { CheckState::Good };
+    let describe = |destination: &DestinationStatus| {
+        let DestinationStatus { name, shipped, behind, behind_for, outage, .. } = destination;
+        let lag = match behind {
+            0 => "nothing waits".to_owned(),
+            _ => format!("{behind} records wait, the oldest for {} s", behind_for.as_secs()),
+        };
+        let outage = outage.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("`{name}` is at record {shipped}, {lag}{outage}")
+    };
+    let detail = destinations.iter().map(describe).collect::<Vec<_>>().join("; ");
+    Check { name: "shipping", state, detail }
 }

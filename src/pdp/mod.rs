@@ -16,8 +16,10 @@ pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, Readiness};
 pub use masking::Masking;
-pub use reload::{ReloadHandle, ReloadParts, ReloadTiming};
-pub use status::{Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, Running};
+pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
+pub use status::{
+    Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack, Running,
+};
 pub use tokens::Tokens;
 
 use std::num::NonZero;

@@ -3,7 +3,9 @@
 //! One thread does all of it, so there are never two reloads at once: it reads, compiles, keeps, records and
 //! activates. The watch, the slow poll, SIGHUP and the admin API only send it messages.
 
+mod gate;
 mod reloader;
+mod rollback;
 
 use std::io;
 use std::sync::Arc;
@@ -15,12 +17,13 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use procura_core::engine::Settings;
 use procura_core::limits::COMPILE_STACK_BYTES;
-use procura_core::policy::{Compiled, Compiler, SourceFile};
+use procura_core::policy::{Compiled, Compiler, Revision, SourceFile};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+pub use self::gate::ChangeGate;
 use self::reloader::Reloader;
-use super::{Active, Cause, ReloadOutcome, ReloadStatus};
+use super::{Active, Caller, Cause, ReloadOutcome, ReloadStatus};
 use crate::ports::{Clock, DecisionLog, Notice, PolicyArchive, PolicySource};
 use crate::telemetry::Metrics;
 
@@ -43,6 +46,8 @@ pub struct ReloadParts {
     pub timing: ReloadTiming,
     /// With which settings the tests beside the policies must pass before a set goes live; `None` if they need not.
     pub tests: Option<Settings>,
+    /// What a set may change of recorded decisions; `None` if anything.
+    pub gate: Option<ChangeGate>,
     /// Gives memory that was freed back to the system; called after every attempt and when a set was freed.
     pub give_back: fn(),
 }
@@ -97,7 +102,54 @@ impl Compile for Compiler {
 
 enum Message {
     Notice(Notice),
-    Reload(Cause, oneshot::Sender<ReloadOutcome>),
+    Reload(Ask, oneshot::Sender<ReloadOutcome>),
+    Rollback(Caller, Option<Revision>, oneshot::Sender<ReloadOutcome>),
+}
+
+/// What somebody asks for who asks for a reload.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What led to it.
+    pub cause: Cause,
+    /// Who asks, if somebody does.
+    pub caller: Option<Caller>,
+    /// Whether a set goes live whatever recorded decisions it changes.
+    pub force: Option<Force>,
+}
+
+/// Which set goes live whatever recorded decisions it changes. Errors and failing tests keep it from that all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// The one that is found at the source.
+    Any,
+    /// This one, if it is found there.
+    Only(Revision),
+}
+
+/// How many of the recorded decisions a set may change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaxChanged {
+    /// So many.
+    Decisions(u64),
+    /// So many of a hundred.
+    Percent(f64),
+}
+
+impl MaxChanged {
+    /// Whether `changed` of `all` are few enough.
+    #[must_use]
+    pub fn allows(self, changed: u64, all: u64) -> bool {
+        match self {
+            MaxChanged::Decisions(most) => changed <= most,
+            MaxChanged::Percent(most) => changed as f64 * 100.0 <= most * all as f64,
+        }
+    }
+}
+
+impl From<Cause> for Ask {
+    fn from(cause: Cause) -> Self {
+        Self { cause, caller: None, force: None }
+    }
 }
 
 impl ReloadHandle {
@@ -127,6 +179,9 @@ impl ReloadHandle {
             compile,
             refused: None,
             retired: Vec::new(),
+            source: None,
+            before: None,
+            rolled_back: None,
         };
         let thread = thread::Builder::new().name("policy-reload".into()).stack_size(COMPILE_STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;
@@ -134,9 +189,19 @@ impl ReloadHandle {
     }
 
     /// Reloads and tells what came of it. Requests that wait together share one attempt.
-    pub async fn reload(&self, cause: Cause) -> ReloadOutcome {
+    pub async fn reload(&self, ask: impl Into<Ask>) -> ReloadOutcome {
+        let ask = ask.into();
+        self.ask(|reply| Message::Reload(ask, reply)).await
+    }
+
+    /// Brings the archived set `wanted` live, or the one that was live before this one, as `caller` asks.
+    pub async fn roll_back(&self, caller: Caller, wanted: Option<Revision>) -> ReloadOutcome {
+        self.ask(|reply| Message::Rollback(caller, wanted, reply)).await
+    }
+
+    async fn ask(&self, message: impl FnOnce(oneshot::Sender<ReloadOutcome>) -> Message) -> ReloadOutcome {
         let (reply, answer) = oneshot::channel();
-        if self.messages.try_send(Message::Reload(cause, reply)).is_err() {
+        if self.messages.try_send(message(reply)).is_err() {
             return ReloadOutcome::Failed { reason: "too many reloads are waiting: try again later".into() };
         }
         let stopped = |_| ReloadOutcome::Failed { reason: "the reload thread has stopped".into() };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Diagnostic, Revision, Severity};
+use procura_core::replay::Report;
 use procura_core::suite::FailedTest;
 
 use super::Active;
@@ -23,6 +24,8 @@ pub struct ReloadStatus {
     pub last: Option<Arc<Attempt>>,
     /// Attempts that found something new, newest first, at most [`HISTORY`].
     pub history: VecDeque<Arc<Attempt>>,
+    /// Set while an archived set answers because somebody asked for it.
+    pub rolled_back: Option<RolledBack>,
     /// Why changes are noticed by polling only, if the watch is down.
     pub watch_down: Option<String>,
 }
@@ -44,6 +47,15 @@ pub struct LiveSet {
     pub since: Timestamp,
     /// How many files it has.
     pub files: usize,
+}
+
+/// An archived set answers until the policies at the source change or are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolledBack {
+    /// The set at the source, which does not answer.
+    pub source: Revision,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// An attempt that goes on.
@@ -89,6 +101,8 @@ pub enum Cause {
     Signal,
     /// The admin API.
     Admin,
+    /// The admin API, for an archived set.
+    Rollback,
 }
 
 impl Cause {
@@ -101,7 +115,13 @@ impl Cause {
             Cause::Poll => "poll",
             Cause::Signal => "signal",
             Cause::Admin => "admin",
+            Cause::Rollback => "rollback",
         }
+    }
+
+    /// Whether somebody asks for the policies at the source.
+    pub(super) const fn is_asked(self) -> bool {
+        matches!(self, Cause::Signal | Cause::Admin)
     }
 }
 
@@ -129,6 +149,16 @@ pub enum ReloadOutcome {
         /// The first of them, at most [`FAILED_TESTS`].
         first: Vec<FailedTest>,
     },
+    /// The set would change more recorded decisions than it may.
+    WouldChange {
+        /// What it would change.
+        report: Arc<Report>,
+    },
+    /// The archive has no such set, or not undamaged.
+    NotArchived {
+        /// Which, and what is wrong.
+        reason: String,
+    },
     /// The set could not be read, kept or recorded.
     Failed {
         /// What went wrong and where.
@@ -145,14 +175,22 @@ impl ReloadOutcome {
             ReloadOutcome::Unchanged => "unchanged",
             ReloadOutcome::Rejected { .. } => "rejected",
             ReloadOutcome::TestsFailed { .. } => "tests_failed",
+            ReloadOutcome::WouldChange { .. } => "would_change",
+            ReloadOutcome::NotArchived { .. } => "not_archived",
             ReloadOutcome::Failed { .. } => "failed",
         }
+    }
+
+    /// Whether the same set may be found good later: records come and grow old.
+    pub(super) const fn may_change_by_itself(&self) -> bool {
+        matches!(self, ReloadOutcome::WouldChange { .. } | ReloadOutcome::Failed { .. })
     }
 }
 
 impl ReloadStatus {
     pub(super) fn of(source: String) -> Self {
-        Self { source, live: None, running: None, last: None, history: VecDeque::new(), watch_down: None }
+        let history = VecDeque::new();
+        Self { source, live: None, running: None, last: None, history, rolled_back: None, watch_down: None }
     }
 
     /// Whether the newest attempt failed or does not end, so that the live set may be older than the policies at the
@@ -171,7 +209,12 @@ impl ReloadStatus {
             ));
         }
         match &self.last.as_ref()?.outcome {
-            ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => None,
+            ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged => {
+                let RolledBack { since, .. } = self.rolled_back.as_ref()?;
+                Some(format!(
+                    "an archived set answers, as was asked for at {since}, until the policies at the source change"
+                ))
+            }
             ReloadOutcome::Rejected { diagnostics } => {
                 let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
                 Some(format!("the policies at the source have {errors} errors, an older set answers"))
@@ -180,7 +223,13 @@ impl ReloadStatus {
                 let first = first.first().map(|test| format!(": {test}")).unwrap_or_default();
                 Some(format!("{count} tests of the policies at the source fail, an older set answers{first}"))
             }
-            ReloadOutcome::Failed { reason } => Some(reason.clone()),
+            ReloadOutcome::WouldChange { report } => Some(format!(
+                "the policies at the source would change {} of {} recorded decisions, an older set answers: {}",
+                report.changed_decisions(),
+                report.decisions,
+                first_change(report)
+            )),
+            ReloadOutcome::NotArchived { reason } | ReloadOutcome::Failed { reason } => Some(reason.clone()),
         }
     }
 
@@ -189,11 +238,20 @@ impl ReloadStatus {
     pub(super) fn push(&mut self, attempt: Attempt) {
         let attempt = Arc::new(attempt);
         self.running = None;
+        let is_live = matches!(attempt.outcome, ReloadOutcome::Activated { .. });
+        if attempt.cause == Cause::Rollback && !is_live {
+            // It says nothing about the policies at the source.
+            self.history.push_front(attempt);
+            self.history.truncate(HISTORY);
+            return;
+        }
         let repeats = match &attempt.outcome {
             ReloadOutcome::Activated { .. } => false,
             ReloadOutcome::Unchanged => !self.is_stale(),
             ReloadOutcome::Rejected { .. }
             | ReloadOutcome::TestsFailed { .. }
+            | ReloadOutcome::WouldChange { .. }
+            | ReloadOutcome::NotArchived { .. }
             | ReloadOutcome::Failed { .. } => {
                 self.last.as_ref().is_some_and(|last| last.same_finding(&attempt))
             }
@@ -210,13 +268,23 @@ impl Attempt {
     fn same_finding(&self, other: &Self) -> bool {
         match (&self.outcome, &other.outcome) {
             (ReloadOutcome::Rejected { .. }, ReloadOutcome::Rejected { .. })
-            | (ReloadOutcome::TestsFailed { .. }, ReloadOutcome::TestsFailed { .. }) => {
+            | (ReloadOutcome::TestsFailed { .. }, ReloadOutcome::TestsFailed { .. })
+            | (ReloadOutcome::WouldChange { .. }, ReloadOutcome::WouldChange { .. }) => {
                 self.revision == other.revision
             }
             (ReloadOutcome::Failed { reason: one }, ReloadOutcome::Failed { reason: two }) => one == two,
             _ => false,
         }
     }
+}
+
+/// A decision that would change, for people.
+pub(super) fn first_change(report: &Report) -> String {
+    let examples = report.groups.values().flat_map(|group| &group.examples);
+    let first = examples
+        .min()
+        .map(|example| format!("{}: {}; then {}", example.decision, example.before, example.after));
+    first.unwrap_or_default()
 }
 
 impl LiveSet {

@@ -5,6 +5,7 @@
 
 mod policies;
 mod proof;
+mod shipping;
 mod tokens;
 
 use std::error::Error;
@@ -12,10 +13,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use policies::{
-    PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated, TestsFailed,
-    WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
+    TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

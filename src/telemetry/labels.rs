@@ -127,6 +127,8 @@ label! {
         Rejected => "rejected",
         /// Tests beside the set fail; the old one stays.
         TestsFailed => "tests_failed",
+        /// The set would change more recorded decisions than it may; the old one stays.
+        WouldChange => "would_change",
         /// The set could not be read or compiled at all; the old one stays.
         Failed => "failed",
     }

@@ -3,11 +3,12 @@
 //! `docs/reference/metrics.md` is written from this registry; a test fails when it is stale.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::labels::{
@@ -29,6 +30,7 @@ pub struct Metrics {
     pub(super) reload_success: Gauge,
     pub(super) diagnostics: IntGauge,
     pub(super) failed_tests: IntGauge,
+    pub(super) changed_decisions: IntGauge,
     pub(super) log_records: IntCounter,
     pub(super) log_bytes: IntCounter,
     pub(super) log_batch: Histogram,
@@ -48,6 +50,33 @@ pub struct Metrics {
     pub(super) oldest_keys: Gauge,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
     pub(super) panics: By<Where, IntCounter>,
+    ship: ShipFamilies,
+}
+
+/// The metrics of one destination that records are sent to.
+#[derive(Debug)]
+pub struct ShipMetrics {
+    pub(super) records: IntCounter,
+    pub(super) failures: IntCounter,
+    lag_records: IntGauge,
+    lag_seconds: Gauge,
+}
+
+impl ShipMetrics {
+    /// Sets how many records the destination is behind, and for how long the oldest of them has waited.
+    pub fn lag(&self, records: u64, waited: Duration) {
+        self.lag_records.set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.lag_seconds.set(waited.as_secs_f64());
+    }
+}
+
+/// The metrics of all destinations. Their names are those of the configuration.
+#[derive(Debug)]
+struct ShipFamilies {
+    records: IntCounterVec,
+    failures: IntCounterVec,
+    lag_records: IntGaugeVec,
+    lag_seconds: GaugeVec,
 }
 
 /// The metrics of one name by the values of their labels: found by position, since to look for names takes longer than to
@@ -148,6 +177,10 @@ impl Metrics {
                 "procura_policy_failed_tests",
                 "Policy tests that failed at the last attempt to load the policies.",
             )?,
+            changed_decisions: names.gauge(
+                "procura_policy_changed_decisions",
+                "Recorded decisions for whose change the last attempt to load the policies was refused.",
+            )?,
             log_records: names
                 .counter("procura_log_records_total", "Records written to the decision log.")?,
             log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,
@@ -223,6 +256,7 @@ impl Metrics {
                 "Panics caught, by what was interrupted.",
                 &["where"],
             )?,
+            ship: names.ship()?,
             registry: names.0,
         };
         metrics.record_build()?;
@@ -252,6 +286,18 @@ impl Metrics {
     pub fn witness_lag(&self, witness: WitnessKind, records: u64) {
         if let Some(gauge) = self.witness_lag.get(witness) {
             gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The metrics of the destination `name`, which are there from now on.
+    #[must_use]
+    pub fn ship(&self, name: &str) -> ShipMetrics {
+        let ShipFamilies { records, failures, lag_records, lag_seconds } = &self.ship;
+        ShipMetrics {
+            records: records.with_label_values(&[name]),
+            failures: failures.with_label_values(&[name]),
+            lag_records: lag_records.with_label_values(&[name]),
+            lag_seconds: lag_seconds.with_label_values(&[name]),
         }
     }
 
@@ -285,6 +331,22 @@ impl Names {
     ) -> Result<By<L, IntCounter>, MetricsError> {
         let counters = self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)?;
         Ok(By::new(|values| counters.with_label_values(values)))
+    }
+
+    fn ship(&self) -> Result<ShipFamilies, MetricsError> {
+        let by = &["destination"];
+        let records = Opts::new("procura_ship_records_total", "Records that a destination has confirmed.");
+        let failures = Opts::new("procura_ship_failures_total", "Attempts to send records that failed.");
+        let behind =
+            Opts::new("procura_ship_lag_records", "Records that a destination has not been sent yet.");
+        let waited =
+            Opts::new("procura_ship_lag_seconds", "How long the oldest of these records has waited.");
+        Ok(ShipFamilies {
+            records: self.keep(IntCounterVec::new(records, by)?)?,
+            failures: self.keep(IntCounterVec::new(failures, by)?)?,
+            lag_records: self.keep(IntGaugeVec::new(behind, by)?)?,
+            lag_seconds: self.keep(GaugeVec::new(waited, by)?)?,
+        })
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
@@ -334,14 +396,15 @@ mod tests {
             "# Metrics\n\n\
              Served at `/metrics` and `/_cerbos/metrics` in the Prometheus text format.\n\
              This page is written from the server's own registry: `UPDATE=1 cargo test metrics` renews it.\n\
-             Every label has a fixed set of values; nothing a caller sends becomes a label.\n\n\
+             Every label has a fixed set of values; nothing a caller sends becomes a label. A `destination` is a name \
+             from `audit.ship`.\n\n\
              | metric | type | labels | meaning |\n|---|---|---|---|\n",
         );
         for family in metrics.registry.gather() {
             let mut labels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for pair in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
                 let values = labels.entry(pair.name()).or_default();
-                if !values.contains(&pair.value()) && pair.name() != "version" {
+                if !values.contains(&pair.value()) && !["destination", "version"].contains(&pair.name()) {
                     values.push(pair.value());
                 }
             }
@@ -362,7 +425,9 @@ mod tests {
     #[test]
     fn metrics_page_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-        let current = page(&Metrics::new().unwrap());
+        let metrics = Metrics::new().unwrap();
+        let _destination = metrics.ship("siem");
+        let current = page(&metrics);
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&path, &current).unwrap();
         }

@@ -8,7 +8,7 @@ mod labels;
 mod metrics;
 
 pub use labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, Surface, Where, WitnessKind};
-pub use metrics::{Metrics, MetricsError};
+pub use metrics::{Metrics, MetricsError, ShipMetrics};
 
 use std::io::IsTerminal;
 

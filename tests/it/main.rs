@@ -22,6 +22,7 @@ mod proof;
 mod readme_tour;
 mod reload;
 mod sdk;
+mod ship;
 mod shipped_policies;
 mod suites;
 mod tidy;

@@ -14,13 +14,15 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("durable", &[]),
     ("background", &[]),
+    ("outgoing", &[]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "ports", "telemetry"]),
-    ("pip", &["ports", "telemetry"]),
+    ("pip", &["outgoing", "ports", "telemetry"]),
+    ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "telemetry"]),
+    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry"]),
 ];
 
 /// What each module of the core may import from its siblings.
@@ -35,6 +37,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("record", &["value", "limits", "model"]),
     ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
+    ("replay", &["model", "policy", "engine", "record"]),
 ];
 
 /// Each risky dependency and the only files that may name it.
@@ -51,7 +54,8 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "crates/testkit/src/issuer.rs",
         ],
     ),
-    ("hyper_rustls", &["src/pip/fetch.rs"]),
+    ("hyper_rustls", &["src/outgoing.rs"]),
+    ("rustls", &["src/outgoing.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),
     ("webpki", &["src/pip/pem.rs"]),
     ("zstd", &["src/audit/compressed.rs"]),

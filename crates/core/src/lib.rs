@@ -14,6 +14,7 @@
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
 //! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
+//! | [`replay`] | recorded calls decided again, and what another policy set would change |
 //! | [`proof`] | the Merkle tree over the records: paths, checkpoints, signed notes |
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ pub mod model;
 pub mod policy;
 pub mod proof;
 pub mod record;
+pub mod replay;
 pub mod schema;
 pub mod suite;
 pub mod value;

@@ -1,12 +1,14 @@
 //! `procura serve`: puts the parts together, runs the server, and takes it down in order.
 //!
-//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
-//! answered without a record, and none is taken before there is a policy set.
+//! Up: log, shipping, policies, watch, listener. Down: listener, requests in flight, watch, log, shipping, runtime; so no
+//! request is answered without a record, and none is taken before there is a policy set.
 
 mod configuration;
 mod log;
 mod masking;
 mod notary;
+mod replay;
+mod ship;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +28,8 @@ use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery, LogProofs};
+use crate::ports::{DecisionLog, DecisionQuery, LogProofs, Shipping};
+use crate::ship::Ship;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -58,6 +61,9 @@ const NO_DIRECTORY: &str =
 /// How often the policy directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the last records are shipped at the end.
+const SHIP_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Run the server (alias: server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -80,8 +86,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
     let office = log.as_deref().map(|log| notary::start(&config, log, &metrics)).transpose()?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone()));
-    take_down(runtime, log.as_deref());
+    let ship = ship::start(&config, log.as_ref(), &metrics)?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone(), ship.clone()));
+    take_down(runtime, log.as_deref(), ship.as_deref());
     if let Some(office) = office {
         office.close();
     }
@@ -89,10 +96,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// Ends what still runs. The log goes first: closing it resolves every receipt, and a thread that waits for one on a
-/// runtime that is gone would panic. After that nothing is worth waiting for.
-fn take_down(runtime: Runtime, log: Option<&Log>) {
+/// runtime that is gone would panic. Then what it holds is shipped, as far as that takes little time; what is left goes
+/// after the next start. After that nothing is worth waiting for.
+fn take_down(runtime: Runtime, log: Option<&Log>, ship: Option<&Ship>) {
     if let Some(log) = log {
         log.close();
+    }
+    if let Some(ship) = ship {
+        ship.stop(SHIP_PATIENCE);
     }
     runtime.shutdown_timeout(Duration::ZERO);
 }
@@ -112,6 +123,7 @@ async fn serve(
     metrics: Arc<Metrics>,
     log: Option<Arc<Log>>,
     office: Option<Arc<Office>>,
+    ship: Option<Arc<Ship>>,
 ) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
@@ -121,7 +133,7 @@ async fn serve(
     if let Some(log) = &writer {
         configuration::record(config, &**log, &SystemClock).await?;
     }
-    let reload = start_reload(config, &active, writer.clone(), &metrics)?;
+    let reload = start_reload(config, &active, log.as_ref(), &metrics)?;
     let loaded = tokio::select! {
         loaded = reload.reload(Cause::Start) => loaded,
         signal = stop.next() => {
@@ -142,7 +154,13 @@ async fn serve(
             print_error(&format!("{list}{count}: mend them, or turn `reload.requireTests` off\n"));
             return Ok(Exit::Policy);
         }
-        ReloadOutcome::Failed { reason } => bail!("cannot load the policies: {reason}"),
+        // There is no live set yet that anything could be changed of, and nobody asked for an archived one.
+        ReloadOutcome::WouldChange { .. } => {
+            bail!("cannot load the policies: they change recorded decisions")
+        }
+        ReloadOutcome::NotArchived { reason } | ReloadOutcome::Failed { reason } => {
+            bail!("cannot load the policies: {reason}")
+        }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     let masking = masking::start(config, log.as_ref()).await?;
@@ -162,7 +180,8 @@ async fn serve(
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
-            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>)),
+            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>))
+            .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
         reload,
         metrics,
         admin: config.server.admin_api,
@@ -182,13 +201,14 @@ async fn serve(
 fn start_reload(
     config: &Config,
     active: &Arc<ArcSwapOption<Active>>,
-    log: Option<Arc<dyn DecisionLog>>,
+    log: Option<&Arc<Log>>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<ReloadHandle> {
     let parts = ReloadParts {
+        gate: log.and_then(|log| replay::gate(config, log)),
         source: Arc::new(Disk::new(&config.storage.directory)),
         archive: Arc::new(Archive::new(archive_directory(&config.server.data_dir))),
-        log,
+        log: log.map(|log| Arc::clone(log) as Arc<dyn DecisionLog>),
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(metrics),
         timing: ReloadTiming {

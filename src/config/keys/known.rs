@@ -72,6 +72,34 @@ pub const KEYS: &[Key] = &[
         meaning: "Whether the tests beside the policies must pass before a changed set goes live.",
     },
     Key {
+        name: "reload.requireNoChange",
+        default: "false",
+        meaning: "Whether a set that would answer recorded calls otherwise than the live one is kept from going live, as \
+                  `reload.maxChanged: 0`. See [Replay](replay.md).",
+    },
+    Key {
+        name: "reload.maxChanged",
+        default: "",
+        meaning: "How many recorded decisions a changed set may answer otherwise than the live one: a number, or a part of \
+                  them such as `1%`. If empty, any.",
+    },
+    Key {
+        name: "reload.replayCalls",
+        default: "10000",
+        meaning: "How many of the newest records `reload.requireNoChange` and `reload.maxChanged` look at, 1 to 1 000 000.",
+    },
+    Key {
+        name: "reload.replaySince",
+        default: "24h",
+        meaning: "How old the calls are at most that they look at. 1 min to 366 days (`8784h`).",
+    },
+    Key {
+        name: "shadow.directory",
+        default: "",
+        meaning: "Directory of a candidate set that decides every recorded call as well, without being asked; differences \
+                  are recorded. If empty, none. See [Replay](replay.md).",
+    },
+    Key {
         name: "engine.defaultPolicyVersion",
         default: "default",
         meaning: "Policy version for requests that name none.",
@@ -221,6 +249,12 @@ pub const KEYS: &[Key] = &[
         default: "268435456",
         meaning: "Bytes of the disk that are kept for records, at most 1 TiB: while less is free, compression and other \
                   work that can wait does so, and readiness says so.",
+    },
+    Key {
+        name: "audit.ship",
+        default: "[]",
+        meaning: "Where the records of the log are sent, a list of files, HTTP servers and OTLP collectors; see \
+                  [Shipping](shipping.md).",
     },
     Key {
         name: "audit.mask",

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{KIB, MIB, MILLISECOND, MINUTE, Reader, SECOND, YEAR};
+use crate::config::Destination;
 use crate::config::audit::{Audit, Checkpoint, Witness};
+use crate::config::ship::DestinationList;
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -34,6 +36,7 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
             url: reader.url("audit.witness.url"),
             key: given(reader, "audit.witness.key"),
         },
+        ship: ship(reader),
     }
 }
 
@@ -78,4 +81,15 @@ fn routes(reader: &mut Reader) -> Vec<(Api, Durability)> {
         }
     }
     routes
+}
+
+fn ship(reader: &mut Reader) -> Vec<Destination> {
+    const SHIP: &str = "audit.ship";
+    let checked = reader.structure::<DestinationList>(SHIP).map(DestinationList::check);
+    checked.unwrap_or(Ok(Vec::new())).unwrap_or_else(|problems| {
+        for (member, advice) in problems {
+            reader.reject_member(SHIP, &member, advice);
+        }
+        Vec::new()
+    })
 }

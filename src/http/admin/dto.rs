@@ -2,6 +2,7 @@
 
 use procura_core::model::{Effect, Timestamp};
 use procura_core::policy::{Diagnostic, Revision};
+use procura_core::replay::ReportJson;
 use procura_core::suite::FailedTest;
 use serde::{Serialize, Serializer};
 
@@ -18,6 +19,9 @@ pub(super) struct Status<'s> {
     live: Option<Live<'s>>,
     /// Whether the newest attempt failed or does not end.
     stale: bool,
+    /// Set while an archived set answers because somebody asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rolled_back: Option<Back<'s>>,
     /// Why changes are found by polling only.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch_down: Option<&'s str>,
@@ -38,6 +42,15 @@ struct Live<'s> {
     #[serde(serialize_with = "display")]
     since: Timestamp,
     files: usize,
+}
+
+/// What stands back for the archived set that answers.
+#[derive(Serialize)]
+struct Back<'s> {
+    /// The set at the source.
+    source: &'s str,
+    #[serde(serialize_with = "display")]
+    since: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -76,7 +89,13 @@ pub(super) struct Outcome<'s> {
     failed_tests: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tests: Vec<Test<'s>>,
+    /// What the set would change of recorded decisions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<ReportJson<'s>>,
 }
+
+/// Groups of changes that are shown; all of them are to be had by `procura replay`.
+const GROUPS: usize = 20;
 
 impl<'s> From<&'s ReloadStatus> for Status<'s> {
     fn from(status: &'s ReloadStatus) -> Self {
@@ -84,6 +103,10 @@ impl<'s> From<&'s ReloadStatus> for Status<'s> {
             source: &status.source,
             live: status.live.as_ref().map(Live::from),
             stale: status.is_stale(),
+            rolled_back: status
+                .rolled_back
+                .as_ref()
+                .map(|back| Back { source: back.source.as_str(), since: back.since }),
             watch_down: status.watch_down.as_deref(),
             running: status.running.map(|running| UnderWay { at: running.at, cause: running.cause.as_str() }),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),
@@ -132,7 +155,12 @@ impl<'s> From<&'s ReloadOutcome> for Outcome<'s> {
                 tests: first.iter().map(Test::from).collect(),
                 ..Self::named(name)
             },
-            ReloadOutcome::Failed { reason } => Self { reason: Some(reason), ..Self::named(name) },
+            ReloadOutcome::WouldChange { report } => {
+                Self { replay: Some(ReportJson::new(report, GROUPS)), ..Self::named(name) }
+            }
+            ReloadOutcome::NotArchived { reason } | ReloadOutcome::Failed { reason } => {
+                Self { reason: Some(reason), ..Self::named(name) }
+            }
         }
     }
 }
@@ -146,6 +174,7 @@ impl Outcome<'_> {
             diagnostics: Vec::new(),
             failed_tests: None,
             tests: Vec::new(),
+            replay: None,
         }
     }
 }

@@ -15,16 +15,20 @@ use procura_core::suite::{self, Filter};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::{Compile, Message, ReloadParts};
+use super::gate::GateError;
+use super::{Ask, Compile, Message, ReloadParts};
 use crate::background::yield_to_others;
+use crate::pdp::caller::sender;
 use crate::pdp::settle::{SettleError, Settled, settle};
-
-use crate::pdp::{Active, Attempt, Cause, FAILED_TESTS, LiveSet, ReloadOutcome, ReloadStatus, Running};
-use crate::ports::{Extent, LogError, NewRecord, Notice};
+use crate::pdp::{
+    Active, Attempt, Caller, Cause, FAILED_TESTS, Force, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
+    Running, status,
+};
+use crate::ports::{ArchiveError, Extent, LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
-    self, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
-    TestsFailed, WatchDegraded,
+    self, ChangesRefused, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged,
+    SnapshotActivated, TestsFailed, WatchDegraded,
 };
 
 /// Owns reloading: the only place that activates a set.
@@ -39,6 +43,12 @@ pub(super) struct Reloader {
     pub(super) refused: Option<(Revision, ReloadOutcome)>,
     /// Sets that answered before, while calls may still read them.
     pub(super) retired: Vec<Arc<Active>>,
+    /// The newest set that was read at the source.
+    pub(super) source: Option<Revision>,
+    /// The set that answered before the live one.
+    pub(super) before: Option<Revision>,
+    /// Set while the live set was asked for in the place of the one at the source.
+    pub(super) rolled_back: Option<RolledBack>,
 }
 
 /// How often it is looked whether a set that answered before is still read.
@@ -54,13 +64,19 @@ impl Reloader {
             while let Ok(message) = messages.try_recv() {
                 self.take(message, &mut asked);
             }
-            let Some(cause) = asked.cause else { continue };
-            let outcome = self.attempt(cause);
-            // Once there are calls to answer, they come first.
-            yield_to_others();
-            for reply in asked.replies {
-                // Whoever asked may have gone away.
-                let _ = reply.send(outcome.clone());
+            if let Some(ask) = asked.reload {
+                let outcome = self.attempt(ask, Self::load);
+                // Once there are calls to answer, they come first.
+                yield_to_others();
+                for reply in asked.replies {
+                    // Whoever asked may have gone away.
+                    let _ = reply.send(outcome.clone());
+                }
+            }
+            for (caller, wanted, reply) in asked.rollbacks {
+                let ask = Ask { cause: Cause::Rollback, caller: Some(caller), force: None };
+                let outcome = self.attempt(ask, |reloader, tried| reloader.roll_back(tried, wanted));
+                let _ = reply.send(outcome);
             }
             (self.parts.give_back)();
         }
@@ -81,7 +97,7 @@ impl Reloader {
             match message {
                 Ok(message) => self.take(message, &mut asked),
                 Err(RecvTimeoutError::Timeout) if poll_at.is_some_and(|at| Instant::now() >= at) => {
-                    asked.cause = Some(Cause::Poll);
+                    asked.reload = Some(Ask::from(Cause::Poll));
                 }
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return None,
@@ -102,14 +118,16 @@ impl Reloader {
 
     fn take(&self, message: Message, asked: &mut Asked) {
         match message {
-            Message::Reload(cause, reply) => {
-                asked.cause = Some(cause);
+            Message::Reload(ask, reply) => {
+                let force = asked.reload.take().and_then(|before| before.force);
+                asked.reload = Some(Ask { force: ask.force.clone().or(force), ..ask });
                 asked.replies.push(reply);
             }
+            Message::Rollback(caller, wanted, reply) => asked.rollbacks.push((caller, wanted, reply)),
             Message::Notice(Notice::Changed) => {
                 // From here on a change may come too late for this attempt and needs a notice of its own.
                 self.change_waits.store(false, Ordering::Release);
-                asked.cause.get_or_insert(Cause::Watch);
+                asked.reload.get_or_insert(Ask::from(Cause::Watch));
             }
             Message::Notice(Notice::WatchDown(error)) => {
                 WatchDegraded { error: &error }.emit();
@@ -120,13 +138,18 @@ impl Reloader {
     }
 
     /// One attempt from reading to activation, reported as event, metric and status.
-    fn attempt(&mut self, cause: Cause) -> ReloadOutcome {
+    fn attempt(
+        &mut self,
+        ask: Ask,
+        go: impl FnOnce(&mut Self, &mut Tried) -> Result<ReloadOutcome, LoadError>,
+    ) -> ReloadOutcome {
         let at = self.parts.clock.now();
         let began = Instant::now();
-        let mut tried = Tried { cause, at, began, revision: None };
+        let Ask { cause, caller, force } = ask;
+        let mut tried = Tried { cause, caller, force, at, began, revision: None, forced: false };
         self.update(|status| status.running = Some(Running { at, began, cause }));
         // A panic here is a defect, and no reason to stop answering with the set that is live.
-        let loaded = panic::catch_unwind(AssertUnwindSafe(|| self.load(&mut tried)));
+        let loaded = panic::catch_unwind(AssertUnwindSafe(|| go(self, &mut tried)));
         let outcome = loaded
             .unwrap_or_else(|_| {
                 PanicCaught { place: Where::Reload }.emit(&self.parts.metrics);
@@ -136,8 +159,10 @@ impl Reloader {
         let attempt =
             Attempt { at, cause, took: began.elapsed(), revision: tried.revision, outcome: outcome.clone() };
         let live = self.active.load().as_deref().map(LiveSet::of);
+        let rolled_back = self.rolled_back.clone();
         self.update(|status| {
             status.live = live;
+            status.rolled_back = rolled_back;
             status.push(attempt);
         });
         outcome
@@ -145,7 +170,9 @@ impl Reloader {
 
     fn load(&mut self, tried: &mut Tried) -> Result<ReloadOutcome, LoadError> {
         let live = self.live_revision();
-        let known = |revision: &Revision| Some(revision) == live.as_ref();
+        // Who rolled back wants nothing of the source until it changes, or somebody asks for it.
+        let replaced = self.rolled_back.as_ref().map(|back| &back.source).filter(|_| !tried.cause.is_asked());
+        let known = |revision: &Revision| Some(revision) == live.as_ref() || Some(revision) == replaced;
         let extent = if tried.cause == Cause::Watch { Extent::Changes } else { Extent::Whole };
         // Most changes are small and have come to rest: they are compiled while that is waited for.
         let (compile, refused, mut early) = (&mut self.compile, &self.refused, None);
@@ -156,12 +183,18 @@ impl Reloader {
         };
         let set = settle(self.parts.source.as_ref(), extent, self.parts.timing.quiet, known, look)?;
         tried.revision = Some(set.revision.clone());
+        self.source = Some(set.revision.clone());
         if known(&set.revision) {
+            self.rolled_back.take_if(|_| Some(&set.revision) == live.as_ref());
             let at = unix_seconds(tried.at);
             ReloadUnchanged { cause: tried.cause.as_str(), at }.emit(&self.parts.metrics);
             return Ok(ReloadOutcome::Unchanged);
         }
-        if let Some((_, outcome)) = self.refused.take_if(|(revision, _)| *revision == set.revision) {
+        let same = |(revision, outcome): &mut (Revision, ReloadOutcome)| {
+            let may_pass = self.parts.gate.is_some() && outcome.may_change_by_itself();
+            *revision == set.revision && !(tried.cause.is_asked() && may_pass)
+        };
+        if let Some((_, outcome)) = self.refused.take_if(same) {
             return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
         let compiled = match early {
@@ -175,7 +208,29 @@ impl Reloader {
         if let Some(outcome) = self.failed_tests(tried.cause, &set, &snapshot) {
             return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
-        self.activate(tried, &set, snapshot, diagnostics)
+        if let Some(outcome) = self.too_many_changes(tried, &snapshot) {
+            return Ok(self.refuse(tried.cause, set.revision, outcome));
+        }
+        let outcome = self.activate(tried, &set, snapshot, diagnostics)?;
+        self.rolled_back = None;
+        Ok(outcome)
+    }
+
+    /// What is said of a set that would change more recorded decisions than it may. Where nothing is live there is
+    /// nothing to change.
+    fn too_many_changes(&self, tried: &mut Tried, candidate: &Snapshot) -> Option<ReloadOutcome> {
+        let (gate, live) = (self.parts.gate.as_ref()?, self.active.load_full()?);
+        tried.forced = tried.force.as_ref().is_some_and(|force| force.is_for(&candidate.revision));
+        if tried.forced {
+            return None;
+        }
+        match gate.report(candidate, &live.snapshot, tried.at) {
+            Ok(report) if gate.holds(&report) => {
+                Some(ReloadOutcome::WouldChange { report: Arc::new(report) })
+            }
+            Ok(_) => None,
+            Err(error) => Some(self.failed(tried.cause, &LoadError::Replay(error))),
+        }
     }
 
     /// What is said of a set whose tests have to pass and do not.
@@ -205,7 +260,7 @@ impl Reloader {
     /// Keeps the set, records the change, and only then lets the set answer.
     ///
     /// INVARIANT(change_before_use): in the log, the change to a set comes before every decision made with it.
-    fn activate(
+    pub(super) fn activate(
         &mut self,
         tried: &Tried,
         set: &Settled,
@@ -217,7 +272,7 @@ impl Reloader {
         let since = self.parts.clock.now();
         self.parts.archive.keep(&set.revision, &set.files).map_err(LoadError::Archive)?;
         let active = Active::new(snapshot, generation, since);
-        self.record(tried.cause, before.as_deref(), &active)?;
+        self.record(tried, before.as_deref(), &active)?;
         SnapshotActivated {
             revision: set.revision.as_str(),
             from: before.as_deref().map(|active| active.snapshot.revision.as_str()),
@@ -234,20 +289,23 @@ impl Reloader {
         if active.snapshot.files == 0 {
             PolicySetEmpty { location: &self.parts.source.location() }.emit();
         }
-        self.retired.extend(self.active.swap(Some(Arc::new(active))));
+        let before = self.active.swap(Some(Arc::new(active)));
+        self.before = before.as_ref().map(|before| before.snapshot.revision.clone());
+        self.retired.extend(before);
         self.refused = None;
         Ok(ReloadOutcome::Activated { generation, warnings })
     }
 
-    fn record(&self, cause: Cause, before: Option<&Active>, after: &Active) -> Result<(), LoadError> {
+    fn record(&self, tried: &Tried, before: Option<&Active>, after: &Active) -> Result<(), LoadError> {
         let Some(log) = &self.parts.log else { return Ok(()) };
         let change = PolicyChange {
             at: after.since,
-            cause: cause.as_str().into(),
-            caller: None,
+            cause: tried.cause.as_str().into(),
+            caller: tried.caller.as_ref().map(sender),
             from: before.map(policy_set),
             to: policy_set(after),
             files: after.snapshot.files,
+            forced: tried.forced,
         };
         let payload = Record::PolicyChange(change).encode()?;
         let receipt = log.append(NewRecord { at: after.since, payload });
@@ -273,13 +331,22 @@ impl Reloader {
                 TestsFailed { cause, revision: refused, failed, first: &first, live }
                     .emit(&self.parts.metrics);
             }
-            ReloadOutcome::Activated { .. } | ReloadOutcome::Unchanged | ReloadOutcome::Failed { .. } => {}
+            ReloadOutcome::WouldChange { report } => {
+                let decisions = report.decisions;
+                let (changed, first) = (report.changed_decisions(), status::first_change(report));
+                ChangesRefused { cause, revision: refused, changed, decisions, first: &first, live }
+                    .emit(&self.parts.metrics);
+            }
+            ReloadOutcome::Activated { .. }
+            | ReloadOutcome::Unchanged
+            | ReloadOutcome::NotArchived { .. }
+            | ReloadOutcome::Failed { .. } => {}
         }
         self.refused = Some((revision, outcome.clone()));
         outcome
     }
 
-    fn live_revision(&self) -> Option<Revision> {
+    pub(super) fn live_revision(&self) -> Option<Revision> {
         self.active.load().as_deref().map(|active| active.snapshot.revision.clone())
     }
 
@@ -293,16 +360,21 @@ impl Reloader {
 /// What the messages that were taken together ask for.
 #[derive(Default)]
 struct Asked {
-    cause: Option<Cause>,
+    reload: Option<Ask>,
     replies: Vec<oneshot::Sender<ReloadOutcome>>,
+    rollbacks: Vec<(Caller, Option<Revision>, oneshot::Sender<ReloadOutcome>)>,
 }
 
 /// What is known of an attempt that goes on.
-struct Tried {
+pub(super) struct Tried {
     cause: Cause,
-    at: Timestamp,
+    caller: Option<Caller>,
+    force: Option<Force>,
+    pub(super) at: Timestamp,
     began: Instant,
-    revision: Option<Revision>,
+    pub(super) revision: Option<Revision>,
+    /// Whether the gate of recorded calls was passed by force.
+    forced: bool,
 }
 
 fn in_a_line(found: &Diagnostic) -> String {
@@ -319,7 +391,7 @@ fn unix_seconds(at: Timestamp) -> f64 {
 
 /// Why a set did not go live though nothing is known to be wrong with its text.
 #[derive(Debug, thiserror::Error)]
-enum LoadError {
+pub(super) enum LoadError {
     #[error(transparent)]
     Settle(#[from] SettleError),
     #[error("the policy set cannot be kept in the archive")]
@@ -333,6 +405,10 @@ enum LoadError {
          `reload.requireTests` off", .0.as_secs()
     )]
     TestsTooLong(Duration),
+    #[error(transparent)]
+    Replay(GateError),
+    #[error(transparent)]
+    Unarchived(ArchiveError),
     #[error("the policy set made the server fail while loading it: this is a defect, please report it")]
     Panicked,
 }

@@ -320,6 +320,7 @@ fn parts(readings: Vec<Reading>, log: Option<Arc<dyn DecisionLog>>, dir: &TempDi
         metrics: Arc::new(Metrics::new().unwrap()),
         timing: ReloadTiming { quiet: Duration::from_millis(1), poll: None, ..ReloadTiming::default() },
         tests: None,
+        gate: None,
         give_back: || {},
     }
 }

@@ -56,6 +56,7 @@ impl SnapshotActivated<'_> {
         metrics.policy_files.set(i64::try_from(self.files).unwrap_or(i64::MAX));
         metrics.diagnostics.set(0);
         metrics.failed_tests.set(0);
+        metrics.changed_decisions.set(0);
         metrics.reload_success.set(self.at);
     }
 }
@@ -93,6 +94,7 @@ impl ReloadUnchanged<'_> {
         metrics.reloads.inc(ReloadOutcome::Unchanged);
         metrics.diagnostics.set(0);
         metrics.failed_tests.set(0);
+        metrics.changed_decisions.set(0);
         metrics.reload_success.set(self.at);
     }
 }
@@ -128,6 +130,7 @@ impl ReloadRejected<'_> {
         metrics.reloads.inc(ReloadOutcome::Rejected);
         metrics.diagnostics.set(i64::try_from(self.errors).unwrap_or(i64::MAX));
         metrics.failed_tests.set(0);
+        metrics.changed_decisions.set(0);
     }
 }
 
@@ -162,6 +165,45 @@ impl TestsFailed<'_> {
         metrics.reloads.inc(ReloadOutcome::TestsFailed);
         metrics.diagnostics.set(0);
         metrics.failed_tests.set(i64::try_from(self.failed).unwrap_or(i64::MAX));
+        metrics.changed_decisions.set(0);
+    }
+}
+
+/// The set would change more recorded decisions than it may; the live set stays.
+#[derive(Debug)]
+pub struct ChangesRefused<'a> {
+    /// What asked for the attempt.
+    pub cause: &'a str,
+    /// Content hash of the refused set.
+    pub revision: &'a str,
+    /// How many decisions it would change.
+    pub changed: u64,
+    /// Of how many.
+    pub decisions: u64,
+    /// The first of them: its id, what was decided and what would be.
+    pub first: &'a str,
+    /// Content hash of the set that stays.
+    pub live: Option<&'a str>,
+}
+
+impl ChangesRefused<'_> {
+    /// Writes the log line and moves the metrics.
+    pub fn emit(&self, metrics: &Metrics) {
+        error!(
+            event = "changes_refused",
+            cause = self.cause,
+            revision = self.revision,
+            changed = self.changed,
+            decisions = self.decisions,
+            first = self.first,
+            live = self.live,
+            "policy set would change recorded decisions, {}",
+            what_stays(self.live)
+        );
+        metrics.reloads.inc(ReloadOutcome::WouldChange);
+        metrics.diagnostics.set(0);
+        metrics.failed_tests.set(0);
+        metrics.changed_decisions.set(i64::try_from(self.changed).unwrap_or(i64::MAX));
     }
 }
 

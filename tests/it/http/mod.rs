@@ -128,6 +128,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         metrics: Arc::clone(&metrics),
         timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
         tests: None,
+        gate: None,
         give_back: || {},
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();

@@ -114,6 +114,13 @@ impl Revision {
         Self(hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>().into())
     }
 
+    /// The revision that is written like this: 64 hexadecimal digits, none of them a capital.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 64 && text.bytes().all(is_digit)).then(|| Self(text.into()))
+    }
+
     /// The hash as 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -291,7 +291,15 @@ impl<'a> DecisionRecord<'a> {
 
     /// The decisions, in the order of their numbers.
     pub fn decisions(&self) -> impl Iterator<Item = Decision<'_, 'a>> {
-        let results = self.resources.iter().zip(&self.results);
+        self.decisions_of(&self.results)
+    }
+
+    /// The decisions of `results`, which are about the resources of this record, in the order of their numbers.
+    pub fn decisions_of<'r>(
+        &'r self,
+        results: &'r [ResultRecord<'a>],
+    ) -> impl Iterator<Item = Decision<'r, 'a>> {
+        let results = self.resources.iter().zip(results);
         let entries = results.flat_map(|(resource, result)| {
             result.decisions.iter().map(move |entry| (resource, result, entry))
         });

@@ -1,6 +1,7 @@
 //! The records that are not decisions: what happened to the policy set and to the log itself.
 
 use std::borrow::Cow;
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ pub struct PolicyChange<'a> {
     /// When the set went live.
     #[serde(with = "wire::instant")]
     pub at: Timestamp,
-    /// What led to it, for example `start`, `watch`, `poll`, `signal` or `admin`.
+    /// What led to it, for example `start`, `watch`, `poll`, `signal`, `admin` or `rollback`.
     pub cause: Cow<'a, str>,
     /// Who asked for it, if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,6 +27,9 @@ pub struct PolicyChange<'a> {
     pub to: PolicySet<'a>,
     /// How many files it has.
     pub files: usize,
+    /// Whether it went live though it changes more decisions than the configuration lets pass, because the caller said so.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub forced: bool,
 }
 
 /// Which policy set.

@@ -2,8 +2,9 @@
 //!
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
-//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`) and
-//! [`PseudonymKey`] (`pseudonym_key`); all of them stand in one chain ([`ChainHash`]).
+//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`),
+//! [`ShadowDifference`] (`shadow_difference`) and [`PseudonymKey`] (`pseudonym_key`); all of them stand in one chain
+//! ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
@@ -17,6 +18,7 @@ mod id;
 mod json;
 mod mask;
 mod sentence;
+mod shadow;
 mod tokens;
 mod wire;
 
@@ -30,6 +32,7 @@ pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, PseudonymKey,
 pub use id::DecisionId;
 pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
 pub use sentence::sentence;
+pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
 pub use tokens::{AuxDataInput, TokenInput, Vouchers};
 
 use std::io;
@@ -54,6 +57,8 @@ pub enum Record<'a> {
     LogRepair(LogRepair<'a>),
     /// The oldest records were deleted as configured.
     Retention(Retention<'a>),
+    /// A candidate set would have decided a call otherwise.
+    ShadowDifference(ShadowDifference<'a>),
     /// A key of pseudonyms was created or destroyed.
     PseudonymKey(PseudonymKey<'a>),
 }
@@ -86,6 +91,7 @@ impl<'a> Record<'a> {
             Record::Configuration(record) => encode(KIND_CONFIGURATION, record),
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
             Record::Retention(record) => encode(KIND_RETENTION, record),
+            Record::ShadowDifference(record) => encode(KIND_SHADOW_DIFFERENCE, record),
             Record::PseudonymKey(record) => encode(KIND_PSEUDONYM_KEY, record),
         }
     }
@@ -99,6 +105,7 @@ impl<'a> Record<'a> {
             (VERSION, KIND_CONFIGURATION) => parse(payload).map(Record::Configuration),
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
             (VERSION, KIND_RETENTION) => parse(payload).map(Record::Retention),
+            (VERSION, KIND_SHADOW_DIFFERENCE) => parse(payload).map(Record::ShadowDifference),
             (VERSION, KIND_PSEUDONYM_KEY) => parse(payload).map(Record::PseudonymKey),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
@@ -116,6 +123,9 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
     Head::of(payload).map(|head| head.kind)
 }
 
+/// The kinds of records that there are.
+pub const KINDS: &[&str] = &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_LOG_REPAIR];
+
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
 const KIND_CONFIGURATION: &str = "configuration";
@@ -131,6 +141,7 @@ const RETENTION_START: &[u8] = br#"{"v":1,"kind":"retention","#;
 pub fn is_retention(payload: &[u8]) -> bool {
     payload.starts_with(RETENTION_START)
 }
+const KIND_SHADOW_DIFFERENCE: &str = "shadow_difference";
 
 /// What every record begins with.
 #[derive(Deserialize)]

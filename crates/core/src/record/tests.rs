@@ -13,6 +13,14 @@ use crate::model::{
 use crate::value::{Map, Value};
 
 #[test]
+fn every_kind_of_the_list_can_be_read() {
+    for kind in KINDS {
+        let record = format!(r#"{{"v":1,"kind":"{kind}"}}"#);
+        assert!(matches!(Record::decode(record.as_bytes()), Err(RecordError::Malformed(_))), "{kind}");
+    }
+}
+
+#[test]
 fn a_record_has_this_text() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let text = String::from_utf8(written(&request, &evaluation).unwrap()).unwrap();
@@ -106,8 +114,35 @@ fn names_cannot_forge_lines_in_sentences() {
 fn other_kinds_round_trip() {
     let at: Timestamp = "2026-11-22T01:02:03Z".parse().unwrap();
     let set = |n: u64| PolicySet { revision: Cow::Borrowed("abc"), generation: n };
-    let change =
-        PolicyChange { at, cause: "poll".into(), caller: None, from: Some(set(1)), to: set(2), files: 7 };
+    let change = PolicyChange {
+        at,
+        cause: "poll".into(),
+        caller: None,
+        from: Some(set(1)),
+        to: set(2),
+        files: 7,
+        forced: true,
+    };
+    let verdict = |effect, rule: Option<&str>| Verdict {
+        effect,
+        reason: "allow_rule".into(),
+        policy: "resource.a.vdefault".into(),
+        scope: "acme".into(),
+        rule: rule.map(str::to_owned),
+    };
+    let difference = ShadowDifference {
+        at,
+        call: "c1".into(),
+        live: set(3),
+        candidate: "def".into(),
+        changed: 1,
+        differences: vec![DecisionDifference {
+            decision: 2,
+            differs: vec!["effect".into()],
+            from: verdict(Effect::Allow, Some("viewers")),
+            to: verdict(Effect::Deny, None),
+        }],
+    };
     let repair = LogRepair {
         at,
         cause: "torn_tail".into(),
@@ -136,6 +171,7 @@ fn other_kinds_round_trip() {
         Record::Configuration(configuration),
         Record::LogRepair(repair),
         Record::Retention(retention),
+        Record::ShadowDifference(difference),
         Record::PseudonymKey(key),
     ];
     for record in records {
