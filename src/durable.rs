@@ -1,7 +1,10 @@
 //! Files and directories that survive a power cut, and that nobody but their owner may read.
 
+use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -21,6 +24,22 @@ pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
+}
+
+/// How many bytes a process without privileges may still write to the disk that holds `path`.
+pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut found = MaybeUninit::<libc::statvfs>::uninit();
+    #[expect(unsafe_code, reason = "the standard library does not ask for the space that is left")]
+    // SAFETY: `path` ends with a zero byte and outlives the call, which writes to `found` and keeps neither.
+    let failed = unsafe { libc::statvfs(path.as_ptr(), found.as_mut_ptr()) };
+    if failed != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    #[expect(unsafe_code, reason = "as above")]
+    // SAFETY: the call succeeded, so it has filled `found`.
+    let found = unsafe { found.assume_init() };
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// INVARIANT(durable_way): a directory is created only once the name of the one above it is durable, so of those that

@@ -208,6 +208,15 @@ pub enum Durability {
 }
 
 impl Durability {
+    /// Every durability, each at its [`Durability::index`].
+    pub const ALL: [Self; 3] = [Self::Durable, Self::Os, Self::Async];
+
+    /// Its position among [`Durability::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The name in configuration and in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -221,9 +230,13 @@ impl Durability {
 
 /// The write side of the decision log. Called by every decision; enqueues without blocking.
 pub trait DecisionLog: Send + Sync + 'static {
-    /// Enqueues `record`; the answer to the caller waits for the receipt.
-    fn append(&self, record: NewRecord) -> Receipt;
-    /// What a receipt waits for. It is in every record.
+    /// Enqueues `record`; the answer to the caller waits for the receipt, which waits for `durability`.
+    fn append_as(&self, record: NewRecord, durability: Durability) -> Receipt;
+    /// Enqueues `record` with the usual durability.
+    fn append(&self, record: NewRecord) -> Receipt {
+        self.append_as(record, self.durability())
+    }
+    /// What a receipt usually waits for. What it waited for is in every record.
     fn durability(&self) -> Durability;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
@@ -344,7 +357,7 @@ pub struct StoredRecord {
 
 /// The files of the decision log: the few operations the log needs, so that a test can lose power between
 /// any two of them. Names are plain names within one directory.
-pub trait LogFiles: Send + Sync + 'static {
+pub trait LogFiles: Send + Sync {
     /// The names in the directory, in any order.
     fn list(&self) -> io::Result<Vec<String>>;
     /// The length of a file in bytes.
@@ -353,8 +366,14 @@ pub trait LogFiles: Send + Sync + 'static {
     fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Opens a file for appending, creating it if absent; the name is durable only after [`LogFiles::sync_dir`].
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
-    /// Makes names created so far durable.
+    /// Gives a file another name, in one step, in place of the file that has it; durable after [`LogFiles::sync_dir`].
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file; durable after [`LogFiles::sync_dir`].
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes names created, changed and removed so far durable.
     fn sync_dir(&self) -> io::Result<()>;
+    /// How many bytes may still be written to the disk.
+    fn free_bytes(&self) -> io::Result<u64>;
     /// Fails unless the directory is still there and still this writer's. Cheap.
     fn check(&self) -> io::Result<()>;
 }

@@ -12,13 +12,13 @@ use super::mark::Marker;
 use super::reverse::Reverse;
 use super::segment::{HEADER_BYTES, Header, TimeRange, Unsealed, file_name};
 use super::walk::ChainEnd;
-use crate::ports::{LogFile, LogFiles};
+use crate::ports::{Clock, LogFile, LogFiles};
 
 /// Appends batches of records to the last segment.
 pub(super) struct Appender {
     files: Arc<dyn LogFiles>,
     catalog: Arc<Catalog>,
-    segment_bytes: u64,
+    limits: Limits,
     file: Box<dyn LogFile>,
     segment: SegmentInfo,
     end: ChainEnd,
@@ -27,6 +27,15 @@ pub(super) struct Appender {
     /// A next segment was begun and may exist without a header: nothing may follow in this one.
     must_roll: bool,
     marker: Marker,
+}
+
+/// When a segment is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Its size in bytes; a batch is never split, so it may be larger.
+    pub(super) bytes: u64,
+    /// The age of its oldest record.
+    pub(super) age: Option<Duration>,
 }
 
 /// What one batch cost.
@@ -51,7 +60,7 @@ impl Appender {
         files: Arc<dyn LogFiles>,
         catalog: Arc<Catalog>,
         found: &Found,
-        segment_bytes: u64,
+        limits: Limits,
     ) -> Result<Self, AuditError> {
         let first =
             Header { first_seq: 1, previous: ChainEnd::GENESIS.hash, previous_times: TimeRange::EMPTY };
@@ -67,17 +76,7 @@ impl Appender {
         catalog.publish(segment, Reach { last: end.seq, synced: end.seq });
         let mut marker = Marker::new(Arc::clone(&files), found.mark);
         marker.set(end.seq)?;
-        Ok(Self {
-            files,
-            catalog,
-            segment_bytes,
-            file,
-            segment,
-            end,
-            synced: end.seq,
-            must_roll: false,
-            marker,
-        })
+        Ok(Self { files, catalog, limits, file, segment, end, synced: end.seq, must_roll: false, marker })
     }
 
     /// Appends the records of `batch`, in one write unless they are many, then syncs if `sync`. On error none of them is
@@ -86,7 +85,7 @@ impl Appender {
         self.mark_segment()?;
         let is_empty = self.segment.len <= HEADER_BYTES as u64;
         let would_be = self.segment.len + batch.payload_bytes() as u64;
-        if self.must_roll || (!is_empty && would_be > self.segment_bytes) {
+        if self.must_roll || (!is_empty && would_be > self.limits.bytes) {
             self.roll()?;
         }
         let (mut end, mut times, mut len) = (self.end, self.segment.times, self.segment.len);
@@ -143,6 +142,18 @@ impl Appender {
         }
         self.begin_next()?;
         Ok(Mended { cause: "segment_removed", segment: mended })
+    }
+
+    /// How long it is until the segment is as old as it may be; `None` if it never will.
+    pub(super) fn left_of_age(&self, clock: &dyn Clock) -> Option<Duration> {
+        let most = self.limits.age.filter(|_| self.segment.len > HEADER_BYTES as u64)?;
+        let age = clock.now().as_microsecond().saturating_sub(self.segment.times.min);
+        Some(most.saturating_sub(Duration::from_micros(u64::try_from(age).unwrap_or(0))))
+    }
+
+    /// Closes the segment if it is as old as it may be.
+    pub(super) fn roll_if_old(&mut self, clock: &dyn Clock) -> Result<(), AuditError> {
+        if self.left_of_age(clock) == Some(Duration::ZERO) { self.roll() } else { Ok(()) }
     }
 
     /// The last record.

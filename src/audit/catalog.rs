@@ -37,18 +37,24 @@ pub struct Reach {
 pub(super) struct Catalog {
     state: Mutex<State>,
     grown: Condvar,
+    /// A segment was begun, or the log is closed.
+    begun: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     segments: Vec<SegmentInfo>,
     reach: Reach,
+    /// How many segments were begun since the log was opened.
+    begun: usize,
+    closed: bool,
 }
 
 impl Catalog {
     /// A catalog of these segments, oldest first, that reach so far.
     pub(super) fn new(segments: Vec<SegmentInfo>, reach: Reach) -> Self {
-        Self { state: Mutex::new(State { segments, reach }), grown: Condvar::new() }
+        let state = State { segments, reach, ..State::default() };
+        Self { state: Mutex::new(state), ..Self::default() }
     }
 
     /// The segments at this moment.
@@ -86,11 +92,33 @@ impl Catalog {
         let mut state = self.lock();
         match state.segments.last_mut().filter(|last| last.first_seq == segment.first_seq) {
             Some(last) => *last = segment,
-            None => state.segments.push(segment),
+            None => {
+                state.segments.push(segment);
+                state.begun += 1;
+                self.begun.notify_all();
+            }
         }
         state.reach = reach;
         drop(state);
         self.grown.notify_all();
+    }
+
+    /// Waits until more than `seen` segments were begun or the log is closed, at most `timeout`; how many were begun then.
+    pub(super) fn wait_for_segment(&self, seen: usize, timeout: Duration) -> usize {
+        let waits = |state: &mut State| !state.closed && state.begun <= seen;
+        let waited = self.begun.wait_timeout_while(self.lock(), timeout, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.begun
+    }
+
+    /// Says that the log is about to end.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.begun.notify_all();
+    }
+
+    /// Whether the log is about to end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use super::plain::BlockDamage;
+
 /// Why the log cannot be opened, read or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
@@ -70,6 +72,9 @@ impl AuditError {
     /// For `map_err` on a file operation.
     pub(super) fn io(action: &'static str, name: &str) -> impl FnOnce(io::Error) -> Self {
         let name = name.to_owned();
-        move |source| Self::Io { action, name, source }
+        move |source| match source.get_ref().and_then(|source| source.downcast_ref::<BlockDamage>()) {
+            Some(BlockDamage { offset, what }) => Self::Unreadable { segment: name, offset: *offset, what },
+            None => Self::Io { action, name, source },
+        }
     }
 }

@@ -71,8 +71,20 @@ impl LogFiles for DirFiles {
         Ok(Box::new(DirFile { file, path }))
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.dir.join(from), self.dir.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.dir.join(name))
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         durable::sync_dir(&self.dir)
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        durable::free_bytes(&self.dir)
     }
 
     fn check(&self) -> io::Result<()> {

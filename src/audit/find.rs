@@ -57,8 +57,18 @@ pub(super) fn list(files: &dyn LogFiles) -> Result<Vec<String>, AuditError> {
 /// Reads the whole of a segment.
 pub(super) fn read_all(files: &dyn LogFiles, name: &str) -> Result<Vec<u8>, AuditError> {
     let len = files.len(name).map_err(AuditError::io("read", name))?;
-    let len = usize::try_from(len).unwrap_or(usize::MAX);
-    files.read_at(name, 0, len).map_err(AuditError::io("read", name))
+    files.read_at(name, 0, usize::try_from(len).unwrap_or(usize::MAX)).map_err(AuditError::io("read", name))
+}
+
+/// Reads a segment, up to the first block that cannot be restored if it is compressed.
+pub(super) fn read_until_damage(files: &dyn LogFiles, name: &str) -> Result<Vec<u8>, AuditError> {
+    match read_all(files, name) {
+        Err(AuditError::Unreadable { offset, .. }) => {
+            let readable = usize::try_from(offset).unwrap_or(usize::MAX);
+            files.read_at(name, 0, readable).map_err(AuditError::io("read", name))
+        }
+        read => read,
+    }
 }
 
 /// The closed segments, each continuing the one before it, and the chain up to the end of the last one.

@@ -18,6 +18,7 @@
 mod appender;
 mod batch;
 mod catalog;
+mod compressed;
 mod cursor;
 mod error;
 mod files;
@@ -26,10 +27,12 @@ mod find;
 mod follow;
 mod mark;
 mod pace;
+mod plain;
 mod query;
 mod queue;
 mod reverse;
 mod segment;
+mod upkeep;
 mod verify;
 mod walk;
 mod writer;
@@ -41,12 +44,13 @@ pub use files::DirFiles;
 pub use query::LogReader;
 pub use verify::{Verified, verify};
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use self::catalog::Catalog;
 use crate::ports::{
     Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, LogError, LogFiles,
     NewRecord, Receipt, StoredRecord,
@@ -67,6 +71,12 @@ pub struct LogSettings {
     pub queue_bytes: usize,
     /// Size at which a segment is closed, in bytes; a batch is never split, so one may be larger.
     pub segment_bytes: u64,
+    /// Age of its oldest record at which a segment is closed, also while nothing is written; `None` for no age.
+    pub segment_age: Option<Duration>,
+    /// Whether closed segments are compressed.
+    pub compress: bool,
+    /// Bytes of the disk that are kept for records: work that can wait does so while less is free.
+    pub reserved_bytes: u64,
     /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
     pub has_past: bool,
 }
@@ -79,6 +89,9 @@ impl Default for LogSettings {
             queue_records: 16 * 1024,
             queue_bytes: 64 * 1024 * 1024,
             segment_bytes: 64 * 1024 * 1024,
+            segment_age: None,
+            compress: false,
+            reserved_bytes: 0,
             has_past: false,
         }
     }
@@ -115,7 +128,15 @@ pub struct Log {
     reader: LogReader,
     durability: Durability,
     deadline: Duration,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    catalog: Arc<Catalog>,
+    threads: Mutex<Threads>,
+}
+
+/// The threads that work for the log, until they have ended.
+#[derive(Default)]
+struct Threads {
+    upkeep: Option<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Log {
@@ -126,14 +147,13 @@ impl Log {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<(Arc<Self>, RecoveryReport), AuditError> {
+        let as_they_are = Arc::clone(&files);
+        let files: Arc<dyn LogFiles> = Arc::new(plain::PlainFiles::new(files));
         let found = find::find(&*files)?;
-        let catalog = Arc::new(catalog::Catalog::new(found.closed.clone(), Reach::default()));
-        let mut appender = appender::Appender::open(
-            Arc::clone(&files),
-            Arc::clone(&catalog),
-            &found,
-            settings.segment_bytes,
-        )?;
+        let catalog = Arc::new(Catalog::new(found.closed.clone(), Reach::default()));
+        let limits = appender::Limits { bytes: settings.segment_bytes, age: settings.segment_age };
+        let mut appender =
+            appender::Appender::open(Arc::clone(&files), Arc::clone(&catalog), &found, limits)?;
         let report = RecoveryReport {
             segments: found.closed.len() + 1,
             last_seq: appender.last_seq(),
@@ -149,23 +169,35 @@ impl Log {
         let writer = writer::Writer {
             appender,
             queue: Arc::clone(&queue),
-            durability: settings.durability,
             pace: pace::Pace::new(settings.durability),
             clock,
             metrics,
         };
-        let thread = std::thread::Builder::new()
-            .name("decision-log".to_owned())
-            .spawn(move || writer.run())
-            .map_err(AuditError::io("start", "the writer of the decision log"))?;
+        let upkeep =
+            upkeep::Upkeep { files: as_they_are, catalog: Arc::clone(&catalog), settings: settings.clone() };
         let log = Self {
             queue,
-            reader: LogReader::new(files, catalog),
+            reader: LogReader::new(files, Arc::clone(&catalog)),
             durability: settings.durability,
             deadline: settings.deadline,
-            writer: Mutex::new(Some(thread)),
+            catalog,
+            threads: Mutex::default(),
         };
+        log.start("decision-log", |threads| &mut threads.writer, move || writer.run())?;
+        log.start("log-upkeep", |threads| &mut threads.upkeep, move || upkeep.run())?;
         Ok((Arc::new(log), report))
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        place: impl FnOnce(&mut Threads) -> &mut Option<JoinHandle<()>>,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<(), AuditError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+        let thread = thread.map_err(AuditError::io("start", "a thread of the decision log"))?;
+        *place(&mut self.threads()) = Some(thread);
+        Ok(())
     }
 
     /// The read side.
@@ -176,12 +208,16 @@ impl Log {
 
     /// Refuses new records, writes those that wait, and returns when that is done. Blocking.
     pub fn close(&self) {
+        let Threads { upkeep, writer } = std::mem::take(&mut *self.threads());
+        self.catalog.close();
+        // A thread that panicked has been logged, and a writer has failed every receipt.
+        let _ = upkeep.map(JoinHandle::join);
         self.queue.close();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
-            // A writer that panicked has failed every receipt and been logged.
-            let _ = writer.join();
-        }
+        let _ = writer.map(JoinHandle::join);
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,12 +228,12 @@ impl Drop for Log {
 }
 
 impl DecisionLog for Log {
-    fn append(&self, record: NewRecord) -> Receipt {
-        if self.durability == Durability::Async {
-            return Receipt::Ready(self.queue.push(&record, None));
+    fn append_as(&self, record: NewRecord, durability: Durability) -> Receipt {
+        if durability == Durability::Async {
+            return Receipt::Ready(self.queue.push(&record, false, None));
         }
         let (ack, done) = oneshot::channel();
-        if let Err(error) = self.queue.push(&record, Some(ack)) {
+        if let Err(error) = self.queue.push(&record, durability == Durability::Durable, Some(ack)) {
             return Receipt::Ready(Err(error));
         }
         let deadline = self.deadline;

@@ -7,7 +7,8 @@ use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
 use super::filter::Matcher;
-use super::find::{find, read_all};
+use super::find::{find, read_until_damage};
+use super::plain::PlainFiles;
 use super::reverse::Reverse;
 use super::segment::{Frame, HEADER_BYTES, TimeRange};
 use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFiles, StoredRecord};
@@ -31,6 +32,7 @@ pub struct LogReader {
 impl LogReader {
     /// Reads a log that nobody, or another process, is writing: what is in it now.
     pub fn open(files: Arc<dyn LogFiles>) -> Result<Self, AuditError> {
+        let files: Arc<dyn LogFiles> = Arc::new(PlainFiles::new(files));
         let found = find(&*files)?;
         let last = found.tail.as_ref().map_or(0, |tail| tail.end.seq);
         let tail = found.tail.map(|tail| tail.info);
@@ -134,7 +136,7 @@ impl LogReader {
                 Err(error) => return Err(error),
             }
         };
-        let bytes = read_all(&*self.files, &segment.name())?;
+        let bytes = read_until_damage(&*self.files, &segment.name())?;
         let readable = bytes.len().min(usize::try_from(segment.len).unwrap_or(usize::MAX));
         let mut rest = bytes.get(HEADER_BYTES..readable).unwrap_or_default();
         while let Ok(frame) = Frame::parse(rest) {
@@ -159,15 +161,18 @@ impl DecisionQuery for LogReader {
         let filter =
             DecisionFilter { call_id: Some(call_id.to_owned()), limit: 1, ..DecisionFilter::default() };
         let matcher = Matcher::new(&filter);
+        let mut damage = None;
         for segment in self.catalog.segments().iter().rev().filter(|s| overlaps(s.times, window)) {
             let is_it = |frame: &Frame<'_>| {
                 overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload)
             };
-            if let Some(found) = self.find_in(segment, is_it).map_err(|error| unreadable(&error))? {
-                return Ok(Some(found));
+            match self.find_in(segment, is_it) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => damage = Some(error),
             }
         }
-        Ok(None)
+        damage.map_or(Ok(None), |error| Err(unreadable(&error)))
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) type Ack = oneshot::Sender<Result<(), LogError>>;
 pub(super) struct Waiting {
     /// The records.
     pub(super) batch: Batch,
+    /// Whether some of them have to be on disk before anybody is told.
+    pub(super) sync: bool,
     /// Who waits for one of them.
     acks: Vec<Ack>,
 }
@@ -26,6 +28,7 @@ impl Waiting {
     /// Tells everybody who waits, and is empty then.
     pub(super) fn tell(&mut self, outcome: &Result<(), LogError>) {
         self.batch.clear();
+        self.sync = false;
         for ack in self.acks.drain(..) {
             // Whoever stopped waiting (deadline, closed connection) needs no answer.
             let _ = ack.send(outcome.clone());
@@ -49,8 +52,8 @@ pub(super) struct Patience {
 pub(super) enum Since {
     /// When it could take the first record.
     First,
-    /// At once: while records keep coming, whoever brings the first one need not wake it. If none came in the end, the
-    /// next one is taken as soon as it is there.
+    /// At once: while records keep coming that nobody waits for, whoever brings the first one need not wake it. If none
+    /// came in the end, the next one is taken as soon as it is there.
     Now,
 }
 
@@ -70,7 +73,15 @@ struct State {
     failure: Option<String>,
     /// Whoever brings the queue to this many records wakes the writer; `None` while it does not sleep, so that nobody
     /// pays for waking who is awake.
-    wake_at: Option<usize>,
+    wake_at: Option<Enough>,
+}
+
+/// What the writer sleeps until.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Enough {
+    records: usize,
+    /// Or until somebody waits for one of them.
+    or_asked: bool,
 }
 
 impl Queue {
@@ -80,22 +91,23 @@ impl Queue {
         Self { state: Mutex::new(state), changed: Condvar::new(), max_records, max_bytes, metrics }
     }
 
-    /// Adds a record, and whom to tell if somebody waits for it; never waits.
-    pub(super) fn push(&self, record: &NewRecord, ack: Option<Ack>) -> Result<(), LogError> {
+    /// Adds a record that has to be on disk if `sync`, and whom to tell if somebody waits for it; never waits.
+    pub(super) fn push(&self, record: &NewRecord, sync: bool, ack: Option<Ack>) -> Result<(), LogError> {
         let bytes = record.payload.len();
         if bytes > RECORD_BYTES {
             return Err(LogError::TooLarge { bytes, limit: RECORD_BYTES });
         }
         let mut state = self.lock();
         state.health()?;
-        let Waiting { batch, acks } = &mut state.waiting;
+        let Waiting { batch, acks, sync: syncs } = &mut state.waiting;
         if batch.records() >= self.max_records || batch.payload_bytes() + bytes > self.max_bytes {
             return Err(LogError::Overloaded);
         }
         batch.push(record);
         acks.extend(ack);
+        *syncs |= sync;
         self.metrics.log_queue_length(batch.records());
-        let wakes = state.wake_at.is_some_and(|records| self.has(&state, records));
+        let wakes = state.wake_at.is_some_and(|enough| self.has(&state, enough));
         if wakes {
             state.wake_at = None;
         }
@@ -106,19 +118,21 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a record, and for more with `patience`; then takes everything that waits into `taken`, which is
-    /// empty. It stays empty only if the queue is closed and there is nothing left.
-    pub(super) fn take(&self, taken: &mut Waiting, patience: Patience) {
+    /// Waits for a record, at most `longest`, and for more with `patience`; then takes everything that waits into `taken`,
+    /// which is empty. `false` if the queue is closed and there is nothing left.
+    pub(super) fn take(&self, taken: &mut Waiting, patience: Patience, longest: Duration) -> bool {
         let mut state = self.lock();
         if patience.since == Since::Now {
-            state = self.sleep(state, patience.records, patience.time);
+            state = self.sleep(state, Enough { records: patience.records, or_asked: true }, patience.time);
         }
-        state = self.sleep(state, 1, Duration::MAX);
-        if patience.since == Since::First && !patience.time.is_zero() {
-            state = self.sleep(state, patience.records, patience.time);
+        state = self.sleep(state, Enough { records: 1, or_asked: false }, longest);
+        let is_first = state.waiting.batch.records() > 0 && patience.since == Since::First;
+        if is_first && !patience.time.is_zero() {
+            state = self.sleep(state, Enough { records: patience.records, or_asked: false }, patience.time);
         }
         std::mem::swap(&mut state.waiting, taken);
         self.metrics.log_queue_length(0);
+        !state.closed || taken.batch.records() > 0
     }
 
     /// How many records wait.
@@ -157,26 +171,30 @@ impl Queue {
         self.lock().health()
     }
 
-    /// Sleeps until so many records wait, this time is over, or the queue is closed.
+    /// Sleeps until there are enough records, this time is over, or the queue is closed.
     fn sleep<'q>(
         &'q self,
         mut state: MutexGuard<'q, State>,
-        records: usize,
+        enough: Enough,
         time: Duration,
     ) -> MutexGuard<'q, State> {
-        state.wake_at = Some(records);
-        let lacks = |state: &mut State| !state.closed && !self.has(state, records);
+        state.wake_at = Some(enough);
+        let lacks = |state: &mut State| !state.closed && !self.has(state, enough);
         let slept = self.changed.wait_timeout_while(state, time, lacks);
         let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
         state.wake_at = None;
         state
     }
 
-    /// Whether this many records wait, or so many that they should be written.
-    fn has(&self, state: &State, records: usize) -> bool {
-        let batch = &state.waiting.batch;
+    /// Whether enough records wait, or so many that they should be written.
+    fn has(&self, state: &State, enough: Enough) -> bool {
+        let Waiting { batch, acks, .. } = &state.waiting;
         let waiting = batch.records();
-        waiting >= records || waiting > self.max_records / 2 || batch.payload_bytes() > self.max_bytes / 2
+        let is_asked = enough.or_asked && !acks.is_empty();
+        is_asked
+            || waiting >= enough.records
+            || waiting > self.max_records / 2
+            || batch.payload_bytes() > self.max_bytes / 2
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -217,12 +235,12 @@ mod tests {
 
     fn push(queue: &Queue, bytes: usize) -> Result<(), LogError> {
         let record = NewRecord { at: Timestamp::UNIX_EPOCH, payload: vec![b' '; bytes] };
-        queue.push(&record, None)
+        queue.push(&record, false, None)
     }
 
     fn taken(queue: &Queue, patience: Patience) -> usize {
         let mut taken = Waiting::default();
-        queue.take(&mut taken, patience);
+        queue.take(&mut taken, patience, Duration::MAX);
         taken.batch.records()
     }
 
@@ -272,7 +290,7 @@ mod tests {
         thread::scope(|scope| {
             let writer = scope.spawn(|| taken(&queue, short));
             // Nothing came in its time, so it waits for a single record now.
-            while queue.lock().wake_at != Some(1) {
+            while queue.lock().wake_at != Some(Enough { records: 1, or_asked: false }) {
                 thread::yield_now();
             }
             push(&queue, 1).unwrap();

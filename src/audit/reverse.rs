@@ -62,16 +62,22 @@ impl<'f> Reverse<'f> {
     fn bytes(&mut self, start: u64, end: u64) -> Result<&[u8], AuditError> {
         if start < self.window_start {
             let from = end.saturating_sub(self.window_size).min(start);
-            let len = usize::try_from(end - from).unwrap_or(usize::MAX);
-            self.window =
-                self.files.read_at(&self.name, from, len).map_err(AuditError::io("read", &self.name))?;
-            self.window_start = from;
+            (self.window_start, self.window) = match self.read(from, end) {
+                // Of a compressed segment a part may be lost before what is asked for.
+                Err(AuditError::Unreadable { .. }) => (start, self.read(start, end)?),
+                window => (from, window?),
+            };
             self.window_size = (self.window_size * 2).min(LAST_WINDOW);
             self.bytes_read += end - from;
         }
         let range = usize::try_from(start - self.window_start).unwrap_or(usize::MAX)
             ..usize::try_from(end - self.window_start).unwrap_or(usize::MAX);
         self.window.get(range).ok_or_else(|| self.unreadable(start, "the segment is shorter than before"))
+    }
+
+    fn read(&self, from: u64, end: u64) -> Result<Vec<u8>, AuditError> {
+        let len = usize::try_from(end - from).unwrap_or(usize::MAX);
+        self.files.read_at(&self.name, from, len).map_err(AuditError::io("read", &self.name))
     }
 
     fn unreadable(&self, offset: u64, what: &'static str) -> AuditError {

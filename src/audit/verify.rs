@@ -7,6 +7,7 @@ use procura_core::record::{Record, kind_of};
 use super::error::AuditError;
 use super::find::{check_continues, check_reaches, list, read_all};
 use super::mark::Mark;
+use super::plain::PlainFiles;
 use super::segment::{HEADER_BYTES, Header, TimeRange, file_name, first_seq_of};
 use super::walk::{ChainEnd, Walk, was_synced};
 use crate::ports::LogFiles;
@@ -36,6 +37,7 @@ pub struct Verified {
 ///
 /// `progress` is told how many of how many segments are done.
 pub fn verify(files: &dyn LogFiles, mut progress: impl FnMut(usize, usize)) -> Result<Verified, AuditError> {
+    let files = &PlainFiles::new(files);
     let mark = Mark::read(files)?;
     let mut firsts: Vec<u64> = list(files)?.iter().filter_map(|name| first_seq_of(name)).collect();
     firsts.sort_unstable();

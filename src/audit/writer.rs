@@ -11,7 +11,7 @@ use super::batch::Batch;
 use super::error::AuditError;
 use super::pace::Pace;
 use super::queue::{Queue, Waiting};
-use crate::ports::{Clock, Durability, LogError, NewRecord};
+use crate::ports::{Clock, LogError, NewRecord};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{LogBatchWritten, LogWriteFailed};
 
@@ -23,7 +23,6 @@ const LAST_RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Writer {
     pub(super) appender: Appender,
     pub(super) queue: Arc<Queue>,
-    pub(super) durability: Durability,
     pub(super) pace: Pace,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -34,12 +33,8 @@ impl Writer {
     pub(super) fn run(mut self) {
         let _refuse_after = RefuseAfter(Arc::clone(&self.queue));
         let mut taken = Waiting::default();
-        loop {
-            self.queue.take(&mut taken, self.pace.patience());
-            if taken.batch.records() == 0 {
-                break;
-            }
-            match self.commit(&mut taken.batch) {
+        while self.queue.take(&mut taken, self.pace.patience(), self.longest_wait()) {
+            match self.commit(&mut taken.batch, taken.sync) {
                 Ok(()) => taken.tell(&Ok(())),
                 Err(error) => {
                     self.fail(&mut taken, &error);
@@ -52,8 +47,17 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: &mut Batch) -> Result<(), AuditError> {
-        let sync = self.durability == Durability::Durable;
+    /// How long the writer may wait for a record: then the segment is old.
+    fn longest_wait(&self) -> Duration {
+        self.appender.left_of_age(&*self.clock).unwrap_or(Duration::MAX)
+    }
+
+    /// Writes `batch`, and syncs if `sync`. It may be empty: then all there is to do is to close a segment that is old.
+    fn commit(&mut self, batch: &mut Batch, sync: bool) -> Result<(), AuditError> {
+        self.appender.roll_if_old(&*self.clock)?;
+        if batch.records() == 0 {
+            return Ok(());
+        }
         let written = self.appender.append(batch, sync)?;
         let records = batch.records();
         LogBatchWritten { records, bytes: written.bytes, sync: written.sync }.emit(&self.metrics);

@@ -22,7 +22,9 @@ use crate::telemetry::LogFormat;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Types every setting.
 ///
@@ -215,6 +217,12 @@ impl Reader {
                 least
             }
         }
+    }
+
+    /// A duration within `range`, or none at all: zero.
+    fn age(&mut self, key: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let is_none = self.text(key).parse::<SignedDuration>().is_ok_and(|parsed| parsed.is_zero());
+        if is_none { None } else { Some(self.duration(key, range)) }
     }
 
     /// A scope; the root is written `.` or left empty.

@@ -130,7 +130,7 @@ pub(super) async fn method_not_allowed() -> Refusal {
 
 /// The surface of `path`: it decides the shape of errors and the label in metrics.
 fn surface_of(path: &str) -> Surface {
-    const PREFIXES: [(&str, Surface); 11] = [
+    const PREFIXES: [(&str, Surface); 12] = [
         ("/api/check", Surface::Cerbos),
         ("/api/plan", Surface::Cerbos),
         ("/api/server_info", Surface::Cerbos),
@@ -138,6 +138,7 @@ fn surface_of(path: &str) -> Surface {
         ("/api/explain", Surface::Explain),
         ("/access/", Surface::Authzen),
         ("/.well-known/authzen", Surface::Authzen),
+        ("/admin/auditlog/", Surface::Cerbos),
         ("/admin/", Surface::Admin),
         ("/_cerbos/", Surface::Health),
         ("/healthz", Surface::Health),
@@ -198,6 +199,7 @@ mod tests {
             ("/access/v1/evaluation", Surface::Authzen),
             ("/.well-known/authzen-configuration", Surface::Authzen),
             ("/admin/policies/status", Surface::Admin),
+            ("/admin/auditlog/list/KIND_DECISION", Surface::Cerbos),
             ("/metrics", Surface::Health),
             ("/_cerbos/health", Surface::Health),
             ("/metricsx", Surface::Unknown),

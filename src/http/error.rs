@@ -110,12 +110,9 @@ impl Refusal {
 
     /// The response in the shape of `surface`.
     pub(super) fn render(&self, surface: Surface) -> Response {
-        let (_, status, grpc) = self.kind();
+        let (_, status, _) = self.kind();
         let mut response = match surface {
-            Surface::Cerbos => {
-                (status, Json(CerbosBody { code: grpc, message: self.message(), details: [] }))
-                    .into_response()
-            }
+            Surface::Cerbos => (status, Json(self.cerbos_body())).into_response(),
             Surface::Authzen => (status, self.message()).into_response(),
             Surface::Decisions | Surface::Explain | Surface::Admin | Surface::Health | Surface::Unknown => {
                 self.problem(status)
@@ -125,6 +122,12 @@ impl Refusal {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         response
+    }
+
+    /// What errors of the peer look like.
+    pub(super) fn cerbos_body(&self) -> impl Serialize {
+        let (_, _, code) = self.kind();
+        CerbosBody { code, message: self.message(), details: [] }
     }
 
     /// Code, HTTP status and the gRPC status that the peer's errors carry.

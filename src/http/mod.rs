@@ -6,7 +6,7 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}` |
 //! | `explain` | `/api/explain` |
-//! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback` |
+//! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
 //! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`

@@ -95,16 +95,17 @@ impl Pdp {
                 api: Cow::Borrowed(call.api.as_str()),
                 caller: sender(caller),
             };
-            let basis = || EncodedBasis::new(&self.basis(&active, log.durability()));
+            let route = self.routes.iter().find(|(api, _)| *api == call.api);
+            let durability = route.map_or_else(|| log.durability(), |(_, durability)| *durability);
             let record = CallRecord {
                 at: now,
                 call: &origin,
-                basis: active.basis.get_or_init(basis),
+                basis: &self.encoded_basis(&active, durability),
                 request: &call.request,
                 vouchers: &vouchers,
                 evaluation: &evaluation,
             };
-            log.append(NewRecord { at: now, payload: record.encode()? }).await?;
+            log.append_as(NewRecord { at: now, payload: record.encode()? }, durability).await?;
             recorded = Instant::now();
         }
         let (decide, record) = (decided - started, recorded - decided);
@@ -121,6 +122,13 @@ impl Pdp {
         // The semaphore is never closed; without a permit the call is decided all the same.
         let _permit = self.large_calls.acquire().await.ok();
         tokio::task::block_in_place(|| engine::decide(snapshot, request, settings, now))
+    }
+
+    /// The basis of records, encoded once for each policy set and durability.
+    fn encoded_basis<'r>(&self, active: &'r Active, durability: Durability) -> Cow<'r, EncodedBasis> {
+        let basis = || EncodedBasis::new(&self.basis(active, durability));
+        let known = active.basis.get(durability.index());
+        known.map_or_else(|| Cow::Owned(basis()), |known| Cow::Borrowed(known.get_or_init(basis)))
     }
 
     /// What the decisions rest on besides the request.

@@ -5,6 +5,7 @@ mod decide;
 mod explain;
 mod health;
 mod reload;
+mod retrace;
 mod settle;
 mod status;
 mod tokens;
@@ -29,7 +30,8 @@ use procura_core::policy::Snapshot;
 use procura_core::record::EncodedBasis;
 use tokio::sync::Semaphore;
 
-use crate::ports::{Clock, DecisionLog, TokenVerifier};
+use crate::ports::{Clock, DecisionLog, Durability, TokenVerifier};
+use crate::telemetry::Api;
 
 /// A snapshot together with when and as which generation it went live.
 #[derive(Debug)]
@@ -40,15 +42,15 @@ pub struct Active {
     pub generation: u64,
     /// When it went live.
     pub since: Timestamp,
-    /// How the records of its decisions say what they rest on; written by the first of them.
-    basis: OnceLock<EncodedBasis>,
+    /// How the records of its decisions say what they rest on, for each durability; written by the first of them.
+    basis: [OnceLock<EncodedBasis>; Durability::ALL.len()],
 }
 
 impl Active {
     /// `snapshot`, which goes live as number `generation` at the instant `since`.
     #[must_use]
     pub fn new(snapshot: Snapshot, generation: u64, since: Timestamp) -> Self {
-        Self { snapshot, generation, since, basis: OnceLock::new() }
+        Self { snapshot, generation, since, basis: Default::default() }
     }
 }
 
@@ -59,6 +61,8 @@ pub struct Pdp {
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn TokenVerifier>,
     settings: Settings,
+    /// What the calls of some APIs wait for instead of the usual.
+    routes: Vec<(Api, Durability)>,
     /// One permit for each processor.
     large_calls: Semaphore,
 }
@@ -74,6 +78,20 @@ impl Pdp {
         settings: Settings,
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { active, log, clock, tokens, settings, large_calls: Semaphore::new(processors) }
+        Self {
+            active,
+            log,
+            clock,
+            tokens,
+            settings,
+            routes: Vec::new(),
+            large_calls: Semaphore::new(processors),
+        }
+    }
+
+    /// The same service, where calls of these APIs wait for another durability of their records than usual.
+    #[must_use]
+    pub fn with_routes(self, routes: Vec<(Api, Durability)>) -> Self {
+        Self { routes, ..self }
     }
 }

@@ -221,6 +221,24 @@ impl LogRepaired<'_> {
     }
 }
 
+/// Segments of the decision log could not be compressed or deleted; it is tried again, and nothing is lost by it.
+#[derive(Debug)]
+pub struct LogUpkeepFailed<'a> {
+    /// Why, with all causes.
+    pub error: &'a str,
+}
+
+impl LogUpkeepFailed<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "log_upkeep_failed",
+            error = self.error,
+            "closed segments of the decision log stay as they are for now"
+        );
+    }
+}
+
 // === Lifecycle ===
 
 /// The server accepts requests.

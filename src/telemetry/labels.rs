@@ -75,6 +75,13 @@ label! {
     }
 }
 
+impl Api {
+    /// Every API.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::all()
+    }
+}
+
 label! {
     /// How a call ended.
     pub Outcome {

@@ -299,7 +299,7 @@ async fn verify_notices_any_changed_byte_and_any_missing_segment() {
     verify(&bench.disk, |_, _| ()).unwrap();
     for segment in &segments[..segments.len() - 1] {
         let content = bench.disk.read_at(segment, 0, bench.disk.len(segment).unwrap() as usize).unwrap();
-        bench.disk.remove(segment);
+        bench.disk.snatch(segment);
         assert!(matches!(verify(&bench.disk, |_, _| ()), Err(AuditError::Damaged { .. })));
         assert!(bench.open().is_err(), "{segment} is missing");
         bench.disk.open_append(segment).unwrap().append(&content).unwrap();

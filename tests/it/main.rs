@@ -5,6 +5,7 @@ mod audit;
 mod audit_cli;
 mod audit_lost;
 mod audit_power_cut;
+mod audit_segments;
 mod aux_data;
 mod cli;
 mod decisions;

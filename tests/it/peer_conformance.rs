@@ -34,6 +34,7 @@ const COMPILED: &[&str] = &[
 /// What is not served yet: query plans, and several AuthZEN evaluations in one request.
 const NOT_SERVED: &[&str] = &["/api/plan/resources", "/access/v1/evaluations"];
 
+/// Also what its decision log tells of them.
 #[test]
 fn recorded_answers_of_the_peer_are_reproduced() {
     let binary = env!("CARGO_BIN_EXE_procura");
@@ -42,7 +43,8 @@ fn recorded_answers_of_the_peer_are_reproduced() {
     );
     let arguments = ["--start", &start].into_iter();
     let not_served = NOT_SERVED.iter().flat_map(|path| ["--not-endpoint", path]);
-    reproduces("answers", ANSWERS, arguments.chain(not_served).collect(), 600);
+    let arguments = arguments.chain(not_served).chain(["--audit"]).collect();
+    reproduces("answers", ANSWERS, arguments, 718);
 }
 
 #[test]

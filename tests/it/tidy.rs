@@ -16,7 +16,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("background", &[]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
-    ("audit", &["durable", "ports", "telemetry"]),
+    ("audit", &["background", "durable", "ports", "telemetry"]),
     ("pip", &["ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
@@ -46,6 +46,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["src/pip/fetch.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),
     ("webpki", &["src/pip/pem.rs"]),
+    ("zstd", &["src/audit/compressed.rs"]),
 ];
 
 /// Crates that would give the core a runtime, files, a network, a clock or randomness.

@@ -145,6 +145,9 @@ pub const EXPLANATION_COST: u64 = CALL_COST;
 /// Cost units for deciding once more to find out what would give the opposite answer, besides what that spends.
 pub const EXPLANATION_TRIAL_COST: usize = 1_000;
 
+/// Most expressions without a value that the trail of one resource names.
+pub const TRAIL_FAILURES: usize = 100;
+
 /// Largest encoded decision record, in bytes.
 /// Room for the largest request body that the server accepts by default (4 MiB) with escapes and outputs; a call
 /// whose record would be larger is not answered.

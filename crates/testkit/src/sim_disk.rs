@@ -34,6 +34,7 @@ struct Disk {
     is_off: bool,
     is_stalled: bool,
     is_taken: bool,
+    free_bytes: u64,
     rng: Rng,
 }
 
@@ -89,12 +90,7 @@ impl SimDisk {
         let mut disk = self.lock();
         disk.is_off = true;
         let mut rng = disk.rng.clone();
-        let mut names = disk.durable_names.clone();
-        for (name, inode) in &disk.names {
-            if !names.contains_key(name) && rng.below(2) == 0 {
-                names.insert(name.clone(), *inode);
-            }
-        }
+        let names = disk.names_after_power_cut(&mut rng);
         let inodes = disk.inodes.iter().map(|inode| inode.after_power_cut(&mut rng)).collect();
         let next = Disk::new(rng.next());
         Self::of(Disk { durable_names: names.clone(), names, inodes, ..next })
@@ -110,11 +106,16 @@ impl SimDisk {
         inode.durable = inode.current.clone();
     }
 
-    /// Removes a file behind everybody's back.
-    pub fn remove(&self, name: &str) {
+    /// Removes a file behind everybody's back, durably.
+    pub fn snatch(&self, name: &str) {
         let mut disk = self.lock();
         disk.names.remove(name);
         disk.durable_names.remove(name);
+    }
+
+    /// Sets how many bytes may still be written, as far as anybody asks; nothing counts them.
+    pub fn set_free_bytes(&self, bytes: u64) {
+        self.lock().free_bytes = bytes;
     }
 
     /// Makes the directory another writer's, as when it was removed and made anew.
@@ -134,6 +135,15 @@ impl SimDisk {
     fn lock_for_change(&self) -> MutexGuard<'_, Disk> {
         let disk = self.lock();
         self.0.resumed.wait_while(disk, |disk| disk.is_stalled).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a change of names, which succeeds or fails as a whole.
+    fn changeable(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let mut disk = self.lock_for_change();
+        match disk.fate() {
+            Fate::Succeeds => Ok(disk),
+            Fate::Fails(error) => Err(error),
+        }
     }
 }
 
@@ -156,6 +166,7 @@ impl Disk {
             is_off: false,
             is_stalled: false,
             is_taken: false,
+            free_bytes: u64::MAX,
             rng: Rng::new(seed),
         }
     }
@@ -179,6 +190,21 @@ impl Disk {
         }
         let inode = self.names.get(name).and_then(|at| self.inodes.get(*at));
         inode.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Every change of a name that no sync covered is kept or lost, each for itself; one file has one name, so a file
+    /// that was given another name has either.
+    fn names_after_power_cut(&self, rng: &mut Rng) -> BTreeMap<String, usize> {
+        let mut names = self.durable_names.clone();
+        for (name, inode) in &self.names {
+            if self.durable_names.get(name) != Some(inode) && rng.below(2) == 0 {
+                names.retain(|_, other| other != inode);
+                names.insert(name.clone(), *inode);
+            }
+        }
+        let has_name = |inode: &usize| self.names.values().any(|other| other == inode);
+        names.retain(|name, inode| self.names.contains_key(name) || has_name(inode) || rng.below(2) == 0);
+        names
     }
 }
 
@@ -207,7 +233,8 @@ impl Inode {
     }
 
     fn sync(&mut self) {
-        self.durable.clone_from(&self.current);
+        self.durable.truncate(self.current.len());
+        self.durable.extend_from_slice(self.current.get(self.durable.len()..).unwrap_or_default());
         self.lost.iter().for_each(|lost| zero(&mut self.durable, lost));
     }
 }
@@ -253,10 +280,7 @@ impl LogFiles for SimDisk {
     }
 
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        let mut disk = self.lock_for_change();
-        if let Fate::Fails(error) = disk.fate() {
-            return Err(error);
-        }
+        let mut disk = self.changeable()?;
         let inode = match disk.names.get(name) {
             Some(inode) => *inode,
             None => {
@@ -269,13 +293,26 @@ impl LogFiles for SimDisk {
         Ok(Box::new(SimFile { disk: self.clone(), name: name.to_owned(), inode }))
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut disk = self.changeable()?;
+        let inode = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        disk.names.insert(to.to_owned(), inode);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let removed = self.changeable()?.names.remove(name);
+        removed.map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
-        let mut disk = self.lock_for_change();
-        if let Fate::Fails(error) = disk.fate() {
-            return Err(error);
-        }
+        let mut disk = self.changeable()?;
         disk.durable_names = disk.names.clone();
         Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(self.lock().free_bytes)
     }
 
     fn check(&self) -> io::Result<()> {

@@ -4,6 +4,8 @@ mod list;
 mod show;
 mod verify;
 
+pub(super) use self::list::instant;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

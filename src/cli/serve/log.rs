@@ -21,6 +21,9 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
         deadline: config.audit.deadline,
         queue_records: config.audit.queue_length,
         segment_bytes: config.audit.segment_bytes,
+        segment_age: config.audit.segment_age,
+        compress: config.audit.compress,
+        reserved_bytes: config.audit.reserved_bytes,
         has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()
     };
@@ -30,7 +33,7 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
 }
 
 /// Where the policy sets that went live are kept within the data directory.
-pub(super) fn archive_directory(data_dir: &Path) -> PathBuf {
+pub(in crate::cli) fn archive_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("policies")
 }
 

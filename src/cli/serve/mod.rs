@@ -10,8 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::log::archive_directory;
-pub(super) use self::log::log_directory;
+pub(super) use self::log::{archive_directory, log_directory};
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
@@ -145,7 +144,8 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
             Arc::new(SystemClock),
             verifier,
             config.engine.clone(),
-        ),
+        )
+        .with_routes(config.audit.routes.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,

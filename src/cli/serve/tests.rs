@@ -58,8 +58,20 @@ impl LogFiles for HangingFiles {
         Ok(Box::new(HangingFile { file: self.files.open_append(name)?, hangs: Arc::clone(&self.hangs) }))
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.files.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files.remove(name)
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         self.files.sync_dir()
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.files.free_bytes()
     }
 
     fn check(&self) -> io::Result<()> {

@@ -166,6 +166,12 @@ pub const KEYS: &[Key] = &[
                   queued.",
     },
     Key {
+        name: "audit.routes",
+        default: "{}",
+        meaning: "Another durability for the calls of some APIs: a map from `check_resources`, `check_resource_set`, \
+                  `check_resource_batch` or `access_evaluation` to a durability.",
+    },
+    Key {
         name: "audit.deadline",
         default: "1s",
         meaning: "How long a call waits for its record before it is refused. 1 ms to 1 min.",
@@ -179,6 +185,22 @@ pub const KEYS: &[Key] = &[
         name: "audit.segmentBytes",
         default: "67108864",
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
+    },
+    Key {
+        name: "audit.segmentAge",
+        default: "24h",
+        meaning: "Age of its oldest record at which the log begins a new file, 1 s to 1 year; `0s` for no age.",
+    },
+    Key {
+        name: "audit.compress",
+        default: "true",
+        meaning: "Whether files of the log that are closed are compressed. `zstd -d` restores them.",
+    },
+    Key {
+        name: "audit.reservedBytes",
+        default: "268435456",
+        meaning: "Bytes of the disk that are kept for records, at most 1 TiB: while less is free, compression and other \
+                  work that can wait does so, and readiness says so.",
     },
     Key {
         name: "log.level",

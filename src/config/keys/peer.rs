@@ -31,8 +31,11 @@ pub(in crate::config) const INERT: &[Inert] = &[
     Inert { prefix: "audit.file", why: LATER },
     Inert { prefix: "audit.kafka", why: LATER },
     Inert { prefix: "audit.hub", why: NO_MEANING },
-    Inert { prefix: "audit.accessLogsEnabled", why: NO_MEANING },
-    Inert { prefix: "audit.decisionLogsEnabled", why: "has no meaning here: use `audit.enabled`" },
+    Inert { prefix: "audit.accessLogsEnabled", why: "has no meaning here: there are no access logs" },
+    Inert {
+        prefix: "audit.decisionLogsEnabled",
+        why: "has no meaning here: decisions are recorded unless `audit.enabled` is `false`",
+    },
     Inert { prefix: "audit.includeMetadataKeys", why: LATER },
     Inert { prefix: "audit.excludeMetadataKeys", why: LATER },
     Inert { prefix: "audit.decisionLogFilters", why: "has no meaning here: every decision is recorded" },

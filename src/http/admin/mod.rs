@@ -1,8 +1,10 @@
-//! Administration of policies: what is live, what the last attempts found, reloading now, and going back.
+//! Administration of policies: what is live, what the last attempts found, reloading now, and going back. And the decision
+//! log in the shape of the peer.
 //!
 //! For operators only, see [`Operator`].
 
 mod ask;
+mod audit_log;
 mod dto;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/admin/policies/status", get(status))
         .route("/admin/policies/reload", post(ask::reload))
         .route("/admin/policies/rollback", post(ask::rollback))
+        .route("/admin/auditlog/list/{kind}", get(audit_log::list))
 }
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {

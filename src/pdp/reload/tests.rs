@@ -440,7 +440,7 @@ impl DecisionLog for Log {
         Durability::Durable
     }
 
-    fn append(&self, record: NewRecord) -> Receipt {
+    fn append_as(&self, record: NewRecord, _: Durability) -> Receipt {
         if self.refuses {
             return Receipt::Ready(Err(LogError::Overloaded));
         }

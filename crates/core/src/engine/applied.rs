@@ -92,6 +92,11 @@ impl<'r> Applied<'r> {
             return Ok(finding);
         };
         self.call.charge(rules.words())?;
+        if let Some(observer) = self.call.observer
+            && rules.meets(spoken)
+        {
+            observer.looks_at(self.policy, &self.scope);
+        }
         for index in rules.common(spoken) {
             let Some(placed) = Placed::of(self.policy, index) else { break };
             self.call.charge(1)?;

@@ -16,6 +16,7 @@
 //! | `observe` | who looks on while decisions are made |
 //! | `sightings` | which rules and conditions have been met |
 //! | `explain` | why a decision came out as it did |
+//! | `retrace` | what was met on the way, as the peer tells it |
 //! | `question`, `conclusion` | what is met on the way to a decision, and what is answered |
 
 mod applied;
@@ -31,6 +32,7 @@ mod outputs;
 mod question;
 mod reach;
 mod resource;
+mod retrace;
 mod roles;
 mod schemas;
 mod sightings;
@@ -43,6 +45,8 @@ pub use explain::{
     ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
     SpokenTo, explain,
 };
+
+pub use retrace::{Failure, Trail, retrace};
 
 pub(crate) use sightings::Sightings;
 

@@ -38,6 +38,10 @@ pub(super) trait Observer {
     /// A rule of a policy that is asked about the action is looked at; `aside` is why it is not about the question.
     fn considers(&self, _policy: &Policy, _rule: &Rule, _aside: Option<Aside>) {}
 
+    /// Some rule of a policy is about the action and could speak to a role of the principal; its expressions are evaluated
+    /// in `scope`.
+    fn looks_at(&self, _policy: &Policy, _scope: &Scope<'_>) {}
+
     /// A rule said something.
     fn visits(&self, _visit: &Visited<'_>) {}
 

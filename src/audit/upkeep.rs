@@ -1,0 +1,92 @@
+//! What is done about closed segments, beside the writer: one thread, which waits for it to close some.
+
+mod compress;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::LogSettings;
+use super::catalog::{Catalog, SegmentInfo};
+use super::error::AuditError;
+use crate::background::yield_to_others;
+use crate::ports::LogFiles;
+use crate::telemetry::events::LogUpkeepFailed;
+
+/// How often it is looked whether there is something to do, besides when a segment is closed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What follows the name of a file that is not finished.
+const UNFINISHED: &str = ".tmp";
+
+/// What the thread owns.
+pub(super) struct Upkeep {
+    /// The files as they are.
+    pub(super) files: Arc<dyn LogFiles>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) settings: LogSettings,
+}
+
+impl Upkeep {
+    /// Works until the catalog is closed.
+    pub(super) fn run(self) {
+        yield_to_others();
+        let mut next = 0;
+        let mut seen = 0;
+        let mut failed = self.failure(self.remove_unfinished());
+        while !self.catalog.is_closed() {
+            let worked = self.work(&mut next);
+            failed = match self.failure(worked) {
+                // Told once, not every second.
+                Some(error) if failed.as_ref() != Some(&error) => {
+                    LogUpkeepFailed { error: &error }.emit();
+                    Some(error)
+                }
+                other => other,
+            };
+            seen = self.catalog.wait_for_segment(seen, PAUSE);
+        }
+    }
+
+    /// Compresses the closed segments, from the one that begins with record `next` on.
+    fn work(&self, next: &mut u64) -> Result<(), AuditError> {
+        if !self.settings.compress {
+            return Ok(());
+        }
+        let from = *next;
+        for segment in self.closed().into_iter().filter(|segment| segment.first_seq >= from) {
+            if !self.compress(&segment)? {
+                break;
+            }
+            *next = segment.first_seq + 1;
+        }
+        Ok(())
+    }
+
+    /// All segments but the one that is written.
+    fn closed(&self) -> Vec<SegmentInfo> {
+        let mut segments = self.catalog.segments();
+        segments.pop();
+        segments
+    }
+
+    /// Whether there is still time and room for work that can wait: what is free beyond the reserve.
+    fn may_go_on(&self) -> Result<bool, AuditError> {
+        let free = self.files.free_bytes();
+        let free = free.map_err(AuditError::io("ask for the space that is left for", "the decision log"))?;
+        Ok(!self.catalog.is_closed() && free > self.settings.reserved_bytes)
+    }
+
+    /// What an end in the middle of the work left.
+    fn remove_unfinished(&self) -> Result<(), AuditError> {
+        let names = self.files.list().map_err(AuditError::io("list", "the directory of the decision log"))?;
+        for name in names.iter().filter(|name| name.starts_with("log-") && name.ends_with(UNFINISHED)) {
+            self.files.remove(name).map_err(AuditError::io("remove", name))?;
+        }
+        Ok(())
+    }
+
+    /// What went wrong; once the log is closed it is of no interest any more.
+    fn failure(&self, outcome: Result<(), AuditError>) -> Option<String> {
+        outcome.err().filter(|_| !self.catalog.is_closed()).map(|error| error.with_causes())
+    }
+}
