@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::pdp::{Health, Pdp, ReloadHandle};
+use crate::pdp::{Health, Pdp, ReloadHandle, Shadow};
 use crate::ports::DecisionQuery;
 use crate::telemetry::Metrics;
 
@@ -56,6 +56,8 @@ pub struct Services {
     pub decisions: Option<Arc<dyn DecisionQuery>>,
     /// Loads policies again.
     pub reload: ReloadHandle,
+    /// Decides with a candidate set beside the live one; `None` if there is none.
+    pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
     pub health: Health,
     /// What `/metrics` shows.

@@ -7,6 +7,7 @@ mod health;
 mod reload;
 mod retrace;
 mod settle;
+mod shadow;
 mod status;
 mod tokens;
 
@@ -15,6 +16,7 @@ pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, Readiness};
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
+pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{
     Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack, Running,
 };

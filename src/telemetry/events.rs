@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use policies::{
-    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
-    TestsFailed, WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
+    ShadowLoaded, SnapshotActivated, TestsFailed, WatchDegraded,
 };
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};

@@ -7,7 +7,7 @@ pub mod events;
 mod labels;
 mod metrics;
 
-pub use labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, Surface, Where};
+pub use labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Surface, Where};
 pub use metrics::{Metrics, MetricsError};
 
 use std::io::IsTerminal;

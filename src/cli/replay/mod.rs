@@ -124,7 +124,7 @@ fn archived(archive: Archive, revision: &Revision) -> anyhow::Result<Arc<Snapsho
     let sets = Sets::new(archive, None);
     let compiled = std::thread::scope(|scope| {
         let thread = run::thread().spawn_scoped(scope, || sets.of_revision(revision.as_str()));
-        thread.map(|thread| thread.join())
+        thread.map(std::thread::ScopedJoinHandle::join)
     });
     let compiled = compiled.context("cannot start a thread")?;
     compiled

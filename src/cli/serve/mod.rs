@@ -136,6 +136,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
+    let (shadow, _shadow_watch) = replay::shadow(config, log.as_ref(), &metrics)?.unzip();
 
     let services = Services {
         pdp: Pdp::new(
@@ -149,6 +150,7 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         health: Health::new(Arc::clone(&active), writer, reload.clone()),
         reload,
+        shadow,
         metrics,
         admin: config.server.admin_api,
         limits: request_limits(&config.server),

@@ -18,6 +18,7 @@ use self::dto::Status;
 use super::caller::Operator;
 use super::error::Refusal;
 use super::{Services, answer};
+use crate::pdp::Shadow;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
@@ -28,5 +29,6 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 }
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
-    answer::json(&services, &Status::from(&*services.reload.status())).await
+    let (reload, shadow) = (services.reload.status(), services.shadow.as_deref().map(Shadow::status));
+    answer::json(&services, &Status::of(&reload, shadow.as_deref())).await
 }

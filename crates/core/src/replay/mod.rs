@@ -15,3 +15,6 @@ pub use change::{Aspect, Change, Weight, changes};
 pub use json::{Ranked, ReportJson};
 pub use read::Recorded;
 pub use report::{Example, Group, Report};
+
+#[cfg(test)]
+mod tests;
