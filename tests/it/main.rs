@@ -19,6 +19,7 @@ mod kill;
 mod peer_conformance;
 mod readme_tour;
 mod reload;
+mod replay;
 mod sdk;
 mod shipped_policies;
 mod suites;

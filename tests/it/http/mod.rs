@@ -128,6 +128,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         metrics: Arc::clone(&metrics),
         timing: ReloadTiming { poll: None, ..ReloadTiming::default() },
         tests: None,
+        gate: None,
         give_back: || {},
     };
     let reload = ReloadHandle::start(parts, Arc::clone(&active)).unwrap();
@@ -143,6 +144,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         decisions: Some(log.clone()),
         health: Health::new(active, Some(writer), reload.clone()),
         reload,
+        shadow: None,
         metrics,
         limits: setup.limits,
         budget: Budget::new(&setup.capacity),
