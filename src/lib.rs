@@ -3,7 +3,8 @@
 //! The pure decision core is the crate `procura-core`; this crate is the server around it.
 //! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; the adapters `pap` and `audit` implement `ports` and
 //! know neither each other nor the edges. `durable` is how those that keep something keep it, `background` how those
-//! that work beside the calls stay out of their way; `telemetry` knows none of them and may be used by all.
+//! that work beside the calls stay out of their way, `outgoing` how those that ask other servers do so; `telemetry`
+//! knows none of them and may be used by all.
 
 pub mod audit;
 mod background;
@@ -11,8 +12,10 @@ pub mod cli;
 pub mod config;
 mod durable;
 pub mod http;
+mod outgoing;
 pub mod pap;
 pub mod pdp;
 pub mod pip;
 pub mod ports;
+pub mod ship;
 pub mod telemetry;

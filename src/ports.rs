@@ -262,6 +262,14 @@ pub enum LogError {
     /// The writer has failed or stopped.
     #[error("the decision log cannot be written: {0}")]
     Unavailable(String),
+    /// The record would be among those that were deleted as configured.
+    #[error(
+        "the call is older than the decision log keeps: the records before {before} were deleted by retention"
+    )]
+    Deleted {
+        /// The first record that is left.
+        before: u64,
+    },
     /// Stored records cannot be read.
     #[error("the decision log cannot be read: {0}")]
     Unreadable(String),
@@ -273,6 +281,26 @@ pub trait DecisionQuery: Send + Sync + 'static {
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError>;
     /// The stored call with this id, if there is one.
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError>;
+}
+
+/// What proves records of the decision log to somebody else.
+pub trait LogProofs: Send + Sync + 'static {
+    /// The proof of the record of the call with this id, if there is such a call. Blocking.
+    fn prove(&self, call_id: &str) -> Result<Option<RecordProof>, LogError>;
+    /// Whether checkpoints are signed, with the reason if not.
+    fn health(&self) -> Result<(), String>;
+}
+
+/// What becomes of asking for the proof of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordProof {
+    /// The bundle, JSON as `docs/reference/proof.md` describes it.
+    Proven(Vec<u8>),
+    /// No checkpoint covers the record yet.
+    Pending {
+        /// The record.
+        seq: u64,
+    },
 }
 
 /// The records of the log in the order of the chain, for what works through them. Blocking.
@@ -388,4 +416,27 @@ pub trait LogFile: Send {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
     /// Fails unless this file still stands under its name, with `len` bytes. Cheap.
     fn check(&self, len: u64) -> io::Result<()>;
+}
+
+/// What sends the records of the log to destinations elsewhere.
+pub trait Shipping: Send + Sync + 'static {
+    /// How each destination fares, in the order of the configuration.
+    fn destinations(&self) -> Vec<DestinationStatus>;
+}
+
+/// How far a destination is, and why it is not further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: String,
+    /// The last record that it has; 0 before the first.
+    pub shipped: u64,
+    /// The last record that it is known to have after a restart as well.
+    pub kept: u64,
+    /// How many records of the log it has not been sent yet.
+    pub behind: u64,
+    /// How long the oldest of them has waited.
+    pub behind_for: Duration,
+    /// Why nothing can be sent to it at present.
+    pub outage: Option<String>,
 }

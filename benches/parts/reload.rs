@@ -55,6 +55,7 @@ fn parts(dir: &TempDir) -> ReloadParts {
         metrics: Arc::new(Metrics::new().unwrap()),
         timing: ReloadTiming { quiet: Duration::ZERO, poll: None, ..ReloadTiming::default() },
         tests: None,
+        gate: None,
         give_back: || {},
     }
 }

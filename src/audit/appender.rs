@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use procura_core::record::is_retention;
+
 use super::batch::Batch;
 use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::error::AuditError;
@@ -26,6 +28,8 @@ pub(super) struct Appender {
     synced: u64,
     /// A next segment was begun and may exist without a header: nothing may follow in this one.
     must_roll: bool,
+    /// The last record of a deletion, 0 if there is none.
+    retention: u64,
     marker: Marker,
 }
 
@@ -62,8 +66,12 @@ impl Appender {
         found: &Found,
         limits: Limits,
     ) -> Result<Self, AuditError> {
-        let first =
-            Header { first_seq: 1, previous: ChainEnd::GENESIS.hash, previous_times: TimeRange::EMPTY };
+        let first = Header {
+            first_seq: 1,
+            previous: ChainEnd::GENESIS.hash,
+            previous_times: TimeRange::EMPTY,
+            retention: 0,
+        };
         let (header, end, len, times) = match &found.tail {
             Some(tail) => (tail.header, tail.end, tail.info.len, tail.info.times),
             None => (first, ChainEnd::GENESIS, 0, TimeRange::EMPTY),
@@ -76,7 +84,18 @@ impl Appender {
         catalog.publish(segment, Reach { last: end.seq, synced: end.seq });
         let mut marker = Marker::new(Arc::clone(&files), found.mark);
         marker.set(end.seq)?;
-        Ok(Self { files, catalog, limits, file, segment, end, synced: end.seq, must_roll: false, marker })
+        Ok(Self {
+            files,
+            catalog,
+            limits,
+            file,
+            segment,
+            end,
+            synced: end.seq,
+            must_roll: false,
+            retention: found.deleted.map_or(0, |deleted| deleted.seq),
+            marker,
+        })
     }
 
     /// Appends the records of `batch`, in one write unless they are many, then syncs if `sync`. On error none of them is
@@ -89,6 +108,7 @@ impl Appender {
             self.roll()?;
         }
         let (mut end, mut times, mut len) = (self.end, self.segment.times, self.segment.len);
+        let mut retention = self.retention;
         for piece in batch.pieces() {
             let mut left = piece.len();
             let mut rest = &mut *piece;
@@ -96,6 +116,9 @@ impl Appender {
                 end = end.next(frame.at(), frame.payload());
                 times = times.with(frame.at());
                 frame.seal(end.seq, self.synced, end.hash);
+                if is_retention(frame.payload()) {
+                    retention = end.seq;
+                }
                 left = behind.len();
                 rest = behind;
             }
@@ -112,7 +135,7 @@ impl Appender {
         if sync {
             self.synced = end.seq;
         }
-        self.end = end;
+        (self.end, self.retention) = (end, retention);
         let written = Written { bytes: len - self.segment.len, sync: took };
         self.segment = SegmentInfo { len, times, ..self.segment };
         self.publish();
@@ -174,6 +197,7 @@ impl Appender {
             first_seq: self.end.seq + 1,
             previous: self.end.hash,
             previous_times: self.segment.times,
+            retention: self.retention,
         };
         let file = create(&*self.files, &header)?;
         self.files

@@ -45,6 +45,8 @@ pub(super) struct Catalog {
 struct State {
     segments: Vec<SegmentInfo>,
     reach: Reach,
+    /// The latest instant of a record that was deleted.
+    deleted_until: Option<i64>,
     /// How many segments were begun since the log was opened.
     begun: usize,
     closed: bool,
@@ -55,6 +57,36 @@ impl Catalog {
     pub(super) fn new(segments: Vec<SegmentInfo>, reach: Reach) -> Self {
         let state = State { segments, reach, ..State::default() };
         Self { state: Mutex::new(state), ..Self::default() }
+    }
+
+    /// The same catalog of a log whose records up to the instant `until` were deleted, the smallest if none was.
+    pub(super) fn with_deleted(self, until: i64) -> Self {
+        self.lock().deleted_until = Some(until).filter(|until| *until > i64::MIN);
+        self
+    }
+
+    /// The latest instant of a record that was deleted.
+    pub(super) fn deleted_until(&self) -> Option<i64> {
+        self.lock().deleted_until
+    }
+
+    /// The first record that there is, or would be.
+    pub(super) fn first_seq(&self) -> u64 {
+        self.lock().segments.first().map_or(1, |segment| segment.first_seq)
+    }
+
+    /// Whether `segment` was deleted since it was in the catalog.
+    pub(super) fn is_gone(&self, segment: &SegmentInfo) -> bool {
+        segment.first_seq < self.first_seq()
+    }
+
+    /// Takes out the oldest segment, which is about to be deleted.
+    pub(super) fn forget(&self, oldest: &SegmentInfo) {
+        let mut state = self.lock();
+        if state.segments.first().is_some_and(|segment| segment.first_seq == oldest.first_seq) {
+            state.segments.remove(0);
+            state.deleted_until = state.deleted_until.max(Some(oldest.times.max));
+        }
     }
 
     /// The segments at this moment.

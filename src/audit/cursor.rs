@@ -34,7 +34,8 @@ pub struct Entry<'a> {
     pub place: Place,
 }
 
-/// A place between two records, from which the next ones are read; it never reads what is not acknowledged.
+/// A place between two records, from which the next ones are read; it never reads what is not acknowledged. Before records
+/// that were deleted it stands before the first one that is left.
 pub struct Cursor<'l> {
     files: &'l dyn LogFiles,
     catalog: &'l Catalog,
@@ -61,8 +62,13 @@ impl<'l> Cursor<'l> {
     /// # Errors
     /// If a file cannot be read, or what stands there is not the record that should.
     pub fn read(&mut self, mut each: impl FnMut(&Entry<'_>)) -> Result<usize, AuditError> {
+        self.next_seq = self.next_seq.max(self.catalog.first_seq());
         let Some((segment, place)) = self.locate()? else { return Ok(0) };
-        let window = read_window(self.files, &segment, place.offset)?;
+        let window = match read_window(self.files, &segment, place.offset) {
+            // Deleted in this very moment.
+            Err(_) if self.catalog.is_gone(&segment) => return self.read(each),
+            window => window?,
+        };
         let (mut offset, mut rest, mut count) = (place.offset, &window[..], 0);
         while !rest.is_empty() {
             let frame = match Frame::parse(rest) {

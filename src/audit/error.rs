@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::io;
 
+use super::cursor::Place;
 use super::plain::BlockDamage;
+use super::segment::file_name;
+use crate::ports::LogError;
 
 /// Why the log cannot be opened, read or verified.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,17 @@ pub enum AuditError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A record about the log itself could not be written.
+    #[error("a record about the decision log itself was not written")]
+    Unrecorded(#[source] LogError),
+    /// A file beside the segments does not fit them.
+    #[error("`{name}` does not fit the log: {what}; `procura audit verify` tells more")]
+    Unfit {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Another process writes this log.
     #[error(
         "`{0}` is in use by another process: a decision log has one writer; stop the other server, or use another \
@@ -67,6 +81,17 @@ impl AuditError {
     pub(super) fn with_causes(&self) -> String {
         let causes = std::iter::successors(self.source(), |&cause| cause.source());
         causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+
+    /// Record `seq`, which should stand at `place`, is not what was written.
+    pub(super) fn damaged_at(place: Place, seq: u64, what: &'static str) -> Self {
+        Self::Damaged { segment: file_name(place.segment), offset: place.offset, seq, what }
+    }
+
+    /// For `map_err` on what is read from a segment.
+    pub(super) fn unreadable(segment: &str, offset: u64) -> impl FnOnce(&'static str) -> Self + use<> {
+        let segment = segment.to_owned();
+        move |what| Self::Unreadable { segment, offset, what }
     }
 
     /// For `map_err` on a file operation.

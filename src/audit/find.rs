@@ -3,7 +3,11 @@
 //! Only the end of the last segment may be torn: every segment is synced before the next one is created, and the
 //! header of a segment before its first record. Anything else that does not fit is damage, and is never cut.
 
-use super::catalog::SegmentInfo;
+use procura_core::record::is_retention;
+
+use super::catalog::{Catalog, Reach, SegmentInfo};
+use super::cursor::Cursor;
+use super::deleted::Deleted;
 use super::error::AuditError;
 use super::mark::Mark;
 use super::reverse::Reverse;
@@ -19,6 +23,12 @@ pub(super) struct Found {
     pub(super) tail: Option<FoundTail>,
     /// A record that was on disk.
     pub(super) mark: Mark,
+    /// The chain before the first record that there is.
+    pub(super) beginning: ChainEnd,
+    /// The latest instant of the last segment that was deleted.
+    pub(super) deleted_until: i64,
+    /// The last deletion.
+    pub(super) deleted: Option<Deleted>,
 }
 
 /// The last segment as found on disk.
@@ -31,6 +41,8 @@ pub(super) struct FoundTail {
     pub(super) end: ChainEnd,
     /// Bytes after the good ones, left by an interrupted write.
     pub(super) torn: u64,
+    /// The last deletion that it records.
+    deleted: Option<Deleted>,
 }
 
 /// Looks at the headers of all segments and at all of the last one.
@@ -40,13 +52,21 @@ pub(super) fn find(files: &dyn LogFiles) -> Result<Found, AuditError> {
     firsts.sort_unstable();
     let Some((tail, closed)) = firsts.split_last() else {
         check_reaches(mark, ChainEnd::GENESIS, 1)?;
-        return Ok(Found { closed: Vec::new(), tail: None, mark });
+        let (beginning, deleted_until) = (ChainEnd::GENESIS, TimeRange::EMPTY.max);
+        return Ok(Found { closed: Vec::new(), tail: None, mark, beginning, deleted_until, deleted: None });
     };
-    let (mut closed, start) = find_closed(files, closed)?;
+    let (beginning, deleted_until) = find_beginning(files, closed.first().copied().unwrap_or(*tail))?;
+    let (mut closed, start) = find_closed(files, closed, beginning)?;
     let tail = find_tail(files, *tail, start, &closed, mark)?;
     check_reaches(mark, tail.end, tail.header.first_seq)?;
     set_times(&mut closed, &tail);
-    Ok(Found { closed: closed.into_iter().map(|(_, info)| info).collect(), tail: Some(tail), mark })
+    let closed: Vec<_> = closed.into_iter().map(|(_, info)| info).collect();
+    let deleted = match tail.deleted {
+        None if tail.header.retention > 0 => find_deleted(files, &closed, tail.header.retention)?,
+        deleted => deleted,
+    };
+    check_beginning(beginning, deleted)?;
+    Ok(Found { closed, tail: Some(tail), mark, beginning, deleted_until, deleted })
 }
 
 /// The names in the directory of the log.
@@ -71,13 +91,50 @@ pub(super) fn read_until_damage(files: &dyn LogFiles, name: &str) -> Result<Vec<
     }
 }
 
+/// The chain before segment `first`, with which the log begins, and the latest instant of what came before it.
+fn find_beginning(files: &dyn LogFiles, first: u64) -> Result<(ChainEnd, i64), AuditError> {
+    if first == 1 {
+        return Ok((ChainEnd::GENESIS, TimeRange::EMPTY.max));
+    }
+    let name = file_name(first);
+    let head = files.read_at(&name, 0, HEADER_BYTES).map_err(AuditError::io("read", &name))?;
+    let header = Header::parse(&head).map_err(|what| damaged(first, 0, first, what))?;
+    Ok((header.beginning(), header.previous_times.max))
+}
+
+/// INVARIANT(deleted_not_lost): a log that does not begin with the first record has a record that says why.
+pub(super) fn check_beginning(beginning: ChainEnd, deleted: Option<Deleted>) -> Result<(), AuditError> {
+    if beginning == ChainEnd::GENESIS || deleted.is_some_and(|deleted| deleted.explains(beginning)) {
+        return Ok(());
+    }
+    let what = "the records before this segment are missing, and no record says that they were deleted";
+    Err(damaged(beginning.seq + 1, 0, 1, what))
+}
+
+/// The deletion that record `seq` says, in one of the `closed` segments.
+fn find_deleted(
+    files: &dyn LogFiles,
+    closed: &[SegmentInfo],
+    seq: u64,
+) -> Result<Option<Deleted>, AuditError> {
+    let catalog = Catalog::new(closed.to_vec(), Reach::default());
+    let mut deleted = None;
+    Cursor::new(files, &catalog, seq).read(|entry| {
+        if entry.seq == seq {
+            deleted = Deleted::of(seq, entry.payload);
+        }
+    })?;
+    Ok(deleted)
+}
+
 /// The closed segments, each continuing the one before it, and the chain up to the end of the last one.
 fn find_closed(
     files: &dyn LogFiles,
     firsts: &[u64],
+    beginning: ChainEnd,
 ) -> Result<(Vec<(Header, SegmentInfo)>, ChainEnd), AuditError> {
     let mut closed = Vec::with_capacity(firsts.len());
-    let mut end = ChainEnd::GENESIS;
+    let mut end = beginning;
     for &first_seq in firsts {
         let name = file_name(first_seq);
         let len = files.len(&name).map_err(AuditError::io("read", &name))?;
@@ -130,7 +187,14 @@ fn find_tail(
     };
     check_continues(first_seq, &header, start)?;
     let mut walk = Walk::new(&bytes, start);
-    let broken = walk.by_ref().find_map(Result::err);
+    let (mut broken, mut deleted) = (None, None);
+    for step in walk.by_ref() {
+        match step {
+            Ok(frame) if is_retention(frame.payload) => deleted = Deleted::of(frame.seq, frame.payload),
+            Ok(_) => {}
+            Err(found) => broken = Some(found),
+        }
+    }
     let was_on_disk =
         |broken: &Break| broken.seq <= mark.seq || was_synced(&bytes, broken.offset, broken.seq);
     if let Some(broken) = broken.filter(was_on_disk) {
@@ -138,7 +202,7 @@ fn find_tail(
     }
     let torn = (bytes.len() - walk.offset) as u64;
     let info = SegmentInfo { first_seq, len: walk.offset as u64, times: walk.times };
-    Ok(FoundTail { info, header, end: walk.end, torn })
+    Ok(FoundTail { info, header, end: walk.end, torn, deleted })
 }
 
 /// A segment that was being created when the power went: it holds no record.
@@ -150,16 +214,22 @@ fn torn_header(
     closed: &[(Header, SegmentInfo)],
 ) -> Result<FoundTail, AuditError> {
     let mut times = TimeRange::EMPTY;
+    let mut deleted = None;
     if let Some((_, last)) = closed.last() {
         let mut records = Reverse::new(files, last.name(), last.len);
         while let Some(frame) = records.next()? {
             times = times.with(frame.at);
+            if deleted.is_none() && is_retention(frame.payload) {
+                deleted = Deleted::of(frame.seq, frame.payload);
+            }
         }
     }
-    let header = Header { first_seq, previous: start.hash, previous_times: times };
+    let before = closed.last().map_or(0, |(header, _)| header.retention);
+    let retention = deleted.map_or(before, |deleted| deleted.seq);
+    let header = Header { first_seq, previous: start.hash, previous_times: times, retention };
     check_continues(first_seq, &header, start)?;
     let info = SegmentInfo { first_seq, len: 0, times: TimeRange::EMPTY };
-    Ok(FoundTail { info, header, end: start, torn: bytes.len() as u64 })
+    Ok(FoundTail { info, header, end: start, torn: bytes.len() as u64, deleted })
 }
 
 /// Each segment knows the instants of the one before it.

@@ -16,8 +16,7 @@ impl RecordSource for LogReader {
     }
 
     fn cursor(&self, next_seq: u64) -> Box<dyn RecordCursor + '_> {
-        let first = self.first_seq().unwrap_or(1);
-        Box::new(LogReader::cursor(self, next_seq.max(first)))
+        Box::new(LogReader::cursor(self, next_seq))
     }
 }
 

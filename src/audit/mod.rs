@@ -20,6 +20,7 @@ mod batch;
 mod catalog;
 mod compressed;
 mod cursor;
+mod deleted;
 mod error;
 mod files;
 mod filter;
@@ -28,6 +29,7 @@ mod follow;
 mod mark;
 mod pace;
 mod plain;
+pub mod proof;
 mod query;
 mod queue;
 mod reverse;
@@ -77,8 +79,21 @@ pub struct LogSettings {
     pub compress: bool,
     /// Bytes of the disk that are kept for records: work that can wait does so while less is free.
     pub reserved_bytes: u64,
+    /// What is deleted.
+    pub retention: Retention,
     /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
     pub has_past: bool,
+}
+
+/// Which segments are deleted, oldest first; never the one that is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those whose records are all older than this; `None` for no age.
+    pub age: Option<Duration>,
+    /// Those that are too much if all take more bytes of the disk than this; `None` for no limit.
+    pub bytes: Option<u64>,
+    /// None at all, whatever the rest says.
+    pub hold: bool,
 }
 
 impl Default for LogSettings {
@@ -92,6 +107,7 @@ impl Default for LogSettings {
             segment_age: None,
             compress: false,
             reserved_bytes: 0,
+            retention: Retention::default(),
             has_past: false,
         }
     }
@@ -150,7 +166,8 @@ impl Log {
         let as_they_are = Arc::clone(&files);
         let files: Arc<dyn LogFiles> = Arc::new(plain::PlainFiles::new(files));
         let found = find::find(&*files)?;
-        let catalog = Arc::new(Catalog::new(found.closed.clone(), Reach::default()));
+        let catalog = Catalog::new(found.closed.clone(), Reach::default());
+        let catalog = Arc::new(catalog.with_deleted(found.deleted_until));
         let limits = appender::Limits { bytes: settings.segment_bytes, age: settings.segment_age };
         let mut appender =
             appender::Appender::open(Arc::clone(&files), Arc::clone(&catalog), &found, limits)?;
@@ -170,11 +187,20 @@ impl Log {
             appender,
             queue: Arc::clone(&queue),
             pace: pace::Pace::new(settings.durability),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
+        };
+        let unfinished = found.deleted.is_some_and(|deleted| deleted.is_unfinished(found.beginning));
+        let upkeep = upkeep::Upkeep {
+            files: as_they_are,
+            plain: Arc::clone(&files),
+            catalog: Arc::clone(&catalog),
+            queue: Arc::clone(&queue),
+            doomed: found.closed.first().filter(|_| unfinished).copied(),
+            settings: settings.clone(),
             clock,
             metrics,
         };
-        let upkeep =
-            upkeep::Upkeep { files: as_they_are, catalog: Arc::clone(&catalog), settings: settings.clone() };
         let log = Self {
             queue,
             reader: LogReader::new(files, Arc::clone(&catalog)),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use procura_core::record::ChainHash;
+
 use super::catalog::{Catalog, Reach, SegmentInfo};
 use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
@@ -10,7 +12,7 @@ use super::filter::Matcher;
 use super::find::{find, read_until_damage};
 use super::plain::PlainFiles;
 use super::reverse::Reverse;
-use super::segment::{Frame, HEADER_BYTES, TimeRange};
+use super::segment::{Frame, HEADER_BYTES, Header, TimeRange};
 use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFiles, StoredRecord};
 
 /// Bytes of log that one page may read. A page that reaches it ends early, with a cursor.
@@ -38,6 +40,7 @@ impl LogReader {
         let tail = found.tail.map(|tail| tail.info);
         let reach = Reach { last, synced: found.mark.seq };
         let catalog = Catalog::new(found.closed.into_iter().chain(tail).collect(), reach);
+        let catalog = catalog.with_deleted(found.deleted_until);
         Ok(Self { files, catalog: Arc::new(catalog) })
     }
 
@@ -52,22 +55,57 @@ impl LogReader {
         Cursor::new(&*self.files, &self.catalog, next_seq)
     }
 
+    /// The first record that there is: those before it were deleted.
+    #[must_use]
+    pub fn first_seq(&self) -> u64 {
+        self.catalog.first_seq()
+    }
+
     /// How far the log reaches at this moment.
     #[must_use]
     pub fn reach(&self) -> Reach {
         self.catalog.reach()
     }
 
-    /// The first record that is still there, if there is any.
-    #[must_use]
-    pub fn first_seq(&self) -> Option<u64> {
-        self.catalog.segments().first().map(|segment| segment.first_seq)
-    }
-
     /// Waits until the log reaches beyond `seen`, at most `timeout`; how far it reaches then. Blocking.
     #[must_use]
     pub fn wait_beyond(&self, seen: Reach, timeout: Duration) -> Reach {
         self.catalog.wait_beyond(seen, timeout)
+    }
+
+    /// The files that are read.
+    pub(super) fn files(&self) -> &dyn LogFiles {
+        &*self.files
+    }
+
+    /// The chain hash before record `seq`, which is there.
+    pub(super) fn hash_before(&self, seq: u64) -> Result<ChainHash, AuditError> {
+        let Some(segment) = self.catalog.segment_with(seq) else { return Ok(ChainHash::GENESIS) };
+        let name = segment.name();
+        let unreadable = AuditError::unreadable(&name, 0);
+        if segment.first_seq == seq {
+            let header = self.files.read_at(&name, 0, HEADER_BYTES).map_err(AuditError::io("read", &name))?;
+            return Header::parse(&header).map(|header| header.previous).map_err(unreadable);
+        }
+        let mut hash = None;
+        self.cursor(seq - 1).read(|entry| {
+            if entry.seq + 1 == seq {
+                hash = Some(entry.hash);
+            }
+        })?;
+        hash.ok_or_else(|| unreadable("the record before it is missing"))
+    }
+
+    /// Sees to it that the records up to `seq`, which are acknowledged, are on disk. What the writer knows stays as it is.
+    pub(super) fn sync_through(&self, seq: u64) -> Result<(), AuditError> {
+        // A segment is synced before the next one is begun: only in the last one can there be more to do.
+        let segment = self.catalog.segment_with(seq).filter(|_| self.reach().synced < seq);
+        let Some(segment) = segment else { return Ok(()) };
+        let name = segment.name();
+        // To open a segment that was removed would create another.
+        self.files.len(&name).map_err(AuditError::io("find", &name))?;
+        let file = self.files.open_append(&name);
+        file.and_then(|mut file| file.sync()).map_err(AuditError::io("sync", &name))
     }
 
     /// The record that stands at `place`.
@@ -88,8 +126,12 @@ impl LogReader {
             if is_newer || !overlaps(segment.times, window) {
                 continue;
             }
-            if let Some(next) = self.scan_segment(segment, &matcher, &mut page)? {
-                return Ok(DecisionPage { records: page.records, next_before_seq: Some(next) });
+            match self.scan_segment(segment, &matcher, &mut page) {
+                Ok(None) => {}
+                Ok(next) => return Ok(DecisionPage { records: page.records, next_before_seq: next }),
+                // Deleted in this very moment.
+                Err(_) if self.catalog.is_gone(segment) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(DecisionPage { records: page.records, next_before_seq: None })
@@ -169,10 +211,17 @@ impl DecisionQuery for LogReader {
             match self.find_in(segment, is_it) {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
+                Err(_) if self.catalog.is_gone(segment) => {}
                 Err(error) => damage = Some(error),
             }
         }
-        damage.map_or(Ok(None), |error| Err(unreadable(&error)))
+        match (damage, self.catalog.deleted_until()) {
+            (Some(error), _) => Err(unreadable(&error)),
+            (None, Some(until)) if window.min + ID_SLACK <= until => {
+                Err(LogError::Deleted { before: self.first_seq() })
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 use procura_core::limits::RECORD_BYTES;
 use procura_core::record::ChainHash;
 
+use super::walk::ChainEnd;
 use crate::ports::NewRecord;
 
 /// Bytes of a segment header.
@@ -45,6 +46,8 @@ pub(super) struct Header {
     pub(super) previous: ChainHash,
     /// Earliest and latest instant in the segment before it.
     pub(super) previous_times: TimeRange,
+    /// The last record of a deletion before this segment, 0 if there is none.
+    pub(super) retention: u64,
 }
 
 /// One record as it stands in a segment.
@@ -91,6 +94,11 @@ pub(super) fn first_seq_of(name: &str) -> Option<u64> {
 }
 
 impl Header {
+    /// The chain before this segment.
+    pub(super) fn beginning(&self) -> ChainEnd {
+        ChainEnd { seq: self.first_seq.saturating_sub(1), hash: self.previous }
+    }
+
     /// Appends the header to `out`.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
@@ -100,7 +108,7 @@ impl Header {
         out.extend_from_slice(self.previous.as_bytes());
         out.extend_from_slice(&self.previous_times.min.to_le_bytes());
         out.extend_from_slice(&self.previous_times.max.to_le_bytes());
-        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&self.retention.to_le_bytes());
         let checksum = crc32fast::hash(out.get(start..).unwrap_or_default());
         out.extend_from_slice(&checksum.to_le_bytes());
     }
@@ -127,6 +135,7 @@ impl Header {
                     min: i64::from_le_bytes(take(&mut rest)?),
                     max: i64::from_le_bytes(take(&mut rest)?),
                 },
+                retention: u64::from_le_bytes(take(&mut rest)?),
             })
         })();
         fields.ok_or("the header is incomplete")
@@ -292,7 +301,8 @@ mod tests {
     #[test]
     fn any_changed_byte_of_a_header_is_noticed() {
         let times = TimeRange { min: 1, max: 2 };
-        let header = Header { first_seq: 9, previous: ChainHash::GENESIS, previous_times: times };
+        let header =
+            Header { first_seq: 9, previous: ChainHash::GENESIS, previous_times: times, retention: 3 };
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         assert_eq!(bytes.len(), HEADER_BYTES);

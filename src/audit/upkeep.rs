@@ -1,6 +1,7 @@
 //! What is done about closed segments, beside the writer: one thread, which waits for it to close some.
 
 mod compress;
+mod retain;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,10 @@ use std::time::Duration;
 use super::LogSettings;
 use super::catalog::{Catalog, SegmentInfo};
 use super::error::AuditError;
+use super::queue::Queue;
 use crate::background::yield_to_others;
-use crate::ports::LogFiles;
+use crate::ports::{Clock, LogFiles};
+use crate::telemetry::Metrics;
 use crate::telemetry::events::LogUpkeepFailed;
 
 /// How often it is looked whether there is something to do, besides when a segment is closed.
@@ -22,19 +25,26 @@ const UNFINISHED: &str = ".tmp";
 pub(super) struct Upkeep {
     /// The files as they are.
     pub(super) files: Arc<dyn LogFiles>,
+    /// The same as if none was compressed.
+    pub(super) plain: Arc<dyn LogFiles>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) queue: Arc<Queue>,
+    /// A segment whose deletion is recorded and which may still be there.
+    pub(super) doomed: Option<SegmentInfo>,
     pub(super) settings: LogSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Upkeep {
     /// Works until the catalog is closed.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         yield_to_others();
         let mut next = 0;
         let mut seen = 0;
         let mut failed = self.failure(self.remove_unfinished());
         while !self.catalog.is_closed() {
-            let worked = self.work(&mut next);
+            let worked = self.retain().and_then(|()| self.compress_closed(&mut next));
             failed = match self.failure(worked) {
                 // Told once, not every second.
                 Some(error) if failed.as_ref() != Some(&error) => {
@@ -48,7 +58,7 @@ impl Upkeep {
     }
 
     /// Compresses the closed segments, from the one that begins with record `next` on.
-    fn work(&self, next: &mut u64) -> Result<(), AuditError> {
+    fn compress_closed(&self, next: &mut u64) -> Result<(), AuditError> {
         if !self.settings.compress {
             return Ok(());
         }

@@ -1,7 +1,9 @@
 //! How decisions are recorded, as configured.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ship::Destination;
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -24,6 +26,40 @@ pub struct Audit {
     pub segment_age: Option<Duration>,
     /// Whether closed files are compressed.
     pub compress: bool,
+    /// Age at which records are deleted; `None` for never.
+    pub retention_age: Option<Duration>,
+    /// Bytes beyond which the oldest records are deleted; `None` for never.
+    pub retention_bytes: Option<u64>,
+    /// Whether nothing is deleted all the same.
+    pub retention_hold: bool,
     /// Bytes of the disk that are kept for records.
     pub reserved_bytes: u64,
+    /// How it is proven that the log is complete.
+    pub checkpoint: Checkpoint,
+    /// Who keeps checkpoints elsewhere.
+    pub witness: Witness,
+    /// Where the records are sent.
+    pub ship: Vec<Destination>,
+}
+
+/// How checkpoints are signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Time between two of them.
+    pub interval: Duration,
+    /// The name of the log; `None` for one that follows from its key.
+    pub origin: Option<String>,
+    /// Whether ML-DSA-65 signs beside Ed25519.
+    pub post_quantum: bool,
+}
+
+/// Who keeps checkpoints elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// A file.
+    pub file: Option<PathBuf>,
+    /// A server, without a slash at its end.
+    pub url: Option<String>,
+    /// The key of that server.
+    pub key: Option<String>,
 }

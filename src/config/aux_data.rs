@@ -1,15 +1,15 @@
 //! `auxData.jwt.keySets`: where the keys are that verify tokens.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::Uri;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
+
+use super::url;
 
 /// Most key sets; each remote one is fetched on its own.
 const MAX_KEY_SETS: usize = 100;
@@ -149,24 +149,9 @@ impl KeySetEntry {
 
 impl RemoteEntry {
     fn check(self, plain_http: bool) -> Result<KeySource, (&'static str, String)> {
-        let wrong = |advice: String| Err((".remote.url", advice));
         let Self { url, refresh_interval } = self;
-        let Ok(uri) = url.parse::<Uri>() else {
-            return wrong("must be a URL such as `https://host/path`".into());
-        };
-        let is_encrypted = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return wrong("must begin with `https://`".into()),
-        };
-        if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
-            return wrong("must name a host, and neither user nor password".into());
-        }
-        if !is_encrypted && !plain_http && !uri.host().is_some_and(is_loopback) {
-            let advice = "must begin with `https://`: whoever stands between could replace the keys; to accept \
-                          that, set `insecure.plainHttp` of the key set";
-            return wrong(advice.into());
-        }
+        let danger = "whoever stands between could replace the keys";
+        url::check(&url, plain_http, danger).map_err(|advice| (".remote.url", advice))?;
         Ok(KeySource::Remote { url, refresh_interval: refresh_interval.unwrap_or(REFRESH_INTERVAL) })
     }
 }
@@ -186,12 +171,6 @@ impl LocalEntry {
             _ => Err((".local", "must have either `file` or `data`".into())),
         }
     }
-}
-
-/// Whether `host` is this machine.
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<KeySetEntry>, D::Error> {

@@ -11,14 +11,17 @@ mod interpolate;
 mod keys;
 mod layers;
 mod reload;
+mod ship;
 mod suggest;
 mod typed;
+mod url;
 
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use reload::{MaxChanged, Reload, Replay};
+pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
 
 use std::fs::File;
 use std::io::{self, Read};

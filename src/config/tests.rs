@@ -252,6 +252,10 @@ fn secrets_are_not_shown() {
     let value = r#"[{"id":"a","local":{"data":"k","pem":true}}]"#.into();
     let keys = Setting { key: "auxData.jwt.keySets", value, origin: Origin::Default };
     assert_eq!(keys.shown(), r#"[{"id":"a","local":{"data":"(not shown)","pem":true}}]"#);
+    let value = r#"[{"http":{"headers":{"authorization":"k"},"url":"https://a/b"},"name":"a"}]"#.into();
+    let ship = Setting { key: "audit.ship", value, origin: Origin::Default };
+    let shown = r#"[{"http":{"headers":"(not shown)","url":"https://a/b"},"name":"a"}]"#;
+    assert_eq!(ship.shown(), shown);
     let open = Setting { key: "log.level", value: "x".into(), origin: Origin::Default };
     assert_eq!(open.shown(), "x");
 }

@@ -225,6 +225,11 @@ impl Reader {
         if is_none { None } else { Some(self.duration(key, range)) }
     }
 
+    /// A number within `range`, or none at all: zero.
+    fn size(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        if self.text(key) == "0" { None } else { Some(self.number(key, range)) }
+    }
+
     /// A scope; the root is written `.` or left empty.
     fn scope(&mut self, key: &str) -> String {
         let text = self.text(key);

@@ -55,9 +55,15 @@ pub(super) enum Refusal {
     /// A token cannot be judged: the keys for it could not be fetched.
     #[error("{0}")]
     KeysUnavailable(String),
-    /// The decision log cannot be written or read.
+    /// The decision log cannot be written or read, or does not have a record any more.
     #[error("{0}")]
     LogUnavailable(LogError),
+    /// The record is there, and no checkpoint covers it yet.
+    #[error("no checkpoint covers record {seq} yet: ask again in a moment")]
+    NotYetProven {
+        /// The record.
+        seq: u64,
+    },
     /// The decision was made but can never be recorded, however often it is asked for.
     #[error("the decision cannot be recorded and is not told: {0}")]
     Unrecordable(String),
@@ -103,6 +109,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
+            | Self::NotYetProven { .. }
             | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
         }
@@ -144,7 +151,9 @@ impl Refusal {
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::KeysUnavailable(_) => ("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::LogUnavailable(LogError::Deleted { .. }) => ("deleted_by_retention", StatusCode::GONE, 5),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::NotYetProven { .. } => ("not_yet_proven", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
         }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `cerbos` | `/api/check/resources`, `/api/server_info` |
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
-//! | `decisions` | `/api/decisions`, `/api/decisions/{id}` |
+//! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
@@ -45,7 +45,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::pdp::{Health, Pdp, ReloadHandle, Shadow};
-use crate::ports::DecisionQuery;
+use crate::ports::{DecisionQuery, LogProofs};
 use crate::telemetry::Metrics;
 
 /// What the edge calls.
@@ -54,6 +54,8 @@ pub struct Services {
     pub pdp: Pdp,
     /// Finds recorded decisions; `None` if the log is turned off.
     pub decisions: Option<Arc<dyn DecisionQuery>>,
+    /// Proves recorded decisions to others; `None` if the log is turned off.
+    pub proofs: Option<Arc<dyn LogProofs>>,
     /// Loads policies again.
     pub reload: ReloadHandle,
     /// Decides with a candidate set beside the live one; `None` if there is none.

@@ -324,7 +324,7 @@ mod tests {
             text.replace(revisions[0].as_str(), revisions[1].as_str()),
             text.replace(revisions[0].as_str(), unknown.as_str()),
             text.replace(revisions[0].as_str(), "../../secret"),
-            text[..text.len() / 2].to_owned(),
+            text.chars().take(text.len() / 2).collect(),
             String::new(),
         ] {
             fs::write(&path, damaged).unwrap();

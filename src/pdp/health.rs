@@ -5,14 +5,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
 pub struct Health {
     active: Arc<ArcSwapOption<Active>>,
     log: Option<Arc<dyn DecisionLog>>,
+    proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
+    shipping: Option<Arc<dyn Shipping>>,
 }
 
 /// Whether the server is ready, and what that follows from.
@@ -66,13 +68,27 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, reload }
+        Self { active, log, proofs: None, shipping: None, reload }
+    }
+
+    /// The same with what proves the log.
+    #[must_use]
+    pub fn with_proofs(self, proofs: Option<Arc<dyn LogProofs>>) -> Self {
+        Self { proofs, ..self }
+    }
+
+    /// The same of a server that ships its records, if it does.
+    #[must_use]
+    pub fn with_shipping(self, shipping: Option<Arc<dyn Shipping>>) -> Self {
+        Self { shipping, ..self }
     }
 
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let checks = vec![self.policies(), self.reload(), self.decision_log()];
+        let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.checkpoints());
+        checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -107,4 +123,30 @@ impl Health {
         };
         Check { name: "decisionLog", state, detail }
     }
+
+    /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.
+    fn checkpoints(&self) -> Option<Check> {
+        let (state, detail) = match self.proofs.as_ref()?.health() {
+            Ok(()) => (CheckState::Good, "are signed".to_owned()),
+            Err(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "checkpoints", state, detail })
+    }
+}
+
+/// A destination that gets no records does not stop decisions: they wait for it in the log.
+fn shipping_check(destinations: &[DestinationStatus]) -> Check {
+    let is_down = destinations.iter().any(|destination| destination.outage.is_some());
+    let state = if is_down { CheckState::Degraded } else { CheckState::Good };
+    let describe = |destination: &DestinationStatus| {
+        let DestinationStatus { name, shipped, behind, behind_for, outage, .. } = destination;
+        let lag = match behind {
+            0 => "nothing waits".to_owned(),
+            _ => format!("{behind} records wait, the oldest for {} s", behind_for.as_secs()),
+        };
+        let outage = outage.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("`{name}` is at record {shipped}, {lag}{outage}")
+    };
+    let detail = destinations.iter().map(describe).collect::<Vec<_>>().join("; ");
+    Check { name: "shipping", state, detail }
 }

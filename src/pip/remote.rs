@@ -1,6 +1,5 @@
 //! Keys at a URL: one task for each set fetches them, by itself now and then, and when somebody misses a key.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::time::Instant;
 use super::fetch::{FetchError, Fetcher};
 use super::key_set::Shelf;
 use super::keys::KeyError;
+use crate::outgoing::jittered;
 
 /// When remote keys are fetched, besides the interval of each set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,11 +157,6 @@ impl Refresher {
                 doubled.min(self.timing.longest_retry).min(self.interval)
             }
         };
-        pause.mul_f64(0.9 + 0.2 * anything_below_one())
+        jittered(pause)
     }
-}
-
-fn anything_below_one() -> f64 {
-    let [first, second, ..] = RandomState::new().hash_one(()).to_le_bytes();
-    f64::from(u16::from_le_bytes([first, second])) / 65536.0
 }

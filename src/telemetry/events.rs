@@ -4,6 +4,8 @@
 //! and tokens never appear in them: those belong in the decision log.
 
 mod policies;
+mod proof;
+mod shipping;
 mod tokens;
 
 use std::error::Error;
@@ -14,6 +16,8 @@ pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
     ShadowLoaded, SnapshotActivated, TestsFailed, WatchDegraded,
 };
+pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 
@@ -218,6 +222,43 @@ impl LogRepaired<'_> {
         };
         let (cause, segment, dropped_bytes) = (self.cause, self.segment, self.dropped_bytes);
         warn!(event = "log_repaired", cause, segment, dropped_bytes, "{message}");
+    }
+}
+
+/// A segment was deleted as configured; a record of the log says which.
+#[derive(Debug)]
+pub struct SegmentDeleted<'a> {
+    /// The segment.
+    pub segment: &'a str,
+}
+
+impl SegmentDeleted<'_> {
+    /// Writes the log line and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        info!(
+            event = "segment_deleted",
+            segment = self.segment,
+            "the oldest segment was deleted by retention"
+        );
+        metrics.log_deleted.inc();
+    }
+}
+
+/// A closed segment was compressed.
+#[derive(Debug)]
+pub struct SegmentCompressed<'a> {
+    /// The segment.
+    pub segment: &'a str,
+    /// Bytes before and after.
+    pub bytes: (u64, u64),
+}
+
+impl SegmentCompressed<'_> {
+    /// Writes the log line (level debug) and moves the metric.
+    pub fn emit(&self, metrics: &Metrics) {
+        let (segment, (before, after)) = (self.segment, self.bytes);
+        debug!(event = "segment_compressed", segment, before, after, "a closed segment was compressed");
+        metrics.log_compressed.inc();
     }
 }
 

@@ -161,6 +161,16 @@ label! {
 }
 
 label! {
+    /// Who keeps checkpoints of the decision log.
+    pub WitnessKind {
+        /// `audit.witness.file`.
+        File => "file",
+        /// `audit.witness.url`.
+        Url => "url",
+    }
+}
+
+label! {
     /// A group of HTTP paths.
     pub Surface {
         /// The check API.

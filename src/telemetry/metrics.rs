@@ -3,16 +3,17 @@
 //! `docs/reference/metrics.md` is written from this registry; a test fails when it is stale.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use super::labels::{
     Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall, StatusClass, Surface,
-    Where,
+    Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -37,10 +38,46 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) log_compressed: IntCounter,
+    pub(super) log_deleted: IntCounter,
+    pub(super) log_free: IntGauge,
+    pub(super) checkpoints: IntCounter,
+    pub(super) checkpoint_records: IntGauge,
+    pub(super) checkpoint_errors: IntCounter,
+    pub(super) checkpoints_failing: IntGauge,
+    pub(super) witness_lag: By<WitnessKind, IntGauge>,
+    pub(super) witness_errors: By<WitnessKind, IntCounter>,
     pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
     pub(super) panics: By<Where, IntCounter>,
+    ship: ShipFamilies,
+}
+
+/// The metrics of one destination that records are sent to.
+#[derive(Debug)]
+pub struct ShipMetrics {
+    pub(super) records: IntCounter,
+    pub(super) failures: IntCounter,
+    lag_records: IntGauge,
+    lag_seconds: Gauge,
+}
+
+impl ShipMetrics {
+    /// Sets how many records the destination is behind, and for how long the oldest of them has waited.
+    pub fn lag(&self, records: u64, waited: Duration) {
+        self.lag_records.set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.lag_seconds.set(waited.as_secs_f64());
+    }
+}
+
+/// The metrics of all destinations. Their names are those of the configuration.
+#[derive(Debug)]
+struct ShipFamilies {
+    records: IntCounterVec,
+    failures: IntCounterVec,
+    lag_records: IntGaugeVec,
+    lag_seconds: GaugeVec,
 }
 
 /// The metrics of one name by the values of their labels: found by position, since to look for names takes longer than to
@@ -169,6 +206,42 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            log_compressed: names.counter(
+                "procura_log_segments_compressed_total",
+                "Closed segments of the decision log that were compressed.",
+            )?,
+            log_deleted: names.counter(
+                "procura_log_segments_deleted_total",
+                "Segments of the decision log that were deleted by retention.",
+            )?,
+            log_free: names.gauge(
+                "procura_log_free_bytes",
+                "Bytes that may still be written to the disk of the decision log, looked at every second.",
+            )?,
+            checkpoints: names
+                .counter("procura_log_checkpoints_total", "Checkpoints of the decision log that were signed.")?,
+            checkpoint_records: names.gauge(
+                "procura_log_checkpoint_records",
+                "Records under the last checkpoint that this process signed.",
+            )?,
+            checkpoint_errors: names.counter(
+                "procura_log_checkpoint_errors_total",
+                "Attempts to sign a checkpoint of the decision log that failed.",
+            )?,
+            checkpoints_failing: names.gauge(
+                "procura_log_checkpoints_failing",
+                "1 while no checkpoint of the decision log can be signed, 0 otherwise.",
+            )?,
+            witness_lag: names.gauges(
+                "procura_log_witness_lag_records",
+                "Records under the last signed checkpoint that the witness is not known to keep one of.",
+                &["witness"],
+            )?,
+            witness_errors: names.counters(
+                "procura_log_witness_errors_total",
+                "Checkpoints that a witness was offered and did not keep.",
+                &["witness"],
+            )?,
             key_refreshes: names.counters(
                 "procura_key_refreshes_total",
                 "Attempts to load the keys that verify tokens, by how they ended.",
@@ -189,6 +262,7 @@ impl Metrics {
                 "Panics caught, by what was interrupted.",
                 &["where"],
             )?,
+            ship: names.ship()?,
             registry: names.0,
         };
         metrics.record_build()?;
@@ -212,6 +286,30 @@ impl Metrics {
     /// Counts calls that a candidate set has decided.
     pub fn shadow_calls(&self, outcome: ShadowCall, calls: u64) {
         self.shadow_calls.inc_by(outcome, calls);
+    }
+
+    /// Sets the number of bytes that may still be written to the disk of the log.
+    pub fn log_free_bytes(&self, bytes: u64) {
+        self.log_free.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how many signed records a witness holds no checkpoint of.
+    pub fn witness_lag(&self, witness: WitnessKind, records: u64) {
+        if let Some(gauge) = self.witness_lag.get(witness) {
+            gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The metrics of the destination `name`, which are there from now on.
+    #[must_use]
+    pub fn ship(&self, name: &str) -> ShipMetrics {
+        let ShipFamilies { records, failures, lag_records, lag_seconds } = &self.ship;
+        ShipMetrics {
+            records: records.with_label_values(&[name]),
+            failures: failures.with_label_values(&[name]),
+            lag_records: lag_records.with_label_values(&[name]),
+            lag_seconds: lag_seconds.with_label_values(&[name]),
+        }
     }
 
     fn record_build(&self) -> Result<(), MetricsError> {
@@ -246,8 +344,34 @@ impl Names {
         Ok(By::new(|values| counters.with_label_values(values)))
     }
 
+    fn ship(&self) -> Result<ShipFamilies, MetricsError> {
+        let by = &["destination"];
+        let records = Opts::new("procura_ship_records_total", "Records that a destination has confirmed.");
+        let failures = Opts::new("procura_ship_failures_total", "Attempts to send records that failed.");
+        let behind =
+            Opts::new("procura_ship_lag_records", "Records that a destination has not been sent yet.");
+        let waited =
+            Opts::new("procura_ship_lag_seconds", "How long the oldest of these records has waited.");
+        Ok(ShipFamilies {
+            records: self.keep(IntCounterVec::new(records, by)?)?,
+            failures: self.keep(IntCounterVec::new(failures, by)?)?,
+            lag_records: self.keep(IntGaugeVec::new(behind, by)?)?,
+            lag_seconds: self.keep(GaugeVec::new(waited, by)?)?,
+        })
+    }
+
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
         self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn gauges<L: Label>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<By<L, IntGauge>, MetricsError> {
+        let gauges = self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)?;
+        Ok(By::new(|values| gauges.with_label_values(values)))
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, MetricsError> {
@@ -283,14 +407,15 @@ mod tests {
             "# Metrics\n\n\
              Served at `/metrics` and `/_cerbos/metrics` in the Prometheus text format.\n\
              This page is written from the server's own registry: `UPDATE=1 cargo test metrics` renews it.\n\
-             Every label has a fixed set of values; nothing a caller sends becomes a label.\n\n\
+             Every label has a fixed set of values; nothing a caller sends becomes a label. A `destination` is a name \
+             from `audit.ship`.\n\n\
              | metric | type | labels | meaning |\n|---|---|---|---|\n",
         );
         for family in metrics.registry.gather() {
             let mut labels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for pair in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
                 let values = labels.entry(pair.name()).or_default();
-                if !values.contains(&pair.value()) && pair.name() != "version" {
+                if !values.contains(&pair.value()) && !["destination", "version"].contains(&pair.name()) {
                     values.push(pair.value());
                 }
             }
@@ -311,7 +436,9 @@ mod tests {
     #[test]
     fn metrics_page_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-        let current = page(&Metrics::new().unwrap());
+        let metrics = Metrics::new().unwrap();
+        let _destination = metrics.ship("siem");
+        let current = page(&metrics);
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&path, &current).unwrap();
         }

@@ -7,8 +7,8 @@ pub mod events;
 mod labels;
 mod metrics;
 
-pub use labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Surface, Where};
-pub use metrics::{Metrics, MetricsError};
+pub use labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Surface, Where, WitnessKind};
+pub use metrics::{Metrics, MetricsError, ShipMetrics};
 
 use std::io::IsTerminal;
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use procura::audit::{AuditError, Log, LogReader, LogSettings, RecoveryReport, Verified, verify};
-use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, LogFiles};
+use procura::audit::{AuditError, Log, LogReader, LogSettings, RecoveryReport, Retention, Verified, verify};
+use procura::ports::{
+    Clock, DecisionFilter, DecisionLog, DecisionQuery, Durability, LogError, LogFiles, NewRecord,
+};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
+use procura_core::record::Record;
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::sim_disk::SimDisk;
@@ -35,14 +38,19 @@ impl Bench {
     async fn write(&self, log: &Log, count: u64) -> Vec<(String, Vec<u8>)> {
         let mut written = Vec::new();
         for number in 0..count {
-            let (at, effect, padding) = (self.clock.now(), Effect::Allow, 3000);
-            let (principal, action, resource) = ("alice", "view", "a1");
-            let call = MadeUpCall { at, number, principal, action, resource, effect, padding };
-            let record = call.record();
-            written.push((call.id(), record.payload.clone()));
+            let (id, record) = self.record(number);
+            written.push((id, record.payload.clone()));
             log.append(record).await.unwrap();
         }
         written
+    }
+
+    /// A record and its id.
+    fn record(&self, number: u64) -> (String, NewRecord) {
+        let (at, effect, padding) = (self.clock.now(), Effect::Allow, 3000);
+        let (principal, action, resource) = ("alice", "view", "a1");
+        let call = MadeUpCall { at, number, principal, action, resource, effect, padding };
+        (call.id(), call.record())
     }
 
     fn names(&self, suffix: &str) -> Vec<String> {
@@ -177,4 +185,130 @@ async fn compression_waits_while_the_disk_is_short_of_space() {
     bench.wait_until(|bench| bench.names(".seg").len() == 1);
     log.close();
     bench.verify().unwrap();
+}
+
+// === Durability ===
+
+#[tokio::test]
+async fn record_that_asks_for_the_disk_is_on_it_in_a_log_that_does_not_wait_for_it() {
+    for usual in [Durability::Os, Durability::Async] {
+        let mut bench = Bench::new();
+        bench.settings.durability = usual;
+        let (log, _) = bench.open();
+        let mut written = bench.write(&log, 10).await;
+        let (id, record) = bench.record(10);
+        written.push((id, record.payload.clone()));
+        log.append_as(record, Durability::Durable).await.unwrap();
+        bench.disk = bench.disk.reboot();
+        let reader = LogReader::open(Arc::new(bench.disk.clone())).unwrap();
+        for (id, payload) in &written {
+            assert_eq!(reader.get(id).unwrap().unwrap().payload, *payload, "{usual:?}");
+        }
+    }
+}
+
+// === Retention ===
+
+/// A log of `count` records that keeps about so many bytes, and every record that was written.
+async fn retained(count: u64, bytes: u64) -> (Bench, Vec<(String, Vec<u8>)>) {
+    let mut bench = Bench::new();
+    bench.settings = LogSettings { compress: false, segment_bytes: 32 * 1024, ..bench.settings };
+    bench.settings.retention = Retention { bytes: Some(bytes), ..Retention::default() };
+    let (log, _) = bench.open();
+    let written = bench.write(&log, count).await;
+    let size = |bench: &Bench| {
+        let sizes = bench.names(".seg").into_iter().map(|name| bench.disk.len(&name));
+        sizes.map(Result::unwrap_or_default).sum::<u64>()
+    };
+    bench.wait_until(|bench| size(bench) <= bytes);
+    log.close();
+    (bench, written)
+}
+
+#[tokio::test]
+async fn deleted_records_are_known_to_be_deleted_and_the_rest_is_whole() {
+    let (bench, written) = retained(300, 200_000).await;
+    let verified = bench.verify().unwrap();
+    assert!(verified.first_seq > 100 && verified.kinds["retention"] > 3, "{verified:?}");
+    let (log, report) = bench.open();
+    assert_eq!(report.repair, None);
+    let offline = LogReader::open(Arc::new(bench.disk.clone())).unwrap();
+    let mut deleted = 0;
+    for (id, payload) in &written {
+        let (found, again) = (log.get(id), offline.get(id));
+        match found {
+            Ok(found) => assert_eq!(found.unwrap().payload, *payload),
+            Err(LogError::Deleted { before }) => {
+                deleted += 1;
+                assert_eq!(before, log.reader().first_seq());
+                assert!(matches!(again, Err(LogError::Deleted { .. })), "{again:?}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!((100..280).contains(&deleted), "{deleted}");
+    let mut first = None;
+    log.reader().cursor(1).read(|entry| first = first.or(Some(entry.seq))).unwrap();
+    assert_eq!(first, Some(log.reader().first_seq()));
+    let mut last = None;
+    let mut cursor = log.reader().cursor(1);
+    while cursor
+        .read(|entry| {
+            if let Ok(Record::Retention(record)) = Record::decode(entry.payload) {
+                last = Some((record.last, record.records, record.cause.into_owned()));
+            }
+        })
+        .unwrap()
+        > 0
+    {}
+    let (last, records, cause) = last.unwrap();
+    assert_eq!((last + 1, cause.as_str()), (log.reader().first_seq(), "bytes"));
+    assert!(records > 1);
+}
+
+#[tokio::test]
+async fn segment_missing_beyond_what_was_deleted_is_damage() {
+    let (bench, _) = retained(300, 200_000).await;
+    let names = bench.names(".seg");
+    bench.disk.snatch(&names[0]);
+    let error = bench.verify().unwrap_err();
+    assert!(matches!(&error, AuditError::Damaged { segment, .. } if *segment == names[1]), "{error}");
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let opened = Log::open(Arc::new(bench.disk.clone()), &bench.settings, bench.clock.clone(), metrics);
+    assert!(opened.is_err());
+}
+
+#[tokio::test]
+async fn deletion_that_was_recorded_is_done_at_the_next_start_also_under_a_hold() {
+    let (mut bench, _) = retained(60, u64::MAX).await;
+    let name = bench.names(".seg")[0].clone();
+    bench.settings.retention = Retention { age: Some(Duration::from_millis(1)), ..Retention::default() };
+    let (log, _) = bench.open();
+    bench.wait_until(|bench| bench.names(".seg").len() == 1);
+    log.close();
+    let left = bench.verify().unwrap().first_seq;
+    assert!(left > 40, "{left}");
+
+    // A log whose first segment alone was about to go.
+    let (mut bench, _) = retained(60, u64::MAX).await;
+    let all = bench.names(".seg").len();
+    bench.settings.retention = Retention { age: Some(Duration::from_millis(1)), hold: true, bytes: Some(1) };
+    let (log, _) = bench.open();
+    bench.write(&log, 20).await;
+    log.close();
+    assert!(bench.names(".seg").len() >= all, "a hold suspends deletion");
+    bench.settings.retention.hold = false;
+    bench.disk.keep_names(true);
+    let (log, _) = bench.open();
+    bench.wait_until(|bench| bench.disk.refused_removals() > 0);
+    log.close();
+    let verified = bench.verify().unwrap();
+    assert_eq!((verified.first_seq, verified.kinds["retention"]), (1, 1));
+    bench.disk.keep_names(false);
+    bench.settings.retention.hold = true;
+    let (log, _) = bench.open();
+    bench.wait_until(|bench| !bench.names(".seg").contains(&name));
+    log.close();
+    let verified = bench.verify().unwrap();
+    assert!(verified.first_seq > 1 && verified.kinds["retention"] == 1, "{verified:?}");
 }

@@ -14,13 +14,15 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("durable", &[]),
     ("background", &[]),
+    ("outgoing", &[]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "ports", "telemetry"]),
-    ("pip", &["ports", "telemetry"]),
+    ("pip", &["outgoing", "ports", "telemetry"]),
+    ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "telemetry"]),
+    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry"]),
 ];
 
 /// What each module of the core may import from its siblings.
@@ -33,6 +35,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("policy", &["value", "limits", "model", "expr", "schema"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
+    ("proof", &[]),
     ("suite", &["value", "limits", "model", "expr", "policy", "engine"]),
     ("replay", &["model", "policy", "engine", "record"]),
 ];
@@ -42,8 +45,9 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
-    ("aws_lc_rs", &["src/pip/signature.rs", "crates/testkit/src/issuer.rs"]),
-    ("hyper_rustls", &["src/pip/fetch.rs"]),
+    ("aws_lc_rs", &["src/pip/signature.rs", "src/audit/proof/keys.rs", "crates/testkit/src/issuer.rs"]),
+    ("hyper_rustls", &["src/outgoing.rs"]),
+    ("rustls", &["src/outgoing.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),
     ("webpki", &["src/pip/pem.rs"]),
     ("zstd", &["src/audit/compressed.rs"]),

@@ -28,7 +28,8 @@ const SEGMENT_HEADER: usize = 80;
 /// Longest time that a server lives, in milliseconds.
 const LIFE: usize = 400;
 
-const POLICY: &str = "\
+/// The policy that the calls are about.
+pub(crate) const POLICY: &str = "\
 apiVersion: api.cerbos.dev/v1
 resourcePolicy:
   resource: album
@@ -177,7 +178,10 @@ impl Trial {
 }
 
 /// Calls until the connection breaks. An answer that is not a decision is an error.
-async fn call_until_it_dies(mut connection: Connection, mut rng: Rng) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn call_until_it_dies(
+    mut connection: Connection,
+    mut rng: Rng,
+) -> anyhow::Result<Vec<String>> {
     let mut answered = Vec::new();
     loop {
         // Mostly small records, now and then one that takes several pages.

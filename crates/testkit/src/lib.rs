@@ -18,9 +18,11 @@ pub mod key_server;
 pub mod kill;
 pub mod mutants;
 pub mod power_cut;
+pub mod receiver;
 pub mod reload_storm;
 pub mod replay;
 pub mod server;
+pub mod ship;
 pub mod sim_disk;
 pub mod temp_dir;
 

@@ -11,7 +11,7 @@ use procura::ports::Durability;
 use procura_samples::generate::Size;
 use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
-use procura_testkit::{kill, mutants, power_cut};
+use procura_testkit::{kill, mutants, power_cut, ship};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -43,6 +43,18 @@ enum Trial {
         #[arg(long, default_value_t = 100)]
         rounds: u64,
         /// Chooses the moments.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A real server that ships its log while it is killed and its destinations fail.
+    Ship {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// How many kills.
+        #[arg(long, default_value_t = 100)]
+        rounds: u64,
+        /// Chooses what fails, and when.
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
@@ -106,6 +118,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
+        Trial::Ship { bin, rounds, seed } => ship(&bin, rounds, seed),
         Trial::Differential { peer, pairs, seed, oracle, sets, asks, show } => {
             let sides: &[Side] = if oracle { &[Side::Oracle] } else { &[Side::Engine, Side::Oracle] };
             let size = Size { sets, asks };
@@ -154,6 +167,22 @@ fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
         outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired, outcome.torn
     );
     ensure!(outcome.missing == 0, "answered calls are missing in the log");
+    Ok(())
+}
+
+fn ship(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let trial = ship::run(bin, rounds, seed, |so_far| {
+        progress(&format!(
+            "{} of {rounds} kills, {} outages and ends of outages",
+            so_far.kills, so_far.changes
+        ));
+    });
+    let ship::Outcome { kills, changes, records, repeats } =
+        tokio::runtime::Runtime::new()?.block_on(trial)?;
+    println!(
+        "\nseed {seed}: {kills} kills, {changes} changes of the receivers, {records} records in the log; each of 3 \
+         destinations has all of them in order, {repeats} were repeated"
+    );
     Ok(())
 }
 

@@ -34,6 +34,8 @@ struct Disk {
     is_off: bool,
     is_stalled: bool,
     is_taken: bool,
+    keeps_names: bool,
+    refused_removals: u64,
     free_bytes: u64,
     rng: Rng,
 }
@@ -113,6 +115,17 @@ impl SimDisk {
         disk.durable_names.remove(name);
     }
 
+    /// Refuses to remove files, until called with `false`.
+    pub fn keep_names(&self, keep: bool) {
+        self.lock().keeps_names = keep;
+    }
+
+    /// How many removals were refused.
+    #[must_use]
+    pub fn refused_removals(&self) -> u64 {
+        self.lock().refused_removals
+    }
+
     /// Sets how many bytes may still be written, as far as anybody asks; nothing counts them.
     pub fn set_free_bytes(&self, bytes: u64) {
         self.lock().free_bytes = bytes;
@@ -166,6 +179,8 @@ impl Disk {
             is_off: false,
             is_stalled: false,
             is_taken: false,
+            keeps_names: false,
+            refused_removals: 0,
             free_bytes: u64::MAX,
             rng: Rng::new(seed),
         }
@@ -301,8 +316,12 @@ impl LogFiles for SimDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let removed = self.changeable()?.names.remove(name);
-        removed.map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut disk = self.changeable()?;
+        if disk.keeps_names {
+            disk.refused_removals += 1;
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        disk.names.remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_dir(&self) -> io::Result<()> {

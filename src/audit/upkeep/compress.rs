@@ -8,6 +8,7 @@ use crate::audit::catalog::SegmentInfo;
 use crate::audit::compressed::{BLOCK, TableWriter, compressed_name};
 use crate::audit::error::AuditError;
 use crate::audit::plain::PlainFiles;
+use crate::telemetry::events::SegmentCompressed;
 
 /// Bytes that are compressed between two syncs: the disk never gets so many at once that the writer has to wait.
 const SYNC_EVERY: u64 = 1024 * 1024;
@@ -36,6 +37,8 @@ impl Upkeep {
             return Ok(false);
         }
         self.files.remove(&name).map_err(AuditError::io("remove", &name))?;
+        let bytes = (segment.len, self.files.len(&compressed).unwrap_or(0));
+        SegmentCompressed { segment: &name, bytes }.emit(&self.metrics);
         Ok(true)
     }
 

@@ -1,6 +1,8 @@
 //! `procura audit`: the decision log of a data directory, read and verified. One file per subcommand.
 
+mod key;
 mod list;
+mod prove;
 mod show;
 mod verify;
 
@@ -19,7 +21,7 @@ use super::exit::Exit;
 use super::options::Overrides;
 use super::serve;
 use crate::audit::{DirFiles, LogReader};
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::ports::StoredRecord;
 
 const EXAMPLES: &str = "\
@@ -27,7 +29,9 @@ Examples:
   procura audit list --principal alice --effect deny
   procura audit list --resource-kind leave_request --since 2026-11-01T00:00:00Z --format json
   procura audit show 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b
-  procura audit verify
+  procura audit verify --witness /mnt/elsewhere/checkpoints
+  procura audit prove 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b > proof.json
+  procura audit verify --proof proof.json --key log.pub
 
 A log can be read and verified while a server writes it. It is found as the server finds it: by `--data-dir`, `--set`,
 environment and `--config`.
@@ -48,8 +52,12 @@ enum Command {
     List(list::Args),
     /// Show one call, or one decision of it, with everything that went into it
     Show(show::Args),
-    /// Check every record of the log: that none was changed, moved, inserted or removed
+    /// Check the log, a part of it or one exported record: that nothing was changed, moved, inserted or removed
     Verify(verify::Args),
+    /// Write one record with its proof, for somebody who has only the program and the public key
+    Prove(prove::Args),
+    /// Print the public keys that checkpoints of the log are verified with
+    Key(key::Args),
 }
 
 /// Runs one of the subcommands.
@@ -58,6 +66,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Prove(args) => prove::run(args),
+        Command::Key(args) => key::run(args),
     }
 }
 
@@ -88,8 +98,12 @@ impl Where {
     }
 
     fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        Ok(self.config()?.server.data_dir)
+    }
+
+    fn config(&self) -> Result<Config, ConfigError> {
         let flag = self.data_dir.clone().map(|value| ("--data-dir", "server.dataDir", value));
-        Ok(self.overrides.load(flag.into_iter().collect())?.server.data_dir)
+        self.overrides.load(flag.into_iter().collect())
     }
 }
 

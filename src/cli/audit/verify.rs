@@ -1,98 +1,117 @@
-//! `procura audit verify`: whether the log is what was written.
+//! `procura audit verify`: whether the log, a part of it or one record is what was written.
 
-use std::collections::BTreeMap;
+mod against;
+mod report;
 
-use anyhow::Context;
-use serde::Serialize;
+use std::fs::File;
+use std::io::{Read, stdin};
+use std::path::Path;
+use std::sync::Arc;
 
-use super::{Format, Where, open_files};
-use crate::audit::{Verified, verify};
+use anyhow::{Context, bail};
+
+use self::against::{kept, trust};
+use super::{Where, open_files};
+use crate::audit::LogReader;
+use crate::audit::proof::{BUNDLE_BYTES, Bundle, SignedCheckpoint, inspect, inspect_range};
 use crate::cli::exit::Exit;
-use crate::cli::policies::counted;
 use crate::cli::{print, print_error, serve};
 
+const EXAMPLES: &str = "\
+Examples:
+  procura audit verify
+  procura audit verify --witness /mnt/elsewhere/checkpoints
+  procura audit verify --from 1000 --to 2000 --witness https://witness.example.com
+  procura audit verify --proof proof.json --key log.pub
+
+Exit codes: 0 everything fits, 1 something does not or cannot be read, 2 wrong usage or configuration.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     place: Where,
+    /// Checkpoints that were kept elsewhere: the file or the URL of the witness
+    #[arg(long, value_name = "FILE|URL")]
+    witness: Option<String>,
+    /// Public key that is believed, or a file with one on each line; again for more [default: those of the data directory]
+    #[arg(long, value_name = "KEY|FILE")]
+    key: Vec<String>,
+    /// Only from this record on
+    #[arg(long, value_name = "SEQ", conflicts_with = "proof")]
+    from: Option<u64>,
+    /// Only up to this record
+    #[arg(long, value_name = "SEQ", conflicts_with = "proof")]
+    to: Option<u64>,
+    /// Only the record in this file, which `procura audit prove` wrote; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    proof: Option<String>,
 }
 
-/// Verifies the whole log and says up to where it is proven.
+/// Verifies what is asked for, and says up to where it is proven.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.proof {
+        return one_record(args, path);
+    }
     let data_dir = args.place.data_dir()?;
     let files = open_files(&data_dir)?;
-    let verified = verify(&files, |done, segments| {
+    let trust = trust(args)?;
+    let witnessed = args.witness.as_deref().map(kept).transpose()?;
+    let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
+    if args.from.is_some() || args.to.is_some() {
+        let reader = LogReader::open(Arc::new(files)).with_context(|| unverifiable(&data_dir))?;
+        let range = (args.from.unwrap_or(1).max(1), args.to.unwrap_or(u64::MAX));
+        let found =
+            inspect_range(&reader, range, &trust, checkpoints).with_context(|| unverifiable(&data_dir))?;
+        print(&report::range(args.place.format, &found)?)?;
+        return Ok(Exit::Ok);
+    }
+    let found = inspect(&files, &trust, checkpoints, |done, segments| {
         // Long work on large logs only.
         if segments > 4 {
             print_error(&format!("\rsegment {} of {segments}", done + 1));
         }
     });
-    let verified = verified.with_context(|| {
-        let log = serve::log_directory(&data_dir);
-        format!("the log in `{}` cannot be verified, see `docs/reference/log-format.md`", log.display())
-    })?;
-    let text = match args.place.format {
-        Format::Text => verified_text(&verified),
-        Format::Json => format!("{}\n", serde_json::to_string(&VerifiedJson::of(&verified))?),
+    let found = found.with_context(|| unverifiable(&data_dir))?;
+    print(&report::whole(args.place.format, &found, witnessed.as_ref())?)?;
+    if found.findings.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    let findings: String = found.findings.iter().map(|finding| format!("\n  {finding}")).collect();
+    bail!("{}:{findings}", unverifiable(&data_dir));
+}
+
+fn one_record(args: &Args, path: &str) -> anyhow::Result<Exit> {
+    let mut bytes = Vec::new();
+    let limit = BUNDLE_BYTES as u64 + 1;
+    let read = match path {
+        "-" => stdin().take(limit).read_to_end(&mut bytes),
+        path => File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
     };
-    print(&text)?;
+    read.with_context(|| format!("cannot read `{path}`"))?;
+    let bundle = Bundle::parse(&bytes).with_context(|| format!("`{path}`"))?;
+    let proven = bundle.verify(&trust(args)?).with_context(|| format!("`{path}` proves nothing"))?;
+    if let Some(place) = args.witness.as_deref() {
+        is_witnessed(place, &proven.signed)?;
+    }
+    print(&report::record(args.place.format, &bundle, &proven, args.witness.is_some())?)?;
     Ok(Exit::Ok)
 }
 
-fn verified_text(verified: &Verified) -> String {
-    let kinds: Vec<_> = verified.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let mut text = format!(
-        "verified: {} in {} ({})\nlast record {}, hash {}\n",
-        counted(verified.last_seq, "record"),
-        counted(verified.segments as u64, "segment"),
-        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") },
-        verified.last_seq,
-        verified.last_hash,
-    );
-    text.push_str(
-        "keep this number and hash elsewhere: only comparing them shows a later truncation or a log written anew\n",
-    );
-    for (cause, count) in &verified.repairs {
-        text.push_str(&format!("the log records {} of cause `{cause}`\n", counted(*count, "repair")));
+/// Without the log it can only be seen whether the witness keeps the very checkpoint.
+fn is_witnessed(place: &str, signed: &SignedCheckpoint) -> anyhow::Result<()> {
+    let kept = kept(place)?;
+    if kept.checkpoints.iter().any(|kept| kept.checkpoint == signed.checkpoint) {
+        return Ok(());
     }
-    if let Some(segment) = &verified.empty_segment {
-        text.push_str(&format!(
-            "`{segment}` has no content: a crash while it was begun, or its records were removed\n"
-        ));
-    } else if verified.torn_bytes > 0 {
-        text.push_str(&format!(
-            "{} bytes after it are no record: a write that was interrupted or is under way, unless the disk lost what \
-             it had confirmed or the file was changed\n",
-            verified.torn_bytes
-        ));
-    }
-    text
+    bail!(
+        "`{place}` does not keep the checkpoint over {} records that the proof ends in: have the proof made again, or \
+         verify the log itself",
+        signed.checkpoint.size
+    )
 }
 
-/// What `verify --format json` prints.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VerifiedJson<'v> {
-    segments: usize,
-    records: u64,
-    last_hash: &'v str,
-    kinds: &'v BTreeMap<String, u64>,
-    repairs: &'v BTreeMap<String, u64>,
-    torn_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    empty_segment: Option<&'v str>,
-}
-
-impl<'v> VerifiedJson<'v> {
-    fn of(verified: &'v Verified) -> Self {
-        Self {
-            segments: verified.segments,
-            records: verified.last_seq,
-            last_hash: &verified.last_hash,
-            kinds: &verified.kinds,
-            repairs: &verified.repairs,
-            torn_bytes: verified.torn_bytes,
-            empty_segment: verified.empty_segment.as_deref(),
-        }
-    }
+fn unverifiable(data_dir: &Path) -> String {
+    let log = serve::log_directory(data_dir);
+    format!("the log in `{}` cannot be verified, see `docs/reference/log-format.md`", log.display())
 }

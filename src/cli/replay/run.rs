@@ -72,7 +72,7 @@ pub(super) fn thread() -> thread::Builder {
 
 fn read_all(log: &LogReader, window: Window, batches: &SyncSender<Batch>) -> anyhow::Result<()> {
     let last = log.reach().last;
-    let mut cursor = log.cursor(log.first_seq().unwrap_or(1));
+    let mut cursor = log.cursor(log.first_seq());
     let mut told = Instant::now();
     let mut tells = false;
     while cursor.next_seq() <= last {

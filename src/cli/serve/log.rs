@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::audit::{DirFiles, Log, LogSettings};
+use crate::audit::{DirFiles, Log, LogSettings, Retention};
 use crate::cli::clock::SystemClock;
 use crate::config::Config;
 use crate::telemetry::Metrics;
@@ -23,6 +23,11 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
         segment_bytes: config.audit.segment_bytes,
         segment_age: config.audit.segment_age,
         compress: config.audit.compress,
+        retention: Retention {
+            age: config.audit.retention_age,
+            bytes: config.audit.retention_bytes,
+            hold: config.audit.retention_hold,
+        },
         reserved_bytes: config.audit.reserved_bytes,
         has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()

@@ -1,27 +1,33 @@
 //! `procura serve`: puts the parts together, runs the server, and takes it down in order.
 //!
-//! Up: log, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime; so no request is
-//! answered without a record, and none is taken before there is a policy set.
+//! Up: log, shipping, policies, watch, listener. Down: listener, requests in flight, watch, log, shipping, runtime; so no
+//! request is answered without a record, and none is taken before there is a policy set.
 
+mod configuration;
 mod log;
+mod notary;
 mod replay;
+mod ship;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use self::log::{archive_directory, log_directory};
+pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
+use crate::audit::proof::Office;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery};
+use crate::ports::{DecisionLog, DecisionQuery, LogProofs, Shipping};
+use crate::ship::Ship;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -53,6 +59,9 @@ const NO_DIRECTORY: &str =
 /// How often the policy directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the last records are shipped at the end.
+const SHIP_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Run the server (alias: server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -74,16 +83,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone()));
-    take_down(runtime, log.as_deref());
+    let office = log.as_deref().map(|log| notary::start(&config, log, &metrics)).transpose()?;
+    let ship = ship::start(&config, log.as_ref(), &metrics)?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone(), ship.clone()));
+    take_down(runtime, log.as_deref(), ship.as_deref());
+    if let Some(office) = office {
+        office.close();
+    }
     ended
 }
 
 /// Ends what still runs. The log goes first: closing it resolves every receipt, and a thread that waits for one on a
-/// runtime that is gone would panic. After that nothing is worth waiting for.
-fn take_down(runtime: Runtime, log: Option<&Log>) {
+/// runtime that is gone would panic. Then what it holds is shipped, as far as that takes little time; what is left goes
+/// after the next start. After that nothing is worth waiting for.
+fn take_down(runtime: Runtime, log: Option<&Log>, ship: Option<&Ship>) {
     if let Some(log) = log {
         log.close();
+    }
+    if let Some(ship) = ship {
+        ship.stop(SHIP_PATIENCE);
     }
     runtime.shutdown_timeout(Duration::ZERO);
 }
@@ -98,12 +116,21 @@ pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
     }
 }
 
-async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) -> anyhow::Result<Exit> {
+async fn serve(
+    config: &Config,
+    metrics: Arc<Metrics>,
+    log: Option<Arc<Log>>,
+    office: Option<Arc<Office>>,
+    ship: Option<Arc<Ship>>,
+) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
     let active = Arc::new(ArcSwapOption::empty());
     let writer = log.clone().map(|log| log as Arc<dyn DecisionLog>);
 
+    if let Some(log) = &writer {
+        configuration::record(config, &**log, &SystemClock).await?;
+    }
     let reload = start_reload(config, &active, log.as_ref(), &metrics)?;
     let loaded = tokio::select! {
         loaded = reload.reload(Cause::Start) => loaded,
@@ -148,7 +175,10 @@ async fn serve(config: &Config, metrics: Arc<Metrics>, log: Option<Arc<Log>>) ->
         )
         .with_routes(config.audit.routes.clone()),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
-        health: Health::new(Arc::clone(&active), writer, reload.clone()),
+        proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
+        health: Health::new(Arc::clone(&active), writer, reload.clone())
+            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>))
+            .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
         reload,
         shadow,
         metrics,

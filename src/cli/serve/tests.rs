@@ -30,7 +30,7 @@ fn thread_that_waits_for_a_receipt_gets_it_while_the_server_goes_down() {
         }
         hangs.store(false, Ordering::Release);
     });
-    take_down(runtime, Some(&log));
+    take_down(runtime, Some(&log), None);
     disk.join().unwrap();
     assert!(matches!(waiting.join(), Ok(Ok(()))), "the thread must not panic");
 }

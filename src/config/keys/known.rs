@@ -187,6 +187,38 @@ pub const KEYS: &[Key] = &[
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
     },
     Key {
+        name: "audit.checkpoint.interval",
+        default: "1s",
+        meaning: "How often a checkpoint of the log is signed if there are new records, 100 ms to 1 h. See \
+                  [Proof](proof.md).",
+    },
+    Key {
+        name: "audit.checkpoint.origin",
+        default: "",
+        meaning: "Name of the log in its checkpoints, such as `pdp.example.com/decisions`. If empty, one that follows from \
+                  its key.",
+    },
+    Key {
+        name: "audit.checkpoint.postQuantum",
+        default: "false",
+        meaning: "Whether checkpoints are signed with ML-DSA-65 beside Ed25519.",
+    },
+    Key {
+        name: "audit.witness.file",
+        default: "",
+        meaning: "File that keeps a copy of the checkpoints, on another disk or machine than the data directory.",
+    },
+    Key {
+        name: "audit.witness.url",
+        default: "",
+        meaning: "Witness that keeps and signs the checkpoints: the submission prefix of a C2SP tlog-witness.",
+    },
+    Key {
+        name: "audit.witness.key",
+        default: "",
+        meaning: "Public key of that witness, `NAME+ID+BASE64`. If given, only what it signed counts as kept.",
+    },
+    Key {
         name: "audit.segmentAge",
         default: "24h",
         meaning: "Age of its oldest record at which the log begins a new file, 1 s to 1 year; `0s` for no age.",
@@ -197,10 +229,32 @@ pub const KEYS: &[Key] = &[
         meaning: "Whether files of the log that are closed are compressed. `zstd -d` restores them.",
     },
     Key {
+        name: "audit.retention.age",
+        default: "0s",
+        meaning: "Age at which records are deleted, 1 s to 100 years, whole files of the log at once; `0s` for never.",
+    },
+    Key {
+        name: "audit.retention.bytes",
+        default: "0",
+        meaning: "Bytes of the disk beyond which the oldest records are deleted, whole files of the log at once, 1 MiB to \
+                  1 PiB; `0` for never.",
+    },
+    Key {
+        name: "audit.retention.hold",
+        default: "false",
+        meaning: "If `true`, nothing is deleted whatever the other keys say, as for a legal hold.",
+    },
+    Key {
         name: "audit.reservedBytes",
         default: "268435456",
         meaning: "Bytes of the disk that are kept for records, at most 1 TiB: while less is free, compression and other \
                   work that can wait does so, and readiness says so.",
+    },
+    Key {
+        name: "audit.ship",
+        default: "[]",
+        meaning: "Where the records of the log are sent, a list of files, HTTP servers and OTLP collectors; see \
+                  [Shipping](shipping.md).",
     },
     Key {
         name: "log.level",

@@ -28,8 +28,15 @@ pub(in crate::config) const INERT: &[Inert] = &[
         why: "has no meaning here: decisions are recorded below `server.dataDir`",
     },
     Inert { prefix: "audit.local", why: NO_MEANING },
-    Inert { prefix: "audit.file", why: LATER },
-    Inert { prefix: "audit.kafka", why: LATER },
+    Inert {
+        prefix: "audit.file",
+        why: "has no meaning here: `audit.ship` with a destination `file` writes records to a file",
+    },
+    Inert {
+        prefix: "audit.kafka",
+        why: "is not evaluated yet: `audit.ship` sends records to files, HTTP servers and OTLP collectors, which can \
+              pass them on",
+    },
     Inert { prefix: "audit.hub", why: NO_MEANING },
     Inert { prefix: "audit.accessLogsEnabled", why: "has no meaning here: there are no access logs" },
     Inert {

@@ -1,9 +1,12 @@
 //! The decision log.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::{KIB, MIB, MILLISECOND, MINUTE, Reader, SECOND, YEAR};
-use crate::config::Audit;
+use crate::config::Destination;
+use crate::config::audit::{Audit, Checkpoint, Witness};
+use crate::config::ship::DestinationList;
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -19,8 +22,38 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
         segment_age: reader.age("audit.segmentAge", SECOND..=YEAR),
         compress: reader.switch("audit.compress"),
+        retention_age: reader.age("audit.retention.age", SECOND..=100 * YEAR),
+        retention_bytes: reader.size("audit.retention.bytes", MIB..=1024 * 1024 * 1024 * MIB),
+        retention_hold: reader.switch("audit.retention.hold"),
         reserved_bytes: reader.number("audit.reservedBytes", 0..=1024 * 1024 * MIB),
+        checkpoint: checkpoint(reader),
+        witness: Witness {
+            file: given(reader, "audit.witness.file").map(PathBuf::from),
+            url: reader.url("audit.witness.url"),
+            key: given(reader, "audit.witness.key"),
+        },
+        ship: ship(reader),
     }
+}
+
+fn checkpoint(reader: &mut Reader) -> Checkpoint {
+    const ORIGIN: &str = "audit.checkpoint.origin";
+    let origin = given(reader, ORIGIN);
+    if origin
+        .as_ref()
+        .is_some_and(|name| name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+'))
+    {
+        reader.reject(ORIGIN, "must be a name without spaces and `+`, such as `pdp.example.com/decisions`");
+    }
+    Checkpoint {
+        interval: reader.duration("audit.checkpoint.interval", 100 * MILLISECOND..=60 * MINUTE),
+        origin,
+        post_quantum: reader.switch("audit.checkpoint.postQuantum"),
+    }
+}
+
+fn given(reader: &Reader, key: &str) -> Option<String> {
+    Some(reader.text(key)).filter(|text| !text.is_empty())
 }
 
 fn routes(reader: &mut Reader) -> Vec<(Api, Durability)> {
@@ -44,4 +77,15 @@ fn routes(reader: &mut Reader) -> Vec<(Api, Durability)> {
         }
     }
     routes
+}
+
+fn ship(reader: &mut Reader) -> Vec<Destination> {
+    const SHIP: &str = "audit.ship";
+    let checked = reader.structure::<DestinationList>(SHIP).map(DestinationList::check);
+    checked.unwrap_or(Ok(Vec::new())).unwrap_or_else(|problems| {
+        for (member, advice) in problems {
+            reader.reject_member(SHIP, &member, advice);
+        }
+        Vec::new()
+    })
 }

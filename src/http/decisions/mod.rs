@@ -9,8 +9,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use procura_core::record::DecisionId;
 
@@ -18,12 +18,13 @@ use self::dto::{Found, Page, Params};
 use super::caller::Operator;
 use super::error::Refusal;
 use super::{Invalid, Services, answer};
-use crate::ports::{DecisionQuery, LogError};
+use crate::ports::{DecisionQuery, LogError, RecordProof};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/api/decisions", get(find))
         .route("/api/decisions/{call}", get(call))
+        .route("/api/decisions/{call}/proof", get(proof))
         .route("/api/decisions/{call}/{number}", get(decision))
 }
 
@@ -51,6 +52,27 @@ async fn decision(
 ) -> Result<Response, Refusal> {
     let Path((call, number)) = id.map_err(not_text)?;
     by_id(&services, format!("{call}/{number}")).await
+}
+
+/// The record of a call with its proof, as `procura audit prove` writes it.
+async fn proof(
+    _: Operator,
+    services: State<Arc<Services>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Refusal> {
+    let Path(id) = id.map_err(not_text)?;
+    let call_id = DecisionId::parse(&id).map_or(id.clone(), |decision| decision.call.to_string());
+    let proofs = services.proofs.clone().ok_or(Refusal::NotFound)?;
+    let _room = services.budget.log_reader().await?;
+    let proof = tokio::task::spawn_blocking(move || proofs.prove(&call_id)).await;
+    match proof.map_err(|_| Refusal::Internal)?.map_err(Refusal::LogUnavailable)? {
+        None => Err(Refusal::NotFound),
+        Some(RecordProof::Pending { seq }) => Err(Refusal::NotYetProven { seq }),
+        Some(RecordProof::Proven(bundle)) => {
+            let json = HeaderValue::from_static("application/json");
+            Ok(([(header::CONTENT_TYPE, json)], bundle).into_response())
+        }
+    }
 }
 
 fn not_text(_: PathRejection) -> Invalid {

@@ -142,6 +142,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let services = Services {
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, Arc::new(verifier), settings),
         decisions: Some(log.clone()),
+        proofs: None,
         health: Health::new(active, Some(writer), reload.clone()),
         reload,
         shadow: None,

@@ -40,6 +40,19 @@ impl ChainHash {
         Self(bytes)
     }
 
+    /// The hash that is written as `text`: 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::LEN];
+        let digits = text.as_bytes().as_chunks::<2>().0;
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            *byte = digit(*high)? << 4 | digit(*low)?;
+        }
+        let hash = Self(bytes);
+        (hash.to_string() == text).then_some(hash)
+    }
+
     /// The bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
@@ -68,6 +81,23 @@ mod tests {
     fn the_first_step_has_a_known_value() {
         let hash = ChainHash::GENESIS.next(1, 1_700_000_000_000_000, b"{}");
         assert_eq!(hash.to_string(), "932f169bf8fdf5696bc48684897df9fec7343fb5b569b5bb84974287aa1ecdb4");
+    }
+
+    #[test]
+    fn hashes_are_read_as_they_are_written() {
+        let hash = ChainHash::GENESIS.next(1, 2, b"x");
+        let text = hash.to_string();
+        assert_eq!(ChainHash::parse(&text), Some(hash));
+        for wrong in [
+            "",
+            "00",
+            text.get(..63).unwrap(),
+            &format!("{text}0"),
+            &text.replace('0', "G"),
+            &text.to_uppercase(),
+        ] {
+            assert_eq!(ChainHash::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

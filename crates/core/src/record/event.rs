@@ -60,3 +60,60 @@ pub struct LogRepair<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_bytes: Option<u64>,
 }
+
+/// The oldest segment was deleted as configured. It is written before anything is removed, and as it stands in the chain,
+/// what it says cannot be changed afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retention<'a> {
+    /// When.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// `age` or `bytes`: what the log had too much of.
+    pub cause: Cow<'a, str>,
+    /// The segment file, without what follows its name if it was compressed.
+    pub segment: Cow<'a, str>,
+    /// Its first record, with which the log began until then.
+    pub first: u64,
+    /// Its last record, after which the log begins from then on.
+    pub last: u64,
+    /// How many records it had.
+    pub records: u64,
+    /// The earliest instant of one of them.
+    #[serde(with = "wire::instant")]
+    pub earliest: Timestamp,
+    /// The latest instant of one of them.
+    #[serde(with = "wire::instant")]
+    pub latest: Timestamp,
+    /// Chain hash before the first, 64 hexadecimal digits.
+    pub hash_before: Cow<'a, str>,
+    /// Chain hash after the last, 64 hexadecimal digits.
+    pub hash_after: Cow<'a, str>,
+    /// Bytes that it took on the disk.
+    pub bytes: u64,
+}
+
+/// What the server is told to do, at start: everything that can change a decision or what is recorded of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Configuration<'a> {
+    /// When.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// Version of the engine.
+    pub engine: Cow<'a, str>,
+    /// The settings, sorted by key.
+    pub settings: Vec<SettingRecord<'a>>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingRecord<'a> {
+    /// Its key, with dots.
+    pub key: Cow<'a, str>,
+    /// Its value as text; of a list or map as JSON. What is secret is hidden.
+    pub value: Cow<'a, str>,
+    /// Where the value comes from, for people.
+    pub origin: Cow<'a, str>,
+}

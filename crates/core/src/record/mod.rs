@@ -2,8 +2,8 @@
 //!
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
-//! (`policy_change`), [`LogRepair`] (`log_repair`) and [`ShadowDifference`] (`shadow_difference`); all of them stand in
-//! one chain ([`ChainHash`]).
+//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`) and
+//! [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
@@ -26,7 +26,7 @@ pub use decision::{
     Basis, Call, Caller, Decision, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput,
     ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
-pub use event::{LogRepair, PolicyChange, PolicySet};
+pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, Retention, SettingRecord};
 pub use id::DecisionId;
 pub use sentence::sentence;
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
@@ -48,8 +48,12 @@ pub enum Record<'a> {
     Decision(Box<DecisionRecord<'a>>),
     /// A policy set went live.
     PolicyChange(PolicyChange<'a>),
+    /// The server started with these settings.
+    Configuration(Configuration<'a>),
     /// The log was repaired.
     LogRepair(LogRepair<'a>),
+    /// The oldest records were deleted as configured.
+    Retention(Retention<'a>),
     /// A candidate set would have decided a call otherwise.
     ShadowDifference(ShadowDifference<'a>),
 }
@@ -79,7 +83,9 @@ impl<'a> Record<'a> {
         match self {
             Record::Decision(record) => encode(KIND_DECISION, record),
             Record::PolicyChange(record) => encode(KIND_POLICY_CHANGE, record),
+            Record::Configuration(record) => encode(KIND_CONFIGURATION, record),
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
+            Record::Retention(record) => encode(KIND_RETENTION, record),
             Record::ShadowDifference(record) => encode(KIND_SHADOW_DIFFERENCE, record),
         }
     }
@@ -90,7 +96,9 @@ impl<'a> Record<'a> {
         match (head.v, head.kind.as_str()) {
             (VERSION, KIND_DECISION) => DecisionRecord::parse(payload).map(|r| Record::Decision(Box::new(r))),
             (VERSION, KIND_POLICY_CHANGE) => parse(payload).map(Record::PolicyChange),
+            (VERSION, KIND_CONFIGURATION) => parse(payload).map(Record::Configuration),
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
+            (VERSION, KIND_RETENTION) => parse(payload).map(Record::Retention),
             (VERSION, KIND_SHADOW_DIFFERENCE) => parse(payload).map(Record::ShadowDifference),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
@@ -108,9 +116,23 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
     Head::of(payload).map(|head| head.kind)
 }
 
+/// The kinds of records that there are.
+pub const KINDS: &[&str] = &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_LOG_REPAIR];
+
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
+const KIND_CONFIGURATION: &str = "configuration";
 const KIND_LOG_REPAIR: &str = "log_repair";
+const KIND_RETENTION: &str = "retention";
+
+/// What every encoded [`Retention`] begins with, and no record of another kind.
+const RETENTION_START: &[u8] = br#"{"v":1,"kind":"retention","#;
+
+/// Whether an encoded record is a [`Retention`]; cheap.
+#[must_use]
+pub fn is_retention(payload: &[u8]) -> bool {
+    payload.starts_with(RETENTION_START)
+}
 const KIND_SHADOW_DIFFERENCE: &str = "shadow_difference";
 
 /// What every record begins with.

@@ -13,6 +13,14 @@ use crate::model::{
 use crate::value::{Map, Value};
 
 #[test]
+fn every_kind_of_the_list_can_be_read() {
+    for kind in KINDS {
+        let record = format!(r#"{{"v":1,"kind":"{kind}"}}"#);
+        assert!(matches!(Record::decode(record.as_bytes()), Err(RecordError::Malformed(_))), "{kind}");
+    }
+}
+
+#[test]
 fn a_record_has_this_text() {
     let (request, evaluation) = (request(Map::default()), evaluation());
     let text = String::from_utf8(written(&request, &evaluation).unwrap()).unwrap();
@@ -142,10 +150,31 @@ fn other_kinds_round_trip() {
         offset: 80,
         dropped_bytes: Some(12),
     };
-    let records =
-        [Record::PolicyChange(change), Record::LogRepair(repair), Record::ShadowDifference(difference)];
+    let retention = Retention {
+        at,
+        cause: "age".into(),
+        segment: "log-1.seg".into(),
+        first: 1,
+        last: 9,
+        records: 9,
+        earliest: at,
+        latest: at,
+        hash_before: "00".into(),
+        hash_after: "11".into(),
+        bytes: 7,
+    };
+    let settings = vec![SettingRecord { key: "a.b".into(), value: "{}".into(), origin: "default".into() }];
+    let configuration = Configuration { at, engine: "1".into(), settings };
+    let records = [
+        Record::PolicyChange(change),
+        Record::Configuration(configuration),
+        Record::LogRepair(repair),
+        Record::Retention(retention),
+        Record::ShadowDifference(difference),
+    ];
     for record in records {
         let payload = record.encode().unwrap();
+        assert_eq!(is_retention(&payload), matches!(record, Record::Retention(_)));
         let decoded = Record::decode(&payload).unwrap();
         assert_eq!(format!("{decoded:?}"), format!("{record:?}"));
     }

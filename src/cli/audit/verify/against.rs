@@ -1,0 +1,67 @@
+//! What a log is verified against: public keys, and the checkpoints of a witness.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::Args;
+use crate::audit::proof::{FileWitness, SignedCheckpoint, SigningKeys, Trust, VerifierKey};
+use crate::cli::serve;
+
+/// Largest file of keys that is read.
+const KEY_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The checkpoints of a witness.
+pub(super) struct Witnessed {
+    /// In the order in which they were kept.
+    pub(super) checkpoints: Vec<SignedCheckpoint>,
+    /// How much there is none: interrupted writes.
+    pub(super) other: usize,
+}
+
+/// The keys that are given, or those of the data directory.
+pub(super) fn trust(args: &Args) -> anyhow::Result<Trust> {
+    if args.key.is_empty() {
+        let config = args.place.config()?;
+        let directory = serve::key_directory(&config.server.data_dir);
+        let keys = SigningKeys::find(&directory, config.audit.checkpoint.origin.as_deref())?;
+        if keys.is_none() && (args.proof.is_some() || args.witness.is_some()) {
+            bail!(
+                "give the public key of the log with `--key`: `procura audit key` prints it where the log is"
+            );
+        }
+        return Ok(keys.map_or_else(Trust::default, |keys| Trust::in_any(keys.verifiers())));
+    }
+    let mut keys = Vec::new();
+    for given in &args.key {
+        match VerifierKey::parse(given) {
+            Ok(key) => keys.push(key),
+            Err(error) if !Path::new(given).exists() => return Err(error.into()),
+            Err(_) => keys.extend(keys_in(given)?),
+        }
+    }
+    Ok(Trust::in_all(keys))
+}
+
+/// The checkpoints that the witness at `place` keeps.
+pub(super) fn kept(place: &str) -> anyhow::Result<Witnessed> {
+    let read = FileWitness::read(Path::new(place));
+    let (checkpoints, other) = read.with_context(|| format!("cannot read the witness `{place}`"))?;
+    Ok(Witnessed { checkpoints, other })
+}
+
+fn keys_in(path: &str) -> anyhow::Result<Vec<VerifierKey>> {
+    let len = fs::metadata(path).with_context(|| format!("cannot read `{path}`"))?.len();
+    if len > KEY_FILE_BYTES {
+        bail!("`{path}` is no file of keys: it has more than {KEY_FILE_BYTES} bytes");
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let keys: Vec<_> =
+        lines.map(VerifierKey::parse).collect::<Result<_, _>>().with_context(|| format!("`{path}`"))?;
+    if keys.is_empty() {
+        bail!("`{path}` holds no key");
+    }
+    Ok(keys)
+}

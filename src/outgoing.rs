@@ -1,0 +1,148 @@
+//! HTTP requests that this server makes. The only module that knows the TLS library.
+
+use std::error::Error;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Request, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+/// Whose certificates a client believes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Those of the certificate authorities of the system.
+    System,
+    /// Those of these certificate authorities alone, in PEM.
+    Pem(Vec<u8>),
+    /// Nobody's: for requests without TLS.
+    Nobody,
+}
+
+/// An HTTP/1.1 client that follows no redirect. Connections are kept for the next request.
+#[derive(Clone, Debug)]
+pub(crate) struct Client(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+/// An answer, of whatever status.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
+    /// Its body, whole.
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The server does not answer.
+    #[error("no answer")]
+    NoAnswer(#[source] legacy::Error),
+    /// The answer breaks off, or is too large.
+    #[error("the answer of at most {0} bytes cannot be read")]
+    Body(usize, #[source] Box<dyn Error + Send + Sync>),
+    /// The answer takes too long.
+    #[error("the answer is not complete after {0:?}")]
+    Deadline(Duration),
+}
+
+impl Client {
+    /// A client that believes whom `trust` says.
+    ///
+    /// # Errors
+    /// If there is no certificate authority to believe, or the text of one is not valid.
+    pub(crate) fn new(trust: &Trust) -> io::Result<Self> {
+        let builder = HttpsConnectorBuilder::new();
+        let builder = match trust {
+            Trust::System => builder.with_native_roots()?,
+            Trust::Pem(text) => builder.with_tls_config(believing(authorities(text)?)?),
+            Trust::Nobody => builder.with_tls_config(believing(RootCertStore::empty())?),
+        };
+        let connector = builder.https_or_http().enable_http1().build();
+        Ok(Self(legacy::Client::builder(TokioExecutor::new()).build(connector)))
+    }
+
+    /// The answer to `request`, complete within `deadline` and with at most `most` bytes of body.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        deadline: Duration,
+        most: usize,
+    ) -> Result<Answer, SendError> {
+        let name = HeaderValue::from_static(concat!("procura/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(USER_AGENT, name);
+        match tokio::time::timeout(deadline, self.answer(request, most)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SendError::Deadline(deadline)),
+        }
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>, most: usize) -> Result<Answer, SendError> {
+        let (parts, body) = self.0.request(request).await.map_err(SendError::NoAnswer)?.into_parts();
+        let body = Limited::new(body, most).collect().await;
+        let body = body.map_err(|error| SendError::Body(most, error))?.to_bytes();
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+}
+
+/// `pause`, a little more or less each time, so that many servers do not try again at the same moment.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    let [first, second, ..] = RandomState::new().hash_one(()).to_le_bytes();
+    let below_one = f64::from(u16::from_le_bytes([first, second])) / 65536.0;
+    pause.mul_f64(0.9 + 0.2 * below_one)
+}
+
+fn believing(roots: RootCertStore) -> io::Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn authorities(text: &[u8]) -> io::Result<RootCertStore> {
+    let invalid = |error: &dyn Error| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(text) {
+        let certificate = certificate.map_err(|error| invalid(&error))?;
+        roots.add(certificate).map_err(|error| invalid(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "no certificate in PEM is in it"));
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_without_a_certificate_authority_is_no_trust() {
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for text in ["", "x", "-----BEGIN CERTIFICATE-----\n", broken] {
+            let refused = Client::new(&Trust::Pem(text.into())).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{text}");
+        }
+        Client::new(&Trust::Nobody).unwrap();
+    }
+
+    #[test]
+    fn jitter_stays_within_a_tenth() {
+        for _ in 0..1000 {
+            let pause = jittered(Duration::from_secs(10)).as_secs_f64();
+            assert!((9.0..=11.0).contains(&pause), "{pause}");
+        }
+    }
+}
