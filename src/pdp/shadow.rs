@@ -17,7 +17,7 @@ use procura_core::policy::{Compiled, Compiler, Revision, Severity, Snapshot};
 use procura_core::record::{
     DecisionDifference, DecisionRecord, PolicySet, Record, ShadowDifference, Verdict,
 };
-use procura_core::replay::{Aspect, Change, Recorded, RecordedCall, Weight, changes};
+use procura_core::replay::{Aspect, Change, DecidedBy, Recorded, RecordedCall, Weight, changes};
 use tokio::runtime::Handle;
 
 use super::settle::settle;
@@ -233,7 +233,7 @@ impl Shadowing {
 
     fn look(&self, payload: &[u8], receipts: &mut Vec<Receipt>) -> Option<ShadowCall> {
         let candidate = self.candidate.as_ref()?;
-        let record = match Recorded::read(payload) {
+        let record = match Recorded::read(payload, DecidedBy::AnotherSet) {
             Recorded::Call(record) => record,
             Recorded::Partial => return Some(ShadowCall::Partial),
             Recorded::Other | Recorded::Unreadable(_) => return None,

@@ -112,7 +112,7 @@ fn decide_all(batches: &Mutex<Receiver<Batch>>, plan: &Plan<'_>) -> Report {
 }
 
 fn decide(report: &mut Report, seq: u64, payload: &[u8], plan: &Plan<'_>) {
-    match Recorded::read(payload) {
+    match Recorded::read(payload, plan.sets.decided_by()) {
         Recorded::Call(record) if plan.window.holds(record.at) => compare(report, seq, &record, plan),
         Recorded::Call(_) | Recorded::Other => {}
         Recorded::Partial => report.partial += 1,

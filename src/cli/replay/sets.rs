@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use procura_core::policy::{self, Revision, Severity, Snapshot};
+use procura_core::replay::DecidedBy;
 
 use crate::pap::Archive;
 use crate::ports::PolicyArchive;
@@ -31,6 +32,11 @@ impl Sets {
     /// The sets of `archive`, or the `candidate` in the place of each of them.
     pub(super) fn new(archive: Archive, candidate: Option<Arc<Snapshot>>) -> Self {
         Self { archive, candidate, kept: Mutex::default(), failures: Mutex::default() }
+    }
+
+    /// Whether calls are decided by the set of their day.
+    pub(super) fn decided_by(&self) -> DecidedBy {
+        if self.candidate.is_some() { DecidedBy::AnotherSet } else { DecidedBy::ItsOwnSet }
     }
 
     /// The set that decides a call of this revision; `None` if it cannot be had.

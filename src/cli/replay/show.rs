@@ -40,7 +40,7 @@ fn not_compared(report: &Report) -> String {
     let mut text = String::new();
     if report.partial > 0 {
         let calls = counted(report.partial, "masked call");
-        text.push_str(&format!("not compared: {calls} (`replay: partial`)\n"));
+        text.push_str(&format!("not compared: {calls}\n"));
     }
     for (revision, count) in &report.missing {
         let calls = counted(*count, "call");

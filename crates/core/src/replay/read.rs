@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::record::{DecisionRecord, Record, RecordError};
 
@@ -22,11 +23,20 @@ pub enum Recorded<'a> {
 /// The value of the member `replay` of a record in which something is masked.
 const PARTIAL: &str = "partial";
 
+/// What decides a call again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// The set that decided it: what its decisions did not rest on may be masked.
+    ItsOwnSet,
+    /// A set that may rest on anything.
+    AnotherSet,
+}
+
 impl<'a> Recorded<'a> {
-    /// Reads an encoded record.
+    /// Reads an encoded record for what is to decide it again.
     #[must_use]
-    pub fn read(payload: &'a [u8]) -> Self {
-        let masked = serde_json::from_slice(payload).is_ok_and(|mark: Mark<'_>| mark.is_partial());
+    pub fn read(payload: &'a [u8], by: DecidedBy) -> Self {
+        let masked = serde_json::from_slice(payload).is_ok_and(|mark: Mark<'_>| mark.is_partial_for(by));
         match Record::decode(payload) {
             Ok(Record::Decision(_)) if masked => Self::Partial,
             Ok(Record::Decision(record)) => Self::Call(record),
@@ -42,10 +52,13 @@ impl<'a> Recorded<'a> {
 struct Mark<'a> {
     #[serde(borrow, default)]
     replay: Option<Cow<'a, str>>,
+    /// Paths below which something is masked.
+    #[serde(default)]
+    masked: Vec<IgnoredAny>,
 }
 
 impl Mark<'_> {
-    fn is_partial(&self) -> bool {
-        self.replay.as_deref() == Some(PARTIAL)
+    fn is_partial_for(&self, by: DecidedBy) -> bool {
+        self.replay.as_deref() == Some(PARTIAL) || (by == DecidedBy::AnotherSet && !self.masked.is_empty())
     }
 }

@@ -9,10 +9,13 @@ fn damaged_records_are_told_from_masked_ones_and_from_other_kinds() {
         ("", Recorded::Unreadable("malformed record".into())),
         ("\u{0}", Recorded::Unreadable("malformed record".into())),
     ] {
-        assert_eq!(Recorded::read(payload.as_bytes()), expected, "{payload}");
+        assert_eq!(Recorded::read(payload.as_bytes(), DecidedBy::ItsOwnSet), expected, "{payload}");
     }
+    let elsewhere = br#"{"v":1,"kind":"decision","masked":["resources[].attr.iban"]}"#;
+    assert_eq!(Recorded::read(elsewhere, DecidedBy::AnotherSet), Recorded::Partial);
+    assert!(matches!(Recorded::read(elsewhere, DecidedBy::ItsOwnSet), Recorded::Unreadable(_)));
     let deep = format!("{{\"v\":1,\"kind\":\"decision\",\"context\":{}", "[".repeat(1_000_000));
-    assert!(matches!(Recorded::read(deep.as_bytes()), Recorded::Unreadable(_)));
+    assert!(matches!(Recorded::read(deep.as_bytes(), DecidedBy::ItsOwnSet), Recorded::Unreadable(_)));
 }
 
 #[test]

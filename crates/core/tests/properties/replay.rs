@@ -4,7 +4,7 @@ use procura_core::engine::{OnError, Settings};
 use procura_core::model::{AuxData, Item, Principal, Request, Resource, Timestamp};
 use procura_core::policy::{Snapshot, SourceFile, compile};
 use procura_core::record::DecisionRecord;
-use procura_core::replay::{Recorded, RecordedCall, Report, Weight};
+use procura_core::replay::{DecidedBy, Recorded, RecordedCall, Report, Weight};
 use procura_core::value::Map;
 use procura_samples::engine::{Engine, recorded};
 use procura_samples::generate::{self, Size};
@@ -181,7 +181,7 @@ fn record(snapshot: &Snapshot, action: &str, size: f64) -> Vec<u8> {
 /// What comes of replaying one record with `snapshot`.
 fn replayed(seq: u64, payload: &[u8], snapshot: &Snapshot) -> Report {
     let mut report = Report::default();
-    match Recorded::read(payload) {
+    match Recorded::read(payload, DecidedBy::ItsOwnSet) {
         Recorded::Call(record) => decided_again(&mut report, seq, &record, snapshot),
         Recorded::Unreadable(why) => report.add_unreadable(seq, why),
         Recorded::Partial | Recorded::Other => {}
