@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
-use procura_core::record::Decision;
+use procura_core::record::{Decision, MaskKeys};
 use procura_core::value::Map;
 
 /// The only source of time. Called once per request; never blocks.
@@ -240,6 +241,37 @@ pub trait DecisionLog: Send + Sync + 'static {
     fn durability(&self) -> Durability;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
+    /// How much of its disk is left; `None` if nobody has looked.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+}
+
+/// How much of the disk of the decision log is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes that are kept for records.
+    pub reserved: u64,
+}
+
+impl Room {
+    /// Whether work that can wait has to: only records may be written.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.free < self.reserved
+    }
+}
+
+/// Resolves to the keys for the records of an instant.
+pub type MaskKeysFor<'a> = Pin<Box<dyn Future<Output = Result<Arc<MaskKeys>, LogError>> + Send + 'a>>;
+
+/// Where the keys of masking come from. Called for every call if anything is masked; waits only where a new key has to be
+/// recorded first.
+pub trait MaskKeySource: Send + Sync + 'static {
+    /// The keys for records of the instant `at`.
+    fn keys(&self, at: Timestamp) -> MaskKeysFor<'_>;
 }
 
 /// Why a record was not written, so that the call it belongs to must not be answered, or why the log was not read.

@@ -27,12 +27,14 @@ mod filter;
 mod find;
 mod follow;
 mod mark;
+mod masking;
 mod pace;
 mod plain;
 pub mod proof;
 mod query;
 mod queue;
 mod reverse;
+mod room;
 mod segment;
 mod upkeep;
 mod verify;
@@ -43,6 +45,7 @@ pub use catalog::Reach;
 pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
+pub use masking::{ForgottenKey, KeyStore, Keyring, PeriodKey};
 pub use query::LogReader;
 pub use verify::{Verified, verify};
 
@@ -55,7 +58,7 @@ use tokio::sync::oneshot;
 use self::catalog::Catalog;
 use crate::ports::{
     Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, LogError, LogFiles,
-    NewRecord, Receipt, StoredRecord,
+    NewRecord, Receipt, Room, StoredRecord,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogRepaired;
@@ -145,6 +148,7 @@ pub struct Log {
     durability: Durability,
     deadline: Duration,
     catalog: Arc<Catalog>,
+    gauge: Arc<room::Gauge>,
     threads: Mutex<Threads>,
 }
 
@@ -190,6 +194,7 @@ impl Log {
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
         };
+        let gauge = Arc::new(room::Gauge::new(settings.reserved_bytes));
         let unfinished = found.deleted.is_some_and(|deleted| deleted.is_unfinished(found.beginning));
         let upkeep = upkeep::Upkeep {
             files: as_they_are,
@@ -198,6 +203,7 @@ impl Log {
             queue: Arc::clone(&queue),
             doomed: found.closed.first().filter(|_| unfinished).copied(),
             settings: settings.clone(),
+            gauge: Arc::clone(&gauge),
             clock,
             metrics,
         };
@@ -207,6 +213,7 @@ impl Log {
             durability: settings.durability,
             deadline: settings.deadline,
             catalog,
+            gauge,
             threads: Mutex::default(),
         };
         log.start("decision-log", |threads| &mut threads.writer, move || writer.run())?;
@@ -278,6 +285,10 @@ impl DecisionLog for Log {
 
     fn health(&self) -> Result<(), LogError> {
         self.queue.health()
+    }
+
+    fn room(&self) -> Option<Room> {
+        Some(self.gauge.room()).filter(|room| room.free < u64::MAX)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use procura_core::record::Masks;
+
 use super::ship::Destination;
 use crate::ports::Durability;
 use crate::telemetry::Api;
@@ -34,6 +36,10 @@ pub struct Audit {
     pub retention_hold: bool,
     /// Bytes of the disk that are kept for records.
     pub reserved_bytes: u64,
+    /// What must not stand in records.
+    pub mask: Masks,
+    /// How long a key of pseudonyms is used.
+    pub pseudonym_period: Duration,
     /// How it is proven that the log is complete.
     pub checkpoint: Checkpoint,
     /// Who keeps checkpoints elsewhere.

@@ -20,7 +20,7 @@ use super::error::Refusal;
 use super::{Services, authzen, cerbos};
 use crate::pdp::Caller;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed};
-use crate::telemetry::{Api, Surface, Where};
+use crate::telemetry::{Api, Outcome, Surface, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -108,8 +108,11 @@ impl Edge {
         mut carrier: Response,
     ) -> Response {
         if let Some(api) = api {
-            CallRejected { api, outcome: refusal.outcome(), detail: &refusal.to_string() }
-                .emit(&self.services.metrics);
+            let outcome = refusal.outcome();
+            // What is wrong with a request may repeat what must not be kept.
+            let is_told = outcome != Outcome::Invalid || !self.services.pdp.is_masking();
+            let detail = if is_told { refusal.to_string() } else { "masked".to_owned() };
+            CallRejected { api, outcome, detail: &detail }.emit(&self.services.metrics);
         }
         let allowed_methods = carrier.headers_mut().remove(header::ALLOW);
         let mut response = refusal.render(surface);

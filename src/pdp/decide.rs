@@ -105,7 +105,11 @@ impl Pdp {
                 vouchers: &vouchers,
                 evaluation: &evaluation,
             };
-            log.append_as(NewRecord { at: now, payload: record.encode()? }, durability).await?;
+            let payload = match &self.masking {
+                None => record.encode()?,
+                Some(masking) => masking.encode(&record).await?,
+            };
+            log.append_as(NewRecord { at: now, payload }, durability).await?;
             recorded = Instant::now();
         }
         let (decide, record) = (decided - started, recorded - decided);

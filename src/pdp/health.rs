@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Shipping};
+use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -116,9 +116,21 @@ impl Health {
     }
 
     fn decision_log(&self) -> Check {
+        let room = self.log.as_ref().and_then(|log| log.room());
         let (state, detail) = match self.log.as_ref().map(|log| log.health()) {
             None => (CheckState::Good, "turned off by configuration".to_owned()),
-            Some(Ok(())) => (CheckState::Good, "accepts records".to_owned()),
+            Some(Ok(())) => match room {
+                Some(room) if room.is_short() => {
+                    let Room { free, reserved } = room;
+                    let what =
+                        format!("accepts records, but only {free} of {reserved} reserved bytes are left");
+                    (CheckState::Degraded, format!("{what}: work that can wait is paused"))
+                }
+                Some(Room { free, .. }) => {
+                    (CheckState::Good, format!("accepts records; {free} bytes are left"))
+                }
+                None => (CheckState::Good, "accepts records".to_owned()),
+            },
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
         Check { name: "decisionLog", state, detail }

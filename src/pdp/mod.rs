@@ -4,6 +4,7 @@ mod caller;
 mod decide;
 mod explain;
 mod health;
+mod masking;
 mod reload;
 mod retrace;
 mod settle;
@@ -15,6 +16,7 @@ pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, Readiness};
+pub use masking::Masking;
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{
@@ -65,6 +67,8 @@ pub struct Pdp {
     settings: Settings,
     /// What the calls of some APIs wait for instead of the usual.
     routes: Vec<(Api, Durability)>,
+    /// What must not stand in records.
+    masking: Option<Masking>,
     /// One permit for each processor.
     large_calls: Semaphore,
 }
@@ -80,20 +84,25 @@ impl Pdp {
         settings: Settings,
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self {
-            active,
-            log,
-            clock,
-            tokens,
-            settings,
-            routes: Vec::new(),
-            large_calls: Semaphore::new(processors),
-        }
+        let (routes, masking, large_calls) = (Vec::new(), None, Semaphore::new(processors));
+        Self { active, log, clock, tokens, settings, routes, masking, large_calls }
     }
 
     /// The same service, where calls of these APIs wait for another durability of their records than usual.
     #[must_use]
     pub fn with_routes(self, routes: Vec<(Api, Durability)>) -> Self {
         Self { routes, ..self }
+    }
+
+    /// The same service, which masks its records.
+    #[must_use]
+    pub fn with_masking(self, masking: Option<Masking>) -> Self {
+        Self { masking, ..self }
+    }
+
+    /// Whether something of calls must not be kept.
+    #[must_use]
+    pub fn is_masking(&self) -> bool {
+        self.masking.is_some()
     }
 }

@@ -261,6 +261,27 @@ async fn shadow_records_what_a_candidate_would_answer_otherwise_and_changes_no_a
     assert!(text(&output.unwrap()).contains("1 shadow_difference"));
 }
 
+#[tokio::test]
+async fn masked_calls_are_counted_and_not_held_against_a_set() {
+    let mask = "--set=audit.mask=[{path: principal.id, do: hash}]";
+    let mut site = Site::start(&[mask, "--set=reload.requireNoChange=true"]).await;
+    site.effect("leave").await;
+    let data = site.dir.path().join("data");
+    let report = |args: &[&str]| -> Value {
+        let output = replay(&data, &[&["--format", "json"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let policies = TempDir::new("replay-masked");
+    policies.write("leave.yaml", policy("leave", Effect::Deny));
+    let against = report(&["--against", policies.path().to_str().unwrap()]);
+    assert_eq!((&against["calls"], &against["partial"]), (&json!(0), &json!(1)), "{against}");
+    let own = report(&[]);
+    assert_eq!(own["calls"].as_u64().unwrap() + own["partial"].as_u64().unwrap(), 1, "{own}");
+    site.dir.write("policies/leave.yaml", policy("leave", Effect::Deny));
+    assert_eq!(site.reload("").await["outcome"], "activated");
+}
+
 #[test]
 fn gate_and_shadow_without_a_log_are_refused() {
     for setting in ["reload.requireNoChange=true", "reload.maxChanged=1%", "shadow.directory=x"] {

@@ -45,7 +45,15 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
-    ("aws_lc_rs", &["src/pip/signature.rs", "src/audit/proof/keys.rs", "crates/testkit/src/issuer.rs"]),
+    (
+        "aws_lc_rs",
+        &[
+            "src/pip/signature.rs",
+            "src/audit/proof/keys.rs",
+            "src/audit/masking/store.rs",
+            "crates/testkit/src/issuer.rs",
+        ],
+    ),
     ("hyper_rustls", &["src/outgoing.rs"]),
     ("rustls", &["src/outgoing.rs"]),
     ("rustls_pki_types", &["src/pip/pem.rs"]),

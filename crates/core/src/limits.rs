@@ -153,6 +153,18 @@ pub const TRAIL_FAILURES: usize = 100;
 /// whose record would be larger is not answered.
 pub const RECORD_BYTES: usize = 16 * 1024 * 1024;
 
+/// Most rules of masking: each is looked at for the members of every call.
+pub const MASK_RULES: usize = 64;
+
+/// Most kinds that a rule of masking names.
+pub const MASK_KINDS: usize = 64;
+
+/// Longest path of a rule of masking, in bytes and in steps: attributes are nested no deeper.
+pub const MASK_PATH_BYTES: usize = 1024;
+
+/// See [`MASK_PATH_BYTES`].
+pub const MASK_STEPS: usize = VALUE_DEPTH;
+
 /// Deepest nesting of a schema file: the parser and the check of a file recurse over it.
 pub const SCHEMA_DEPTH: usize = 64;
 

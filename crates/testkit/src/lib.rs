@@ -12,6 +12,7 @@
 pub mod calls;
 pub mod clock;
 pub mod differential;
+pub mod faults;
 pub mod http;
 pub mod issuer;
 pub mod key_server;
@@ -24,6 +25,7 @@ pub mod replay;
 pub mod server;
 pub mod ship;
 pub mod sim_disk;
+pub mod tamper;
 pub mod temp_dir;
 
 pub use procura_samples::{corpus, rng, yaml};

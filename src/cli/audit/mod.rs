@@ -1,8 +1,10 @@
 //! `procura audit`: the decision log of a data directory, read and verified. One file per subcommand.
 
+mod forget;
 mod key;
 mod list;
 mod prove;
+mod pseudonym;
 mod show;
 mod verify;
 
@@ -32,6 +34,8 @@ Examples:
   procura audit verify --witness /mnt/elsewhere/checkpoints
   procura audit prove 019ab3f2-6c1e-7d3a-9b52-0f4e1c2d3a4b > proof.json
   procura audit verify --proof proof.json --key log.pub
+  procura audit list --principal \"$(procura audit pseudonym alice --at 2026-11-21)\"
+  procura audit forget --before 2026-01-01
 
 A log can be read and verified while a server writes it. It is found as the server finds it: by `--data-dir`, `--set`,
 environment and `--config`.
@@ -58,6 +62,10 @@ enum Command {
     Prove(prove::Args),
     /// Print the public keys that checkpoints of the log are verified with
     Key(key::Args),
+    /// Show what stands in the log for a value that is masked
+    Pseudonym(pseudonym::Args),
+    /// Destroy keys of pseudonyms: afterwards nobody can tell who was behind them
+    Forget(forget::Args),
 }
 
 /// Runs one of the subcommands.
@@ -68,6 +76,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(args),
         Command::Prove(args) => prove::run(args),
         Command::Key(args) => key::run(args),
+        Command::Pseudonym(args) => pseudonym::run(args),
+        Command::Forget(args) => forget::run(args),
     }
 }
 

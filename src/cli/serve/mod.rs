@@ -5,6 +5,7 @@
 
 mod configuration;
 mod log;
+mod masking;
 mod notary;
 mod replay;
 mod ship;
@@ -161,6 +162,7 @@ async fn serve(
         }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let masking = masking::start(config, log.as_ref()).await?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
     let (shadow, _shadow_watch) = replay::shadow(config, log.as_ref(), &metrics)?.unzip();
@@ -173,7 +175,8 @@ async fn serve(
             verifier,
             config.engine.clone(),
         )
-        .with_routes(config.audit.routes.clone()),
+        .with_routes(config.audit.routes.clone())
+        .with_masking(masking),
         decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
         proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())

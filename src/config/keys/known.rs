@@ -257,6 +257,17 @@ pub const KEYS: &[Key] = &[
                   [Shipping](shipping.md).",
     },
     Key {
+        name: "audit.mask",
+        default: "[]",
+        meaning: "What must not stand in records: a list of `{path, do, kinds}`, where `do` is `remove`, `hash` or \
+                  `pseudonym`; see [Privacy](privacy.md).",
+    },
+    Key {
+        name: "audit.pseudonyms.period",
+        default: "720h",
+        meaning: "How long a key of pseudonyms is used before the next one is created, 1 s to 10 years.",
+    },
+    Key {
         name: "log.level",
         default: "info",
         meaning: "What is logged: `error`, `warn`, `info`, `debug` or `trace`.",

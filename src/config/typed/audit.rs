@@ -1,5 +1,7 @@
 //! The decision log.
 
+mod mask;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -25,6 +27,8 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         retention_age: reader.age("audit.retention.age", SECOND..=100 * YEAR),
         retention_bytes: reader.size("audit.retention.bytes", MIB..=1024 * 1024 * 1024 * MIB),
         retention_hold: reader.switch("audit.retention.hold"),
+        mask: mask::masks(reader),
+        pseudonym_period: reader.duration("audit.pseudonyms.period", SECOND..=10 * YEAR),
         reserved_bytes: reader.number("audit.reservedBytes", 0..=1024 * 1024 * MIB),
         checkpoint: checkpoint(reader),
         witness: Witness {

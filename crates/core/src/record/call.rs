@@ -2,7 +2,7 @@
 //!
 //! [`DecisionRecord`](super::DecisionRecord) says what stands in it, and reads it again.
 
-use super::decision::{NO_ENFORCEMENT, USUAL_VERSION};
+use super::decision::{NO_ENFORCEMENT, PARTIAL, USUAL_VERSION};
 use super::json::Json;
 use super::{AuxDataInput, Basis, Call, Caller, RecordError, Vouchers};
 use crate::model::{
@@ -40,6 +40,27 @@ pub struct EncodedBasis(String);
 impl CallRecord<'_> {
     /// The encoded record.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        let mut json = self.members()?;
+        json.raw("}");
+        json.check()?;
+        Ok(json.into_bytes())
+    }
+
+    /// The encoded record, which says that what is at these `paths` is masked.
+    pub(super) fn encode_marked(&self, paths: &[&str], is_partial: bool) -> Result<Vec<u8>, RecordError> {
+        let mut json = self.members()?;
+        if is_partial {
+            json.raw(r#","replay":"#);
+            json.string(PARTIAL);
+        }
+        json.raw(r#","masked":"#);
+        json.list(paths, |json, path| json.string(path));
+        json.raw("}");
+        json.check()?;
+        Ok(json.into_bytes())
+    }
+
+    fn members(&self) -> Result<Json, RecordError> {
         let decisions: usize = self.request.items.iter().map(|item| item.actions.len()).sum();
         let inputs = USUAL_INPUTS + self.request.items.len() * USUAL_RESOURCE;
         let usual = inputs + self.basis.0.len() + decisions * USUAL_DECISION;
@@ -52,9 +73,7 @@ impl CallRecord<'_> {
         json.raw(&self.basis.0);
         self.inputs(&mut json)?;
         self.results(&mut json)?;
-        json.raw("}");
-        json.check()?;
-        Ok(json.into_bytes())
+        Ok(json)
     }
 
     fn inputs(&self, json: &mut Json) -> Result<(), RecordError> {

@@ -16,6 +16,9 @@ pub(super) const USUAL_VERSION: &str = "default";
 /// The schema enforcement of records that do not name one.
 pub(super) const NO_ENFORCEMENT: &str = "none";
 
+/// How a record says that its decisions cannot be made again from it.
+pub(super) const PARTIAL: &str = "partial";
+
 /// The record of one call. Members are written in the order of the fields; empty ones are left out.
 ///
 /// It holds every input of the decisions, so that they can be made again, bit for bit, from the record and the
@@ -47,6 +50,12 @@ pub struct DecisionRecord<'a> {
     /// What was decided about each of them, in the same order.
     #[serde(borrow)]
     pub results: Vec<ResultRecord<'a>>,
+    /// `partial` if something is masked that decisions rest on, or that they say; absent if they can be made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Cow<'a, str>>,
+    /// The paths of `audit.mask` by which something in this record is masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<Cow<'a, str>>,
 }
 
 /// Which call, and who made it.
@@ -274,6 +283,12 @@ pub struct Decision<'r, 'a> {
 }
 
 impl<'a> DecisionRecord<'a> {
+    /// Whether the record holds every input of its decisions, so that they can be made again.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.replay.is_none()
+    }
+
     /// The decisions, in the order of their numbers.
     pub fn decisions(&self) -> impl Iterator<Item = Decision<'_, 'a>> {
         self.decisions_of(&self.results)

@@ -61,6 +61,25 @@ pub struct LogRepair<'a> {
     pub dropped_bytes: Option<u64>,
 }
 
+/// A key of pseudonyms came to be or ceased to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PseudonymKey<'a> {
+    /// When that was recorded: before the first use of the key, or after its destruction.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// `created` or `destroyed`.
+    pub event: Cow<'a, str>,
+    /// Its id, which stands in the pseudonyms.
+    pub key: Cow<'a, str>,
+    /// Where its period begins.
+    #[serde(with = "wire::instant")]
+    pub from: Timestamp,
+    /// Where its period ends; that instant belongs to the next one.
+    #[serde(with = "wire::instant")]
+    pub until: Timestamp,
+}
+
 /// The oldest segment was deleted as configured. It is written before anything is removed, and as it stands in the chain,
 /// what it says cannot be changed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,9 @@
 //!
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
-//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`) and
-//! [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain ([`ChainHash`]).
+//! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`),
+//! [`PseudonymKey`] (`pseudonym_key`) and [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain
+//! ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
 //! How the format grows: version 1 may gain optional members and new kinds, and a reader ignores what it does not
@@ -15,6 +16,7 @@ mod decision;
 mod event;
 mod id;
 mod json;
+mod mask;
 mod sentence;
 mod shadow;
 mod tokens;
@@ -26,8 +28,9 @@ pub use decision::{
     Basis, Call, Caller, Decision, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput,
     ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
-pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, Retention, SettingRecord};
+pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, PseudonymKey, Retention, SettingRecord};
 pub use id::DecisionId;
+pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
 pub use sentence::sentence;
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
 pub use tokens::{AuxDataInput, TokenInput, Vouchers};
@@ -56,6 +59,8 @@ pub enum Record<'a> {
     Retention(Retention<'a>),
     /// A candidate set would have decided a call otherwise.
     ShadowDifference(ShadowDifference<'a>),
+    /// A key of pseudonyms was created or destroyed.
+    PseudonymKey(PseudonymKey<'a>),
 }
 
 /// Why a record could not be written or read.
@@ -87,6 +92,7 @@ impl<'a> Record<'a> {
             Record::LogRepair(record) => encode(KIND_LOG_REPAIR, record),
             Record::Retention(record) => encode(KIND_RETENTION, record),
             Record::ShadowDifference(record) => encode(KIND_SHADOW_DIFFERENCE, record),
+            Record::PseudonymKey(record) => encode(KIND_PSEUDONYM_KEY, record),
         }
     }
 
@@ -100,6 +106,7 @@ impl<'a> Record<'a> {
             (VERSION, KIND_LOG_REPAIR) => parse(payload).map(Record::LogRepair),
             (VERSION, KIND_RETENTION) => parse(payload).map(Record::Retention),
             (VERSION, KIND_SHADOW_DIFFERENCE) => parse(payload).map(Record::ShadowDifference),
+            (VERSION, KIND_PSEUDONYM_KEY) => parse(payload).map(Record::PseudonymKey),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
@@ -123,6 +130,7 @@ const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
 const KIND_CONFIGURATION: &str = "configuration";
 const KIND_LOG_REPAIR: &str = "log_repair";
+const KIND_PSEUDONYM_KEY: &str = "pseudonym_key";
 const KIND_RETENTION: &str = "retention";
 
 /// What every encoded [`Retention`] begins with, and no record of another kind.

@@ -150,6 +150,7 @@ fn other_kinds_round_trip() {
         offset: 80,
         dropped_bytes: Some(12),
     };
+    let key = PseudonymKey { at, event: "created".into(), key: "p20261101".into(), from: at, until: at };
     let retention = Retention {
         at,
         cause: "age".into(),
@@ -171,6 +172,7 @@ fn other_kinds_round_trip() {
         Record::LogRepair(repair),
         Record::Retention(retention),
         Record::ShadowDifference(difference),
+        Record::PseudonymKey(key),
     ];
     for record in records {
         let payload = record.encode().unwrap();

@@ -1,10 +1,5 @@
 //! A record of the log as replaying sees it.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use crate::record::{DecisionRecord, Record, RecordError};
 
 /// What a record is to whoever replays calls.
@@ -36,29 +31,15 @@ impl<'a> Recorded<'a> {
     /// Reads an encoded record for what is to decide it again.
     #[must_use]
     pub fn read(payload: &'a [u8], by: DecidedBy) -> Self {
-        let masked = serde_json::from_slice(payload).is_ok_and(|mark: Mark<'_>| mark.is_partial_for(by));
         match Record::decode(payload) {
-            Ok(Record::Decision(_)) if masked => Self::Partial,
+            Ok(Record::Decision(record)) if is_partial(&record, by) => Self::Partial,
             Ok(Record::Decision(record)) => Self::Call(record),
             Ok(_) | Err(RecordError::Unknown { .. }) => Self::Other,
-            Err(_) if masked => Self::Partial,
             Err(error) => Self::Unreadable(error.to_string()),
         }
     }
 }
 
-/// What tells a masked record from another.
-#[derive(Deserialize)]
-struct Mark<'a> {
-    #[serde(borrow, default)]
-    replay: Option<Cow<'a, str>>,
-    /// Paths below which something is masked.
-    #[serde(default)]
-    masked: Vec<IgnoredAny>,
-}
-
-impl Mark<'_> {
-    fn is_partial_for(&self, by: DecidedBy) -> bool {
-        self.replay.as_deref() == Some(PARTIAL) || (by == DecidedBy::AnotherSet && !self.masked.is_empty())
-    }
+fn is_partial(record: &DecisionRecord<'_>, by: DecidedBy) -> bool {
+    record.replay.as_deref() == Some(PARTIAL) || (by == DecidedBy::AnotherSet && !record.masked.is_empty())
 }

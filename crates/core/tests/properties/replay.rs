@@ -105,6 +105,22 @@ fn set_with_one_changed_rule_changes_exactly_the_decisions_of_that_rule() {
 }
 
 #[test]
+fn masked_calls_are_decided_only_by_the_set_that_read_nothing_of_what_is_masked() {
+    let whole = String::from_utf8(record(&snapshot(POLICY), "view", 1.0)).unwrap();
+    for (members, own, other) in [
+        ("", false, false),
+        (",\"masked\":[\"resource.attr.iban\"]", false, true),
+        (",\"replay\":\"partial\",\"masked\":[\"resource.attr.size\"]", true, true),
+    ] {
+        let payload = format!("{}{members}}}", whole.strip_suffix('}').unwrap());
+        for (by, partial) in [(DecidedBy::ItsOwnSet, own), (DecidedBy::AnotherSet, other)] {
+            let read = Recorded::read(payload.as_bytes(), by);
+            assert_eq!(matches!(read, Recorded::Partial), partial, "{members} {by:?}: {read:?}");
+        }
+    }
+}
+
+#[test]
 fn outputs_are_compared_bit_by_bit() {
     let snapshot = snapshot(POLICY);
     let payload = String::from_utf8(record(&snapshot, "weigh", -0.0)).unwrap();

@@ -29,6 +29,8 @@ pub(super) fn record<'a>(
         context: request.context.as_ref().map(Cow::Borrowed),
         aux_data: AuxDataInput::new(&request.aux_data, vouchers),
         resources: request.items.iter().map(|item| resource(&item.resource)).collect(),
+        replay: None,
+        masked: Vec::new(),
     }
 }
 
