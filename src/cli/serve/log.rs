@@ -40,7 +40,7 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
 }
 
 /// Where the policy sets that went live are kept within the data directory.
-pub(super) fn archive_directory(data_dir: &Path) -> PathBuf {
+pub(in crate::cli) fn archive_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("policies")
 }
 

@@ -17,8 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::beside::Beside;
-use self::log::archive_directory;
-pub(super) use self::log::{index_directory, log_directory};
+pub(super) use self::log::{archive_directory, index_directory, log_directory};
 pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
@@ -164,6 +163,7 @@ async fn serve(
     };
     let indexed = decisions.clone().filter(|_| index.is_some());
     let limit = indexed.map(|log| LagLimit { log, records: config.audit.index_max_lag });
+    let (shadow, _shadow_watch) = replay::shadow(config, log.as_ref(), &metrics)?.unzip();
 
     let services = Services {
         pdp: Pdp::new(
@@ -182,6 +182,7 @@ async fn serve(
             .with_proofs(beside.proofs())
             .with_shipping(beside.shipping()),
         reload,
+        shadow,
         metrics,
         admin: config.server.admin_api,
         limits: request_limits(&config.server),
