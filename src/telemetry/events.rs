@@ -15,8 +15,8 @@ use std::time::Duration;
 
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
-    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
-    TestsFailed, WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
+    ShadowLoaded, SnapshotActivated, TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
@@ -267,8 +267,8 @@ impl SegmentCompressed<'_> {
 /// Segments of the decision log could not be compressed or deleted; it is tried again, and nothing is lost by it.
 #[derive(Debug)]
 pub struct LogUpkeepFailed<'a> {
-    /// Why, with all causes.
-    pub error: &'a str,
+    /// Why.
+    pub error: &'a (dyn Error + 'static),
 }
 
 impl LogUpkeepFailed<'_> {
@@ -276,7 +276,7 @@ impl LogUpkeepFailed<'_> {
     pub fn emit(&self) {
         warn!(
             event = "log_upkeep_failed",
-            error = self.error,
+            error = chain(self.error),
             "closed segments of the decision log stay as they are for now"
         );
     }
