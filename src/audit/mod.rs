@@ -90,6 +90,9 @@ pub struct LogSettings {
     pub reserved_bytes: u64,
     /// What is deleted.
     pub retention: Retention,
+    /// The oldest record that something beside the log still needs, until that says otherwise by
+    /// [`LogReader::need_from`]; `None` if nothing does.
+    pub needed_from: Option<u64>,
     /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
     pub has_past: bool,
 }
@@ -117,6 +120,7 @@ impl Default for LogSettings {
             compress: false,
             reserved_bytes: 0,
             retention: Retention::default(),
+            needed_from: None,
             has_past: false,
         }
     }
@@ -178,6 +182,7 @@ impl Log {
         let found = find::find(&*files)?;
         let catalog = Catalog::new(found.closed.clone(), Reach::default());
         let catalog = Arc::new(catalog.with_deleted(found.deleted_until));
+        catalog.need_from(settings.needed_from);
         let limits = appender::Limits { bytes: settings.segment_bytes, age: settings.segment_age };
         let mut appender =
             appender::Appender::open(Arc::clone(&files), Arc::clone(&catalog), &found, limits)?;

@@ -68,6 +68,11 @@ impl LogReader {
         self.catalog.first_seq()
     }
 
+    /// From now on retention deletes nothing from record `seq` on; `None` if nothing is needed.
+    pub fn need_from(&self, seq: Option<u64>) {
+        self.catalog.need_from(seq);
+    }
+
     /// How far the log reaches at this moment.
     #[must_use]
     pub fn reach(&self) -> Reach {

@@ -15,6 +15,8 @@ pub(super) enum Exit {
     Policy,
     /// 4: tests of the policies fail.
     Tests,
+    /// 5: recorded decisions would change.
+    Changed,
     /// 80: as 2, for the command that stands in for one of the peer's.
     PeerUsage,
 }
@@ -27,6 +29,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => ExitCode::from(2),
             Exit::Policy => ExitCode::from(3),
             Exit::Tests => ExitCode::from(4),
+            Exit::Changed => ExitCode::from(5),
             Exit::PeerUsage => ExitCode::from(80),
         }
     }

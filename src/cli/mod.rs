@@ -14,6 +14,7 @@ mod explanation;
 mod health;
 mod options;
 mod policies;
+mod replay;
 mod report;
 mod serve;
 mod signals;
@@ -38,9 +39,11 @@ Examples:
   procura decide policies request.json   answer one request without a server
   procura explain policies request.json  why it is answered so, and what would change it
   procura audit list --principal alice   who was decided on, and why
+  procura replay --against candidate     what another policy set would change
   procura config --config procura.yaml   show each setting and where it comes from
 
-Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies, 4 failing policy tests.";
+Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies, 4 failing policy tests,
+5 decisions that change.";
 
 /// A policy decision point: applications ask who may do what, policies in YAML say so, and every decision is recorded.
 #[derive(Debug, Parser)]
@@ -60,6 +63,7 @@ enum Command {
     Decide(decide::Args),
     Explain(explain::Args),
     Audit(audit::Args),
+    Replay(replay::Args),
     Config(config::Args),
     #[command(alias = "healthcheck")]
     Health(health::Args),
@@ -90,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Decide(args) => decide::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Config(args) => config::run(args),
         Command::Health(args) => health::run(args),
     };
@@ -142,6 +147,7 @@ mod tests {
              | 2 | the command line or the configuration is wrong; nothing was done |\n\
              | 3 | the policies have errors |\n\
              | 4 | tests of the policies fail |\n\
+             | 5 | recorded decisions would change |\n\
              | 80 | as 2, from `procura compile`, which has the exit codes of the peer |\n",
         );
         let mut command = CommandLine::command().bin_name("procura");

@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::pdp::{Health, Pdp, ReloadHandle};
+use crate::pdp::{Health, Pdp, ReloadHandle, Shadow};
 use crate::ports::{DecisionQuery, LogProofs};
 use crate::telemetry::Metrics;
 
@@ -58,6 +58,8 @@ pub struct Services {
     pub proofs: Option<Arc<dyn LogProofs>>,
     /// Loads policies again.
     pub reload: ReloadHandle,
+    /// Decides with a candidate set beside the live one; `None` if there is none.
+    pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
     pub health: Health,
     /// What `/metrics` shows.

@@ -93,7 +93,7 @@ impl Health {
         Self { proofs, ..self }
     }
 
-    /// The same of a server that ships its records, if it does.
+    /// The same with what ships the records, if something does.
     #[must_use]
     pub fn with_shipping(self, shipping: Option<Arc<dyn Shipping>>) -> Self {
         Self { shipping, ..self }

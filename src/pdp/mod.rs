@@ -8,6 +8,7 @@ mod masking;
 mod reload;
 mod retrace;
 mod settle;
+mod shadow;
 mod status;
 mod tokens;
 
@@ -17,6 +18,7 @@ pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
+pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{
     Attempt, Cause, FAILED_TESTS, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack, Running,
 };

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
-    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
-    TestsFailed, WatchDegraded,
+    ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
+    ShadowLoaded, SnapshotActivated, TestsFailed, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};

@@ -135,6 +135,22 @@ label! {
 }
 
 label! {
+    /// What a candidate set made of a recorded call.
+    pub ShadowCall {
+        /// The same answer.
+        Same => "same",
+        /// Another answer.
+        Different => "different",
+        /// Nothing: something in the record is masked.
+        Partial => "partial",
+        /// Nothing: it was too far behind.
+        Skipped => "skipped",
+        /// Another answer, of which there is no record.
+        Unrecorded => "unrecorded",
+    }
+}
+
+label! {
     /// How an attempt to load the keys of a key set ended.
     pub KeyRefresh {
         /// The keys are those at the source.
@@ -220,6 +236,8 @@ label! {
         Handler => "handler",
         /// While loading policies.
         Reload => "reload",
+        /// While a candidate set decides beside the live one.
+        Shadow => "shadow",
     }
 }
 

@@ -12,8 +12,8 @@ use prometheus::{
 };
 
 use super::labels::{
-    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, StatusClass, Surface, Where,
-    WitnessKind,
+    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall, StatusClass, Surface,
+    Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -31,6 +31,7 @@ pub struct Metrics {
     pub(super) diagnostics: IntGauge,
     pub(super) failed_tests: IntGauge,
     pub(super) changed_decisions: IntGauge,
+    shadow_calls: By<ShadowCall, IntCounter>,
     pub(super) log_records: IntCounter,
     pub(super) log_bytes: IntCounter,
     pub(super) log_batch: Histogram,
@@ -184,6 +185,11 @@ impl Metrics {
                 "procura_policy_changed_decisions",
                 "Recorded decisions for whose change the last attempt to load the policies was refused.",
             )?,
+            shadow_calls: names.counters(
+                "procura_shadow_calls_total",
+                "Recorded calls by what the candidate set of `shadow.directory` made of them.",
+                &["outcome"],
+            )?,
             log_records: names
                 .counter("procura_log_records_total", "Records written to the decision log.")?,
             log_bytes: names.counter("procura_log_bytes_total", "Bytes written to the decision log.")?,
@@ -294,6 +300,11 @@ impl Metrics {
     pub fn index_moved(&self, records: u64, lag: u64) {
         self.index_records.inc_by(records);
         self.index_lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
+    }
+
+    /// Counts calls that a candidate set has decided.
+    pub fn shadow_calls(&self, outcome: ShadowCall, calls: u64) {
+        self.shadow_calls.inc_by(outcome, calls);
     }
 
     /// Sets the number of bytes that may still be written to the disk of the log.

@@ -25,6 +25,7 @@ mod proof_cli;
 mod proof_witness;
 mod readme_tour;
 mod reload;
+mod replay;
 mod sdk;
 mod ship;
 mod shipped_policies;

@@ -10,7 +10,9 @@ use procura_core::model::{
     Timestamp,
 };
 use procura_core::policy::{Severity, Snapshot, SourceFile, compile};
+use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
 use procura_core::value::Map;
+use std::borrow::Cow;
 
 /// A compiled store.
 #[derive(Debug)]
@@ -61,6 +63,18 @@ impl Engine {
         (evaluation, explain(&self.snapshot, &request, &self.settings, now))
     }
 
+    /// The compiled policies.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The record of `ask`, decided at the instant `at`.
+    #[must_use]
+    pub fn recorded(&self, ask: &Ask, at: Timestamp) -> Vec<u8> {
+        recorded(&self.snapshot, &self.settings, &request(ask), at)
+    }
+
     /// What the engine answers, resource by resource.
     #[must_use]
     pub fn check(&self, ask: &Ask) -> Vec<Answer> {
@@ -68,6 +82,34 @@ impl Engine {
         let evaluation = decide(&self.snapshot, &request, &self.settings, Timestamp::UNIX_EPOCH);
         ask.items.iter().zip(&evaluation.resources).map(|(item, resource)| answer(item, resource)).collect()
     }
+}
+
+/// The record of a call that is decided with these policies and settings.
+#[must_use]
+pub fn recorded(snapshot: &Snapshot, settings: &Settings, request: &Request<'_>, at: Timestamp) -> Vec<u8> {
+    let call = Call { id: "c1".into(), request_id: None, api: "check".into(), caller: Caller::default() };
+    let basis = Basis {
+        engine: "0.0.0".into(),
+        policy_revision: snapshot.revision.as_str().into(),
+        policy_generation: 1,
+        on_error: settings.on_error.as_str().into(),
+        default_policy_version: settings.default_policy_version.as_str().into(),
+        default_scope: settings.default_scope.as_str().into(),
+        lenient_scope_search: settings.lenient_scope_search,
+        strict_evaluation: settings.strict_evaluation,
+        schema_enforcement: settings.schema_enforcement.as_str().into(),
+        globals: Cow::Borrowed(&settings.globals),
+        durability: "durable".into(),
+    };
+    let record = CallRecord {
+        at,
+        call: &call,
+        basis: &EncodedBasis::new(&basis),
+        request,
+        vouchers: &Vouchers::default(),
+        evaluation: &decide(snapshot, request, settings, at),
+    };
+    record.encode().unwrap()
 }
 
 fn settings(settings: &model::Settings, on_error: OnError) -> Settings {

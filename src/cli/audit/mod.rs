@@ -14,6 +14,8 @@ mod tail;
 mod verify;
 mod wanted;
 
+pub(super) use self::wanted::instant;
+
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -102,7 +102,7 @@ fn condition(text: &str) -> Result<Filter, String> {
     Ok(Filter { text: text.to_owned(), condition })
 }
 
-pub(super) fn instant(text: &str) -> Result<Timestamp, &'static str> {
+pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, &'static str> {
     let midnight = || format!("{text}T00:00:00Z").parse();
     let parsed = text.parse().or_else(|_| midnight());
     parsed.map_err(|_: jiff::Error| "expected an instant such as `2026-11-21T00:00:00Z` or a date")

@@ -29,6 +29,8 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
             hold: config.audit.retention_hold,
         },
         reserved_bytes: config.audit.reserved_bytes,
+        // Until what ships them has said how far each destination is.
+        needed_from: (!config.audit.ship.is_empty()).then_some(1),
         has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()
     };
@@ -38,7 +40,7 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
 }
 
 /// Where the policy sets that went live are kept within the data directory.
-pub(super) fn archive_directory(data_dir: &Path) -> PathBuf {
+pub(in crate::cli) fn archive_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("policies")
 }
 

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{KIB, MIB, MILLISECOND, MINUTE, Reader, SECOND, YEAR};
-use crate::config::Destination;
 use crate::config::audit::{Audit, Checkpoint, Witness};
-use crate::config::ship::DestinationList;
+use crate::config::ship::{Destination, DestinationList};
 use crate::ports::Durability;
 use crate::telemetry::Api;
 

@@ -7,7 +7,7 @@ use procura_core::suite::FailedTest;
 use serde::{Serialize, Serializer};
 
 use crate::http::Finding;
-use crate::pdp::{Attempt, LiveSet, ReloadOutcome, ReloadStatus};
+use crate::pdp::{Attempt, LiveSet, ReloadOutcome, ReloadStatus, ShadowStatus};
 
 /// Body of `GET /admin/policies/status`.
 #[derive(Serialize)]
@@ -33,6 +33,27 @@ pub(super) struct Status<'s> {
     last_attempt: Option<HistoryEntry<'s>>,
     /// Attempts that said something new, newest first.
     history: Vec<HistoryEntry<'s>>,
+    /// The candidate set that decides beside the live one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<Beside<'s>>,
+}
+
+/// What a candidate set made of the calls since it is there.
+#[derive(Serialize)]
+struct Beside<'s> {
+    source: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// Why there is no candidate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'s str>,
+    same: u64,
+    different: u64,
+    partial: u64,
+    skipped: u64,
+    unrecorded: u64,
 }
 
 #[derive(Serialize)]
@@ -97,8 +118,9 @@ pub(super) struct Outcome<'s> {
 /// Groups of changes that are shown; all of them are to be had by `procura replay`.
 const GROUPS: usize = 20;
 
-impl<'s> From<&'s ReloadStatus> for Status<'s> {
-    fn from(status: &'s ReloadStatus) -> Self {
+impl<'s> Status<'s> {
+    /// The status of reloading, and of the shadow if there is one.
+    pub(super) fn of(status: &'s ReloadStatus, shadow: Option<&'s ShadowStatus>) -> Self {
         Self {
             source: &status.source,
             live: status.live.as_ref().map(Live::from),
@@ -111,6 +133,23 @@ impl<'s> From<&'s ReloadStatus> for Status<'s> {
             running: status.running.map(|running| UnderWay { at: running.at, cause: running.cause.as_str() }),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),
             history: status.history.iter().map(|attempt| HistoryEntry::from(&**attempt)).collect(),
+            shadow: shadow.map(Beside::from),
+        }
+    }
+}
+
+impl<'s> From<&'s ShadowStatus> for Beside<'s> {
+    fn from(status: &'s ShadowStatus) -> Self {
+        Self {
+            source: &status.source,
+            revision: status.candidate.as_ref().map(Revision::as_str),
+            since: status.since.map(|since| since.to_string()),
+            problem: status.problem.as_deref(),
+            same: status.same,
+            different: status.different,
+            partial: status.partial,
+            skipped: status.skipped,
+            unrecorded: status.unrecorded,
         }
     }
 }

@@ -18,15 +18,17 @@ use self::dto::Status;
 use super::caller::Operator;
 use super::error::Refusal;
 use super::{Services, answer};
+use crate::pdp::Shadow;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/admin/policies/status", get(status))
-        .route("/admin/auditlog/list/{kind}", get(audit_log::list))
         .route("/admin/policies/reload", post(ask::reload))
         .route("/admin/policies/rollback", post(ask::rollback))
+        .route("/admin/auditlog/list/{kind}", get(audit_log::list))
 }
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
-    answer::json(&services, &Status::from(&*services.reload.status())).await
+    let (reload, shadow) = (services.reload.status(), services.shadow.as_deref().map(Shadow::status));
+    answer::json(&services, &Status::of(&reload, shadow.as_deref())).await
 }

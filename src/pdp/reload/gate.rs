@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use procura_core::model::Timestamp;
 use procura_core::policy::Snapshot;
 use procura_core::record::DecisionRecord;
-use procura_core::replay::{Recorded, RecordedCall, Report, Unreplayable, Weight};
+use procura_core::replay::{DecidedBy, Recorded, RecordedCall, Report, Unreplayable, Weight};
 
 use crate::pdp::{Force, MaxChanged};
 use crate::ports::{LogError, RecordSource};
@@ -92,7 +92,7 @@ fn replay(
     since: Timestamp,
     (live, candidate): (&Snapshot, &Snapshot),
 ) {
-    let record = match Recorded::read(payload) {
+    let record = match Recorded::read(payload, DecidedBy::AnotherSet) {
         Recorded::Call(record) if record.at >= since => record,
         Recorded::Call(_) | Recorded::Other => return,
         Recorded::Partial => return report.partial += 1,

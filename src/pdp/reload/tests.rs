@@ -11,7 +11,9 @@ use procura_testkit::temp_dir::TempDir;
 use super::*;
 use crate::pap::Archive;
 use crate::pdp::{CheckState, Health, Running};
-use crate::ports::{Durability, Extent, LogError, NewRecord, Receipt, SourceError, WatchError};
+use crate::ports::{
+    Durability, Extent, LogError, NewRecord, Receipt, RecordCursor, RecordSource, SourceError, WatchError,
+};
 
 #[tokio::test]
 async fn set_goes_live_only_when_two_readings_agree() {
@@ -120,6 +122,53 @@ async fn tests_that_take_too_long_keep_the_live_set_and_are_not_tried_again() {
         assert_eq!(handle.status().live.as_ref().unwrap().generation, 1);
     }
     assert_eq!(handle.reload(Cause::Admin).await.as_str(), "activated");
+}
+
+#[tokio::test]
+async fn replay_that_takes_too_long_or_fails_keeps_the_live_set_until_it_is_forced() {
+    for (limit, fails, why) in [
+        (Duration::ZERO, false, "was stopped after 0 seconds"),
+        (
+            Duration::from_secs(20),
+            true,
+            "recorded calls cannot be replayed: the decision log cannot be read: gone",
+        ),
+    ] {
+        let dir = TempDir::new("reload");
+        let (most, records) = (MaxChanged::Percent(100.0), Arc::new(Records { fails }));
+        let gate = ChangeGate { records, most, newest: 10, age: Duration::from_secs(60), limit };
+        let readings = vec![set("a"), set("a"), set("b")];
+        let parts = ReloadParts { gate: Some(gate), ..parts(readings, None, &dir) };
+        let active = Arc::new(ArcSwapOption::empty());
+        let handle = ReloadHandle::start_with(parts, Arc::clone(&active), Box::new(Scripted)).unwrap();
+        // At start there is nothing that could change.
+        assert_eq!(handle.reload(Cause::Start).await.as_str(), "activated");
+        for _ in 0..2 {
+            assert_eq!(handle.reload(Cause::Admin).await.as_str(), "failed");
+            let told = handle.status().why_stale().unwrap();
+            assert!(told.contains(why), "{told}");
+            assert_eq!(handle.status().live.as_ref().unwrap().generation, 1);
+        }
+        let force = |force| Ask { force: Some(force), ..Ask::from(Cause::Admin) };
+        assert_eq!(handle.reload(force(Force::Only(revision("a")))).await.as_str(), "failed");
+        assert_eq!(handle.reload(force(Force::Only(revision("b")))).await.as_str(), "activated");
+    }
+}
+
+#[test]
+fn parts_of_decisions_are_counted_exactly() {
+    for (most, changed, all, allowed) in [
+        (MaxChanged::Decisions(0), 0, 0, true),
+        (MaxChanged::Decisions(2), 2, 2, true),
+        (MaxChanged::Decisions(2), 3, 1000, false),
+        (MaxChanged::Percent(0.0), 0, 0, true),
+        (MaxChanged::Percent(0.0), 1, 1_000_000, false),
+        (MaxChanged::Percent(1.0), 10, 1000, true),
+        (MaxChanged::Percent(1.0), 11, 1000, false),
+        (MaxChanged::Percent(100.0), 7, 7, true),
+    ] {
+        assert_eq!(most.allows(changed, all), allowed, "{most:?}: {changed} of {all}");
+    }
 }
 
 #[tokio::test]
@@ -416,6 +465,45 @@ impl PolicySource for Script {
 
     fn location(&self) -> String {
         "policies".into()
+    }
+}
+
+/// A log with one record that is no call, or that cannot be read.
+struct Records {
+    fails: bool,
+}
+
+impl RecordSource for Records {
+    fn last(&self) -> u64 {
+        1
+    }
+
+    fn wait_beyond(&self, _: u64, _: Duration) -> u64 {
+        1
+    }
+
+    fn cursor(&self, next_seq: u64) -> Box<dyn RecordCursor + '_> {
+        Box::new(OneRecord { next_seq, fails: self.fails })
+    }
+}
+
+struct OneRecord {
+    next_seq: u64,
+    fails: bool,
+}
+
+impl RecordCursor for OneRecord {
+    fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    fn read(&mut self, each: &mut dyn FnMut(u64, &[u8])) -> Result<usize, LogError> {
+        if self.fails {
+            return Err(LogError::Unreadable("gone".into()));
+        }
+        self.next_seq += 1;
+        each(1, b"{}");
+        Ok(1)
     }
 }
 

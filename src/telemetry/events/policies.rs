@@ -251,3 +251,42 @@ impl WatchDegraded<'_> {
         warn!(event = "watch_degraded", error = chain(self.error), "cannot watch the policies, polling only");
     }
 }
+
+/// A candidate set decides beside the live one from now on.
+#[derive(Debug)]
+pub struct ShadowLoaded<'a> {
+    /// Content hash of the candidate.
+    pub revision: &'a str,
+    /// Files in it.
+    pub files: usize,
+}
+
+impl ShadowLoaded<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        info!(
+            event = "shadow_loaded",
+            revision = self.revision,
+            files = self.files,
+            "candidate set decides beside the live one"
+        );
+    }
+}
+
+/// A candidate set cannot be used, or recorded calls cannot be read for it.
+#[derive(Debug)]
+pub struct ShadowFailed<'a> {
+    /// Why.
+    pub problem: &'a str,
+}
+
+impl ShadowFailed<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "shadow_failed",
+            problem = self.problem,
+            "no candidate set decides beside the live one"
+        );
+    }
+}

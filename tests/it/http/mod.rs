@@ -146,6 +146,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         proofs: None,
         health: Health::new(active, Some(writer), reload.clone()),
         reload,
+        shadow: None,
         metrics,
         limits: setup.limits,
         budget: Budget::new(&setup.capacity),

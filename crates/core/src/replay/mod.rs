@@ -13,5 +13,8 @@ mod report;
 pub use call::{RecordedCall, Unreplayable};
 pub use change::{Aspect, Change, Weight, changes};
 pub use json::{Ranked, ReportJson};
-pub use read::Recorded;
+pub use read::{DecidedBy, Recorded};
 pub use report::{Example, Group, Report};
+
+#[cfg(test)]
+mod tests;

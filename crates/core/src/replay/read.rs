@@ -1,9 +1,5 @@
 //! A record of the log as replaying sees it.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use crate::record::{DecisionRecord, Record, RecordError};
 
 /// What a record is to whoever replays calls.
@@ -22,30 +18,28 @@ pub enum Recorded<'a> {
 /// The value of the member `replay` of a record in which something is masked.
 const PARTIAL: &str = "partial";
 
+/// What decides a call again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecidedBy {
+    /// The set that decided it: what its decisions did not rest on may be masked.
+    ItsOwnSet,
+    /// A set that may rest on anything.
+    AnotherSet,
+}
+
 impl<'a> Recorded<'a> {
-    /// Reads an encoded record.
+    /// Reads an encoded record for what is to decide it again.
     #[must_use]
-    pub fn read(payload: &'a [u8]) -> Self {
-        let masked = serde_json::from_slice(payload).is_ok_and(|mark: Mark<'_>| mark.is_partial());
+    pub fn read(payload: &'a [u8], by: DecidedBy) -> Self {
         match Record::decode(payload) {
-            Ok(Record::Decision(_)) if masked => Self::Partial,
+            Ok(Record::Decision(record)) if is_partial(&record, by) => Self::Partial,
             Ok(Record::Decision(record)) => Self::Call(record),
             Ok(_) | Err(RecordError::Unknown { .. }) => Self::Other,
-            Err(_) if masked => Self::Partial,
             Err(error) => Self::Unreadable(error.to_string()),
         }
     }
 }
 
-/// What tells a masked record from another.
-#[derive(Deserialize)]
-struct Mark<'a> {
-    #[serde(borrow, default)]
-    replay: Option<Cow<'a, str>>,
-}
-
-impl Mark<'_> {
-    fn is_partial(&self) -> bool {
-        self.replay.as_deref() == Some(PARTIAL)
-    }
+fn is_partial(record: &DecisionRecord<'_>, by: DecidedBy) -> bool {
+    record.replay.as_deref() == Some(PARTIAL) || (by == DecidedBy::AnotherSet && !record.masked.is_empty())
 }

@@ -5,6 +5,7 @@
 
 mod every_kind;
 mod oracle;
+mod replay;
 mod spec;
 
 use std::borrow::Cow;
