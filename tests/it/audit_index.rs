@@ -393,3 +393,11 @@ async fn cursors_neither_skip_nor_repeat_while_records_come_in() {
     }
     assert_eq!(found, (1..=300).rev().collect::<Vec<_>>());
 }
+
+#[test]
+fn trial_of_a_large_log_finds_every_call_it_asks_for() {
+    let dir = TempDir::new("index-trial");
+    let trial = procura_testkit::query::Trial { dir: dir.path(), records: 2000, seed: 1 };
+    let outcome = procura_testkit::query::run(trial, |_| {}).unwrap();
+    assert_eq!(outcome.asked.iter().map(|asked| asked.short).sum::<usize>(), 0, "{outcome}");
+}

@@ -37,7 +37,12 @@ pub(super) struct Block {
     pub(super) times: (i64, i64),
     /// Chain hash after the last record.
     pub(super) hash: String,
+    /// Bytes of the values.
+    value_bytes: usize,
 }
+
+/// Bytes of values at which a block is full: long names must not take much memory.
+const VALUE_BYTES: usize = 32 * 1024 * 1024;
 
 impl Block {
     /// Takes in the next record; one without facts is in it, and never found.
@@ -54,7 +59,7 @@ impl Block {
             let number = self.rows;
             for (field, postings) in Field::ALL.into_iter().zip(&mut self.postings) {
                 row.any(field, |value| {
-                    put(postings, value, number);
+                    self.value_bytes += put(postings, value, number);
                     false
                 });
             }
@@ -63,10 +68,10 @@ impl Block {
         self.hash = entry.hash.to_string();
     }
 
-    /// Whether it has so many decisions, or records.
+    /// Whether it has so many decisions, or otherwise enough.
     pub(super) fn is_full(&self, rows: u32) -> bool {
         // Records without decisions count too.
-        self.rows >= rows || self.spots.len() >= rows as usize
+        self.rows >= rows || self.spots.len() >= rows as usize || self.value_bytes >= VALUE_BYTES
     }
 
     /// The records in it: from the first to before the last number.
@@ -78,13 +83,18 @@ impl Block {
     }
 }
 
-fn put(postings: &mut HashMap<Box<str>, Vec<u32>>, value: &str, row: u32) {
+/// How many bytes of values that adds.
+fn put(postings: &mut HashMap<Box<str>, Vec<u32>>, value: &str, row: u32) -> usize {
     match postings.get_mut(value) {
         // A value that a record names twice.
-        Some(rows) if rows.last() == Some(&row) => {}
-        Some(rows) => rows.push(row),
+        Some(rows) if rows.last() == Some(&row) => 0,
+        Some(rows) => {
+            rows.push(row);
+            0
+        }
         None => {
             postings.insert(value.into(), vec![row]);
+            value.len()
         }
     }
 }
