@@ -47,6 +47,8 @@ struct State {
     reach: Reach,
     /// The latest instant of a record that was deleted.
     deleted_until: Option<i64>,
+    /// The oldest record that must not be deleted yet.
+    needed_from: Option<u64>,
     /// How many segments were begun since the log was opened.
     begun: usize,
     closed: bool,
@@ -87,6 +89,16 @@ impl Catalog {
             state.segments.remove(0);
             state.deleted_until = state.deleted_until.max(Some(oldest.times.max));
         }
+    }
+
+    /// From now on nothing is deleted from record `seq` on; `None` if nothing is needed.
+    pub(super) fn need_from(&self, seq: Option<u64>) {
+        self.lock().needed_from = seq;
+    }
+
+    /// Whether record `seq` must not be deleted yet.
+    pub(super) fn needs(&self, seq: u64) -> bool {
+        self.lock().needed_from.is_some_and(|needed| needed <= seq)
     }
 
     /// The segments at this moment.

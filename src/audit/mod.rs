@@ -26,16 +26,20 @@ mod files;
 mod filter;
 mod find;
 mod follow;
+mod index;
 mod mark;
 mod masking;
 mod pace;
+mod page;
 mod plain;
 pub mod proof;
 mod query;
 mod queue;
+mod refresh;
 mod reverse;
 mod room;
 mod segment;
+mod tally;
 mod upkeep;
 mod verify;
 mod walk;
@@ -45,6 +49,7 @@ pub use catalog::Reach;
 pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
+pub use index::{Index, IndexError, IndexSettings, IndexThread, IndexedLog};
 pub use masking::{ForgottenKey, KeyStore, Keyring, PeriodKey};
 pub use query::LogReader;
 pub use verify::{Verified, verify};
@@ -53,12 +58,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use procura_core::query::Field;
 use tokio::sync::oneshot;
 
 use self::catalog::Catalog;
 use crate::ports::{
-    Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, LogError, LogFiles,
-    NewRecord, Receipt, Room, StoredRecord,
+    Clock, DecisionCounts, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, Follower,
+    LogError, LogFiles, NewRecord, Receipt, Room, StoredRecord,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogRepaired;
@@ -84,6 +90,9 @@ pub struct LogSettings {
     pub reserved_bytes: u64,
     /// What is deleted.
     pub retention: Retention,
+    /// The oldest record that something beside the log still needs, until that says otherwise by
+    /// [`LogReader::need_from`]; `None` if nothing does.
+    pub needed_from: Option<u64>,
     /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
     pub has_past: bool,
 }
@@ -111,6 +120,7 @@ impl Default for LogSettings {
             compress: false,
             reserved_bytes: 0,
             retention: Retention::default(),
+            needed_from: None,
             has_past: false,
         }
     }
@@ -172,6 +182,7 @@ impl Log {
         let found = find::find(&*files)?;
         let catalog = Catalog::new(found.closed.clone(), Reach::default());
         let catalog = Arc::new(catalog.with_deleted(found.deleted_until));
+        catalog.need_from(settings.needed_from);
         let limits = appender::Limits { bytes: settings.segment_bytes, age: settings.segment_age };
         let mut appender =
             appender::Appender::open(Arc::clone(&files), Arc::clone(&catalog), &found, limits)?;
@@ -292,6 +303,7 @@ impl DecisionLog for Log {
     }
 }
 
+/// Reads without the index, which is beside the log.
 impl DecisionQuery for Log {
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError> {
         self.reader.find(filter)
@@ -299,6 +311,22 @@ impl DecisionQuery for Log {
 
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
         self.reader.get(call_id)
+    }
+
+    fn count(&self, filter: &DecisionFilter, by: &[Field]) -> Result<DecisionCounts, LogError> {
+        self.reader.count(filter, by)
+    }
+
+    fn follow(&self, filter: &DecisionFilter, after: u64, each: Follower<'_>) -> Result<(), LogError> {
+        self.reader.follow(filter, after, each)
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.reader.last_seq()
+    }
+
+    fn unindexed(&self) -> u64 {
+        self.reader.unindexed()
     }
 }
 

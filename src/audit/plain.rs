@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::compressed::{BLOCK, FOOTER_BYTES, Table, compressed_name, segment_of};
-use super::segment::first_seq_of;
+use super::segment::{file_name, first_seq_of};
 use crate::ports::{LogFile, LogFiles};
 
 /// Tables and blocks that are remembered: those of a few readers that go on where they were, in either direction.
@@ -35,6 +35,12 @@ impl<F: Deref<Target: LogFiles> + Send + Sync> PlainFiles<F> {
     /// Shows `files`.
     pub(super) fn new(files: F) -> Self {
         Self { files, cache: Mutex::default() }
+    }
+
+    /// Whether segment `first_seq` is there in no other form than compressed.
+    pub(super) fn is_compressed(&self, first_seq: u64) -> bool {
+        let is_there = |name: String| self.files.len(&name).is_ok();
+        !is_there(file_name(first_seq)) && is_there(compressed_name(first_seq))
     }
 
     /// The blocks of a compressed segment.
@@ -126,11 +132,7 @@ impl<F: Deref<Target: LogFiles> + Send + Sync> LogFiles for PlainFiles<F> {
 
     /// A segment that is compressed is not continued: another one follows it, or should.
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
-        let is_compressed = |first_seq| {
-            let is = |found: io::Result<u64>| found.is_ok();
-            !is(self.files.len(name)) && is(self.files.len(&compressed_name(first_seq)))
-        };
-        if first_seq_of(name).is_some_and(is_compressed) {
+        if first_seq_of(name).is_some_and(|first_seq| self.is_compressed(first_seq)) {
             return Err(io::Error::other("it is compressed, so the segment that followed it is missing"));
         }
         self.files.open_append(name)

@@ -4,7 +4,7 @@ mod compress;
 mod retain;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::LogSettings;
 use super::catalog::{Catalog, SegmentInfo};
@@ -18,6 +18,9 @@ use crate::telemetry::events::LogUpkeepFailed;
 
 /// How often it is looked whether there is something to do, besides when a segment is closed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long nothing is tried after something failed.
+const REST: Duration = Duration::from_secs(60);
 
 /// What follows the name of a file that is not finished.
 const UNFINISHED: &str = ".tmp";
@@ -42,22 +45,30 @@ impl Upkeep {
     /// Works until the catalog is closed.
     pub(super) fn run(mut self) {
         yield_to_others();
-        let mut next = 0;
-        let mut seen = 0;
-        let mut failed = self.failure(self.remove_unfinished());
+        let (mut next, mut seen, mut rest_until) = (None, 0, None);
         while !self.catalog.is_closed() {
-            let looked = self.gauge.look(&*self.files, &self.metrics).map(|_| ());
-            let worked = looked.and_then(|()| self.retain()).and_then(|()| self.compress_closed(&mut next));
-            failed = match self.failure(worked) {
-                // Told once, not every second.
-                Some(error) if failed.as_ref() != Some(&error) => {
+            let looked = self.gauge.look(&*self.files, &self.metrics);
+            if rest_until.is_none_or(|until| Instant::now() >= until) {
+                let worked = looked.and_then(|_| self.work(&mut next));
+                // Once the log is closed it is of no interest any more.
+                rest_until = worked.err().filter(|_| !self.catalog.is_closed()).map(|error| {
                     LogUpkeepFailed { error: &error }.emit();
-                    Some(error)
-                }
-                other => other,
-            };
+                    Instant::now() + REST
+                });
+            }
             seen = self.catalog.wait_for_segment(seen, PAUSE);
         }
+    }
+
+    /// Does what there is to do; `next` is the first segment that is perhaps not compressed yet, once it was looked.
+    fn work(&mut self, next: &mut Option<u64>) -> Result<(), AuditError> {
+        let mut from = match *next {
+            Some(from) => from,
+            None => self.remove_unfinished().map(|()| 0)?,
+        };
+        let worked = self.retain().and_then(|()| self.compress_closed(&mut from));
+        *next = Some(from);
+        worked
     }
 
     /// Compresses the closed segments, from the one that begins with record `next` on.
@@ -95,10 +106,5 @@ impl Upkeep {
             self.files.remove(name).map_err(AuditError::io("remove", name))?;
         }
         Ok(())
-    }
-
-    /// What went wrong; once the log is closed it is of no interest any more.
-    fn failure(&self, outcome: Result<(), AuditError>) -> Option<String> {
-        outcome.err().filter(|_| !self.catalog.is_closed()).map(|error| error.with_causes())
     }
 }

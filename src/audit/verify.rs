@@ -59,6 +59,11 @@ pub(super) fn verify_each(
         state.segment(files, *first_seq, done + 1 == firsts.len(), each)?;
     }
     check_beginning(state.beginning, state.deleted)?;
+    if let Some(last) = firsts.last().filter(|last| files.is_compressed(**last)) {
+        let (segment, offset, seq) = (file_name(*last), 0, state.end.seq + 1);
+        let what = "it is compressed, so the segment that followed it is missing";
+        return Err(AuditError::Damaged { segment, offset, seq, what });
+    }
     check_reaches(mark, state.end, firsts.last().copied().unwrap_or(1))?;
     Ok(Verified {
         segments: firsts.len(),

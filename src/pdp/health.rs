@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Room, Shipping};
+use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -15,6 +15,16 @@ pub struct Health {
     proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
     shipping: Option<Arc<dyn Shipping>>,
+    index: Option<LagLimit>,
+}
+
+/// How far the index of the log may be behind.
+#[derive(Clone)]
+pub struct LagLimit {
+    /// The log with its index.
+    pub log: Arc<dyn DecisionQuery>,
+    /// Records that it may be behind.
+    pub records: u64,
 }
 
 /// Whether the server is ready, and what that follows from.
@@ -68,7 +78,13 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, proofs: None, shipping: None, reload }
+        Self { active, log, proofs: None, shipping: None, reload, index: None }
+    }
+
+    /// The same of a server that keeps an index of its log.
+    #[must_use]
+    pub fn with_index(self, index: Option<LagLimit>) -> Self {
+        Self { index, ..self }
     }
 
     /// The same with what proves the log.
@@ -77,7 +93,7 @@ impl Health {
         Self { proofs, ..self }
     }
 
-    /// The same of a server that ships its records, if it does.
+    /// The same with what ships the records, if something does.
     #[must_use]
     pub fn with_shipping(self, shipping: Option<Arc<dyn Shipping>>) -> Self {
         Self { shipping, ..self }
@@ -87,6 +103,7 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.decision_index());
         checks.extend(self.checkpoints());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
@@ -134,6 +151,14 @@ impl Health {
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
         Check { name: "decisionLog", state, detail }
+    }
+
+    /// An index that is behind only makes queries slow.
+    fn decision_index(&self) -> Option<Check> {
+        let index = self.index.as_ref()?;
+        let lag = index.log.unindexed();
+        let state = if lag <= index.records { CheckState::Good } else { CheckState::Degraded };
+        Some(Check { name: "decisionIndex", state, detail: format!("{lag} records behind") })
     }
 
     /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.

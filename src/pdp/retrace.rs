@@ -9,15 +9,15 @@ use super::Pdp;
 
 impl Pdp {
     /// What the call of `record` met on its way; `None` if that cannot be found out: another policy set is live than
-    /// the one that decided it, or the record cannot be decided again.
+    /// the one that decided it, or something of it is masked.
     #[must_use]
     pub fn retrace(&self, record: &DecisionRecord<'_>) -> Option<Trail> {
         let active = self.active.load_full()?;
-        if active.snapshot.revision.as_str() != record.basis.policy_revision {
+        if !record.is_complete() || active.snapshot.revision.as_str() != record.basis.policy_revision {
             return None;
         }
-        let RecordedCall { at, request, settings } = RecordedCall::of(record).ok()?;
-        Some(retrace(&active.snapshot, &request, &settings, at))
+        let call = RecordedCall::of(record).ok()?;
+        Some(retrace(&active.snapshot, &call.request, &call.settings, call.at))
     }
 
     /// The instant at which a call would be decided.

@@ -48,15 +48,19 @@ impl<'l> Feed<'l> {
                 return Ok(true);
             }
             let Self { cursor, waiting, waiting_bytes, read_to, .. } = self;
+            let (next, mut first) = (cursor.next_seq(), None);
             let read = cursor.read(|entry| {
+                first.get_or_insert(entry.seq);
                 *read_to = Some(Bookmark { seq: entry.seq, hash: entry.hash });
                 if is_wanted(entry, kinds) {
                     *waiting_bytes += entry.payload.len();
                     waiting.push_back(Parcel::of(entry));
                 }
             });
-            if read.map_err(Failure::Log)? == 0 {
-                return Err(Failure::Missing(self.cursor.next_seq()));
+            read.map_err(Failure::Log)?;
+            // A cursor goes on behind records that were deleted.
+            if first != Some(next) {
+                return Err(Failure::Missing(next));
             }
         }
         Ok(false)

@@ -11,6 +11,7 @@
 mod bookmark;
 mod failure;
 mod feed;
+mod needs;
 mod settings;
 mod shipper;
 mod standing;
@@ -29,8 +30,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::bookmark::BookmarkFile;
+use self::needs::Needs;
 use self::shipper::Shipper;
-use self::standing::Standing;
+use self::standing::{Parts, Standing};
 use self::stop::{Stop, StopSignal};
 use self::target::Target;
 use crate::audit::LogReader;
@@ -52,6 +54,7 @@ pub enum ShipError {
 /// What ships records to all destinations. Stops at once when dropped.
 pub struct Ship {
     destinations: Vec<Running>,
+    needs: Arc<Needs>,
     stop: Stop,
 }
 
@@ -75,11 +78,19 @@ impl Ship {
         let shown = directory.display().to_string();
         durable::create_dir(directory).map_err(|error| ShipError::Directory(shown, error))?;
         let (stop, signal) = Stop::new();
-        let mut ship = Self { destinations: Vec::new(), stop };
-        for settings in destinations {
+        let needs = Arc::new(Needs::new(reader.clone(), destinations.len()));
+        let mut ship = Self { destinations: Vec::new(), needs, stop };
+        for (place, settings) in destinations.into_iter().enumerate() {
             let name = settings.name.clone();
-            let shipped = metrics.ship(&name);
-            let standing = Arc::new(Standing::new(&name, reader.clone(), Arc::clone(clock), shipped));
+            let parts = Parts {
+                name: name.clone(),
+                reader: reader.clone(),
+                clock: Arc::clone(clock),
+                metrics: metrics.ship(&name),
+                needs: Arc::clone(&ship.needs),
+                place,
+            };
+            let standing = Arc::new(Standing::new(parts));
             let bookmark = BookmarkFile::new(directory, &name);
             let thread = start(settings, bookmark, &standing, signal.clone())
                 .map_err(|error| ShipError::Destination(name, error))?;
@@ -88,12 +99,11 @@ impl Ship {
         Ok(ship)
     }
 
-    /// The oldest record that a destination still needs, for whoever removes records: it is the last one that the
-    /// destination has, by which the log is recognised after a restart, or the first one of the log. `None` if there
-    /// are no destinations.
+    /// The oldest record that a destination still needs, which retention keeps: the last one that it has, or the first
+    /// one of the log. `None` if there are no destinations.
     #[must_use]
     pub fn needed_from(&self) -> Option<u64> {
-        self.destinations.iter().map(|running| running.standing.kept().max(1)).min()
+        self.needs.lowest()
     }
 
     /// Sends what the log still holds for each destination, for at most `patience`, and ends. Blocking.

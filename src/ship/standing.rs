@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bookmark::Bookmark;
 use super::failure::Failure;
+use super::needs::Needs;
 use crate::audit::LogReader;
 use crate::ports::{Clock, DestinationStatus};
 use crate::telemetry::ShipMetrics;
@@ -19,11 +20,24 @@ const MOST_TOLD: usize = 32;
 
 /// How far one destination is.
 pub(super) struct Standing {
-    name: String,
-    reader: LogReader,
-    clock: Arc<dyn Clock>,
-    metrics: ShipMetrics,
+    parts: Parts,
     state: Mutex<State>,
+}
+
+/// What a destination is followed with.
+pub(super) struct Parts {
+    /// Its name.
+    pub(super) name: String,
+    /// The log that is shipped.
+    pub(super) reader: LogReader,
+    /// Tells how long records wait.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Its metrics.
+    pub(super) metrics: ShipMetrics,
+    /// Whom it tells which records it has.
+    pub(super) needs: Arc<Needs>,
+    /// Its place there.
+    pub(super) place: usize,
 }
 
 #[derive(Default)]
@@ -44,13 +58,13 @@ struct Outage {
 }
 
 impl Standing {
-    pub(super) fn new(name: &str, reader: LogReader, clock: Arc<dyn Clock>, metrics: ShipMetrics) -> Self {
-        Self { name: name.to_owned(), reader, clock, metrics, state: Mutex::default() }
+    pub(super) fn new(parts: Parts) -> Self {
+        Self { parts, state: Mutex::default() }
     }
 
     /// The log that is shipped.
     pub(super) fn reader(&self) -> &LogReader {
-        &self.reader
+        &self.parts.reader
     }
 
     /// The destination goes on behind `at`, which is on disk.
@@ -59,13 +73,14 @@ impl Standing {
         let mut state = self.lock();
         (state.shipped, state.kept, state.oldest) = (seq, seq, None);
         drop(state);
+        self.parts.needs.kept(self.parts.place, seq);
         self.note();
     }
 
     /// The destination was at `was_at`, and begins again with the first record of the log.
     pub(super) fn restarted(&self, was_at: u64, reason: &str) {
-        let next_seq = self.reader.first_seq();
-        ShipRestarted { destination: &self.name, reason, was_at, next_seq }.emit();
+        let next_seq = self.parts.reader.first_seq();
+        ShipRestarted { destination: &self.parts.name, reason, was_at, next_seq }.emit();
     }
 
     /// The oldest record that waits is of the instant `oldest`.
@@ -84,7 +99,8 @@ impl Standing {
         drop(state);
         if records > 0 {
             let (records, outage) = (records as u64, outage.map(|outage| outage.since.elapsed()));
-            RecordsShipped { destination: &self.name, records, last_seq, outage }.emit(&self.metrics);
+            RecordsShipped { destination: &self.parts.name, records, last_seq, outage }
+                .emit(&self.parts.metrics);
         }
         self.note();
     }
@@ -92,6 +108,7 @@ impl Standing {
     /// That the destination is at `at` is on disk.
     pub(super) fn keeps(&self, at: Bookmark) {
         self.lock().kept = at.seq;
+        self.parts.needs.kept(self.parts.place, at.seq);
     }
 
     /// The last record of which it is on disk that the destination has it.
@@ -112,20 +129,21 @@ impl Standing {
             outage.told.push(sort);
         }
         drop(state);
-        ShipAttemptFailed { destination: &self.name, error: failure, next_seq, is_news }.emit(&self.metrics);
+        ShipAttemptFailed { destination: &self.parts.name, error: failure, next_seq, is_news }
+            .emit(&self.parts.metrics);
         self.note();
     }
 
     /// What is known at this moment.
     pub(super) fn status(&self) -> DestinationStatus {
-        let last = self.reader.reach().last;
-        let skipped = self.reader.first_seq() - 1;
-        let now = self.clock.now().as_microsecond();
+        let last = self.parts.reader.reach().last;
+        let skipped = self.parts.reader.first_seq() - 1;
+        let now = self.parts.clock.now().as_microsecond();
         let state = self.lock();
         let behind = last.saturating_sub(state.shipped.max(skipped));
         let waited = state.oldest.filter(|_| behind > 0).map_or(0, |oldest| now.saturating_sub(oldest));
         DestinationStatus {
-            name: self.name.clone(),
+            name: self.parts.name.clone(),
             shipped: state.shipped,
             kept: state.kept,
             behind,
@@ -144,7 +162,7 @@ impl Standing {
 
     fn note(&self) {
         let status = self.status();
-        self.metrics.lag(status.behind, status.behind_for);
+        self.parts.metrics.lag(status.behind, status.behind_for);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

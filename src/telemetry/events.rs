@@ -3,6 +3,7 @@
 //! Log lines have a constant message, the same as the `event` field, and everything else in fields. Attribute values
 //! and tokens never appear in them: those belong in the decision log.
 
+mod index;
 mod policies;
 mod proof;
 mod shipping;
@@ -12,6 +13,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
     ShadowLoaded, SnapshotActivated, TestsFailed, WatchDegraded,
@@ -265,8 +267,8 @@ impl SegmentCompressed<'_> {
 /// Segments of the decision log could not be compressed or deleted; it is tried again, and nothing is lost by it.
 #[derive(Debug)]
 pub struct LogUpkeepFailed<'a> {
-    /// Why, with all causes.
-    pub error: &'a str,
+    /// Why.
+    pub error: &'a (dyn Error + 'static),
 }
 
 impl LogUpkeepFailed<'_> {
@@ -274,7 +276,7 @@ impl LogUpkeepFailed<'_> {
     pub fn emit(&self) {
         warn!(
             event = "log_upkeep_failed",
-            error = self.error,
+            error = chain(self.error),
             "closed segments of the decision log stay as they are for now"
         );
     }

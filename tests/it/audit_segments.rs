@@ -160,6 +160,18 @@ async fn damaged_block_is_named_with_its_place_and_hides_nothing_else() {
 }
 
 #[tokio::test]
+async fn end_that_is_missing_behind_a_compressed_segment_is_noticed() {
+    let (bench, _) = Bench::compressed(200).await;
+    bench.disk.snatch(&bench.names(".seg")[0]);
+    bench.disk.snatch("SYNCED");
+    let error = bench.verify().unwrap_err().to_string();
+    assert!(error.contains("the segment that followed it is missing"), "{error}");
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let opened = Log::open(Arc::new(bench.disk.clone()), &bench.settings, bench.clock.clone(), metrics);
+    assert!(opened.is_err(), "nothing is appended to a compressed segment");
+}
+
+#[tokio::test]
 async fn segment_is_closed_when_it_is_old_also_while_nothing_is_written() {
     let mut bench = Bench::new();
     // The clock steps by a millisecond whenever it is looked at.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod audit_cli;
+mod audit_index;
 mod audit_lost;
 mod audit_power_cut;
 mod audit_retention;
@@ -21,6 +22,7 @@ mod peer_conformance;
 mod privacy;
 mod proof;
 mod proof_cli;
+mod proof_witness;
 mod readme_tour;
 mod reload;
 mod replay;

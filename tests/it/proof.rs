@@ -330,3 +330,23 @@ async fn what_retention_deleted_leaves_a_log_that_is_proven_from_its_beginning_o
     assert!(look(&witnessed).findings.iter().any(|finding| matches!(finding, Finding::Tree { .. })));
     assert!(matches!(bench.sign(), Err(NotaryError::TreeLost { .. })));
 }
+
+#[tokio::test]
+async fn key_that_was_replaced_goes_on_where_the_old_one_ended_and_both_are_needed_to_verify() {
+    let mut bench = Bench::new();
+    let log = bench.log();
+    bench.write(&log, 10).await;
+    bench.sign().unwrap();
+    let mut both = bench.keys.verifiers();
+    bench.keys = Bench::new().keys;
+    both.extend(bench.keys.verifiers());
+    bench.write(&log, 10).await;
+    log.close();
+    assert_eq!(bench.sign().unwrap().unwrap().checkpoint.size, 20);
+    let look = |trust: &Trust| inspect(&bench.disk, trust, None, |_, _| ()).unwrap();
+    let found = look(&Trust::in_all(both));
+    assert!(found.findings.is_empty() && found.checkpoints == 2, "{:?}", found.findings);
+    let found = look(&bench.trust());
+    assert!(matches!(found.findings[..], [Finding::Distrusted { count: 1, .. }]), "{:?}", found.findings);
+    assert_eq!(found.signed, 20);
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use procura::audit::proof::{FileWitness, Lineage, Notary, SigningKeys, Witness};
 use procura::audit::{AuditError, DirFiles, Log, LogReader, LogSettings};
@@ -13,6 +14,7 @@ use procura_core::model::Effect;
 use procura_core::proof::Hash;
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
+use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
 use serde_json::Value;
 
@@ -183,4 +185,76 @@ async fn exported_record_is_verified_where_there_is_only_the_program_and_the_pub
 fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_proves_what_it_answered_and_everything_is_witnessed_when_it_has_stopped() {
+    let (policies, data, elsewhere) =
+        (TempDir::new("policies"), TempDir::new("data"), TempDir::new("elsewhere"));
+    let rule = "{actions: [view], roles: [user], effect: EFFECT_ALLOW}";
+    let policy = format!(
+        "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  resource: album\n  version: default\n  rules: [{rule}]\n"
+    );
+    policies.write("album.yaml", policy);
+    let witness = elsewhere.path().join("checkpoints").display().to_string();
+    let mut server = ServerSpec::new(BINARY, policies.path(), data.path())
+        .arg(format!("--set=audit.witness.file={witness}"))
+        .arg("--set=audit.checkpoint.interval=100ms")
+        .arg("--set=audit.checkpoint.postQuantum=true")
+        .start()
+        .await
+        .unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let body = br#"{"principal":{"id":"ann","roles":["user"]},"resources":[{"actions":["view"],"resource":
+        {"kind":"album","id":"1"}}]}"#;
+    let answer = connection.post_json("/api/check/resources", body).await.unwrap();
+    let id = answer.header("procura-call-id").unwrap().to_owned();
+    let begun = Instant::now();
+    let proof = loop {
+        let proof = connection.get(&format!("/api/decisions/{id}/proof")).await.unwrap();
+        if proof.status == 200 {
+            break proof;
+        }
+        assert_eq!((proof.status, proof.header("retry-after")), (503, Some("1")));
+        assert_eq!(proof.json().unwrap()["code"], "not_yet_proven");
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    };
+    assert_eq!(connection.get("/api/decisions/none/proof").await.unwrap().status, 404);
+    let ready = connection.get("/readyz").await.unwrap().json().unwrap();
+    let checks = ready["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|check| check["name"] == "checkpoints" && check["state"] == "good"), "{ready}");
+    elsewhere.write("proof.json", &proof.body);
+    server.signal("TERM").await.unwrap();
+    assert!(server.wait().await.unwrap().success(), "{}", server.output());
+
+    let audit = |args: &[&str]| {
+        Command::new(BINARY).arg("audit").args(args).arg("--data-dir").arg(data.path()).output().unwrap()
+    };
+    let keys = said(&audit(&["key", "--set", "audit.checkpoint.postQuantum=true"]));
+    assert_eq!(keys.lines().count(), 2, "{keys}");
+    elsewhere.write("log.pub", &keys);
+    let (proof, keys) = (elsewhere.path().join("proof.json"), elsewhere.path().join("log.pub"));
+    let (proof, keys) = (proof.to_str().unwrap(), keys.to_str().unwrap());
+    let one = said(&audit(&["verify", "--proof", proof, "--key", keys, "--witness", &witness]));
+    assert!(one.contains("which the witness keeps"), "{one}");
+    let whole = said(&audit(&["verify", "--witness", &witness, "--key", keys, "--format", "json"]));
+    let whole: Value = serde_json::from_str(&whole).unwrap();
+    assert_eq!(
+        (&whole["witnessed"], &whole["findings"]),
+        (&whole["records"], &Value::Array(Vec::new())),
+        "{whole}"
+    );
+}
+
+#[test]
+fn witness_within_the_data_directory_is_refused() {
+    let (policies, data) = (TempDir::new("policies"), TempDir::new("data"));
+    let set = |key: &str, path: &Path| format!("--set={key}={}", path.display());
+    let output = Command::new(BINARY)
+        .args(["serve", "--listen=127.0.0.1:0", &set("server.dataDir", data.path())])
+        .arg(set("storage.disk.directory", policies.path()))
+        .arg(set("audit.witness.file", &data.path().join("checkpoints")))
+        .output()
+        .unwrap();
+    assert!(failed(&output).contains("name a file on another disk or machine"));
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use procura::audit::{DirFiles, Log, LogSettings};
+use procura::audit::{DirFiles, Log, LogSettings, Retention};
 use procura::ports::{Clock, DecisionLog, DestinationStatus, NewRecord, Shipping};
 use procura::ship::{
     BatchLimits, DestinationSettings, EndpointSettings, FileSettings, HeaderValueSource, Retry, Ship,
@@ -18,6 +18,7 @@ use procura_core::record::{LogRepair, Record};
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::receiver::{Conduct, Receiver, compare, lines};
+use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
 
 /// More than any test takes.
@@ -38,10 +39,15 @@ impl Bench {
 
     /// With the log `name` of `dir`.
     fn within(dir: TempDir, name: &str) -> Self {
+        Self::retaining(dir, name, Retention::default())
+    }
+
+    /// With a log that deletes old records.
+    fn retaining(dir: TempDir, name: &str, retention: Retention) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
         let metrics = Arc::new(Metrics::new().unwrap());
         let files = Arc::new(DirFiles::open(&dir.path().join(name)).unwrap());
-        let settings = LogSettings { segment_bytes: 8 * 1024, ..LogSettings::default() };
+        let settings = LogSettings { segment_bytes: 8 * 1024, retention, ..LogSettings::default() };
         let (log, _) = Log::open(files, &settings, Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
         Self { dir, log, clock, metrics }
     }
@@ -366,6 +372,52 @@ async fn records_are_needed_until_every_destination_has_them() {
     ship.stop(Duration::ZERO);
 }
 
+// === Retention ===
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_a_destination_has_not_got_yet_are_not_deleted() {
+    let retention = Retention { bytes: Some(1), ..Retention::default() };
+    let bench = Bench::retaining(TempDir::new("ship"), "log", retention);
+    let receiver = Receiver::start(Conduct::Accept).await;
+    let ship = bench.ship(http(&receiver));
+    bench.write(100).await;
+    let kept = until(&ship, |status| status.kept >= 100).kept;
+    receiver.set(Conduct::Refuse(500));
+    bench.write(300).await;
+    let first = || bench.log.reader().first_seq();
+    until(&ship, |status| status.outage.is_some() && first() > 50);
+    assert!((51..=kept).contains(&first()), "{} of {kept}", first());
+    receiver.set(Conduct::Accept);
+    receiver.until_seq(400).await.unwrap();
+    until(&ship, |_| first() > 300);
+    let mut seqs: Vec<u64> = receiver.received().arrivals.iter().map(|arrival| arrival.seq).collect();
+    seqs.dedup();
+    assert_eq!(seqs, (1..=*seqs.last().unwrap()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn destination_whose_records_were_deleted_begins_with_the_first_that_is_left() {
+    let retention = Retention { bytes: Some(1), ..Retention::default() };
+    let bench = Bench::retaining(TempDir::new("ship"), "log", retention);
+    let ship = bench.ship(bench.file());
+    bench.write(10).await;
+    until(&ship, |status| status.kept == 10);
+    drop(ship);
+    let reader = bench.log.reader();
+    reader.need_from(None);
+    while reader.first_seq() < 100 {
+        bench.write(10).await;
+    }
+    fs::remove_file(bench.path()).unwrap();
+    let first = reader.first_seq();
+    reader.need_from(Some(first));
+    let ship = bench.ship(bench.file());
+    until(&ship, |status| status.behind == 0 && status.kept >= 100);
+    let written = lines(&fs::read_to_string(bench.path()).unwrap()).unwrap();
+    assert!(written[0].seq >= first);
+    assert!(written.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1));
+}
+
 // === A real server ===
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -374,4 +426,35 @@ async fn every_destination_gets_every_record_though_receivers_fail_and_the_serve
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_procura"));
     let outcome = procura_testkit::ship::run(binary, 3, SEED, |_| ()).await.unwrap();
     assert!(outcome.records > 10 && outcome.changes > 0, "a trial that tries nothing: {outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn server_whose_destination_is_down_is_ready_and_says_so_and_stops_without_waiting_for_it() {
+    let (dir, mut receiver) = (TempDir::new("ship"), Receiver::start(Conduct::Accept).await);
+    receiver.go_down().await;
+    fs::create_dir(dir.path().join("policies")).unwrap();
+    let destination = serde_json::json!([{ "name": "siem", "interval": "0s", "http": {
+        "url": receiver.url("/in"), "headers": { "authorization": "Bearer hidden" },
+    } }]);
+    let binary = env!("CARGO_BIN_EXE_procura");
+    let spec = ServerSpec::new(binary, dir.path().join("policies"), dir.path().join("data"))
+        .arg(format!("--set=audit.ship={destination}"));
+    let mut server = spec.start().await.unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let ready = loop {
+        let ready = connection.get("/readyz").await.unwrap();
+        assert_eq!(ready.status, 200);
+        let text = String::from_utf8(ready.body).unwrap();
+        if text.contains("degraded") {
+            break text;
+        }
+    };
+    assert!(ready.contains("`siem` is at record 0"), "{ready}");
+    assert!(ready.contains("the destination cannot be reached: no answer"), "{ready}");
+    server.signal("TERM").await.unwrap();
+    let ended = server.wait().await.unwrap();
+    assert!(ended.success(), "{}", server.output());
+    let output = server.output();
+    assert!(output.contains("shipping_stopped"), "{output}");
+    assert!(!output.contains("hidden") && !ready.contains("hidden"), "{output}");
 }

@@ -19,6 +19,7 @@ pub mod key_server;
 pub mod kill;
 pub mod mutants;
 pub mod power_cut;
+pub mod query;
 pub mod receiver;
 pub mod reload_storm;
 pub mod replay;
@@ -27,5 +28,6 @@ pub mod ship;
 pub mod sim_disk;
 pub mod tamper;
 pub mod temp_dir;
+pub mod witness;
 
 pub use procura_samples::{corpus, rng, yaml};

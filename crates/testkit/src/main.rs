@@ -11,7 +11,8 @@ use procura::ports::Durability;
 use procura_samples::generate::Size;
 use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
-use procura_testkit::{faults, kill, mutants, power_cut, ship, tamper};
+use procura_testkit::temp_dir::TempDir;
+use procura_testkit::{faults, kill, mutants, power_cut, query, ship, tamper};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -100,6 +101,18 @@ enum Trial {
         #[arg(long, default_value_t = 1)]
         show: usize,
     },
+    /// A large log with its index: how fast that is built, and how fast it answers.
+    Query {
+        /// How many records; each takes about 700 bytes of disk, of which 100 are the index.
+        #[arg(long, default_value_t = 1_000_000)]
+        records: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where log and index are kept while it runs, instead of the directory for temporary files.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Small changes of the code, each of which some test of the core should notice.
     Mutants {
         /// How many changes that compile.
@@ -144,6 +157,7 @@ fn main() -> anyhow::Result<()> {
             let size = Size { sets, asks };
             differential(differential::Trial { peer: &peer, sides, pairs, seed, size }, show)
         }
+        Trial::Query { records, seed, dir } => query(records, seed, dir.as_deref()),
         Trial::Mutants { sample, seed, path, copy } => {
             let root = PathBuf::from(".");
             let copy = std::path::absolute(copy)?;
@@ -251,6 +265,16 @@ fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
         "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
         storm.seed, report.answers, report.slowest, report.repeated
     );
+    Ok(())
+}
+
+fn query(records: u64, seed: u64, dir: Option<&Path>) -> anyhow::Result<()> {
+    let own = match dir {
+        Some(dir) => TempDir::within(dir, "query"),
+        None => TempDir::new("query"),
+    };
+    let outcome = query::run(query::Trial { dir: own.path(), records, seed }, progress)?;
+    println!("\nseed {seed}: {records} records\n{outcome}");
     Ok(())
 }
 

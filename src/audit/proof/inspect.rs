@@ -108,6 +108,9 @@ impl fmt::Display for Finding {
                 "records {} to {signed} are missing: the log ends with record {last}, and {source} covers {signed}",
                 last + 1
             ),
+            Self::Distrusted { reason: DistrustReason::None, .. } => {
+                f.write_str("the witness keeps no checkpoint of this log")
+            }
             Self::Distrusted { source, count, reason } => {
                 let place = if *source == Source::Log { "`CHECKPOINTS`" } else { "the witness" };
                 write!(f, "{count} of the checkpoints in {place} cannot be believed; of the first: {reason}")
@@ -371,6 +374,8 @@ impl<'a> Kept<'a> {
         for signed in all {
             match trust.check(signed) {
                 Ok(()) => checkpoints.push(signed),
+                // The end of a write that was interrupted: whoever changes the log cannot change what is kept elsewhere.
+                Err(DistrustReason::Signature) => {}
                 Err(reason) => distrusted.get_or_insert((0, reason)).0 += 1,
             }
         }

@@ -9,9 +9,10 @@
 //! | `checkpoints` | the file `CHECKPOINTS` |
 //! | `notary` | follows the log, and signs what is on disk |
 //! | `office` | the thread in which the notary works |
-//! | `witness` | who keeps checkpoints elsewhere: a file, or a server |
+//! | `courier` | brings checkpoints to a witness |
+//! | `witness`, `witness_server` | who keeps checkpoints elsewhere: a file, or a server |
 //! | `bundle` | one record with its proof |
-//! | `inspect` | whether a log is what its checkpoints say |
+//! | `inspect`, `range` | whether a log, or a part of it, is what its checkpoints say |
 
 mod bundle;
 mod checkpoints;
@@ -24,6 +25,7 @@ mod range;
 mod signed;
 mod tree_file;
 mod witness;
+mod witness_server;
 
 pub use bundle::{BUNDLE_BYTES, Bundle, BundleError, Proof, ProvenRecord, prove};
 pub use inspect::{Finding, Inspection, Source, inspect};
@@ -33,3 +35,4 @@ pub use office::Office;
 pub use range::{RangeReport, inspect_range};
 pub use signed::{DistrustReason, Found, SignedCheckpoint, SignedCheckpoints, Trust};
 pub use witness::{FileWitness, Lineage, Witness, WitnessError};
+pub use witness_server::ServerWitness;

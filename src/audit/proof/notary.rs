@@ -61,6 +61,18 @@ pub enum NotaryError {
         /// The first record that there is.
         first: u64,
     },
+    /// Retention deleted records that no checkpoint covers yet.
+    #[error(
+        "the records from {} up to {first} were deleted before a checkpoint covered them: no later record can be proven; \
+         to begin a log that can be, move this one away",
+        signed + 1
+    )]
+    Deleted {
+        /// Records under the last checkpoint.
+        signed: u64,
+        /// The first record that there is.
+        first: u64,
+    },
     /// The records are not those that were signed for.
     #[error(
         "the {signed} records under the last checkpoint are not those that it was signed for: `procura audit verify` \
@@ -121,7 +133,10 @@ impl<'l> Notary<'l> {
     /// # Errors
     /// If a file cannot be read or written.
     pub fn sign(&mut self) -> Result<Option<SignedCheckpoint>, NotaryError> {
-        let mut reads = 0;
+        let (before, mut reads) = (self.size(), 0);
+        if before + 1 < self.reader.first_seq() {
+            return Err(NotaryError::Deleted { signed: before, first: self.reader.first_seq() });
+        }
         while self.size() < self.reader.reach().last && reads < READS {
             let tree = &mut self.tree;
             let read = self.cursor.read(|entry| tree.push(Hash::leaf(entry.hash.as_bytes())))?;
@@ -131,7 +146,7 @@ impl<'l> Notary<'l> {
                 break;
             }
         }
-        if reads == 0 {
+        if self.size() == before {
             return Ok(None);
         }
         let size = self.size();

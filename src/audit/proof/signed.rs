@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use procura_core::proof::{Checkpoint, Note, SignatureLine};
+use procura_core::proof::{Checkpoint, Note};
 
 use super::keys::{SignatureAlgorithm, VerifierKey};
 
@@ -106,20 +106,6 @@ impl Trust {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The cosignatures among `lines` that a known witness made of `signed`.
-    #[must_use]
-    pub fn cosignatures(&self, signed: &SignedCheckpoint, lines: Vec<SignatureLine>) -> Vec<SignatureLine> {
-        let is_known = |line: &SignatureLine| {
-            self.keys.iter().any(|key| {
-                key.algorithm == SignatureAlgorithm::Cosignature
-                    && key.name == line.name
-                    && key.id() == line.key
-                    && key.accepts(&signed.note.text, &line.signature)
-            })
-        };
-        lines.into_iter().filter(is_known).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::ports::{LogError, NewRecord};
 use crate::telemetry::events::SegmentDeleted;
 
 impl Upkeep {
-    /// Deletes what there is too much of, oldest first; never the segment that is written.
+    /// Deletes what there is too much of, oldest first; never the segment that is written, nor what is still needed.
     pub(super) fn retain(&mut self) -> Result<(), AuditError> {
         if let Some(segment) = self.doomed {
             self.remove(&segment)?;
@@ -25,6 +25,9 @@ impl Upkeep {
         while !self.catalog.is_closed() {
             let segments = self.catalog.segments();
             let [oldest, next, ..] = segments.as_slice() else { return Ok(()) };
+            if self.catalog.needs(next.first_seq - 1) {
+                return Ok(());
+            }
             let Some(cause) = self.excess(&segments, oldest)? else { return Ok(()) };
             self.record_deletion(oldest, next.first_seq, cause)?;
             self.doomed = Some(*oldest);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use self::against::{kept, trust};
+use self::against::{is_url, kept, kept_in_file, trust};
 use super::{Where, open_files};
 use crate::audit::LogReader;
 use crate::audit::proof::{BUNDLE_BYTES, Bundle, SignedCheckpoint, inspect, inspect_range};
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let data_dir = args.place.data_dir()?;
     let files = open_files(&data_dir)?;
     let trust = trust(args)?;
-    let witnessed = args.witness.as_deref().map(kept).transpose()?;
+    let witnessed = args.witness.as_deref().map(|place| kept(place, &files, &trust)).transpose()?;
     let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
     if args.from.is_some() || args.to.is_some() {
         let reader = LogReader::open(Arc::new(files)).with_context(|| unverifiable(&data_dir))?;
@@ -100,7 +100,12 @@ fn one_record(args: &Args, path: &str) -> anyhow::Result<Exit> {
 
 /// Without the log it can only be seen whether the witness keeps the very checkpoint.
 fn is_witnessed(place: &str, signed: &SignedCheckpoint) -> anyhow::Result<()> {
-    let kept = kept(place)?;
+    if is_url(place) {
+        bail!(
+            "a witness server does not say whether it kept a certain checkpoint: verify the log itself against it"
+        );
+    }
+    let kept = kept_in_file(place)?;
     if kept.checkpoints.iter().any(|kept| kept.checkpoint == signed.checkpoint) {
         return Ok(());
     }

@@ -29,6 +29,8 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
             hold: config.audit.retention_hold,
         },
         reserved_bytes: config.audit.reserved_bytes,
+        // Until what ships them has said how far each destination is.
+        needed_from: (!config.audit.ship.is_empty()).then_some(1),
         has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()
     };
@@ -50,4 +52,9 @@ fn has_archive(data_dir: &Path) -> bool {
 /// Where the decision log is within the data directory.
 pub(in crate::cli) fn log_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("log")
+}
+
+/// Where the index of the log is within the data directory.
+pub(in crate::cli) fn index_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("index")
 }

@@ -1,9 +1,11 @@
 //! `procura serve`: puts the parts together, runs the server, and takes it down in order.
 //!
-//! Up: log, shipping, policies, watch, listener. Down: listener, requests in flight, watch, log, shipping, runtime; so no
-//! request is answered without a record, and none is taken before there is a policy set.
+//! Up: log and what works beside it, policies, watch, listener. Down: listener, requests in flight, watch, log, runtime,
+//! what works beside the log; so no request is answered without a record, and none is taken before there is a policy set.
 
+mod beside;
 mod configuration;
+mod index;
 mod log;
 mod masking;
 mod notary;
@@ -14,7 +16,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use self::log::{archive_directory, log_directory};
+use self::beside::Beside;
+pub(super) use self::log::{archive_directory, index_directory, log_directory};
 pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
@@ -22,13 +25,13 @@ use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
-use crate::audit::proof::Office;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
-use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery, LogProofs, Shipping};
-use crate::ship::Ship;
+use crate::pdp::{
+    Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
+};
+use crate::ports::DecisionLog;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -60,9 +63,6 @@ const NO_DIRECTORY: &str =
 /// How often the policy directory is looked at besides the events of the file system.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the last records are shipped at the end.
-const SHIP_PATIENCE: Duration = Duration::from_secs(3);
-
 /// Run the server (alias: server)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -84,25 +84,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
-    let office = log.as_deref().map(|log| notary::start(&config, log, &metrics)).transpose()?;
-    let ship = ship::start(&config, log.as_ref(), &metrics)?;
-    let ended = runtime.block_on(serve(&config, metrics, log.clone(), office.clone(), ship.clone()));
-    take_down(runtime, log.as_deref(), ship.as_deref());
-    if let Some(office) = office {
-        office.close();
-    }
+    let beside = Beside::start(&config, log.as_deref(), &metrics)?;
+    let ended = runtime.block_on(serve(&config, metrics, log.clone(), &beside));
+    take_down(runtime, log.as_deref());
+    beside.close();
     ended
 }
 
 /// Ends what still runs. The log goes first: closing it resolves every receipt, and a thread that waits for one on a
-/// runtime that is gone would panic. Then what it holds is shipped, as far as that takes little time; what is left goes
-/// after the next start. After that nothing is worth waiting for.
-fn take_down(runtime: Runtime, log: Option<&Log>, ship: Option<&Ship>) {
+/// runtime that is gone would panic. After that nothing is worth waiting for.
+fn take_down(runtime: Runtime, log: Option<&Log>) {
     if let Some(log) = log {
         log.close();
-    }
-    if let Some(ship) = ship {
-        ship.stop(SHIP_PATIENCE);
     }
     runtime.shutdown_timeout(Duration::ZERO);
 }
@@ -121,8 +114,7 @@ async fn serve(
     config: &Config,
     metrics: Arc<Metrics>,
     log: Option<Arc<Log>>,
-    office: Option<Arc<Office>>,
-    ship: Option<Arc<Ship>>,
+    beside: &Beside,
 ) -> anyhow::Result<Exit> {
     let mut stop = StopSignals::listen().context("cannot listen for signals")?;
     let hangup = ReloadSignal::listen().context("cannot listen for signals")?;
@@ -166,6 +158,12 @@ async fn serve(
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
     let (shadow, _shadow_watch) = replay::shadow(config, log.as_ref(), &metrics)?.unzip();
+    let (decisions, index) = match &log {
+        Some(log) => index::start(config, log, &metrics).map(|(log, index)| (Some(log), index))?,
+        None => (None, None),
+    };
+    let indexed = decisions.clone().filter(|_| index.is_some());
+    let limit = indexed.map(|log| LagLimit { log, records: config.audit.index_max_lag });
 
     let services = Services {
         pdp: Pdp::new(
@@ -177,11 +175,12 @@ async fn serve(
         )
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
-        decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
-        proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
+        decisions,
+        proofs: beside.proofs(),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
-            .with_proofs(office.map(|office| office as Arc<dyn LogProofs>))
-            .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
+            .with_index(limit)
+            .with_proofs(beside.proofs())
+            .with_shipping(beside.shipping()),
         reload,
         shadow,
         metrics,
@@ -196,6 +195,7 @@ async fn serve(
     })?;
     announce(config, listener.local_addr()?, active.load().as_deref());
     until_stopped(listener, services, stop, config.server.shutdown_deadline).await;
+    drop(index);
     Ok(Exit::Ok)
 }
 

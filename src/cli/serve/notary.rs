@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use crate::audit::Log;
-use crate::audit::proof::{FileWitness, Office, SigningKeys, Witness};
+use crate::audit::proof::{FileWitness, Office, ServerWitness, SigningKeys, VerifierKey, Witness};
 use crate::config::Config;
 use crate::telemetry::Metrics;
 
@@ -39,6 +39,11 @@ fn witnesses(config: &Config) -> anyhow::Result<Vec<Box<dyn Witness>>> {
             );
         }
         witnesses.push(Box::new(FileWitness::new(path.clone())));
+    }
+    if let Some(url) = &config.audit.witness.url {
+        let key = config.audit.witness.key.as_deref().map(VerifierKey::parse).transpose();
+        let witness = ServerWitness::new(url, key.context("`audit.witness.key`")?);
+        witnesses.push(Box::new(witness.with_context(|| format!("cannot use the witness `{url}`"))?));
     }
     Ok(witnesses)
 }

@@ -21,7 +21,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 /// Starts to ship, if there are destinations.
 pub(super) fn start(
     config: &Config,
-    log: Option<&Arc<Log>>,
+    log: Option<&Log>,
     metrics: &Metrics,
 ) -> Result<Option<Arc<Ship>>, ShipError> {
     let destinations = &config.audit.ship;

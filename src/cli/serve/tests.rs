@@ -30,7 +30,7 @@ fn thread_that_waits_for_a_receipt_gets_it_while_the_server_goes_down() {
         }
         hangs.store(false, Ordering::Release);
     });
-    take_down(runtime, Some(&log), None);
+    take_down(runtime, Some(&log));
     disk.join().unwrap();
     assert!(matches!(waiting.join(), Ok(Ok(()))), "the thread must not panic");
 }

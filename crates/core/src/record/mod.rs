@@ -124,7 +124,8 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
 }
 
 /// The kinds of records that there are.
-pub const KINDS: &[&str] = &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_LOG_REPAIR];
+pub const KINDS: &[&str] =
+    &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_CONFIGURATION, KIND_LOG_REPAIR, KIND_RETENTION];
 
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";

@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::Args;
-use crate::audit::proof::{FileWitness, SignedCheckpoint, SigningKeys, Trust, VerifierKey};
+use crate::audit::proof::{FileWitness, ServerWitness, SignedCheckpoint, SigningKeys, Trust, VerifierKey};
 use crate::cli::serve;
+use crate::ports::LogFiles;
 
 /// Largest file of keys that is read.
 const KEY_FILE_BYTES: u64 = 1024 * 1024;
@@ -44,8 +45,24 @@ pub(super) fn trust(args: &Args) -> anyhow::Result<Trust> {
     Ok(Trust::in_all(keys))
 }
 
-/// The checkpoints that the witness at `place` keeps.
-pub(super) fn kept(place: &str) -> anyhow::Result<Witnessed> {
+/// The checkpoints that the witness at `place` keeps of the log in `files`.
+pub(super) fn kept(place: &str, files: &dyn LogFiles, trust: &Trust) -> anyhow::Result<Witnessed> {
+    if !is_url(place) {
+        return kept_in_file(place);
+    }
+    let witness = ServerWitness::new(place.trim_end_matches('/'), None);
+    let mut witness = witness.with_context(|| format!("cannot use the witness `{place}`"))?;
+    let checkpoints = witness.kept(files, trust)?.into_iter().collect();
+    Ok(Witnessed { checkpoints, other: 0 })
+}
+
+/// Whether the witness is a server; it is a file otherwise.
+pub(super) fn is_url(place: &str) -> bool {
+    place.starts_with("http://") || place.starts_with("https://")
+}
+
+/// The checkpoints in the file at `place`.
+pub(super) fn kept_in_file(place: &str) -> anyhow::Result<Witnessed> {
     let read = FileWitness::read(Path::new(place));
     let (checkpoints, other) = read.with_context(|| format!("cannot read the witness `{place}`"))?;
     Ok(Witnessed { checkpoints, other })

@@ -114,8 +114,7 @@ impl Feed {
         let Ok(Record::Decision(record)) = Record::decode(&stored.payload) else {
             return self.lines.blocking_send(Line::error(&Refusal::Internal)).is_ok();
         };
-        let trail = Some(&record).filter(|record| record.is_complete());
-        let trail = trail.and_then(|record| self.services.pdp.retrace(record));
+        let trail = self.services.pdp.retrace(&record);
         let line = Line::result(|out| write_entry(out, &record, trail.as_ref()));
         self.lines.blocking_send(line).is_ok()
     }
