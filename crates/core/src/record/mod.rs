@@ -124,8 +124,15 @@ pub fn kind_of(payload: &[u8]) -> Result<String, RecordError> {
 }
 
 /// The kinds of records that there are.
-pub const KINDS: &[&str] =
-    &[KIND_DECISION, KIND_POLICY_CHANGE, KIND_CONFIGURATION, KIND_LOG_REPAIR, KIND_RETENTION];
+pub const KINDS: &[&str] = &[
+    KIND_DECISION,
+    KIND_POLICY_CHANGE,
+    KIND_CONFIGURATION,
+    KIND_LOG_REPAIR,
+    KIND_PSEUDONYM_KEY,
+    KIND_RETENTION,
+    KIND_SHADOW_DIFFERENCE,
+];
 
 const KIND_DECISION: &str = "decision";
 const KIND_POLICY_CHANGE: &str = "policy_change";
