@@ -1,8 +1,10 @@
 //! The traits through which the application services reach the outside world, each said once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,7 +12,8 @@ use std::time::Duration;
 
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, SourceFile};
-use procura_core::record::{Decision, MaskKeys};
+use procura_core::query::{Condition, Field};
+use procura_core::record::MaskKeys;
 use procura_core::value::Map;
 
 /// The only source of time. Called once per request; never blocks.
@@ -241,6 +244,27 @@ pub trait DecisionLog: Send + Sync + 'static {
     fn durability(&self) -> Durability;
     /// Whether the log accepts records, with the reason if not.
     fn health(&self) -> Result<(), LogError>;
+    /// How much of its disk is left; `None` if nobody has looked.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+}
+
+/// How much of the disk of the decision log is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be written.
+    pub free: u64,
+    /// Bytes that are kept for records.
+    pub reserved: u64,
+}
+
+impl Room {
+    /// Whether work that can wait has to: only records may be written.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.free < self.reserved
+    }
 }
 
 /// Resolves to the keys for the records of an instant.
@@ -284,14 +308,31 @@ pub enum LogError {
     /// Stored records cannot be read.
     #[error("the decision log cannot be read: {0}")]
     Unreadable(String),
+    /// There are more groups than can be counted.
+    #[error("more than {limit} groups: narrow the filter, or count by fewer fields")]
+    TooManyGroups {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// The read side of the decision log. Blocking: call it on a blocking thread.
 pub trait DecisionQuery: Send + Sync + 'static {
-    /// One page of stored records that match `filter`, newest first.
+    /// One page of stored records that match `filter`, newest first. Bounded in time: a page may be short, even empty,
+    /// and still say where the next one begins.
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError>;
     /// The stored call with this id, if there is one.
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError>;
+    /// How many decisions match `filter`, by the values of these fields; of the newest ones if there are too many to
+    /// count in a bounded time.
+    fn count(&self, filter: &DecisionFilter, by: &[Field]) -> Result<DecisionCounts, LogError>;
+    /// Shows `each` the records after number `after` that match, oldest first, as they are acknowledged, until it says
+    /// [`ControlFlow::Break`]. It is told at least every second how far that is, so that it can.
+    fn follow(&self, filter: &DecisionFilter, after: u64, each: Follower<'_>) -> Result<(), LogError>;
+    /// How far the log reaches.
+    fn last_seq(&self) -> u64;
+    /// Records that no index knows yet, so that they are found by reading them.
+    fn unindexed(&self) -> u64;
 }
 
 /// What proves records of the decision log to somebody else.
@@ -333,19 +374,23 @@ pub trait RecordCursor {
     fn read(&mut self, each: &mut dyn FnMut(u64, &[u8])) -> Result<usize, LogError>;
 }
 
-/// What a query asks for; absent members match everything, present ones must all match.
+/// Is shown what is followed.
+pub type Follower<'f> = &'f mut dyn FnMut(Followed) -> ControlFlow<()>;
+
+/// What is shown to one who follows the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// A record that matches.
+    Record(StoredRecord),
+    /// Every record up to this number was looked at.
+    Reached(u64),
+}
+
+/// What a query asks for; all that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DecisionFilter {
-    /// Principal id.
-    pub principal: Option<String>,
-    /// Resource kind.
-    pub resource_kind: Option<String>,
-    /// Resource id.
-    pub resource_id: Option<String>,
-    /// Action.
-    pub action: Option<String>,
-    /// `EFFECT_ALLOW` or `EFFECT_DENY`.
-    pub effect: Option<procura_core::model::Effect>,
+    /// What is asked of one decision. Unless it names the kind of record, it is asked of decisions only.
+    pub condition: Condition,
     /// Call id.
     pub call_id: Option<String>,
     /// At or after.
@@ -359,19 +404,33 @@ pub struct DecisionFilter {
 }
 
 impl DecisionFilter {
-    /// Whether `decision` is what is asked for. What is asked about resource, action and effect must hold for one and
-    /// the same decision; what is asked about the call is not looked at.
+    /// All that is asked of one decision, in one condition.
     #[must_use]
-    pub fn decision_matches(&self, decision: &Decision<'_, '_>) -> bool {
-        is(self.resource_kind.as_deref(), &decision.resource.kind)
-            && is(self.resource_id.as_deref(), &decision.resource.id)
-            && is(self.action.as_deref(), decision.action)
-            && self.effect.is_none_or(|effect| effect == decision.effect)
+    pub fn whole_condition(&self) -> Condition {
+        let mut whole = self.condition.clone();
+        if !whole.names(Field::Kind) {
+            whole = whole.and(Condition::Is(Field::Kind, "decision".into()));
+        }
+        if let Some(since) = self.since {
+            whole = whole.and(Condition::Since(since));
+        }
+        match self.until {
+            Some(until) => whole.and(Condition::Not(Box::new(Condition::Since(until)))),
+            None => whole,
+        }
     }
 }
 
-fn is(wanted: Option<&str>, found: &str) -> bool {
-    wanted.is_none_or(|wanted| wanted == found)
+/// How many decisions there are of each kind that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecisionCounts {
+    /// How many decisions match.
+    pub total: u64,
+    /// How many of them have these values of the fields, in the order in which they were asked for. A decision counts
+    /// once for each value that it has.
+    pub groups: BTreeMap<Vec<Box<str>>, u64>,
+    /// Where to go on counting; `None` if all are counted.
+    pub next_before_seq: Option<u64>,
 }
 
 /// One page of a query.

@@ -1,47 +1,57 @@
 //! Whether a record matches a query: first on its bytes, cheaply, then on what it says.
 
 use memchr::memmem::Finder;
-use procura_core::record::{DecisionRecord, Record};
+use procura_core::query::{Condition, Facts};
 
 use crate::ports::DecisionFilter;
 
 /// A filter made ready for many records.
-pub(super) struct Matcher<'f> {
-    filter: &'f DecisionFilter,
+pub(super) struct Matcher {
+    /// All that is asked of one decision.
+    pub(super) condition: Condition,
+    call_id: Option<String>,
     /// Texts that every match contains.
     needles: Vec<Finder<'static>>,
 }
 
-impl<'f> Matcher<'f> {
+impl Matcher {
     /// Prepares `filter`.
-    pub(super) fn new(filter: &'f DecisionFilter) -> Self {
-        let texts =
-            [&filter.principal, &filter.resource_kind, &filter.resource_id, &filter.action, &filter.call_id];
-        let effect = filter.effect.map(|effect| effect.wire_name().to_owned());
-        let needles = texts
-            .into_iter()
-            .flatten()
-            .chain(&effect)
-            // All records have one encoder, so a text always looks the same in them.
-            .filter_map(|text| serde_json::to_vec(text).ok())
-            .map(|quoted| Finder::new(&quoted).into_owned())
-            .collect();
-        Self { filter, needles }
+    pub(super) fn new(filter: &DecisionFilter) -> Self {
+        let condition = filter.whole_condition();
+        let mut needles: Vec<_> = condition.necessary().filter_map(needle).collect();
+        needles.extend(filter.call_id.as_deref().and_then(quoted));
+        let needles = needles.into_iter().map(|needle| Finder::new(&needle).into_owned()).collect();
+        Self { condition, call_id: filter.call_id.clone(), needles }
     }
 
-    /// Whether `payload` is the record of a call that matches. Records of other kinds never do.
-    pub(super) fn matches(&self, payload: &[u8]) -> bool {
+    /// What `payload` says, if it may match at all.
+    pub(super) fn facts<'p>(&self, payload: &'p [u8]) -> Option<Facts<'p>> {
         let may_match = self.needles.iter().all(|needle| needle.find(payload).is_some());
-        may_match
-            && matches!(Record::decode(payload), Ok(Record::Decision(record)) if self.is_asked_for(&record))
+        let facts = may_match.then(|| Facts::decode(payload).ok())??;
+        let is_call = self.call_id.as_deref().is_none_or(|id| facts.call_id() == Some(id));
+        is_call.then_some(facts)
     }
 
-    fn is_asked_for(&self, record: &DecisionRecord<'_>) -> bool {
-        let filter = self.filter;
-        filter.principal.as_ref().is_none_or(|id| *id == record.principal.id)
-            && filter.call_id.as_ref().is_none_or(|id| *id == record.call.id)
-            && filter.since.is_none_or(|since| record.at >= since)
-            && filter.until.is_none_or(|until| record.at < until)
-            && record.decisions().any(|decision| filter.decision_matches(&decision))
+    /// Whether the record `payload` has a decision that matches.
+    pub(super) fn matches(&self, payload: &[u8]) -> bool {
+        self.facts(payload).is_some_and(|facts| self.condition.matches(&facts))
     }
+}
+
+/// Bytes that every record contains for which `condition` holds. All records have one encoder, so that a text always
+/// looks the same in them; an empty one may be left out.
+fn needle(condition: &Condition) -> Option<Vec<u8>> {
+    match condition {
+        Condition::Is(field, text) if field.is_verbatim() && !text.is_empty() => quoted(text),
+        Condition::StartsWith(field, text) if field.is_verbatim() && !text.is_empty() => {
+            let mut needle = quoted(text)?;
+            needle.pop();
+            Some(needle)
+        }
+        _ => None,
+    }
+}
+
+fn quoted(text: &str) -> Option<Vec<u8>> {
+    serde_json::to_vec(text).ok()
 }

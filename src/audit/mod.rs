@@ -26,15 +26,20 @@ mod files;
 mod filter;
 mod find;
 mod follow;
+mod index;
 mod mark;
 mod masking;
 mod pace;
+mod page;
 mod plain;
 pub mod proof;
 mod query;
 mod queue;
+mod refresh;
 mod reverse;
+mod room;
 mod segment;
+mod tally;
 mod upkeep;
 mod verify;
 mod walk;
@@ -44,6 +49,7 @@ pub use catalog::Reach;
 pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
+pub use index::{Index, IndexError, IndexSettings, IndexThread, IndexedLog};
 pub use masking::{ForgottenKey, KeyStore, Keyring, PeriodKey};
 pub use query::LogReader;
 pub use verify::{Verified, verify};
@@ -52,12 +58,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use procura_core::query::Field;
 use tokio::sync::oneshot;
 
 use self::catalog::Catalog;
 use crate::ports::{
-    Clock, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, LogError, LogFiles,
-    NewRecord, Receipt, StoredRecord,
+    Clock, DecisionCounts, DecisionFilter, DecisionLog, DecisionPage, DecisionQuery, Durability, Follower,
+    LogError, LogFiles, NewRecord, Receipt, Room, StoredRecord,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogRepaired;
@@ -147,6 +154,7 @@ pub struct Log {
     durability: Durability,
     deadline: Duration,
     catalog: Arc<Catalog>,
+    gauge: Arc<room::Gauge>,
     threads: Mutex<Threads>,
 }
 
@@ -192,6 +200,7 @@ impl Log {
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
         };
+        let gauge = Arc::new(room::Gauge::new(settings.reserved_bytes));
         let unfinished = found.deleted.is_some_and(|deleted| deleted.is_unfinished(found.beginning));
         let upkeep = upkeep::Upkeep {
             files: as_they_are,
@@ -200,6 +209,7 @@ impl Log {
             queue: Arc::clone(&queue),
             doomed: found.closed.first().filter(|_| unfinished).copied(),
             settings: settings.clone(),
+            gauge: Arc::clone(&gauge),
             clock,
             metrics,
         };
@@ -209,6 +219,7 @@ impl Log {
             durability: settings.durability,
             deadline: settings.deadline,
             catalog,
+            gauge,
             threads: Mutex::default(),
         };
         log.start("decision-log", |threads| &mut threads.writer, move || writer.run())?;
@@ -281,8 +292,13 @@ impl DecisionLog for Log {
     fn health(&self) -> Result<(), LogError> {
         self.queue.health()
     }
+
+    fn room(&self) -> Option<Room> {
+        Some(self.gauge.room()).filter(|room| room.free < u64::MAX)
+    }
 }
 
+/// Reads without the index, which is beside the log.
 impl DecisionQuery for Log {
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError> {
         self.reader.find(filter)
@@ -290,6 +306,22 @@ impl DecisionQuery for Log {
 
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
         self.reader.get(call_id)
+    }
+
+    fn count(&self, filter: &DecisionFilter, by: &[Field]) -> Result<DecisionCounts, LogError> {
+        self.reader.count(filter, by)
+    }
+
+    fn follow(&self, filter: &DecisionFilter, after: u64, each: Follower<'_>) -> Result<(), LogError> {
+        self.reader.follow(filter, after, each)
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.reader.last_seq()
+    }
+
+    fn unindexed(&self) -> u64 {
+        self.reader.unindexed()
     }
 }
 

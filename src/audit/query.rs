@@ -1,8 +1,10 @@
-//! Finding records: a scan from the newest to the oldest, bounded per page.
+//! Reading the log: a scan from the newest to the oldest, bounded per page, one record by its place, or forwards.
 
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
+use procura_core::query::Field;
 use procura_core::record::ChainHash;
 
 use super::catalog::{Catalog, Reach, SegmentInfo};
@@ -10,25 +12,30 @@ use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
 use super::filter::Matcher;
 use super::find::{find, read_until_damage};
+use super::page::Page;
 use super::plain::PlainFiles;
 use super::reverse::Reverse;
 use super::segment::{Frame, HEADER_BYTES, Header, TimeRange};
-use crate::ports::{DecisionFilter, DecisionPage, DecisionQuery, LogError, LogFiles, StoredRecord};
+use super::tally::Tally;
+use crate::ports::{
+    DecisionCounts, DecisionFilter, DecisionPage, DecisionQuery, Followed, Follower, LogError, LogFiles,
+    StoredRecord,
+};
 
 /// Bytes of log that one page may read. A page that reaches it ends early, with a cursor.
 const PAGE_SCAN: u64 = 256 * 1024 * 1024;
 
-/// Bytes of records that one page may hold, unless a single record is larger.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
-
 /// Microseconds by which a call id may differ from the instant of its record, on top of its own resolution.
 const ID_SLACK: i64 = 1_000_000;
+
+/// How long a follower waits for records before it is asked whether it still wants them.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 
 /// Reads the log: what is acknowledged, and nothing else.
 #[derive(Clone)]
 pub struct LogReader {
-    files: Arc<dyn LogFiles>,
-    catalog: Arc<Catalog>,
+    pub(super) files: Arc<dyn LogFiles>,
+    pub(super) catalog: Arc<Catalog>,
 }
 
 impl LogReader {
@@ -116,61 +123,111 @@ impl LogReader {
         read_one(&*self.files, &self.catalog, place, stored)
     }
 
-    /// Newest first; stops at the limit of `filter` or of the page.
-    fn scan(&self, filter: &DecisionFilter) -> Result<DecisionPage, AuditError> {
-        let matcher = Matcher::new(filter);
-        let window = window(filter);
-        let mut page = Page { filter, records: Vec::new(), bytes: 0, scanned: 0 };
-        for segment in self.catalog.segments().iter().rev() {
-            let is_newer = filter.before_seq.is_some_and(|before| segment.first_seq >= before);
-            if is_newer || !overlaps(segment.times, window) {
-                continue;
+    /// Adds to `page` what matches among the records of `span`, newest first. Where to go on, if it is full before that.
+    pub(super) fn fill(&self, page: &mut Page<'_>, span: Range<u64>) -> Result<Option<u64>, AuditError> {
+        let window = window(page.filter);
+        self.scan(span, window, |frame| {
+            let is_asked = overlaps(TimeRange::EMPTY.with(frame.at), window);
+            if is_asked && page.matcher.matches(frame.payload) {
+                page.add(stored(frame));
             }
-            match self.scan_segment(segment, &matcher, &mut page) {
-                Ok(None) => {}
-                Ok(next) => return Ok(DecisionPage { records: page.records, next_before_seq: next }),
-                // Deleted in this very moment.
-                Err(_) if self.catalog.is_gone(segment) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(DecisionPage { records: page.records, next_before_seq: None })
+            page.is_full()
+        })
     }
 
-    /// Where to go on, if the page is full before the segment ends.
-    fn scan_segment(
+    /// Counts what matches among the records of `span`, newest first. Where to go on, if that takes too long.
+    pub(super) fn tally(&self, tally: &mut Tally<'_>, span: Range<u64>) -> Result<Option<u64>, AuditError> {
+        self.scan(span, window(tally.filter), |frame| {
+            tally.add(frame.payload);
+            tally.is_over()
+        })
+    }
+
+    /// Shows records of `span` newest first, those of segments with instants in `window`, until `each` has enough or too
+    /// much was read; then the record is returned below which to go on.
+    fn scan(
         &self,
-        segment: &SegmentInfo,
-        matcher: &Matcher<'_>,
-        page: &mut Page<'_>,
+        span: Range<u64>,
+        window: TimeRange,
+        mut each: impl FnMut(&Frame<'_>) -> bool,
     ) -> Result<Option<u64>, AuditError> {
-        let window = window(page.filter);
-        let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
-        while let Some(frame) = records.next()? {
-            let seq = frame.seq;
-            let is_asked = page.filter.before_seq.is_none_or(|before| seq < before)
-                && overlaps(TimeRange::EMPTY.with(frame.at), window);
-            if is_asked && matcher.matches(frame.payload) {
-                page.add(&frame);
+        let mut scanned = 0;
+        for segment in self.catalog.segments().iter().rev() {
+            if segment.first_seq >= span.end || !overlaps(segment.times, window) {
+                continue;
             }
-            if page.is_full(records.bytes_read) {
-                return Ok(Some(seq).filter(|seq| *seq > 1));
+            let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
+            loop {
+                let frame = match records.next() {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    // Deleted in this very moment.
+                    Err(_) if self.catalog.is_gone(segment) => break,
+                    Err(error) => return Err(error),
+                };
+                let seq = frame.seq;
+                if seq < span.start {
+                    return Ok(None);
+                }
+                if seq < span.end && (each(&frame) || scanned + records.bytes_read >= PAGE_SCAN) {
+                    return Ok(Some(seq).filter(|seq| *seq > self.first_seq()));
+                }
             }
+            scanned += records.bytes_read;
         }
-        page.scanned += records.bytes_read;
         Ok(None)
     }
 
-    /// One record of a segment. If that is damaged, the record may still be found before the damage; if not, it may
-    /// be in it, so that is an error.
+    /// The first record of the first segment with an instant in `window`, or else the next record there will be.
+    fn first_within(&self, window: TimeRange) -> u64 {
+        let segments = self.catalog.segments();
+        let within = segments.iter().find(|segment| overlaps(segment.times, window));
+        within.map_or(self.reach().last + 1, |segment| segment.first_seq)
+    }
+
+    /// The call with this id among the records from `from` on.
+    pub(super) fn get_from(&self, call_id: &str, from: u64) -> Result<Option<StoredRecord>, AuditError> {
+        let Some(window) = window_of_id(call_id) else { return Ok(None) };
+        let matcher = Matcher::new(&call(call_id));
+        let is_it = |frame: &Frame<'_>| {
+            overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload)
+        };
+        let segments = self.catalog.segments();
+        let behind = segments.partition_point(|segment| segment.first_seq <= from).saturating_sub(1);
+        let mut damage = None;
+        for segment in segments.iter().skip(behind).rev().filter(|s| overlaps(s.times, window)) {
+            match self.find_in(segment, from, is_it) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(_) if self.catalog.is_gone(segment) => {}
+                Err(error) => damage = Some(error),
+            }
+        }
+        damage.map_or(Ok(None), Err)
+    }
+
+    /// What there is to say of a call that is not in the log: it may have been deleted with what was old.
+    pub(super) fn absent(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
+        match (window_of_id(call_id), self.catalog.deleted_until()) {
+            (Some(window), Some(until)) if window.min + ID_SLACK <= until => {
+                Err(LogError::Deleted { before: self.first_seq() })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// One record of a segment, at or after `from`. If that is damaged, the record may still be found before the damage;
+    /// if not, it may be in it, so that is an error.
     fn find_in(
         &self,
         segment: &SegmentInfo,
+        from: u64,
         is_it: impl Fn(&Frame<'_>) -> bool,
     ) -> Result<Option<StoredRecord>, AuditError> {
         let mut records = Reverse::new(&*self.files, segment.name(), segment.len);
         let damage = loop {
             match records.next() {
+                Ok(Some(frame)) if frame.seq < from => return Ok(None),
                 Ok(Some(frame)) if is_it(&frame) => return Ok(Some(stored(&frame))),
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
@@ -193,61 +250,62 @@ impl LogReader {
 
 impl DecisionQuery for LogReader {
     fn find(&self, filter: &DecisionFilter) -> Result<DecisionPage, LogError> {
-        self.scan(filter).map_err(|error| unreadable(&error))
+        let mut page = Page::new(filter);
+        let next = self.fill(&mut page, 1..filter.before_seq.unwrap_or(u64::MAX)).map_err(unreadable)?;
+        Ok(page.done(next))
     }
 
     fn get(&self, call_id: &str) -> Result<Option<StoredRecord>, LogError> {
-        let Some(window) = window_of_id(call_id) else {
-            return Ok(None);
-        };
-        let filter =
-            DecisionFilter { call_id: Some(call_id.to_owned()), limit: 1, ..DecisionFilter::default() };
-        let matcher = Matcher::new(&filter);
-        let mut damage = None;
-        for segment in self.catalog.segments().iter().rev().filter(|s| overlaps(s.times, window)) {
-            let is_it = |frame: &Frame<'_>| {
-                overlaps(TimeRange::EMPTY.with(frame.at), window) && matcher.matches(frame.payload)
-            };
-            match self.find_in(segment, is_it) {
-                Ok(Some(found)) => return Ok(Some(found)),
-                Ok(None) => {}
-                Err(_) if self.catalog.is_gone(segment) => {}
-                Err(error) => damage = Some(error),
+        let found = self.get_from(call_id, 1).map_err(unreadable)?;
+        found.map_or_else(|| self.absent(call_id), |found| Ok(Some(found)))
+    }
+
+    fn count(&self, filter: &DecisionFilter, by: &[Field]) -> Result<DecisionCounts, LogError> {
+        let mut tally = Tally::new(filter, by);
+        let next = self.tally(&mut tally, 1..filter.before_seq.unwrap_or(u64::MAX)).map_err(unreadable)?;
+        tally.done(next)
+    }
+
+    fn follow(&self, filter: &DecisionFilter, after: u64, each: Follower<'_>) -> Result<(), LogError> {
+        let (matcher, window) = (Matcher::new(filter), window(filter));
+        let mut cursor = self.cursor(after.saturating_add(1).max(self.first_within(window)));
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue() {
+            let reach = self.reach();
+            let read = cursor.read(|entry| {
+                let is_asked = overlaps(TimeRange::EMPTY.with(entry.at), window);
+                if flow.is_continue() && is_asked && matcher.matches(entry.payload) {
+                    let (hash, payload) = (entry.hash.to_string(), entry.payload.to_vec());
+                    flow = each(Followed::Record(StoredRecord { seq: entry.seq, hash, payload }));
+                }
+            });
+            if read.map_err(unreadable)? == 0 {
+                let _ = self.wait_beyond(reach, FOLLOW_PAUSE);
+            }
+            if flow.is_continue() {
+                flow = each(Followed::Reached(cursor.next_seq() - 1));
             }
         }
-        match (damage, self.catalog.deleted_until()) {
-            (Some(error), _) => Err(unreadable(&error)),
-            (None, Some(until)) if window.min + ID_SLACK <= until => {
-                Err(LogError::Deleted { before: self.first_seq() })
-            }
-            _ => Ok(None),
-        }
+        Ok(())
+    }
+
+    fn last_seq(&self) -> u64 {
+        self.reach().last
+    }
+
+    fn unindexed(&self) -> u64 {
+        self.reach().last
     }
 }
 
-fn unreadable(error: &AuditError) -> LogError {
+/// The filter that asks for one call.
+pub(super) fn call(call_id: &str) -> DecisionFilter {
+    DecisionFilter { call_id: Some(call_id.to_owned()), limit: 1, ..DecisionFilter::default() }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(super) fn unreadable(error: AuditError) -> LogError {
     LogError::Unreadable(error.with_causes())
-}
-
-/// A page that is being filled.
-struct Page<'f> {
-    filter: &'f DecisionFilter,
-    records: Vec<StoredRecord>,
-    bytes: usize,
-    scanned: u64,
-}
-
-impl Page<'_> {
-    fn add(&mut self, frame: &Frame<'_>) {
-        self.bytes += frame.payload.len();
-        self.records.push(stored(frame));
-    }
-
-    fn is_full(&self, scanned_in_segment: u64) -> bool {
-        self.records.len() >= self.filter.limit.max(1)
-            || self.bytes >= PAGE_BYTES
-            || self.scanned + scanned_in_segment >= PAGE_SCAN
-    }
 }
 
 fn stored(frame: &Frame<'_>) -> StoredRecord {
@@ -256,14 +314,15 @@ fn stored(frame: &Frame<'_>) -> StoredRecord {
 
 /// The instants that can match, rounded outwards to microseconds.
 fn window(filter: &DecisionFilter) -> TimeRange {
+    let condition = filter.whole_condition();
     TimeRange {
-        min: filter.since.map_or(i64::MIN, |since| since.as_microsecond().saturating_sub(1)),
-        max: filter.until.map_or(i64::MAX, |until| until.as_microsecond().saturating_add(1)),
+        min: condition.earliest().map_or(i64::MIN, |since| since.as_microsecond().saturating_sub(1)),
+        max: condition.end().map_or(i64::MAX, |until| until.as_microsecond().saturating_add(1)),
     }
 }
 
 /// When the call with this id was made: a UUIDv7 begins with milliseconds since 1970. `None` for any other id.
-fn window_of_id(call_id: &str) -> Option<TimeRange> {
+pub(super) fn window_of_id(call_id: &str) -> Option<TimeRange> {
     let uuid = uuid::Uuid::try_parse(call_id).ok()?;
     let (seconds, nanos) = uuid.get_timestamp()?.to_unix();
     let at = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))?;

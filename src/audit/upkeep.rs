@@ -10,6 +10,7 @@ use super::LogSettings;
 use super::catalog::{Catalog, SegmentInfo};
 use super::error::AuditError;
 use super::queue::Queue;
+use super::room::Gauge;
 use crate::background::yield_to_others;
 use crate::ports::{Clock, LogFiles};
 use crate::telemetry::Metrics;
@@ -32,6 +33,7 @@ pub(super) struct Upkeep {
     /// A segment whose deletion is recorded and which may still be there.
     pub(super) doomed: Option<SegmentInfo>,
     pub(super) settings: LogSettings,
+    pub(super) gauge: Arc<Gauge>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -44,7 +46,8 @@ impl Upkeep {
         let mut seen = 0;
         let mut failed = self.failure(self.remove_unfinished());
         while !self.catalog.is_closed() {
-            let worked = self.retain().and_then(|()| self.compress_closed(&mut next));
+            let looked = self.gauge.look(&*self.files, &self.metrics).map(|_| ());
+            let worked = looked.and_then(|()| self.retain()).and_then(|()| self.compress_closed(&mut next));
             failed = match self.failure(worked) {
                 // Told once, not every second.
                 Some(error) if failed.as_ref() != Some(&error) => {
@@ -79,11 +82,10 @@ impl Upkeep {
         segments
     }
 
-    /// Whether there is still time and room for work that can wait: what is free beyond the reserve.
+    /// Whether there is still time and room for work that can wait.
     fn may_go_on(&self) -> Result<bool, AuditError> {
-        let free = self.files.free_bytes();
-        let free = free.map_err(AuditError::io("ask for the space that is left for", "the decision log"))?;
-        Ok(!self.catalog.is_closed() && free > self.settings.reserved_bytes)
+        let room = self.gauge.look(&*self.files, &self.metrics)?;
+        Ok(!self.catalog.is_closed() && !room.is_short())
     }
 
     /// What an end in the middle of the work left.

@@ -24,6 +24,10 @@ pub struct Audit {
     pub queue_length: usize,
     /// Size in bytes at which the log begins a new file.
     pub segment_bytes: u64,
+    /// Whether there is an index of the log.
+    pub index_enabled: bool,
+    /// Records that the index may be behind before that is reported, and before it stops resting.
+    pub index_max_lag: u64,
     /// Age at which the log begins a new file; `None` for no age.
     pub segment_age: Option<Duration>,
     /// Whether closed files are compressed.

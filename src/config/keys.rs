@@ -43,8 +43,8 @@ pub(super) enum StructureSetting {
 /// The keys that take structures.
 pub(super) const STRUCTURES: &[Structure] = &[
     Structure { name: "audit.routes", hidden: &[], setting: StructureSetting::Members },
-    Structure { name: "audit.mask", hidden: &[], setting: StructureSetting::Whole },
     Structure { name: "audit.ship", hidden: &["headers"], setting: StructureSetting::Whole },
+    Structure { name: "audit.mask", hidden: &[], setting: StructureSetting::Whole },
     Structure { name: "auxData.jwt.keySets", hidden: &["data"], setting: StructureSetting::Whole },
     Structure { name: "engine.globals", hidden: &[], setting: StructureSetting::Members },
 ];

@@ -28,6 +28,7 @@ pub struct Budget {
     in_flight: Pool,
     work: Pool,
     log_readers: Pool,
+    listeners: Pool,
 }
 
 impl Budget {
@@ -39,6 +40,7 @@ impl Budget {
             in_flight: pool(capacity.in_flight_bytes),
             work: pool(capacity.work_bytes),
             log_readers: pool(capacity.log_readers),
+            listeners: pool(capacity.listeners),
         }
     }
 
@@ -62,6 +64,13 @@ impl Budget {
     pub(super) async fn log_reader(&self) -> Result<Room, Refusal> {
         let mut room = Room::default();
         self.log_readers.grow(&mut room, 1).await?;
+        Ok(room)
+    }
+
+    /// Room to follow the decision log.
+    pub(super) async fn listener(&self) -> Result<Room, Refusal> {
+        let mut room = Room::default();
+        self.listeners.grow(&mut room, 1).await?;
         Ok(room)
     }
 

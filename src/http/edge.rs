@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use tower::Service;
 
 use super::body::Bounded;
 use super::error::Refusal;
+use super::serve::Stopping;
 use super::{Services, authzen, cerbos};
 use crate::pdp::Caller;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed};
@@ -33,9 +34,9 @@ pub(super) struct Edge {
 
 impl Edge {
     /// The edge of `services`.
-    pub(super) fn new(services: Services) -> Self {
+    pub(super) fn new(services: Services, stopping: Stopping) -> Self {
         let services = Arc::new(services);
-        Self { router: super::router(&services), services }
+        Self { router: super::router(&services).layer(Extension(stopping)), services }
     }
 
     /// The answer to `request`, which `peer` sent.

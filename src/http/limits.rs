@@ -47,6 +47,8 @@ pub struct Capacity {
     pub work_bytes: u32,
     /// Readers of the decision log at a time, each with a page or a large record in memory.
     pub log_readers: u32,
+    /// Listeners to the decision log at a time, each with a thread that reads what comes in.
+    pub listeners: u32,
     /// Longest wait for room: long enough for a burst to pass, short enough for callers that try again.
     pub patience: Duration,
     /// Time from the end of one request, or from the connect, to the end of the next request's head, after which the
@@ -63,6 +65,7 @@ impl Default for Capacity {
             in_flight_bytes: 64 * 1024 * 1024,
             work_bytes: 128 * 1024 * 1024,
             log_readers: 4,
+            listeners: 8,
             patience: Duration::from_secs(1),
             head_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(60),

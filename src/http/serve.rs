@@ -36,9 +36,9 @@ pub async fn serve(
     capacity: Capacity,
     shutdown: impl Future<Output = ()>,
 ) {
-    let edge = Arc::new(Edge::new(services));
     let slots = Arc::new(Semaphore::new(capacity.connections));
     let (stop, stopped) = watch::channel(());
+    let edge = Arc::new(Edge::new(services, Stopping(stopped.clone())));
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -60,9 +60,20 @@ pub async fn serve(
             }
         }
     }
-    drop((listener, stopped));
+    drop((listener, stopped, edge));
     stop.send_replace(());
     stop.closed().await;
+}
+
+/// Whether the server is about to stop, so that answers without an end have to find one.
+#[derive(Clone)]
+pub(super) struct Stopping(watch::Receiver<()>);
+
+impl Stopping {
+    /// Whether it is.
+    pub(super) fn is_true(&self) -> bool {
+        self.0.has_changed().unwrap_or(true)
+    }
 }
 
 /// The next connection, once there may be one more.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, DestinationStatus, LogProofs, Shipping};
+use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -15,6 +15,16 @@ pub struct Health {
     proofs: Option<Arc<dyn LogProofs>>,
     reload: ReloadHandle,
     shipping: Option<Arc<dyn Shipping>>,
+    index: Option<LagLimit>,
+}
+
+/// How far the index of the log may be behind.
+#[derive(Clone)]
+pub struct LagLimit {
+    /// The log with its index.
+    pub log: Arc<dyn DecisionQuery>,
+    /// Records that it may be behind.
+    pub records: u64,
 }
 
 /// Whether the server is ready, and what that follows from.
@@ -68,7 +78,13 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, proofs: None, shipping: None, reload }
+        Self { active, log, proofs: None, shipping: None, reload, index: None }
+    }
+
+    /// The same of a server that keeps an index of its log.
+    #[must_use]
+    pub fn with_index(self, index: Option<LagLimit>) -> Self {
+        Self { index, ..self }
     }
 
     /// The same with what proves the log.
@@ -87,6 +103,7 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
+        checks.extend(self.decision_index());
         checks.extend(self.checkpoints());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
@@ -116,12 +133,32 @@ impl Health {
     }
 
     fn decision_log(&self) -> Check {
+        let room = self.log.as_ref().and_then(|log| log.room());
         let (state, detail) = match self.log.as_ref().map(|log| log.health()) {
             None => (CheckState::Good, "turned off by configuration".to_owned()),
-            Some(Ok(())) => (CheckState::Good, "accepts records".to_owned()),
+            Some(Ok(())) => match room {
+                Some(room) if room.is_short() => {
+                    let Room { free, reserved } = room;
+                    let what =
+                        format!("accepts records, but only {free} of {reserved} reserved bytes are left");
+                    (CheckState::Degraded, format!("{what}: work that can wait is paused"))
+                }
+                Some(Room { free, .. }) => {
+                    (CheckState::Good, format!("accepts records; {free} bytes are left"))
+                }
+                None => (CheckState::Good, "accepts records".to_owned()),
+            },
             Some(Err(error)) => (CheckState::Failed, error.to_string()),
         };
         Check { name: "decisionLog", state, detail }
+    }
+
+    /// An index that is behind only makes queries slow.
+    fn decision_index(&self) -> Option<Check> {
+        let index = self.index.as_ref()?;
+        let lag = index.log.unindexed();
+        let state = if lag <= index.records { CheckState::Good } else { CheckState::Degraded };
+        Some(Check { name: "decisionIndex", state, detail: format!("{lag} records behind") })
     }
 
     /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.

@@ -14,7 +14,7 @@ mod tokens;
 pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
-pub use health::{Check, CheckState, Health, Readiness};
+pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use status::{

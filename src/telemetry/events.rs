@@ -3,6 +3,7 @@
 //! Log lines have a constant message, the same as the `event` field, and everything else in fields. Attribute values
 //! and tokens never appear in them: those belong in the decision log.
 
+mod index;
 mod policies;
 mod proof;
 mod shipping;
@@ -12,6 +13,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, SnapshotActivated,
     TestsFailed, WatchDegraded,

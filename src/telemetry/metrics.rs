@@ -37,6 +37,9 @@ pub struct Metrics {
     pub(super) log_sync: Histogram,
     pub(super) log_write_errors: IntCounter,
     pub(super) log_queue: IntGauge,
+    pub(super) index_lag: IntGauge,
+    pub(super) index_records: IntCounter,
+    pub(super) index_begins: IntCounter,
     pub(super) log_compressed: IntCounter,
     pub(super) log_deleted: IntCounter,
     pub(super) log_free: IntGauge,
@@ -200,6 +203,16 @@ impl Metrics {
                 "procura_log_queue_records",
                 "Records that wait for the writer of the decision log.",
             )?,
+            index_lag: names.gauge(
+                "procura_index_lag_records",
+                "Records of the decision log that its index does not know yet.",
+            )?,
+            index_records: names
+                .counter("procura_index_records_total", "Records that the index of the decision log took in.")?,
+            index_begins: names.counter(
+                "procura_index_begins_total",
+                "How often the index of the decision log was opened or begun anew: more than once if it was damaged.",
+            )?,
             log_compressed: names.counter(
                 "procura_log_segments_compressed_total",
                 "Closed segments of the decision log that were compressed.",
@@ -275,6 +288,12 @@ impl Metrics {
     /// Sets the number of records that wait for the writer of the log.
     pub fn log_queue_length(&self, records: usize) {
         self.log_queue.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// The index took in `records` and is `lag` behind.
+    pub fn index_moved(&self, records: u64, lag: u64) {
+        self.index_records.inc_by(records);
+        self.index_lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
     }
 
     /// Sets the number of bytes that may still be written to the disk of the log.

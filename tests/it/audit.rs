@@ -7,6 +7,7 @@ use procura::audit::{AuditError, DirFiles, Log, LogReader, LogSettings, Recovery
 use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, Durability, LogError, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::{Effect, Timestamp};
+use procura_core::query::{Condition, Field};
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::rng::Rng;
@@ -167,20 +168,27 @@ async fn every_filter_equals_a_look_at_each_record() {
     for round in 0..200 {
         let mut maybe = |of: &[&str]| Some(of[rng.below(of.len())].to_owned()).filter(|_| rng.below(2) == 0);
         let mut filter = everything(1 + round % 40);
-        filter.principal = maybe(&names);
-        filter.action = maybe(&["view", "edit", "delete"]);
-        filter.resource_id = maybe(&["a1", "a2", "alice"]);
-        filter.resource_kind = maybe(&["album"]);
-        filter.effect = Some(effects[rng.below(2)]).filter(|_| rng.below(2) == 0);
+        let (principal, action) = (maybe(&names), maybe(&["view", "edit", "delete"]));
+        let (resource, kind) = (maybe(&["a1", "a2", "alice"]), maybe(&["album"]));
+        let effect = Some(effects[rng.below(2)]).filter(|_| rng.below(2) == 0);
+        let asked = [
+            (Field::Principal, &principal),
+            (Field::Action, &action),
+            (Field::ResourceId, &resource),
+            (Field::ResourceKind, &kind),
+            (Field::Effect, &effect.map(|effect| effect.wire_name().to_owned())),
+        ];
+        let asked = asked.into_iter().filter_map(|(field, text)| Condition::is(field, text.as_deref()?));
+        filter.condition = asked.fold(Condition::default(), Condition::and);
         filter.since = Some(calls[rng.below(300)].at).filter(|_| rng.below(2) == 0);
         filter.until = Some(calls[rng.below(300)].at).filter(|_| rng.below(2) == 0);
         let is =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let expected = calls.iter().rev().filter(|call| {
-            is(&filter.principal, call.principal)
-                && is(&filter.action, call.action)
-                && is(&filter.resource_id, call.resource)
-                && filter.effect.is_none_or(|effect| effect == call.effect)
+            is(&principal, call.principal)
+                && is(&action, call.action)
+                && is(&resource, call.resource)
+                && effect.is_none_or(|effect| effect == call.effect)
                 && filter.since.is_none_or(|since| call.at >= since)
                 && filter.until.is_none_or(|until| call.at < until)
         });

@@ -76,6 +76,99 @@ async fn list_says_who_was_decided_on_newest_first() {
 }
 
 #[tokio::test]
+async fn query_and_tail_find_what_a_filter_holds_for() {
+    let (dir, ids) = data_dir().await;
+    for (filter, expected) in [
+        ("principal == 'bob' && effect == 'deny'", &ids[1..]),
+        ("principal == 'bob' && effect == 'allow'", &[]),
+        ("rule == 'rule-001' && action in ['view', 'edit']", &ids[..1]),
+    ] {
+        for subcommand in ["query", "tail"] {
+            let found = stdout(&audit(&dir, &[subcommand, "--where", filter, "--format", "json"]));
+            let found: Vec<Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let found: Vec<_> =
+                found.iter().map(|line| line["record"]["call"]["id"].as_str().unwrap()).collect();
+            assert_eq!(found, expected, "{subcommand} {filter}");
+        }
+    }
+    let tail = stdout(&audit(&dir, &["tail"]));
+    assert!(tail.find("alice").unwrap() < tail.find("bob").unwrap(), "oldest first:\n{tail}");
+    let output = audit(&dir, &["query", "--where", "principal = 'bob'"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("at character 11: expected `==`"));
+}
+
+#[tokio::test]
+async fn stats_count_and_find_rules_that_never_decided() {
+    let (dir, _) = data_dir().await;
+    let text = stdout(&audit(&dir, &["stats", "--by", "principal,effect"]));
+    assert_eq!(
+        text,
+        " decisions  principal  effect\n         1  alice  EFFECT_ALLOW\n         1  bob  EFFECT_DENY\n"
+    );
+    let text =
+        stdout(&audit(&dir, &["stats", "--by", "action", "--where", "effect == 'deny'", "--format", "json"]));
+    assert_eq!(text, "{\"count\":1,\"values\":{\"action\":\"delete\"}}\n");
+    let policy = "apiVersion: api.cerbos.dev/v1\nresourcePolicy:\n  version: default\n  resource: album\n  rules:\n    \
+                  - {actions: [view], effect: EFFECT_ALLOW, roles: [user]}\n    \
+                  - {actions: [edit], effect: EFFECT_ALLOW, roles: [user], name: editing}\n";
+    dir.write("policies/album.yaml", policy);
+    let set = format!("--set=storage.disk.directory={}", dir.path().join("policies").display());
+    let output = audit(&dir, &["stats", "--unused", &set]);
+    let text = stdout(&output);
+    assert!(text.starts_with("EFFECT_ALLOW resource.album.vdefault editing "), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "1 of 2 rules decided none of 2 decisions\n");
+}
+
+#[tokio::test]
+async fn export_writes_records_and_flat_decisions() {
+    let (dir, ids) = data_dir().await;
+    let lines = |args: &[&str]| -> Vec<Value> {
+        let text = stdout(&audit(&dir, args));
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let records = lines(&["export"]);
+    assert_eq!(records.iter().map(|line| line["seq"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(records[0]["record"]["call"]["id"], ids[0].as_str());
+    let flat = lines(&["export", "--flat", "--principal", "bob"]);
+    assert_eq!(flat.len(), 1);
+    assert_eq!((flat[0]["callId"].as_str(), flat[0]["number"].as_u64()), (Some(ids[1].as_str()), Some(1)));
+    assert_eq!(
+        (flat[0]["effect"].as_str(), flat[0]["rule"].as_str()),
+        (Some("EFFECT_DENY"), Some("rule-001"))
+    );
+    assert!(lines(&["export", "--until", "2026-11-22"]).is_empty());
+}
+
+#[tokio::test]
+async fn report_is_a_timeline_with_its_proof() {
+    let (dir, ids) = data_dir().await;
+    let text = stdout(&audit(&dir, &["report", "--principal", "bob"]));
+    for part in [
+        "| about | principal == &quot;bob&quot; |",
+        "| proof | verified: 2 records up to number 2, hash ",
+        &ids[1],
+        "| EFFECT_DENY | deny_rule | 1 |",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+    assert!(!text.contains(&ids[0]), "{text}");
+    let page = stdout(&audit(&dir, &["report", "--html", "--where", "principal != '<b>'"]));
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("&lt;b&gt;") && !page.contains("<b>"),
+        "{page}"
+    );
+
+    let segment = dir.path().join("log/log-00000000000000000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let last = bytes.len() - 20;
+    bytes[last] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    assert_eq!(audit(&dir, &["report"]).status.code(), Some(1));
+}
+
+#[tokio::test]
 async fn log_is_found_as_the_server_finds_it() {
     let (dir, _) = data_dir().await;
     let elsewhere = TempDir::new("audit-elsewhere");

@@ -3,8 +3,10 @@
 
 mod audit;
 mod audit_cli;
+mod audit_index;
 mod audit_lost;
 mod audit_power_cut;
+mod audit_retention;
 mod audit_segments;
 mod aux_data;
 mod cli;
@@ -19,6 +21,7 @@ mod kill;
 mod peer_conformance;
 mod privacy;
 mod proof;
+mod proof_cli;
 mod readme_tour;
 mod reload;
 mod sdk;

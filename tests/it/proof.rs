@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use procura::audit::proof::{
-    Bundle, Notary, NotaryError, Proof, SignedCheckpoint, SigningKeys, Trust, prove,
+    Bundle, Finding, Notary, NotaryError, Proof, SignedCheckpoint, SigningKeys, Trust, inspect, prove,
 };
-use procura::audit::{Log, LogReader, LogSettings};
+use procura::audit::{Log, LogReader, LogSettings, Retention};
 use procura::ports::{Clock, DecisionLog, Durability, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
@@ -13,6 +13,7 @@ use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::rng::Rng;
 use procura_testkit::sim_disk::SimDisk;
+use procura_testkit::tamper;
 use procura_testkit::temp_dir::TempDir;
 
 /// A log on a simulated disk, and the keys of its notary.
@@ -242,4 +243,90 @@ fn keys_are_made_once_for_the_owner_alone_and_sign_with_both_algorithms() {
     }
     std::fs::write(dir.path().join("keys/ed25519.pem"), "no key").unwrap();
     assert!(open(None, false).unwrap_err().to_string().contains("holds no private key"));
+}
+
+#[tokio::test]
+async fn changed_proof_proves_nothing_and_none_makes_verifying_panic() {
+    let bench = Bench::new();
+    let log = bench.log();
+    bench.write(&log, 9).await;
+    bench.sign().unwrap();
+    let Proof::Bundle(bundle) = prove(log.reader(), 5).unwrap() else { panic!("not proven") };
+    let (json, trust) = (bundle.to_json(), bench.trust());
+    let is_proven = |bytes: &[u8]| Bundle::parse(bytes).and_then(|bundle| bundle.verify(&trust)).is_ok();
+    assert!(is_proven(&json));
+    for bit in 0..8 * json.len() {
+        let mut changed = json.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(!is_proven(&changed), "bit {bit}: {}", String::from_utf8_lossy(&changed));
+    }
+    let mut rng = Rng::new(3);
+    for _ in 0..2000 {
+        let mut changed = json.clone();
+        for _ in 0..1 + rng.below(4) {
+            let (from, to) = (rng.below(changed.len()), rng.below(changed.len()));
+            let piece = changed[from.min(to)..from.max(to)].to_vec();
+            let at = rng.below(changed.len());
+            match rng.below(3) {
+                0 => drop(changed.splice(at..at, piece)),
+                1 => drop(changed.drain(from.min(to)..from.max(to))),
+                _ => changed[at] = u8::try_from(rng.below(256)).unwrap(),
+            }
+            if changed.is_empty() {
+                break;
+            }
+        }
+        assert!(changed == json || !is_proven(&changed), "{}", String::from_utf8_lossy(&changed));
+    }
+}
+
+/// INVARIANT(found): the short form of `testkit tamper`.
+#[test]
+fn every_change_of_a_witnessed_record_is_found_and_named() {
+    let outcome = tamper::run(300, 2, |_| ()).unwrap();
+    assert!(outcome.found.len() >= 12, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_retention_deleted_leaves_a_log_that_is_proven_from_its_beginning_on() {
+    let mut bench = Bench::new();
+    let log = bench.log();
+    let mut witnessed = Vec::new();
+    for _ in 0..12 {
+        bench.write(&log, 10).await;
+        witnessed.extend(bench.sign().unwrap());
+    }
+    log.close();
+    bench.settings.retention = Retention { bytes: Some(30 * 1024), ..Retention::default() };
+    let log = bench.log();
+    // Deleting is a segment at a time, each after its record.
+    while log.reader().first_seq() < 40 {
+        bench.write(&log, 1).await;
+    }
+    bench.settings.retention.hold = true;
+    log.close();
+    witnessed.extend(bench.sign().unwrap());
+    let look = |witnessed: &[SignedCheckpoint]| {
+        inspect(&bench.disk, &bench.trust(), Some(witnessed), |_, _| ()).unwrap()
+    };
+    let found = look(&witnessed);
+    assert!(found.findings.is_empty(), "{:?}", found.findings);
+    let verified = found.verified.unwrap();
+    assert_eq!((found.witnessed, found.signed), (verified.last_seq, verified.last_seq));
+    assert!(verified.first_seq >= 40);
+    assert_eq!(prove(&bench.reader(), 3).unwrap(), Proof::Missing);
+    let Proof::Bundle(bundle) = prove(&bench.reader(), verified.first_seq).unwrap() else {
+        panic!("not proven")
+    };
+    bundle.verify(&bench.trust()).unwrap();
+
+    let mut other = witnessed.clone();
+    other[0] = SignedCheckpoint::parse(
+        bench.keys.sign(10, procura_core::proof::Hash::leaf(b"other")).unwrap().to_string().as_bytes(),
+    )
+    .unwrap();
+    assert!(look(&other).findings.iter().any(|finding| matches!(finding, Finding::Rewritten { .. })));
+    bench.disk.remove("TREE").unwrap();
+    assert!(look(&witnessed).findings.iter().any(|finding| matches!(finding, Finding::Tree { .. })));
+    assert!(matches!(bench.sign(), Err(NotaryError::TreeLost { .. })));
 }

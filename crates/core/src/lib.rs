@@ -14,6 +14,7 @@
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
 //! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
+//! | [`query`] | filters over the decision log, and what of a record they look at |
 //! | [`replay`] | recorded calls decided again, and what another policy set would change |
 //! | [`proof`] | the Merkle tree over the records: paths, checkpoints, signed notes |
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod model;
 pub mod policy;
 pub mod proof;
+pub mod query;
 pub mod record;
 pub mod replay;
 pub mod schema;

@@ -195,3 +195,12 @@ pub const SCHEMA_MISMATCH_BYTES: usize = 4 * 1024;
 /// Most bytes of the paths and messages of one set of attributes: those of the largest call that the server accepts by
 /// default fit a record together.
 pub const SCHEMA_REPORT_BYTES: usize = 64 * 1024;
+
+/// Longest filter of the decision log, in bytes; it fits the head of a request.
+pub const FILTER_BYTES: usize = 8 * 1024;
+
+/// Most comparisons in a filter: each costs a query some microseconds for every 65 536 decisions.
+pub const FILTER_COMPARISONS: usize = 128;
+
+/// Deepest nesting of a filter: the parser recurses over it.
+pub const FILTER_DEPTH: usize = 32;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use procura::audit::{DirFiles, LogReader, verify};
-use procura::ports::{DecisionFilter, DecisionQuery, LogFiles};
+use procura::ports::{DecisionFilter, DecisionQuery, LogError, LogFiles};
 use procura_core::model::Timestamp;
 use procura_core::record::Record;
 use serde_json::json;
@@ -24,6 +24,9 @@ const CONNECTIONS: u64 = 16;
 
 /// Bytes of the header of a segment.
 const SEGMENT_HEADER: usize = 80;
+
+/// Bytes of the log beyond which the oldest records are deleted in every second round.
+const RETAINED: u64 = 8 * 1024 * 1024;
 
 /// Longest time that a server lives, in milliseconds.
 const LIFE: usize = 400;
@@ -52,6 +55,10 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// How many of them are not in the log.
     pub missing: u64,
+    /// How many of them retention had deleted.
+    pub deleted: u64,
+    /// How many compressed segments there were in the end.
+    pub compressed: u64,
     /// How many torn ends were left for the next start.
     pub torn: u64,
     /// How many torn ends were repaired, as the log itself records.
@@ -71,21 +78,27 @@ pub async fn run(
     for round in 0..rounds {
         let place = || format!("round {round} of seed {seed}");
         let begun = Timestamp::now();
-        let answered = trial.round().await.with_context(place)?;
+        let answered = trial.round(round % 2 == 1).await.with_context(place)?;
         outcome.kills += 1;
         outcome.acknowledged += answered.len() as u64;
         outcome.torn += u64::from(trial.tear().with_context(place)?);
         verify(&*trial.files()?, |_, _| ()).with_context(place)?;
         let recorded = trial.recorded(Some(begun)).with_context(place)?;
-        outcome.missing += answered.difference(&recorded).count() as u64;
+        outcome.missing += trial.lost(&answered, &recorded).with_context(place)?;
         all.extend(answered);
         progress(&outcome);
     }
     trial.ask_a_last_server(&all).await?;
     let verified = verify(&*trial.files()?, |_, _| ())?;
     outcome.repaired = verified.kinds.get("log_repair").copied().unwrap_or(0);
-    ensure!(outcome.repaired >= outcome.torn, "seed {seed}: torn ends were not repaired: {outcome:?}");
-    outcome.missing = outcome.missing.max(all.difference(&trial.recorded(None)?).count() as u64);
+    // The records of some repairs may be deleted as well.
+    let all_told = verified.first_seq > 1 || outcome.repaired >= outcome.torn;
+    ensure!(all_told, "seed {seed}: torn ends were not repaired: {outcome:?}");
+    let recorded = trial.recorded(None)?;
+    outcome.missing = outcome.missing.max(trial.lost(&all, &recorded)?);
+    outcome.deleted = all.difference(&recorded).count() as u64 - outcome.missing;
+    let names = trial.files()?.list()?;
+    outcome.compressed = names.iter().filter(|name| name.ends_with(".zst")).count() as u64;
     Ok(outcome)
 }
 
@@ -100,13 +113,17 @@ impl Trial {
         let dir = TempDir::new("kill");
         dir.write("policies/album.yaml", POLICY);
         let spec = ServerSpec::new(binary, dir.path().join("policies"), dir.path().join("data"))
-            .arg("--set=audit.segmentBytes=1048576");
+            .arg("--set=audit.segmentBytes=262144")
+            .arg("--set=audit.segmentAge=1s");
         Self { spec, dir, rng: Rng::new(seed) }
     }
 
-    /// Starts a server, calls it from all sides, kills it; returns the ids of the calls that were answered.
-    async fn round(&mut self) -> anyhow::Result<BTreeSet<String>> {
-        let mut server = self.spec.start().await?;
+    /// Starts a server, which `deletes` what is too much, calls it from all sides, kills it; returns the ids of the calls
+    /// that were answered.
+    async fn round(&mut self, deletes: bool) -> anyhow::Result<BTreeSet<String>> {
+        let retention = if deletes { RETAINED } else { 0 };
+        let spec = self.spec.clone().arg(format!("--set=audit.retention.bytes={retention}"));
+        let mut server = spec.start().await?;
         let mut callers = JoinSet::new();
         for _ in 0..CONNECTIONS {
             let connection = server.connect().await?;
@@ -144,12 +161,20 @@ impl Trial {
         let mut connection = server.connect().await?;
         for id in answered.iter().rev().take(50) {
             let found = connection.get(&format!("/api/decisions/{id}")).await?;
-            ensure!(found.status == 200, "`/api/decisions/{id}` answers {}", found.status);
+            let is_told = found.status == 200 || found.status == 410;
+            ensure!(is_told, "`/api/decisions/{id}` answers {}", found.status);
         }
         server.signal("TERM").await?;
         let ended = server.wait().await?;
         ensure!(ended.success(), "the server ended with {ended}:\n{}", server.output());
         Ok(())
+    }
+
+    /// How many of the calls that were `answered` and are not `recorded` the log does not know to be deleted either.
+    fn lost(&self, answered: &BTreeSet<String>, recorded: &BTreeSet<String>) -> anyhow::Result<u64> {
+        let reader = LogReader::open(self.files()?)?;
+        let is_lost = |id: &&String| !matches!(reader.get(id), Err(LogError::Deleted { .. }));
+        Ok(answered.difference(recorded).filter(is_lost).count() as u64)
     }
 
     /// The ids of all calls in the log at or after `since`.
@@ -186,8 +211,10 @@ pub(crate) async fn call_until_it_dies(
     loop {
         // Mostly small records, now and then one that takes several pages.
         let padding = if rng.below(50) == 0 { rng.below(100_000) } else { rng.below(500) };
+        // Nothing that could be compressed much, so that what is kept comes near its limit.
+        let padding: String = (0..padding).map(|_| char::from(b'!' + rng.below(80) as u8)).collect();
         let body = json!({
-            "principal": { "id": "alice", "roles": ["user"], "attr": { "padding": "x".repeat(padding) } },
+            "principal": { "id": "alice", "roles": ["user"], "attr": { "padding": padding } },
             "resources": [{
                 "actions": ["view", "edit"],
                 "resource": { "kind": "album", "id": "a1", "attr": { "public": true } },

@@ -12,18 +12,21 @@
 pub mod calls;
 pub mod clock;
 pub mod differential;
+pub mod faults;
 pub mod http;
 pub mod issuer;
 pub mod key_server;
 pub mod kill;
 pub mod mutants;
 pub mod power_cut;
+pub mod query;
 pub mod receiver;
 pub mod reload_storm;
 pub mod replay;
 pub mod server;
 pub mod ship;
 pub mod sim_disk;
+pub mod tamper;
 pub mod temp_dir;
 
 pub use procura_samples::{corpus, rng, yaml};

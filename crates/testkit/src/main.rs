@@ -11,7 +11,8 @@ use procura::ports::Durability;
 use procura_samples::generate::Size;
 use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
-use procura_testkit::{kill, mutants, power_cut, ship};
+use procura_testkit::temp_dir::TempDir;
+use procura_testkit::{faults, kill, mutants, power_cut, query, ship, tamper};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -33,6 +34,24 @@ enum Trial {
         /// Acknowledge without waiting for the disk: this must lose records.
         #[arg(long)]
         os: bool,
+    },
+    /// The decision log on a simulated disk that fails at random in every way that disks do.
+    Faults {
+        /// How many logs.
+        #[arg(long, default_value_t = 1000)]
+        rounds: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A log that somebody changes behind the back of its witness: every change must be found and named.
+    Tamper {
+        /// How many changes.
+        #[arg(long, default_value_t = 10_000)]
+        rounds: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// A real server that is killed at random moments while it is called from all sides.
     Kill {
@@ -82,6 +101,18 @@ enum Trial {
         #[arg(long, default_value_t = 1)]
         show: usize,
     },
+    /// A large log with its index: how fast that is built, and how fast it answers.
+    Query {
+        /// How many records; each takes about 700 bytes of disk, of which 100 are the index.
+        #[arg(long, default_value_t = 1_000_000)]
+        records: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where log and index are kept while it runs, instead of the directory for temporary files.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Small changes of the code, each of which some test of the core should notice.
     Mutants {
         /// How many changes that compile.
@@ -117,6 +148,8 @@ enum Trial {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
+        Trial::Faults { rounds, seed } => faults(rounds, seed),
+        Trial::Tamper { rounds, seed } => tamper(rounds, seed),
         Trial::Kill { bin, rounds, seed } => kill(&bin, rounds, seed),
         Trial::Ship { bin, rounds, seed } => ship(&bin, rounds, seed),
         Trial::Differential { peer, pairs, seed, oracle, sets, asks, show } => {
@@ -124,6 +157,7 @@ fn main() -> anyhow::Result<()> {
             let size = Size { sets, asks };
             differential(differential::Trial { peer: &peer, sides, pairs, seed, size }, show)
         }
+        Trial::Query { records, seed, dir } => query(records, seed, dir.as_deref()),
         Trial::Mutants { sample, seed, path, copy } => {
             let root = PathBuf::from(".");
             let copy = std::path::absolute(copy)?;
@@ -146,14 +180,46 @@ fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {
         progress(&format!("{} of {rounds} power cuts, {} missing", so_far.cuts, so_far.missing));
     })?;
     println!(
-        "\nseed {seed}, durability {}: {} power cuts, {} records acknowledged, {} missing, {} torn ends repaired",
+        "\nseed {seed}, durability {}: {} power cuts, {} records acknowledged, {} missing, {} deleted by retention, \
+         {} torn ends repaired, {} compressed segments",
         durability.as_str(),
         outcome.cuts,
         outcome.acknowledged,
         outcome.missing,
-        outcome.repaired
+        outcome.deleted,
+        outcome.repaired,
+        outcome.compressed
     );
     ensure!((outcome.missing > 0) == os, "expected {} records missing", if os { "some" } else { "no" });
+    Ok(())
+}
+
+fn faults(rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let outcome = faults::run(rounds, seed, |so_far| {
+        progress(&format!("{} of {rounds} rounds, {} missing", so_far.rounds, so_far.missing));
+    })?;
+    println!(
+        "\nseed {seed}: {} rounds, {} operations failed, {} records acknowledged, {} missing, {} deleted by retention, \
+         {} refused; every log recovered and verified",
+        outcome.rounds,
+        outcome.failures,
+        outcome.acknowledged,
+        outcome.missing,
+        outcome.deleted,
+        outcome.refused
+    );
+    ensure!(outcome.missing == 0, "acknowledged records are missing");
+    Ok(())
+}
+
+fn tamper(rounds: u64, seed: u64) -> anyhow::Result<()> {
+    let outcome = tamper::run(rounds, seed, |so_far| {
+        progress(&format!("{} of {rounds} changes, all found", so_far.rounds()));
+    })?;
+    println!("\nseed {seed}: {} changes, all found and named as promised:", outcome.rounds());
+    for (name, count) in &outcome.found {
+        println!("{count:>8} {name}");
+    }
     Ok(())
 }
 
@@ -163,8 +229,15 @@ fn kill(bin: &Path, rounds: u64, seed: u64) -> anyhow::Result<()> {
     });
     let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
     println!(
-        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} of {} torn ends repaired, chain verified",
-        outcome.kills, outcome.acknowledged, outcome.missing, outcome.repaired, outcome.torn
+        "\nseed {seed}: {} kills, {} calls answered, {} missing in the log, {} deleted by retention, {} of {} torn ends \
+         repaired, {} compressed segments, chain verified",
+        outcome.kills,
+        outcome.acknowledged,
+        outcome.missing,
+        outcome.deleted,
+        outcome.repaired,
+        outcome.torn,
+        outcome.compressed
     );
     ensure!(outcome.missing == 0, "answered calls are missing in the log");
     Ok(())
@@ -192,6 +265,16 @@ fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
         "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
         storm.seed, report.answers, report.slowest, report.repeated
     );
+    Ok(())
+}
+
+fn query(records: u64, seed: u64, dir: Option<&Path>) -> anyhow::Result<()> {
+    let own = match dir {
+        Some(dir) => TempDir::within(dir, "query"),
+        None => TempDir::new("query"),
+    };
+    let outcome = query::run(query::Trial { dir: own.path(), records, seed }, progress)?;
+    println!("\nseed {seed}: {records} records\n{outcome}");
     Ok(())
 }
 

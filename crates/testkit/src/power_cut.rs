@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use procura::audit::{Log, LogReader, LogSettings, verify};
-use procura::ports::{Clock, DecisionLog, DecisionQuery, Durability};
+use procura::audit::{Log, LogReader, LogSettings, Retention, verify};
+use procura::ports::{Clock, DecisionLog, DecisionQuery, Durability, LogError, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
 
@@ -32,6 +32,10 @@ pub struct Outcome {
     pub missing: u64,
     /// How often a start found a torn end and cut it.
     pub repaired: u64,
+    /// How many acknowledged records retention had deleted.
+    pub deleted: u64,
+    /// How many compressed segments there were in the end.
+    pub compressed: u64,
 }
 
 /// Plays rounds until `outcome.cuts` reaches `cuts`. An error means that a log did not open or did not verify, and
@@ -72,6 +76,12 @@ impl Round {
             durability,
             deadline: Duration::from_secs(60),
             segment_bytes: 4096 << rng.below(4),
+            segment_age: Some(Duration::from_millis(20)).filter(|_| rng.below(3) == 0),
+            compress: rng.below(4) > 0,
+            retention: Retention {
+                bytes: Some(2000 << rng.below(5)).filter(|_| rng.below(2) == 0),
+                ..Retention::default()
+            },
             ..LogSettings::default()
         };
         Ok(Self {
@@ -129,10 +139,16 @@ impl Round {
         verify(&self.disk, |_, _| ())?;
         let reader = LogReader::open(self.files())?;
         let mut missing = 0;
+        let deletes = self.settings.retention.bytes.is_some();
         for (id, payload) in self.acknowledged.iter().chain(&later) {
-            let found = reader.get(id)?;
-            missing += u64::from(found.is_none_or(|found| found.payload != *payload));
+            match reader.get(id) {
+                Ok(found) => missing += u64::from(found.is_none_or(|found| found.payload != *payload)),
+                Err(LogError::Deleted { .. }) if deletes => outcome.deleted += 1,
+                Err(error) => return Err(error.into()),
+            }
         }
+        let names = self.disk.list()?;
+        outcome.compressed += names.iter().filter(|name| name.ends_with(".zst")).count() as u64;
         Ok(missing)
     }
 

@@ -10,6 +10,9 @@ use procura::ports::{LogFile, LogFiles};
 
 use crate::rng::Rng;
 
+/// What a broken disk answers.
+const EIO: i32 = 5;
+
 /// The unit in which a disk writes, in bytes.
 const BLOCK: usize = 512;
 
@@ -31,6 +34,8 @@ struct Disk {
     operations: u64,
     cut_at: Option<u64>,
     failing: u64,
+    fails_one_in: usize,
+    failures: u64,
     is_off: bool,
     is_stalled: bool,
     is_taken: bool,
@@ -66,6 +71,18 @@ impl SimDisk {
     /// Lets the next `count` changes fail, as a full or broken disk does.
     pub fn fail_next(&self, count: u64) {
         self.lock().failing = count;
+    }
+
+    /// Lets one in so many operations fail from now on, each in one of the ways in which disks fail: full, broken, with a
+    /// part of what was to be written, and of that a part spoiled. With 0 all is well again.
+    pub fn fail_one_in(&self, operations: usize) {
+        self.lock().fails_one_in = operations;
+    }
+
+    /// How many operations failed.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.lock().failures
     }
 
     /// Lets every change wait, as a disk that hangs does, until called with `false`.
@@ -176,6 +193,8 @@ impl Disk {
             operations: 0,
             cut_at: None,
             failing: 0,
+            fails_one_in: 0,
+            failures: 0,
             is_off: false,
             is_stalled: false,
             is_taken: false,
@@ -196,7 +215,20 @@ impl Disk {
             self.failing -= 1;
             return Fate::Fails(io::ErrorKind::StorageFull.into());
         }
-        Fate::Succeeds
+        match self.failure() {
+            Some(error) => Fate::Fails(error),
+            None => Fate::Succeeds,
+        }
+    }
+
+    /// A failure by chance.
+    fn failure(&mut self) -> Option<io::Error> {
+        if self.fails_one_in == 0 || self.rng.below(self.fails_one_in) > 0 {
+            return None;
+        }
+        self.failures += 1;
+        let broken = io::Error::from_raw_os_error(EIO);
+        Some(if self.rng.below(2) == 0 { io::ErrorKind::StorageFull.into() } else { broken })
     }
 
     fn inode(&self, name: &str) -> io::Result<&Inode> {
@@ -288,7 +320,10 @@ impl LogFiles for SimDisk {
     }
 
     fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let disk = self.lock();
+        let mut disk = self.lock();
+        if let Some(error) = disk.failure() {
+            return Err(error);
+        }
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let part = disk.inode(name)?.current.get(start..start.saturating_add(len));
         part.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
@@ -374,7 +409,12 @@ impl SimFile {
 impl LogFile for SimFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let partly = |inode: &mut Inode, rng: &mut Rng, _| {
+            let start = inode.current.len();
             inode.current.extend(bytes.iter().take(rng.below(bytes.len() + 1)));
+            let written = start..inode.current.len();
+            for block in written.start / BLOCK..=written.end / BLOCK {
+                spoil(&mut inode.current, block * BLOCK..(block + 1) * BLOCK, &written, rng);
+            }
         };
         self.apply(|inode| inode.current.extend_from_slice(bytes), partly)
     }

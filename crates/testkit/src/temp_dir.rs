@@ -14,8 +14,14 @@ impl TempDir {
     /// Creates it; `name` tells whose it is, should it be left behind.
     #[must_use]
     pub fn new(name: &str) -> Self {
+        Self::within(&std::env::temp_dir(), name)
+    }
+
+    /// The same below `parent`.
+    #[must_use]
+    pub fn within(parent: &Path, name: &str) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("procura-{name}-{}-{number}", std::process::id()));
+        let path = parent.join(format!("procura-{name}-{}-{number}", std::process::id()));
         // What is there was left by an earlier process with the same id.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

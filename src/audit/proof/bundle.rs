@@ -133,7 +133,7 @@ pub enum Proof {
 /// # Errors
 /// If the log, its tree or its checkpoints cannot be read, or do not fit one another.
 pub fn prove(reader: &LogReader, seq: u64) -> Result<Proof, AuditError> {
-    if seq == 0 || seq > reader.reach().last {
+    if seq < reader.first_seq().max(1) || seq > reader.reach().last {
         return Ok(Proof::Missing);
     }
     let files = reader.files();
@@ -184,7 +184,8 @@ pub(super) fn prove_call(reader: &LogReader, call_id: &str) -> Result<Option<Rec
 }
 
 fn from_hex(text: &str) -> Option<[u8; ChainHash::LEN]> {
-    if text.len() != 2 * ChainHash::LEN || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.len() != 2 * ChainHash::LEN || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    {
         return None;
     }
     let mut bytes = [0; ChainHash::LEN];

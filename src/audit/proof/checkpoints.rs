@@ -117,6 +117,11 @@ impl<'f> FileReader<'f> {
     pub(super) fn from(files: &'f dyn LogFiles, name: &'static str, offset: u64, end: u64) -> Self {
         Self { files, name, offset, end }
     }
+
+    /// Passes over the next `bytes`.
+    pub(super) fn skip(&mut self, bytes: u64) {
+        self.offset = self.offset.saturating_add(bytes);
+    }
 }
 
 impl Read for FileReader<'_> {

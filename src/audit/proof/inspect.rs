@@ -4,13 +4,14 @@ use std::fmt;
 use std::io::{BufReader, Read};
 use std::iter::Peekable;
 
-use procura_core::proof::{Hash, Tree};
+use procura_core::proof::{Checkpoint, Hash, Tree, consistency, verify_consistency};
 
 use super::checkpoints::{self, FileReader};
 use super::signed::{DistrustReason, SignedCheckpoint, SignedCheckpoints, Trust};
-use super::tree_file;
+use super::tree_file::{self, StoredNodes};
 use crate::audit::error::AuditError;
 use crate::audit::verify::{Verified, verify_each};
+use crate::audit::walk::ChainEnd;
 use crate::ports::LogFiles;
 
 /// What was found in a log.
@@ -146,13 +147,16 @@ pub fn inspect(
     let covered = covered.map_or(0, |(signed, _)| signed.checkpoint.size);
     let mut against = Against {
         tree: Tree::default(),
+        files,
+        last: 0,
+        is_blind: false,
         stored: Stored::open(files, covered)?,
         own,
         own_fit: Fit::default(),
         witness_fit: Fit::default(),
         witness,
     };
-    let verified = verify_each(files, progress, &mut |end| against.record(Hash::leaf(end.hash.as_bytes())));
+    let verified = verify_each(files, progress, &mut |end| against.record(end));
     let verified = match verified {
         Ok(verified) => Some(verified),
         Err(error @ (AuditError::Io { .. } | AuditError::Locked(_))) => return Err(error),
@@ -166,7 +170,12 @@ pub fn inspect(
 
 /// Everything that the records are held against on the way.
 struct Against<'a> {
+    files: &'a dyn LogFiles,
+    /// The last good record.
+    last: u64,
     tree: Tree,
+    /// The first records are deleted and the file of the tree does not say what they were: nothing can be compared.
+    is_blind: bool,
     stored: Stored<'a>,
     own: Own<'a>,
     own_fit: Fit,
@@ -199,28 +208,63 @@ impl Fit {
 }
 
 impl Against<'_> {
-    fn record(&mut self, leaf: Hash) -> Result<(), AuditError> {
+    fn record(&mut self, end: ChainEnd) -> Result<(), AuditError> {
+        if self.tree.size() + 1 < end.seq && !self.is_blind {
+            self.begin_after(end.seq - 1)?;
+        }
+        self.last = end.seq;
+        if self.is_blind {
+            return Ok(());
+        }
         let stored = &mut self.stored;
         let mut read = Ok(());
-        let seq = self.tree.size() + 1;
-        self.tree.push(leaf, |hash| {
+        self.tree.push(Hash::leaf(end.hash.as_bytes()), |hash| {
             if read.is_ok() {
-                read = stored.compare(seq, hash);
+                read = stored.compare(end.seq, hash);
             }
         });
         read?;
+        self.compare(end.seq, &mut |tree, checkpoint| Ok(checkpoint.root == tree.root()))
+    }
+
+    /// Begins with a tree whose records are deleted, as the file has it: if that is not what was signed, nothing that
+    /// follows fits.
+    fn begin_after(&mut self, size: u64) -> Result<(), AuditError> {
+        let files = self.files;
+        match tree_file::stored_tree(files, size)? {
+            Some(tree) => self.tree = tree,
+            None => {
+                (self.stored.differs, self.is_blind) = (Some(1), true);
+                return Ok(());
+            }
+        }
+        self.stored.skip(size);
+        let mut nodes = StoredNodes::new(files);
+        self.compare(size, &mut |tree, checkpoint| {
+            let path = consistency(&mut nodes, checkpoint.size, size)?;
+            let (old, new) = ((checkpoint.size, &checkpoint.root), (size, &tree.root()));
+            Ok(verify_consistency(old, new, &path).is_ok())
+        })
+    }
+
+    /// Holds the checkpoints over `seq` records at most, which were not looked at yet, against the tree.
+    fn compare(
+        &mut self,
+        seq: u64,
+        fits: &mut dyn FnMut(&Tree, &Checkpoint) -> Result<bool, AuditError>,
+    ) -> Result<(), AuditError> {
         while let Some(signed) = self.own.at(seq)? {
             self.witness.is_known(&signed);
-            self.own_fit.note(seq, signed.checkpoint.root == self.tree.root());
+            self.own_fit.note(signed.checkpoint.size, fits(&self.tree, &signed.checkpoint)?);
         }
         while let Some(signed) = self.witness.at(seq) {
-            self.witness_fit.note(seq, signed.checkpoint.root == self.tree.root());
+            self.witness_fit.note(signed.checkpoint.size, fits(&self.tree, &signed.checkpoint)?);
         }
         Ok(())
     }
 
     fn finish(mut self, verified: Option<Verified>, mut findings: Vec<Finding>) -> Inspection {
-        let last = self.tree.size();
+        let last = self.last;
         let is_whole = verified.is_some();
         let mut shorter = |source, signed: Option<u64>| {
             if let Some(signed) = signed.filter(|signed| is_whole && *signed > last) {
@@ -379,6 +423,11 @@ impl<'a> Stored<'a> {
         let len = tree_file::len_of(files)?;
         let file = FileReader::from(files, tree_file::NAME, 0, len);
         Ok(Self { file: BufReader::with_capacity(256 * 1024, file), covered, differs: None })
+    }
+
+    /// Passes over what the first `size` leaves make.
+    fn skip(&mut self, size: u64) {
+        self.file.get_mut().skip(tree_file::bytes_of(size));
     }
 
     fn compare(&mut self, seq: u64, hash: &Hash) -> Result<(), AuditError> {

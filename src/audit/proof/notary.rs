@@ -52,6 +52,15 @@ pub enum NotaryError {
         /// The last record of the log.
         last: u64,
     },
+    /// The tree does not fit, and the records that it was made of are deleted.
+    #[error(
+        "`TREE` does not fit the last checkpoint, and the records before {first}, of which it could be made anew, are \
+         deleted: put a copy of `TREE` back"
+    )]
+    TreeLost {
+        /// The first record that there is.
+        first: u64,
+    },
     /// The records are not those that were signed for.
     #[error(
         "the {signed} records under the last checkpoint are not those that it was signed for: `procura audit verify` \
@@ -84,7 +93,9 @@ impl<'l> Notary<'l> {
             Some(tree) => tree,
             None => rebuild(reader, size, &root)?,
         };
-        if size > 0 && hash_of(reader, size)? != Some(StoredNodes::new(files).hash(Node::leaf(size - 1))?) {
+        if size >= reader.first_seq().max(1)
+            && hash_of(reader, size)? != Some(StoredNodes::new(files).hash(Node::leaf(size - 1))?)
+        {
             return Err(NotaryError::Other { signed: size });
         }
         let checkpoints = CheckpointFile::open(files, checkpoints::NAME, end)?;
@@ -146,6 +157,9 @@ fn hash_of(reader: &LogReader, seq: u64) -> Result<Option<Hash>, AuditError> {
 
 /// Makes the file of the tree anew from the log; its root must be that of the last checkpoint.
 fn rebuild(reader: &LogReader, size: u64, root: &Hash) -> Result<TreeFile, NotaryError> {
+    if reader.first_seq() > 1 {
+        return Err(NotaryError::TreeLost { first: reader.first_seq() });
+    }
     let mut tree = TreeFile::begin(reader.files())?;
     let mut cursor = reader.cursor(1);
     while tree.tree().size() < size {

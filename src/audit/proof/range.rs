@@ -35,7 +35,7 @@ pub fn inspect_range(
     trust: &Trust,
     witnessed: Option<&[SignedCheckpoint]>,
 ) -> Result<RangeReport, AuditError> {
-    let to = to.min(reader.reach().last);
+    let (from, to) = (from.max(reader.first_seq()), to.min(reader.reach().last));
     let (source, checkpoint) = match witnessed {
         Some(kept) => {
             let believed = kept.iter().filter(|signed| trust.check(signed).is_ok());

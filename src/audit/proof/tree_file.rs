@@ -28,12 +28,7 @@ impl TreeFile {
     /// this root.
     pub(super) fn open(files: &dyn LogFiles, size: u64, root: &Hash) -> Result<Option<Self>, AuditError> {
         let len = bytes_of(size);
-        if len_of(files)? < len {
-            return Ok(None);
-        }
-        let mut nodes = StoredNodes::new(files);
-        let peaks = Tree::peaks_of(size).map(|node| nodes.hash(node)).collect::<Result<_, _>>()?;
-        match Tree::of(size, peaks).filter(|tree| tree.root() == *root) {
+        match stored_tree(files, size)?.filter(|tree| tree.root() == *root) {
             Some(tree) => Ok(Some(Self { file: cut(files, len)?, tree, len, pending: Vec::new() })),
             None => Ok(None),
         }
@@ -90,6 +85,16 @@ impl Nodes for StoredNodes<'_> {
             .map(Hash::from_bytes)
             .map_err(|_| AuditError::io("read", NAME)(io::ErrorKind::UnexpectedEof.into()))
     }
+}
+
+/// The tree of the first `size` leaves as the file has it; `None` if the file ends before them.
+pub(super) fn stored_tree(files: &dyn LogFiles, size: u64) -> Result<Option<Tree>, AuditError> {
+    if len_of(files)? < bytes_of(size) {
+        return Ok(None);
+    }
+    let mut nodes = StoredNodes::new(files);
+    let peaks = Tree::peaks_of(size).map(|node| nodes.hash(node)).collect::<Result<_, _>>()?;
+    Ok(Tree::of(size, peaks))
 }
 
 /// Bytes of the file of a tree with `size` leaves.

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use procura_core::model::Timestamp;
 
 use super::Where;
-use super::list::instant;
+use super::wanted::instant;
 use crate::audit::KeyStore;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;

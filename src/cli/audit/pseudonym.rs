@@ -8,7 +8,7 @@ use procura_core::record::MaskKey;
 use procura_core::value::Value;
 
 use super::Where;
-use super::list::instant;
+use super::wanted::instant;
 use crate::audit::KeyStore;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;

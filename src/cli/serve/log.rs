@@ -51,3 +51,8 @@ fn has_archive(data_dir: &Path) -> bool {
 pub(in crate::cli) fn log_directory(data_dir: &Path) -> PathBuf {
     data_dir.join("log")
 }
+
+/// Where the index of the log is within the data directory.
+pub(in crate::cli) fn index_directory(data_dir: &Path) -> PathBuf {
+    data_dir.join("index")
+}

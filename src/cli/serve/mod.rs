@@ -4,6 +4,7 @@
 //! request is answered without a record, and none is taken before there is a policy set.
 
 mod configuration;
+mod index;
 mod log;
 mod masking;
 mod notary;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::log::archive_directory;
-pub(super) use self::log::log_directory;
+pub(super) use self::log::{index_directory, log_directory};
 pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
 use super::exit::Exit;
@@ -27,8 +28,10 @@ use crate::audit::proof::Office;
 use crate::config::{self, Config, ConfigError};
 use crate::http::{self, Budget, Capacity, RequestLimits, Services};
 use crate::pap::{Archive, Disk, Watch};
-use crate::pdp::{Active, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
-use crate::ports::{DecisionLog, DecisionQuery, LogProofs, Shipping};
+use crate::pdp::{
+    Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
+};
+use crate::ports::{DecisionLog, LogProofs, Shipping};
 use crate::ship::Ship;
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
@@ -166,6 +169,12 @@ async fn serve(
     let masking = masking::start(config, log.as_ref()).await?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
+    let (decisions, index) = match &log {
+        Some(log) => index::start(config, log, &metrics).map(|(log, index)| (Some(log), index))?,
+        None => (None, None),
+    };
+    let indexed = decisions.clone().filter(|_| index.is_some());
+    let limit = indexed.map(|log| LagLimit { log, records: config.audit.index_max_lag });
 
     let services = Services {
         pdp: Pdp::new(
@@ -177,9 +186,10 @@ async fn serve(
         )
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
-        decisions: log.map(|log| log as Arc<dyn DecisionQuery>),
+        decisions,
         proofs: office.clone().map(|office| office as Arc<dyn LogProofs>),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
+            .with_index(limit)
             .with_proofs(office.map(|office| office as Arc<dyn LogProofs>))
             .with_shipping(ship.map(|ship| ship as Arc<dyn Shipping>)),
         reload,
@@ -195,6 +205,7 @@ async fn serve(
     })?;
     announce(config, listener.local_addr()?, active.load().as_deref());
     until_stopped(listener, services, stop, config.server.shutdown_deadline).await;
+    drop(index);
     Ok(Exit::Ok)
 }
 

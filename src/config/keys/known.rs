@@ -187,6 +187,17 @@ pub const KEYS: &[Key] = &[
         meaning: "Size at which the log begins a new file, in bytes, 64 KiB to 4 GiB.",
     },
     Key {
+        name: "audit.index.enabled",
+        default: "true",
+        meaning: "Whether there is an index of the log, so that queries need not read all of it.",
+    },
+    Key {
+        name: "audit.index.maxLag",
+        default: "1000000",
+        meaning: "Records that the index may be behind: beyond that `/readyz` says so, and it takes as much of a \
+                  processor as it needs. 1 to 1 000 000 000 000.",
+    },
+    Key {
         name: "audit.checkpoint.interval",
         default: "1s",
         meaning: "How often a checkpoint of the log is signed if there are new records, 100 ms to 1 h. See \

@@ -22,6 +22,8 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         deadline: reader.duration("audit.deadline", MILLISECOND..=MINUTE),
         queue_length: reader.count("audit.queueLength", 1..=1_000_000),
         segment_bytes: reader.number("audit.segmentBytes", 64 * KIB..=4096 * MIB),
+        index_enabled: reader.switch("audit.index.enabled"),
+        index_max_lag: reader.number("audit.index.maxLag", 1..=1_000_000_000_000),
         segment_age: reader.age("audit.segmentAge", SECOND..=YEAR),
         compress: reader.switch("audit.compress"),
         retention_age: reader.age("audit.retention.age", SECOND..=100 * YEAR),

@@ -1,8 +1,10 @@
-//! The decision log, read: one page of what matches, or one call by its id.
+//! The decision log, read: one page of what matches, how many match, what comes in, or one call by its id.
 //!
 //! For operators only, see [`Operator`].
 
 mod dto;
+mod params;
+mod tail;
 
 use std::sync::Arc;
 
@@ -14,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use procura_core::record::DecisionId;
 
-use self::dto::{Found, Page, Params};
+use self::dto::{Found, Page, Stats};
+use self::params::Params;
 use super::caller::Operator;
 use super::error::Refusal;
 use super::{Invalid, Services, answer};
@@ -23,16 +26,31 @@ use crate::ports::{DecisionQuery, LogError, RecordProof};
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/api/decisions", get(find))
+        .route("/api/decisions/stats", get(stats))
+        .route("/api/decisions/tail", get(tail::tail))
         .route("/api/decisions/{call}", get(call))
         .route("/api/decisions/{call}/proof", get(proof))
         .route("/api/decisions/{call}/{number}", get(decision))
 }
 
 async fn find(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
-    let filter = Params::of(&uri)?.into_filter()?;
+    let filter = Params::page(&uri)?;
     let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
     answer::json(&services, &Page::new(&page)?).await
+}
+
+async fn stats(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
+    let (filter, by) = Params::stats(&uri)?;
+    let _room = services.budget.log_reader().await?;
+    let limit = filter.limit;
+    let fields = by.clone();
+    let counted = query(&services, move |log| log.count(&filter, &fields)).await;
+    let counts = counted.map_err(|refusal| match refusal {
+        Refusal::LogUnavailable(error @ LogError::TooManyGroups { .. }) => Invalid::at("by", error).into(),
+        other => other,
+    })?;
+    answer::json(&services, &Stats::new(&counts, &by, limit)).await
 }
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.

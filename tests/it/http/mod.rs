@@ -1,5 +1,6 @@
 //! The HTTP edge over real connections: policies on disk, a real router, a real log in a directory of its own.
 
+mod ask;
 mod audit_log;
 mod bad_input;
 mod connections;

@@ -3,7 +3,7 @@
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
 //! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`),
-//! [`ShadowDifference`] (`shadow_difference`) and [`PseudonymKey`] (`pseudonym_key`); all of them stand in one chain
+//! [`PseudonymKey`] (`pseudonym_key`) and [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain
 //! ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!

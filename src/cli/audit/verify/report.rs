@@ -85,12 +85,15 @@ fn log_text(verified: &Verified) -> String {
     let kinds: Vec<_> = verified.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let mut text = format!(
         "verified: {} in {} ({})\nlast record {}, hash {}\n",
-        counted(verified.last_seq, "record"),
+        counted((verified.last_seq + 1).saturating_sub(verified.first_seq), "record"),
         counted(verified.segments as u64, "segment"),
         if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") },
         verified.last_seq,
         verified.last_hash,
     );
+    if verified.first_seq > 1 {
+        text.push_str(&format!("records before {} are deleted, as the log says\n", verified.first_seq));
+    }
     for (cause, count) in &verified.repairs {
         text.push_str(&format!("the log records {} of cause `{cause}`\n", counted(*count, "repair")));
     }
@@ -168,6 +171,7 @@ struct WholeJson<'v> {
 #[serde(rename_all = "camelCase")]
 struct LogJson<'v> {
     segments: usize,
+    first_record: u64,
     records: u64,
     last_hash: &'v str,
     kinds: &'v BTreeMap<String, u64>,
@@ -181,7 +185,8 @@ impl<'v> WholeJson<'v> {
     fn of(found: &'v Inspection, has_witness: bool) -> Self {
         let log = found.verified.as_ref().map(|verified| LogJson {
             segments: verified.segments,
-            records: verified.last_seq,
+            first_record: verified.first_seq,
+            records: (verified.last_seq + 1).saturating_sub(verified.first_seq),
             last_hash: &verified.last_hash,
             kinds: &verified.kinds,
             repairs: &verified.repairs,
