@@ -137,25 +137,17 @@ impl KeyStore {
         let (id, from, until) = (key.key.id(), key.from, key.until);
         let left = KeyFile { secret: None, ..KeyFile::named(id, Some((from, until))) };
         left.write(&self.file(id, "destroyed"))?;
-        let path = self.file(id, "key");
-        let len = usize::try_from(fs::metadata(&path)?.len()).unwrap_or(0);
-        let mut file = OpenOptions::new().write(true).open(&path)?;
-        file.write_all(&vec![0; len])?;
-        file.sync_all()?;
-        fs::remove_file(&path)?;
-        sync_dir(&self.pseudonyms)
+        self.erase(id)
     }
 
-    /// The keys that were destroyed and are still to be recorded.
+    /// The keys that were destroyed and are still to be recorded. What was interrupted is brought to its end.
     pub(super) fn forgotten(&self) -> io::Result<Vec<ForgottenKey>> {
         let mut forgotten = Vec::new();
         for path in self.files("destroyed")? {
             let file = KeyFile::read(&path)?;
-            // Somebody is about to remove it, or was when the power went.
-            if !self.file(&file.id, "key").exists() {
-                let (from, until) = file.period()?;
-                forgotten.push(ForgottenKey { id: file.id, from, until });
-            }
+            self.erase(&file.id)?;
+            let (from, until) = file.period()?;
+            forgotten.push(ForgottenKey { id: file.id, from, until });
         }
         Ok(forgotten)
     }
@@ -165,13 +157,32 @@ impl KeyStore {
         fs::remove_file(self.file(&forgotten.id, "destroyed"))
     }
 
+    /// Those that nobody has begun to destroy.
     fn period_keys(&self) -> io::Result<Vec<PeriodKey>> {
+        let mut paths = self.files("key")?;
+        paths.retain(|path| !path.with_extension("destroyed").exists());
         let read = |path: PathBuf| {
             let file = KeyFile::read(&path)?;
             let (from, until) = file.period()?;
             Ok(PeriodKey { key: file.key()?, from, until })
         };
-        self.files("key")?.into_iter().map(read).collect()
+        paths.into_iter().map(read).collect()
+    }
+
+    /// Overwrites and removes the secret of a key, unless that was done.
+    fn erase(&self, id: &str) -> io::Result<()> {
+        let path = self.file(id, "key");
+        let erased = OpenOptions::new().write(true).open(&path).and_then(|mut file| {
+            let len = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+            file.write_all(&vec![0; len])?;
+            file.sync_all()?;
+            fs::remove_file(&path)
+        });
+        match erased {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            erased => erased?,
+        }
+        sync_dir(&self.pseudonyms)
     }
 
     fn files(&self, extension: &str) -> io::Result<Vec<PathBuf>> {

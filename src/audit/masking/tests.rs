@@ -99,6 +99,24 @@ async fn forgotten_key_is_gone_and_its_end_is_recorded_once() {
 }
 
 #[tokio::test]
+async fn destruction_that_was_interrupted_is_brought_to_its_end() {
+    let directory = TempDir::new("masking");
+    let (keyring, log) = open(directory.path(), Treatment::Pseudonym);
+    pseudonym(&keyring, "2026-11-22T10:00:00Z").await;
+    let store = KeyStore::of(directory.path());
+    let ended = store.ended_by(at("2026-11-22T11:00:00Z")).unwrap();
+    let path = store.directory().join(ended[0].key.id()).with_extension("key");
+    let len = fs::read(&path).unwrap().len();
+    store.forget(&ended[0]).unwrap();
+    fs::write(&path, vec![0; len]).unwrap();
+
+    assert!(store.key_at(at("2026-11-22T10:00:00Z")).unwrap().is_none());
+    keyring.record_forgotten(at("2026-11-22T11:30:00Z")).await.unwrap();
+    assert!(!path.exists());
+    assert_eq!(log.events()[1].0, "destroyed");
+}
+
+#[tokio::test]
 async fn key_that_was_not_recorded_is_not_used() {
     let directory = TempDir::new("masking");
     let store = KeyStore::of(directory.path());

@@ -10,7 +10,6 @@ pub(in crate::config) struct Inert {
 }
 
 const NO_MEANING: &str = "has no meaning here";
-const LATER: &str = "is not evaluated yet";
 
 /// Keys of the peer that are accepted with a notice.
 pub(in crate::config) const INERT: &[Inert] = &[
@@ -37,14 +36,23 @@ pub(in crate::config) const INERT: &[Inert] = &[
         why: "is not evaluated yet: `audit.ship` sends records to files, HTTP servers and OTLP collectors, which can \
               pass them on",
     },
-    Inert { prefix: "audit.hub", why: NO_MEANING },
+    Inert {
+        prefix: "audit.hub",
+        why: "has no meaning here: nothing is sent to a hub, and `audit.mask` says what records must not hold",
+    },
     Inert { prefix: "audit.accessLogsEnabled", why: "has no meaning here: there are no access logs" },
     Inert {
         prefix: "audit.decisionLogsEnabled",
         why: "has no meaning here: decisions are recorded unless `audit.enabled` is `false`",
     },
-    Inert { prefix: "audit.includeMetadataKeys", why: LATER },
-    Inert { prefix: "audit.excludeMetadataKeys", why: LATER },
+    Inert {
+        prefix: "audit.includeMetadataKeys",
+        why: "has no meaning here: no headers of requests are recorded",
+    },
+    Inert {
+        prefix: "audit.excludeMetadataKeys",
+        why: "has no meaning here: no headers of requests are recorded",
+    },
     Inert { prefix: "audit.decisionLogFilters", why: "has no meaning here: every decision is recorded" },
     Inert { prefix: "compile", why: NO_MEANING },
     Inert { prefix: "engine.celErrorLogLevel", why: NO_MEANING },

@@ -92,10 +92,8 @@ impl<'r> Applied<'r> {
             return Ok(finding);
         };
         self.call.charge(rules.words())?;
-        if let Some(observer) = self.call.observer
-            && rules.meets(spoken)
-        {
-            observer.looks_at(self.policy, &self.scope);
+        if self.call.observer.is_some() {
+            self.show_looked_at(rules, spoken);
         }
         for index in rules.common(spoken) {
             let Some(placed) = Placed::of(self.policy, index) else { break };
@@ -287,6 +285,16 @@ impl<'r> Applied<'r> {
                 Audience::Whoever(_) | Audience::Roles(_) => None,
             };
             observer.considers(self.policy, rule, aside);
+        }
+    }
+
+    /// Shows that some of `rules` could speak to a role. Out of the way of decisions that nobody looks on at.
+    #[cold]
+    fn show_looked_at(&self, rules: &Mask, spoken: &Mask) {
+        if let Some(observer) = self.call.observer
+            && rules.meets(spoken)
+        {
+            observer.looks_at(self.policy, &self.scope);
         }
     }
 
