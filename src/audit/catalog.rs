@@ -32,6 +32,15 @@ pub struct Reach {
     pub synced: u64,
 }
 
+/// Who must have met a record before it may be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependent {
+    /// Signs checkpoints over the records.
+    Notary,
+    /// Sends the records elsewhere.
+    Shipping,
+}
+
 /// All segments, oldest first; the last one grows.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
@@ -47,8 +56,8 @@ struct State {
     reach: Reach,
     /// The latest instant of a record that was deleted.
     deleted_until: Option<i64>,
-    /// The oldest record that must not be deleted yet.
-    needed_from: Option<u64>,
+    /// The oldest record that each dependent still needs.
+    needed_from: Vec<(Dependent, u64)>,
     /// How many segments were begun since the log was opened.
     begun: usize,
     closed: bool,
@@ -91,14 +100,16 @@ impl Catalog {
         }
     }
 
-    /// From now on nothing is deleted from record `seq` on; `None` if nothing is needed.
-    pub(super) fn need_from(&self, seq: Option<u64>) {
-        self.lock().needed_from = seq;
+    /// From now on `dependent` needs the records from `seq` on, which are not deleted; `None` if it needs none.
+    pub(super) fn need_from(&self, dependent: Dependent, seq: Option<u64>) {
+        let needs = &mut self.lock().needed_from;
+        needs.retain(|(other, _)| *other != dependent);
+        needs.extend(seq.map(|seq| (dependent, seq)));
     }
 
     /// Whether record `seq` must not be deleted yet.
     pub(super) fn needs(&self, seq: u64) -> bool {
-        self.lock().needed_from.is_some_and(|needed| needed <= seq)
+        self.lock().needed_from.iter().any(|(_, needed)| *needed <= seq)
     }
 
     /// The segments at this moment.

@@ -45,7 +45,7 @@ mod verify;
 mod walk;
 mod writer;
 
-pub use catalog::Reach;
+pub use catalog::{Dependent, Reach};
 pub use cursor::{Cursor, Entry, Place};
 pub use error::AuditError;
 pub use files::DirFiles;
@@ -90,9 +90,8 @@ pub struct LogSettings {
     pub reserved_bytes: u64,
     /// What is deleted.
     pub retention: Retention,
-    /// The oldest record that something beside the log still needs, until that says otherwise by
-    /// [`LogReader::need_from`]; `None` if nothing does.
-    pub needed_from: Option<u64>,
+    /// Who must have met a record before it is deleted: until each has said by [`LogReader::need_from`] how far it is, nothing is deleted.
+    pub dependents: Vec<Dependent>,
     /// Whether there are signs of an earlier log. If there is none, it is recorded that it is missing.
     pub has_past: bool,
 }
@@ -120,7 +119,7 @@ impl Default for LogSettings {
             compress: false,
             reserved_bytes: 0,
             retention: Retention::default(),
-            needed_from: None,
+            dependents: Vec::new(),
             has_past: false,
         }
     }
@@ -182,7 +181,7 @@ impl Log {
         let found = find::find(&*files)?;
         let catalog = Catalog::new(found.closed.clone(), Reach::default());
         let catalog = Arc::new(catalog.with_deleted(found.deleted_until));
-        catalog.need_from(settings.needed_from);
+        settings.dependents.iter().for_each(|follower| catalog.need_from(*follower, Some(1)));
         let limits = appender::Limits { bytes: settings.segment_bytes, age: settings.segment_age };
         let mut appender =
             appender::Appender::open(Arc::clone(&files), Arc::clone(&catalog), &found, limits)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use procura_core::query::Field;
 use procura_core::record::ChainHash;
 
-use super::catalog::{Catalog, Reach, SegmentInfo};
+use super::catalog::{Catalog, Dependent, Reach, SegmentInfo};
 use super::cursor::{Cursor, Place, read_one};
 use super::error::AuditError;
 use super::filter::Matcher;
@@ -68,9 +68,9 @@ impl LogReader {
         self.catalog.first_seq()
     }
 
-    /// From now on retention deletes nothing from record `seq` on; `None` if nothing is needed.
-    pub fn need_from(&self, seq: Option<u64>) {
-        self.catalog.need_from(seq);
+    /// From now on `dependent` needs the records from `seq` on, which retention keeps; `None` if it needs none.
+    pub fn need_from(&self, dependent: Dependent, seq: Option<u64>) {
+        self.catalog.need_from(dependent, seq);
     }
 
     /// How far the log reaches at this moment.

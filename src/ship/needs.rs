@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::audit::LogReader;
+use crate::audit::{Dependent, LogReader};
 
 /// What all destinations need together.
 pub(super) struct Needs {
@@ -35,7 +35,7 @@ impl Needs {
     }
 
     fn tell(&self, kept: &[u64]) {
-        self.reader.need_from(lowest(kept));
+        self.reader.need_from(Dependent::Shipping, lowest(kept));
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<u64>> {

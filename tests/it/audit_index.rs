@@ -210,7 +210,8 @@ impl Bench {
     }
 
     fn index(&self) -> (IndexedLog, IndexThread) {
-        let settings = IndexSettings { dir: self.index_dir(), max_lag: 1, block_rows: 150 };
+        let settings =
+            IndexSettings { dir: self.index_dir(), max_lag: 1, block_rows: 150, reserved_bytes: 0 };
         let metrics = Arc::new(Metrics::new().unwrap());
         let (index, thread) = Index::start(&settings, self.log.reader().clone(), metrics).unwrap();
         (IndexedLog::new(self.log.reader().clone(), index), thread)

@@ -1,12 +1,13 @@
 //! The notary from outside: what it signs is on disk, what it finds it goes on with, and what does not fit it refuses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use procura::audit::proof::{
-    Bundle, Finding, Notary, NotaryError, Proof, SignedCheckpoint, SigningKeys, Trust, inspect, prove,
+    Bundle, Finding, Notary, NotaryError, Office, Proof, SignedCheckpoint, SigningKeys, Trust, inspect, prove,
 };
-use procura::audit::{Log, LogReader, LogSettings, Retention};
-use procura::ports::{Clock, DecisionLog, Durability, LogFiles};
+use procura::audit::{Dependent, Log, LogReader, LogSettings, Retention};
+use procura::ports::{Clock, DecisionLog, Durability, LogFiles, LogProofs};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
 use procura_testkit::calls::MadeUpCall;
@@ -285,6 +286,33 @@ async fn changed_proof_proves_nothing_and_none_makes_verifying_panic() {
 fn every_change_of_a_witnessed_record_is_found_and_named() {
     let outcome = tamper::run(300, 2, |_| ()).unwrap();
     assert!(outcome.found.len() >= 12, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn records_that_no_checkpoint_covers_yet_are_not_deleted() {
+    let mut bench = Bench::new();
+    bench.settings.retention = Retention { bytes: Some(1), ..Retention::default() };
+    bench.settings.dependents = vec![Dependent::Notary];
+    bench.settings.compress = true;
+    let log = bench.log();
+    bench.write(&log, 400).await;
+    // What deletes also compresses, so it has looked at these segments.
+    let compressed = || bench.disk.list().unwrap().iter().filter(|name| name.ends_with(".zst")).count();
+    while compressed() < 3 {
+        std::thread::yield_now();
+    }
+    assert_eq!(log.reader().first_seq(), 1);
+    let keys = TempDir::new("keys");
+    let keys = SigningKeys::open(keys.path(), None, false).unwrap();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let interval = Duration::from_millis(10);
+    let office = Office::start(log.reader().clone(), keys, interval, Vec::new(), metrics).unwrap();
+    while log.reader().first_seq() < 300 {
+        bench.write(&log, 1).await;
+    }
+    assert_eq!(office.health(), Ok(()));
+    office.close();
+    log.close();
 }
 
 #[tokio::test]

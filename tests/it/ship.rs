@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use procura::audit::{DirFiles, Log, LogSettings, Retention};
+use procura::audit::{Dependent, DirFiles, Log, LogSettings, Retention};
 use procura::ports::{Clock, DecisionLog, DestinationStatus, NewRecord, Shipping};
 use procura::ship::{
     BatchLimits, DestinationSettings, EndpointSettings, FileSettings, HeaderValueSource, Retry, Ship,
@@ -404,13 +404,13 @@ async fn destination_whose_records_were_deleted_begins_with_the_first_that_is_le
     until(&ship, |status| status.kept == 10);
     drop(ship);
     let reader = bench.log.reader();
-    reader.need_from(None);
+    reader.need_from(Dependent::Shipping, None);
     while reader.first_seq() < 100 {
         bench.write(10).await;
     }
     fs::remove_file(bench.path()).unwrap();
     let first = reader.first_seq();
-    reader.need_from(Some(first));
+    reader.need_from(Dependent::Shipping, Some(first));
     let ship = bench.ship(bench.file());
     until(&ship, |status| status.behind == 0 && status.kept >= 100);
     let written = lines(&fs::read_to_string(bench.path()).unwrap()).unwrap();

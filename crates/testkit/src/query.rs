@@ -92,7 +92,7 @@ pub fn run(trial: Trial<'_>, progress: impl Fn(&str)) -> anyhow::Result<Outcome>
 
     let reader = log.reader().clone();
     let (max_lag, block_rows) = (1, IndexSettings::BLOCK_ROWS);
-    let settings = IndexSettings { dir: trial.dir.join("index"), max_lag, block_rows };
+    let settings = IndexSettings { dir: trial.dir.join("index"), max_lag, block_rows, reserved_bytes: 0 };
     let begun = Instant::now();
     let (index, thread) = Index::start(&settings, reader.clone(), Arc::clone(&metrics))?;
     let indexed = IndexedLog::new(reader.clone(), index);

@@ -35,6 +35,8 @@ pub struct IndexSettings {
     pub max_lag: u64,
     /// Decisions in a block, unless its last call has more.
     pub block_rows: u32,
+    /// Bytes of the disk that are kept for records: while less is free, the index stays as it is.
+    pub reserved_bytes: u64,
 }
 
 impl IndexSettings {
@@ -90,6 +92,7 @@ impl Index {
             reader,
             metrics,
             max_lag: settings.max_lag,
+            reserved_bytes: settings.reserved_bytes,
             stop: Arc::clone(&stop),
         };
         let thread = std::thread::Builder::new().name("log-index".to_owned()).spawn(move || keeper.run())?;
@@ -152,6 +155,7 @@ struct Keeper {
     reader: LogReader,
     metrics: Arc<Metrics>,
     max_lag: u64,
+    reserved_bytes: u64,
     stop: Arc<AtomicBool>,
 }
 
@@ -174,6 +178,11 @@ impl Keeper {
         while !self.is_stopped() {
             if self.index.lock().unusable {
                 return Err(IndexError::Damaged("a query found it so"));
+            }
+            if self.is_short_of_room() {
+                self.report(0);
+                self.rest(STALL_PAUSE);
+                continue;
             }
             let (reach, begun) = (self.reader.reach(), Instant::now());
             let taken = match cursor.read(|entry| self.index.take(entry)) {
@@ -236,6 +245,11 @@ impl Keeper {
         self.index.store.verify(&block)?;
         self.index.trust(&block);
         Ok(true)
+    }
+
+    /// Whether what is free belongs to the records. A disk that does not say how much it has left has enough.
+    fn is_short_of_room(&self) -> bool {
+        self.reader.files().free_bytes().is_ok_and(|free| free < self.reserved_bytes)
     }
 
     fn report(&self, taken: usize) {

@@ -10,6 +10,7 @@ use super::courier::Courier;
 use super::keys::SigningKeys;
 use super::notary::{Notary, NotaryError};
 use super::witness::Witness;
+use crate::audit::catalog::Dependent;
 use crate::audit::query::LogReader;
 use crate::background::yield_to_others;
 use crate::ports::{LogError, LogProofs, RecordProof};
@@ -134,6 +135,10 @@ fn work(
     while let Err(error) = sign_until_closed(reader, keys, interval, couriers, shared) {
         // As long as it fails right away it tries less and less often.
         let is_again = shared.failed(&error);
+        if matches!(error, NotaryError::Deleted { .. }) {
+            // What it needs is gone: to keep the rest would not help it.
+            reader.need_from(Dependent::Notary, None);
+        }
         retry = if is_again { (retry * 2).min(LAST_RETRY) } else { FIRST_RETRY };
         let is_final = matches!(error, NotaryError::Unsynced(_));
         if shared.wait_closed(if is_final { Duration::MAX } else { retry }) {
@@ -153,6 +158,8 @@ fn sign_until_closed(
 ) -> Result<(), NotaryError> {
     let mut notary = Notary::open(reader, Arc::clone(keys))?;
     shared.works();
+    let has_signed = |size: u64| reader.need_from(Dependent::Notary, Some(size + 1));
+    has_signed(notary.last().map_or(0, |last| last.checkpoint.size));
     if let Some(last) = notary.last() {
         couriers.iter().for_each(|courier| courier.post(last));
     }
@@ -161,6 +168,7 @@ fn sign_until_closed(
         let deadline = Instant::now() + CLOSING;
         while let Some(signed) = notary.sign()? {
             CheckpointSigned { size: signed.checkpoint.size }.emit(&shared.metrics);
+            has_signed(signed.checkpoint.size);
             couriers.iter().for_each(|courier| courier.post(&signed));
             if Instant::now() > deadline && shared.wait_closed(Duration::ZERO) {
                 break;

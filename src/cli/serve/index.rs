@@ -21,7 +21,7 @@ pub(super) fn start(
     }
     let dir = index_directory(&config.server.data_dir);
     let (max_lag, block_rows) = (config.audit.index_max_lag, IndexSettings::BLOCK_ROWS);
-    let settings = IndexSettings { dir, max_lag, block_rows };
+    let settings = IndexSettings { dir, max_lag, block_rows, reserved_bytes: config.audit.reserved_bytes };
     let reader = log.reader().clone();
     let started = Index::start(&settings, reader.clone(), Arc::clone(metrics));
     let (index, thread) = started.context("cannot start the index of the decision log")?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::audit::{DirFiles, Log, LogSettings, Retention};
+use crate::audit::{Dependent, DirFiles, Log, LogSettings, Retention};
 use crate::cli::clock::SystemClock;
 use crate::config::Config;
 use crate::telemetry::Metrics;
@@ -29,14 +29,19 @@ pub(super) fn open(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Op
             hold: config.audit.retention_hold,
         },
         reserved_bytes: config.audit.reserved_bytes,
-        // Until what ships them has said how far each destination is.
-        needed_from: (!config.audit.ship.is_empty()).then_some(1),
+        dependents: dependents(config),
         has_past: has_archive(&config.server.data_dir),
         ..LogSettings::default()
     };
     let files = Arc::new(DirFiles::open(&log_directory(&config.server.data_dir))?);
     let (log, _) = Log::open(files, &settings, Arc::new(SystemClock), Arc::clone(metrics))?;
     Ok(Some(log))
+}
+
+/// Who must have met a record before it may be deleted.
+fn dependents(config: &Config) -> Vec<Dependent> {
+    let ships = !config.audit.ship.is_empty();
+    std::iter::once(Dependent::Notary).chain(ships.then_some(Dependent::Shipping)).collect()
 }
 
 /// Where the policy sets that went live are kept within the data directory.

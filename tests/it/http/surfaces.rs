@@ -158,7 +158,7 @@ async fn bad_query_is_told_where_and_why() {
     for (query, expected) in [
         (
             "bogus=1",
-            "`bogus`: no such parameter; there are `principal`, `resourceKind`, `resourceId`, `action`, `effect`, `callId`, `since`, `until`, `limit`, `cursor`",
+            "`bogus`: no such parameter; there are `filter`, `callId`, `since`, `until`, `limit`, `cursor`, `kind`",
         ),
         ("principal=a&principal=b", "`principal`: given more than once"),
         ("limit=0", "`limit`: expected a number from 1 to 500"),
