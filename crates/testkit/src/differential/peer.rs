@@ -72,8 +72,11 @@ impl Peer {
     }
 }
 
+/// An address of the loopback interface where nobody else listens: until the peer does, a server of another test could
+/// take a port of the usual one, and would be taken for the peer.
 fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    const PEERS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
+    Ok(TcpListener::bind((PEERS, 0))?.local_addr()?)
 }
 
 fn config(dir: &Path, address: SocketAddr, settings: &Settings) -> Json {
