@@ -59,6 +59,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use procura_core::query::Field;
+use procura_core::record::LogRepair;
 use tokio::sync::oneshot;
 
 use self::catalog::Catalog;
@@ -192,7 +193,14 @@ impl Log {
         };
         if let Some(Repair { cause, segment, offset, dropped_bytes }) = &report.repair {
             LogRepaired { cause, segment, dropped_bytes: *dropped_bytes }.emit();
-            let repair = writer::repair_record(&*clock, cause, segment, *offset, Some(*dropped_bytes));
+            let repair = writer::repair_record(LogRepair {
+                at: clock.now(),
+                cause: (*cause).into(),
+                segment: segment.into(),
+                offset: *offset,
+                dropped_bytes: Some(*dropped_bytes),
+                gap: None,
+            });
             appender.append(&mut batch::Batch::of(&repair), true)?;
         }
         let queue =

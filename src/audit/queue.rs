@@ -25,6 +25,11 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// How many of them somebody waits for.
+    pub(super) fn awaited(&self) -> usize {
+        self.acks.len()
+    }
+
     /// Tells everybody who waits, and is empty then.
     pub(super) fn tell(&mut self, outcome: &Result<(), LogError>) {
         self.batch.clear();
@@ -70,10 +75,16 @@ pub(super) struct Queue {
 struct State {
     waiting: Waiting,
     closed: bool,
-    failure: Option<String>,
+    failure: Option<Failure>,
     /// Whoever brings the queue to this many records wakes the writer; `None` while it does not sleep, so that nobody
     /// pays for waking who is awake.
     wake_at: Option<Enough>,
+}
+
+/// Why records are refused, and how many were.
+struct Failure {
+    reason: String,
+    refused: u64,
 }
 
 /// What the writer sleeps until.
@@ -98,6 +109,9 @@ impl Queue {
             return Err(LogError::TooLarge { bytes, limit: RECORD_BYTES });
         }
         let mut state = self.lock();
+        if let Some(failure) = &mut state.failure {
+            failure.refused += 1;
+        }
         state.health()?;
         let Waiting { batch, acks, sync: syncs } = &mut state.waiting;
         if batch.records() >= self.max_records || batch.payload_bytes() + bytes > self.max_bytes {
@@ -143,9 +157,15 @@ impl Queue {
     /// Refuses records from now on, for this reason. Returns those that waited.
     pub(super) fn fail(&self, reason: String) -> Waiting {
         let mut state = self.lock();
-        state.failure = Some(reason);
+        let refused = state.refused();
+        state.failure = Some(Failure { reason, refused });
         self.metrics.log_queue_length(0);
         std::mem::take(&mut state.waiting)
+    }
+
+    /// How many records were refused since the first failure after which none was accepted.
+    pub(super) fn refused(&self) -> u64 {
+        self.lock().refused()
     }
 
     /// Accepts records again.
@@ -203,9 +223,13 @@ impl Queue {
 }
 
 impl State {
+    fn refused(&self) -> u64 {
+        self.failure.as_ref().map_or(0, |failure| failure.refused)
+    }
+
     fn health(&self) -> Result<(), LogError> {
         match &self.failure {
-            Some(reason) => Err(LogError::Unavailable(reason.clone())),
+            Some(failure) => Err(LogError::Unavailable(failure.reason.clone())),
             None if self.closed => Err(LogError::Unavailable("it is closed".to_owned())),
             None => Ok(()),
         }

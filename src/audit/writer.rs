@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use procura_core::record::{LogRepair, Record};
+use procura_core::record::{Gap, LogRepair, Record};
 
 use super::appender::{Appender, Mended};
 use super::batch::Batch;
@@ -37,8 +37,8 @@ impl Writer {
             match self.commit(&mut taken.batch, taken.sync) {
                 Ok(()) => taken.tell(&Ok(())),
                 Err(error) => {
-                    self.fail(&mut taken, &error);
-                    self.mend();
+                    let gap = self.fail(&mut taken, &error);
+                    self.mend(&gap);
                 }
             }
         }
@@ -65,47 +65,53 @@ impl Writer {
         Ok(())
     }
 
-    /// Tells everybody who waits that nothing was written, and refuses whoever comes.
-    fn fail(&self, taken: &mut Waiting, error: &AuditError) {
+    /// Tells everybody who waits that nothing was written, and refuses whoever comes. Returns what is missing by now.
+    fn fail(&self, taken: &mut Waiting, error: &AuditError) -> Gap {
+        let since = self.clock.now();
         let reason = error.with_causes();
         let mut waiting = self.queue.fail(reason.clone());
         let records = taken.batch.records() + waiting.batch.records();
+        let refused = taken.awaited() + waiting.awaited();
         LogWriteFailed { error, records }.emit(&self.metrics);
         let outcome = Err(LogError::Unavailable(reason));
         taken.tell(&outcome);
         waiting.tell(&outcome);
+        Gap { since, refused: refused as u64, lost: records.saturating_sub(refused) as u64 }
     }
 
     /// Tries again and again until the log can be written, or is closed.
-    fn mend(&mut self) {
+    fn mend(&mut self, gap: &Gap) {
         let mut wait = FIRST_RETRY;
         while !self.queue.wait_closed(wait) {
-            match self.mend_once() {
+            match self.mend_once(gap) {
                 Ok(()) => return self.queue.recover(),
-                Err(error) => self.fail(&mut Waiting::default(), &error),
+                Err(error) => {
+                    self.fail(&mut Waiting::default(), &error);
+                }
             }
             wait = (wait * 2).min(LAST_RETRY);
         }
     }
 
     /// A record of the repair is the proof that the log can be written again.
-    fn mend_once(&mut self) -> Result<(), AuditError> {
+    fn mend_once(&mut self, gap: &Gap) -> Result<(), AuditError> {
         let Mended { cause, segment } = self.appender.mend()?;
-        let repair = repair_record(&*self.clock, cause, &segment.name(), segment.len, None);
+        let gap = Gap { refused: gap.refused + self.queue.refused(), ..gap.clone() };
+        let repair = repair_record(LogRepair {
+            at: self.clock.now(),
+            cause: cause.into(),
+            segment: segment.name().into(),
+            offset: segment.len,
+            dropped_bytes: None,
+            gap: Some(gap),
+        });
         self.appender.append(&mut Batch::of(&repair), true).map(|_| ())
     }
 }
 
 /// The record of a repair.
-pub(super) fn repair_record(
-    clock: &dyn Clock,
-    cause: &str,
-    segment: &str,
-    offset: u64,
-    dropped_bytes: Option<u64>,
-) -> NewRecord {
-    let at = clock.now();
-    let repair = LogRepair { at, cause: cause.into(), segment: segment.into(), offset, dropped_bytes };
+pub(super) fn repair_record(repair: LogRepair<'_>) -> NewRecord {
+    let at = repair.at;
     // A few short strings: far below every limit of a record.
     let payload = Record::LogRepair(repair).encode().unwrap_or_default();
     NewRecord { at, payload }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura::audit::{AuditError, DirFiles, Log, LogSettings, RecoveryReport, Verified, verify};
-use procura::ports::{Clock, DecisionLog, DecisionQuery, LogError};
+use procura::ports::{Clock, DecisionFilter, DecisionLog, DecisionQuery, Durability, LogError};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
+use procura_core::query::Condition;
+use procura_core::record::Record;
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::sim_disk::SimDisk;
@@ -186,6 +188,47 @@ async fn directory_taken_by_another_writer_on_a_simulated_disk_is_noticed() {
     disk.take_over();
     assert!(write(&clock, &log).await.is_err());
     assert!(log.health().is_err());
+}
+
+#[tokio::test]
+async fn repair_says_how_many_records_the_log_did_not_take_and_since_when() {
+    let (disk, clock) = (SimDisk::new(11), Arc::<SteppingClock>::default());
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let (log, _) =
+        Log::open(Arc::new(disk.clone()), &LogSettings::default(), clock.clone(), metrics).unwrap();
+    write(&clock, &log).await.unwrap();
+    let before = clock.now();
+    disk.fail_next(u64::MAX);
+    // Nobody waits for this one, and its call is answered before it is lost.
+    let at = clock.now();
+    let call = MadeUpCall {
+        at,
+        number: 1,
+        principal: "bob",
+        action: "view",
+        resource: "a1",
+        effect: Effect::Allow,
+        padding: 0,
+    };
+    log.append_as(call.record(), Durability::Async).await.unwrap();
+    while log.health().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..7 {
+        assert!(matches!(write(&clock, &log).await, Err(LogError::Unavailable(_))));
+    }
+    disk.fail_next(0);
+    healed(&log).await;
+    let repair = log.reader().find(&repairs()).unwrap().records;
+    let Ok(Record::LogRepair(repair)) = Record::decode(&repair[0].payload) else { panic!("a repair") };
+    let gap = repair.gap.unwrap();
+    assert_eq!((&*repair.cause, gap.refused, gap.lost), ("write_failed", 7, 1));
+    assert!(before < gap.since && gap.since < repair.at);
+}
+
+fn repairs() -> DecisionFilter {
+    let condition = Condition::parse("kind == 'log_repair'").unwrap();
+    DecisionFilter { condition, limit: 1, ..DecisionFilter::default() }
 }
 
 // === Between two runs ===

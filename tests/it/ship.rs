@@ -71,7 +71,8 @@ impl Bench {
     /// A record that is no decision.
     async fn write_repair(&self) {
         let at = self.clock.now();
-        let repair = LogRepair { at, cause: "c".into(), segment: "s".into(), offset: 0, dropped_bytes: None };
+        let (cause, segment) = ("c".into(), "s".into());
+        let repair = LogRepair { at, cause, segment, offset: 0, dropped_bytes: None, gap: None };
         let payload = Record::LogRepair(repair).encode().unwrap();
         self.log.append(NewRecord { at, payload }).await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use procura_core::model::Timestamp;
 use procura_core::query::{Condition, Facts};
-use procura_core::record::{PolicyChange, Record, sentence};
+use procura_core::record::{Record, happening, sentence};
 
 use crate::ports::StoredRecord;
 
@@ -22,13 +22,8 @@ pub(super) fn lines(stored: &StoredRecord, condition: &Condition) -> anyhow::Res
     let line = |text| Line { at: facts.at(), id: format!("#{}", stored.seq), text };
     let record = match Record::decode(&stored.payload) {
         Ok(Record::Decision(record)) => record,
-        Ok(Record::PolicyChange(change)) => return Ok(vec![line(policy_change(&change))]),
-        Ok(Record::LogRepair(repair)) => {
-            let (cause, segment) = (repair.cause.escape_debug(), repair.segment.escape_debug());
-            let text = format!("the log was repaired: `{cause}`, `{segment}` at byte {}", repair.offset);
-            return Ok(vec![line(text)]);
-        }
-        _ => return Ok(vec![line(format!("record of kind `{}`", facts.kind().escape_debug()))]),
+        Ok(other) => return Ok(vec![line(happening(&other).unwrap_or_default())]),
+        Err(_) => return Ok(vec![line(format!("record of kind `{}`", facts.kind().escape_debug()))]),
     };
     let matching: Vec<u32> = facts.rows().filter(|row| condition.holds(row)).map(|row| row.number).collect();
     let decisions = record.decisions().filter(|decision| matching.contains(&decision.id.number));
@@ -37,16 +32,6 @@ pub(super) fn lines(stored: &StoredRecord, condition: &Condition) -> anyhow::Res
         Line { at: record.at, id: decision.id.to_string(), text }
     });
     Ok(lines.collect())
-}
-
-fn policy_change(change: &PolicyChange<'_>) -> String {
-    let (to, cause) = (&change.to, change.cause.escape_debug());
-    let caller = change.caller.as_ref().and_then(|caller| caller.name.as_ref().or(caller.address.as_ref()));
-    let caller = caller.map_or(String::new(), |caller| format!(" by {}", caller.escape_debug()));
-    format!(
-        "policy set {} of {} files went live as generation {}, cause `{cause}`{caller}",
-        to.revision, change.files, to.generation
-    )
 }
 
 impl std::fmt::Display for Line {

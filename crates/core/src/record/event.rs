@@ -59,6 +59,22 @@ pub struct LogRepair<'a> {
     /// How many bytes were dropped; absent if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped_bytes: Option<u64>,
+    /// What is missing before this record; absent unless it was repaired while running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+}
+
+/// What the log did not take while it could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// From when on; until the instant of the repair.
+    #[serde(with = "wire::instant")]
+    pub since: Timestamp,
+    /// How many records were refused: their calls were answered with an error.
+    pub refused: u64,
+    /// How many records are lost that nobody waited for: their calls had been answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
 }
 
 /// A key of pseudonyms came to be or ceased to be.
@@ -135,4 +151,9 @@ pub struct SettingRecord<'a> {
     pub value: Cow<'a, str>,
     /// Where the value comes from, for people.
     pub origin: Cow<'a, str>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -28,10 +28,12 @@ pub use decision::{
     Basis, Call, Caller, Decision, DecisionEntry, DecisionRecord, OutputRecord, PrincipalInput,
     ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
-pub use event::{Configuration, LogRepair, PolicyChange, PolicySet, PseudonymKey, Retention, SettingRecord};
+pub use event::{
+    Configuration, Gap, LogRepair, PolicyChange, PolicySet, PseudonymKey, Retention, SettingRecord,
+};
 pub use id::DecisionId;
 pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
-pub use sentence::sentence;
+pub use sentence::{happening, sentence};
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
 pub use tokens::{AuxDataInput, TokenInput, Vouchers};
 

@@ -1,25 +1,153 @@
-//! A decision as a sentence for people, made from the record alone.
+//! What a record says as a sentence for people, made from the record alone.
+//!
+//! Names come from requests and files, so control characters in them are escaped: a name cannot forge a second line.
 
-use super::{Decision, DecisionRecord};
+use super::{
+    Caller, Configuration, Decision, DecisionRecord, LogRepair, PolicyChange, PseudonymKey, Record,
+    Retention, ShadowDifference, Verdict,
+};
 use crate::model::{Effect, Reason};
 
 /// One decision of `record` as a sentence.
-///
-/// Names come from requests, so control characters in them are escaped: a name cannot forge a second line.
 #[must_use]
 pub fn sentence(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
     let principal = record.principal.id.escape_debug();
     let action = decision.action.escape_debug();
     let resource =
         format!("{}:{}", decision.resource.kind.escape_debug(), decision.resource.id.escape_debug());
-    let outcome = match decision.effect {
-        Effect::Allow => "allowed",
-        Effect::Deny => "denied",
-    };
+    let outcome = outcome(decision.effect);
     let because = because(record, decision);
     format!(
         "principal `{principal}` attempted `{action}` on `{resource}` and was {outcome} because {because}"
     )
+}
+
+/// What `record` says happened; `None` for a call, each decision of which has a [`sentence`] of its own.
+#[must_use]
+pub fn happening(record: &Record<'_>) -> Option<String> {
+    Some(match record {
+        Record::Decision(_) => return None,
+        Record::PolicyChange(change) => policy_change(change),
+        Record::Configuration(configuration) => configured(configuration),
+        Record::LogRepair(repair) => log_repair(repair),
+        Record::Retention(retention) => deletion(retention),
+        Record::ShadowDifference(difference) => shadow_difference(difference),
+        Record::PseudonymKey(key) => pseudonym_key(key),
+    })
+}
+
+fn policy_change(change: &PolicyChange<'_>) -> String {
+    let (revision, generation) = (change.to.revision.escape_debug(), change.to.generation);
+    let (cause, files) = (change.cause.escape_debug(), counted(change.files as u64, "file"));
+    let before = change.from.as_ref();
+    let before = before.map_or(String::new(), |set| format!(" in place of {}", set.revision.escape_debug()));
+    let by = change.caller.as_ref().and_then(caller).map_or(String::new(), |caller| format!(" by {caller}"));
+    let forced = if change.forced { ", without being held against recorded calls" } else { "" };
+    format!(
+        "policy set {revision} of {files} went live as generation {generation}{before}, cause `{cause}`{by}{forced}"
+    )
+}
+
+fn caller(caller: &Caller<'_>) -> Option<String> {
+    let names = [&caller.name, &caller.address];
+    let names: Vec<_> =
+        names.into_iter().flatten().map(|name| format!("`{}`", name.escape_debug())).collect();
+    (!names.is_empty()).then(|| names.join(" at "))
+}
+
+fn configured(configuration: &Configuration<'_>) -> String {
+    let engine = configuration.engine.escape_debug();
+    let settings = counted(configuration.settings.len() as u64, "setting");
+    format!(
+        "the server started with engine `{engine}` and {settings} that can change a decision or its record"
+    )
+}
+
+fn log_repair(repair: &LogRepair<'_>) -> String {
+    let (segment, offset, cause) =
+        (repair.segment.escape_debug(), repair.offset, repair.cause.escape_debug());
+    let mut text = match &*repair.cause {
+        "torn_tail" => format!("at start the end of `{segment}` was no record and was cut at byte {offset}"),
+        "empty_segment" => format!("at start `{segment}` had no content and was begun anew"),
+        "log_missing" => "at start there was no log, though policy sets had been live".to_owned(),
+        "write_failed" => {
+            format!("the log could not be written, and was repaired: `{segment}` is good up to byte {offset}")
+        }
+        "segment_removed" => {
+            format!("`{segment}` was removed or changed while it was written, and what it held is missing")
+        }
+        _ => format!("the log was repaired: `{cause}`, `{segment}` at byte {offset}"),
+    };
+    if let Some(bytes) = repair.dropped_bytes.filter(|bytes| *bytes > 0) {
+        text.push_str(&format!("; {} dropped", counted_were(bytes, "byte")));
+    }
+    if let Some(gap) = &repair.gap {
+        let refused = counted_were(gap.refused, "record");
+        text.push_str(&format!("; from {} on {refused} refused", gap.since));
+        if gap.lost > 0 {
+            text.push_str(&format!(" and {} lost", counted_were(gap.lost, "record")));
+        }
+    }
+    text
+}
+
+fn deletion(retention: &Retention<'_>) -> String {
+    let Retention { first, last, earliest, latest, .. } = retention;
+    let because = match &*retention.cause {
+        "age" => "they were older than configured".to_owned(),
+        "bytes" => "the log took more of the disk than configured".to_owned(),
+        cause => format!("of cause `{}`", cause.escape_debug()),
+    };
+    let segment = retention.segment.escape_debug();
+    format!(
+        "records {first} to {last} in `{segment}`, from {earliest} to {latest}, were deleted because {because}"
+    )
+}
+
+fn shadow_difference(difference: &ShadowDifference<'_>) -> String {
+    let (call, candidate) = (difference.call.escape_debug(), difference.candidate.escape_debug());
+    let changed = counted(difference.changed as u64, "decision");
+    let first = difference.differences.first().map_or(String::new(), |first| {
+        let (number, from, to) = (first.decision, verdict(&first.from), verdict(&first.to));
+        format!(": decision {number} was {from} and would be {to}")
+    });
+    let more = match difference.changed.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("candidate set {candidate} would make {changed} of call `{call}` otherwise{first}{more}")
+}
+
+fn verdict(verdict: &Verdict) -> String {
+    let (effect, policy) = (outcome(verdict.effect), verdict.policy.escape_debug());
+    match &verdict.rule {
+        Some(rule) => format!("{effect} by rule `{}` of `{policy}`", rule.escape_debug()),
+        None => format!("{effect} with reason `{}`", verdict.reason.escape_debug()),
+    }
+}
+
+fn pseudonym_key(key: &PseudonymKey<'_>) -> String {
+    let PseudonymKey { from, until, .. } = key;
+    let (name, event) = (key.key.escape_debug(), key.event.escape_debug());
+    let after = if key.event == "destroyed" { ": nobody can tell any more who was behind them" } else { "" };
+    format!("the key `{name}` of the pseudonyms from {from} until {until} was {event}{after}")
+}
+
+fn outcome(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Allow => "allowed",
+        Effect::Deny => "denied",
+    }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+fn counted_were(number: u64, what: &str) -> String {
+    let were = if number == 1 { "was" } else { "were" };
+    format!("{} {were}", counted(number, what))
 }
 
 fn because(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {

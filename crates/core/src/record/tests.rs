@@ -111,7 +111,7 @@ fn names_cannot_forge_lines_in_sentences() {
 }
 
 #[test]
-fn other_kinds_round_trip() {
+fn other_kinds_round_trip_and_say_what_happened() {
     let at: Timestamp = "2026-11-22T01:02:03Z".parse().unwrap();
     let set = |n: u64| PolicySet { revision: Cow::Borrowed("abc"), generation: n };
     let change = PolicyChange {
@@ -149,6 +149,7 @@ fn other_kinds_round_trip() {
         segment: "log-1.seg".into(),
         offset: 80,
         dropped_bytes: Some(12),
+        gap: Some(Gap { since: at, refused: 3, lost: 0 }),
     };
     let key = PseudonymKey { at, event: "created".into(), key: "p20261101".into(), from: at, until: at };
     let retention = Retention {
@@ -174,12 +175,27 @@ fn other_kinds_round_trip() {
         Record::ShadowDifference(difference),
         Record::PseudonymKey(key),
     ];
+    let mut said = Vec::new();
     for record in records {
         let payload = record.encode().unwrap();
         assert_eq!(is_retention(&payload), matches!(record, Record::Retention(_)));
         let decoded = Record::decode(&payload).unwrap();
         assert_eq!(format!("{decoded:?}"), format!("{record:?}"));
+        said.push(happening(&decoded).unwrap());
     }
+    let expected = [
+        "policy set abc of 7 files went live as generation 2 in place of abc, cause `poll`, without being held against \
+         recorded calls",
+        "the server started with engine `1` and 1 setting that can change a decision or its record",
+        "at start the end of `log-1.seg` was no record and was cut at byte 80; 12 bytes were dropped; from \
+         2026-11-22T01:02:03Z on 3 records were refused",
+        "records 1 to 9 in `log-1.seg`, from 2026-11-22T01:02:03Z to 2026-11-22T01:02:03Z, were deleted because they \
+         were older than configured",
+        "candidate set def would make 1 decision of call `c1` otherwise: decision 2 was allowed by rule `viewers` of \
+         `resource.a.vdefault` and would be denied with reason `allow_rule`",
+        "the key `p20261101` of the pseudonyms from 2026-11-22T01:02:03Z until 2026-11-22T01:02:03Z was created",
+    ];
+    assert_eq!(said, expected);
 }
 
 #[test]
