@@ -117,6 +117,31 @@ async fn verify_says_how_far_the_log_is_proven_and_by_whom() {
 }
 
 #[tokio::test]
+async fn report_shows_up_to_where_the_log_is_signed_and_witnessed() {
+    let place = Place::new().await;
+    let alone = said(&place.audit(&["report"]));
+    for part in [
+        "| proof | verified: 27 records up to number 27, hash ",
+        "| signed | up to number 25, by 3 checkpoints beside the log |",
+        "| witnessed | not asked",
+    ] {
+        assert!(alone.contains(part), "`{part}` is not in\n{alone}");
+    }
+    let witness = place.witness();
+    let witnessed = said(&place.audit(&["report", "--witness", &witness]));
+    assert!(witnessed.contains("| witnessed | up to number 20: the witness keeps"), "{witnessed}");
+
+    // The log of somebody else is a whole one, only signed with another key.
+    fs::remove_dir_all(place.dir.path().join("log")).unwrap();
+    let other = Place::new().await;
+    fs::rename(other.dir.path().join("log"), place.dir.path().join("log")).unwrap();
+    let output = place.audit(&["report", "--witness", &witness]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("| proof | NOT VERIFIED: "), "{text}");
+}
+
+#[tokio::test]
 async fn verify_names_what_was_done_to_the_log() {
     let place = Place::new().await;
     let witness = place.witness();

@@ -7,11 +7,11 @@ use procura_core::query::{Condition, Field};
 
 use super::export::each;
 use super::lines::{Line, lines};
+use super::verify::{Against, facts};
 use super::wanted::Wanted;
 use super::{Place, open_files};
-use crate::audit::verify;
+use crate::audit::proof::inspect;
 use crate::cli::exit::Exit;
-use crate::cli::policies::counted;
 use crate::cli::print;
 use crate::ports::{DecisionFilter, DecisionQuery};
 
@@ -21,6 +21,8 @@ pub(super) struct Args {
     place: Place,
     #[command(flatten)]
     wanted: Wanted,
+    #[command(flatten)]
+    against: Against,
     /// Write a page of HTML that needs nothing else, instead of Markdown
     #[arg(long)]
     html: bool,
@@ -29,21 +31,17 @@ pub(super) struct Args {
 /// Writes the report to standard output. It ends with failure if the log cannot be verified, and says so.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let files = open_files(&args.place.data_dir()?)?;
-    let proof = verify(&files, |_, _| {});
-    let (proven, proof) = match proof {
-        Ok(verified) => {
-            let (last, hash) = (verified.last_seq, &verified.last_hash);
-            let text = format!("verified: {} up to number {last}, hash {hash}", counted(last, "record"));
-            (true, text)
-        }
-        Err(error) => (false, format!("NOT VERIFIED: {error}")),
-    };
+    let trust = args.against.trust(&args.place, false)?;
+    let witnessed = args.against.witnessed(&files, &trust)?;
+    let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
+    let found = inspect(&files, &trust, checkpoints, |_, _| {})?;
+    let proof = facts(&found, witnessed.is_some());
     let log = args.place.open()?;
     let page = Page { html: args.html };
     let decisions = args.wanted.filter();
     let timeline = DecisionFilter { condition: with_other_kinds(&decisions), ..decisions.clone() };
     let condition = timeline.whole_condition();
-    print(&page.begin(&heading(args, &proof)))?;
+    print(&page.begin(&heading(args, proof)))?;
     let mut counts = BTreeMap::new();
     each(&log, &timeline, |stored| {
         for line in lines(stored, &condition)? {
@@ -53,7 +51,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     })?;
     count(&log, &decisions, &mut counts)?;
     print(&page.end(&counts))?;
-    Ok(if proven { Exit::Ok } else { Exit::Failure })
+    Ok(if found.findings.is_empty() { Exit::Ok } else { Exit::Failure })
 }
 
 /// What is asked of decisions, and everything else that happened.
@@ -64,17 +62,18 @@ fn with_other_kinds(decisions: &DecisionFilter) -> Condition {
 }
 
 /// What the report is about, by name.
-fn heading(args: &Args, proof: &str) -> Vec<(&'static str, String)> {
+fn heading(args: &Args, proof: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
     let instant =
         |at: Option<Timestamp>, otherwise: &str| at.map_or(otherwise.to_owned(), |at| at.to_string());
-    vec![
+    let mut heading = vec![
         ("about", args.wanted.to_string()),
         ("from", instant(args.wanted.since, "the beginning")),
         ("until", instant(args.wanted.until, "the end")),
         ("made at", Timestamp::now().to_string()),
         ("made by", format!("procura {}", env!("CARGO_PKG_VERSION"))),
-        ("proof", proof.to_owned()),
-    ]
+    ];
+    heading.extend(proof);
+    heading
 }
 
 fn count(

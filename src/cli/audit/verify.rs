@@ -3,6 +3,9 @@
 mod against;
 mod report;
 
+pub(super) use self::against::Against;
+pub(super) use self::report::facts;
+
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::Path;
@@ -10,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use self::against::{is_url, kept, kept_in_file, trust};
+use self::against::{is_url, kept_in_file};
 use super::{Where, open_files};
 use crate::audit::LogReader;
 use crate::audit::proof::{BUNDLE_BYTES, Bundle, SignedCheckpoint, inspect, inspect_range};
@@ -31,12 +34,8 @@ Exit codes: 0 everything fits, 1 something does not or cannot be read, 2 wrong u
 pub(super) struct Args {
     #[command(flatten)]
     place: Where,
-    /// Checkpoints that were kept elsewhere: the file or the URL of the witness
-    #[arg(long, value_name = "FILE|URL")]
-    witness: Option<String>,
-    /// Public key that is believed, or a file with one on each line; again for more [default: those of the data directory]
-    #[arg(long, value_name = "KEY|FILE")]
-    key: Vec<String>,
+    #[command(flatten)]
+    against: Against,
     /// Only from this record on
     #[arg(long, value_name = "SEQ", conflicts_with = "proof")]
     from: Option<u64>,
@@ -55,8 +54,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let data_dir = args.place.data_dir()?;
     let files = open_files(&data_dir)?;
-    let trust = trust(args)?;
-    let witnessed = args.witness.as_deref().map(|place| kept(place, &files, &trust)).transpose()?;
+    let trust = args.against.trust(&args.place.place, false)?;
+    let witnessed = args.against.witnessed(&files, &trust)?;
     let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
     if args.from.is_some() || args.to.is_some() {
         let reader = LogReader::open(Arc::new(files)).with_context(|| unverifiable(&data_dir))?;
@@ -90,11 +89,12 @@ fn one_record(args: &Args, path: &str) -> anyhow::Result<Exit> {
     };
     read.with_context(|| format!("cannot read `{path}`"))?;
     let bundle = Bundle::parse(&bytes).with_context(|| format!("`{path}`"))?;
-    let proven = bundle.verify(&trust(args)?).with_context(|| format!("`{path}` proves nothing"))?;
-    if let Some(place) = args.witness.as_deref() {
+    let trust = args.against.trust(&args.place.place, true)?;
+    let proven = bundle.verify(&trust).with_context(|| format!("`{path}` proves nothing"))?;
+    if let Some(place) = args.against.witness.as_deref() {
         is_witnessed(place, &proven.signed)?;
     }
-    print(&report::record(args.place.format, &bundle, &proven, args.witness.is_some())?)?;
+    print(&report::record(args.place.format, &bundle, &proven, args.against.witness.is_some())?)?;
     Ok(Exit::Ok)
 }
 

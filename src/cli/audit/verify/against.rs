@@ -5,55 +5,73 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::Args;
 use crate::audit::proof::{FileWitness, ServerWitness, SignedCheckpoint, SigningKeys, Trust, VerifierKey};
+use crate::cli::audit::Place;
 use crate::cli::serve;
 use crate::ports::LogFiles;
 
 /// Largest file of keys that is read.
 const KEY_FILE_BYTES: u64 = 1024 * 1024;
 
+/// What a log is verified against.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli::audit) struct Against {
+    /// Checkpoints that were kept elsewhere: the file or the URL of the witness
+    #[arg(long, value_name = "FILE|URL")]
+    pub(super) witness: Option<String>,
+    /// Public key that is believed, or a file with one on each line; again for more [default: those of the data directory]
+    #[arg(long, value_name = "KEY|FILE")]
+    key: Vec<String>,
+}
+
 /// The checkpoints of a witness.
-pub(super) struct Witnessed {
+pub(in crate::cli::audit) struct Witnessed {
     /// In the order in which they were kept.
-    pub(super) checkpoints: Vec<SignedCheckpoint>,
+    pub(in crate::cli::audit) checkpoints: Vec<SignedCheckpoint>,
     /// How much there is none: interrupted writes.
     pub(super) other: usize,
 }
 
-/// The keys that are given, or those of the data directory.
-pub(super) fn trust(args: &Args) -> anyhow::Result<Trust> {
-    if args.key.is_empty() {
-        let config = args.place.config()?;
-        let directory = serve::key_directory(&config.server.data_dir);
-        let keys = SigningKeys::find(&directory, config.audit.checkpoint.origin.as_deref())?;
-        if keys.is_none() && (args.proof.is_some() || args.witness.is_some()) {
-            bail!(
-                "give the public key of the log with `--key`: `procura audit key` prints it where the log is"
-            );
+impl Against {
+    /// The keys that are given, or those of the data directory; an error if there is none though they are `needed`.
+    pub(in crate::cli::audit) fn trust(&self, place: &Place, needed: bool) -> anyhow::Result<Trust> {
+        if self.key.is_empty() {
+            let config = place.config()?;
+            let directory = serve::key_directory(&config.server.data_dir);
+            let keys = SigningKeys::find(&directory, config.audit.checkpoint.origin.as_deref())?;
+            if keys.is_none() && (needed || self.witness.is_some()) {
+                bail!(
+                    "give the public key of the log with `--key`: `procura audit key` prints it where the log is"
+                );
+            }
+            return Ok(keys.map_or_else(Trust::default, |keys| Trust::in_any(keys.verifiers())));
         }
-        return Ok(keys.map_or_else(Trust::default, |keys| Trust::in_any(keys.verifiers())));
-    }
-    let mut keys = Vec::new();
-    for given in &args.key {
-        match VerifierKey::parse(given) {
-            Ok(key) => keys.push(key),
-            Err(error) if !Path::new(given).exists() => return Err(error.into()),
-            Err(_) => keys.extend(keys_in(given)?),
+        let mut keys = Vec::new();
+        for given in &self.key {
+            match VerifierKey::parse(given) {
+                Ok(key) => keys.push(key),
+                Err(error) if !Path::new(given).exists() => return Err(error.into()),
+                Err(_) => keys.extend(keys_in(given)?),
+            }
         }
+        Ok(Trust::in_all(keys))
     }
-    Ok(Trust::in_all(keys))
-}
 
-/// The checkpoints that the witness at `place` keeps of the log in `files`.
-pub(super) fn kept(place: &str, files: &dyn LogFiles, trust: &Trust) -> anyhow::Result<Witnessed> {
-    if !is_url(place) {
-        return kept_in_file(place);
+    /// The checkpoints that the witness keeps of the log in `files`, if one is named.
+    pub(in crate::cli::audit) fn witnessed(
+        &self,
+        files: &dyn LogFiles,
+        trust: &Trust,
+    ) -> anyhow::Result<Option<Witnessed>> {
+        let Some(place) = self.witness.as_deref() else { return Ok(None) };
+        if !is_url(place) {
+            return kept_in_file(place).map(Some);
+        }
+        let witness = ServerWitness::new(place.trim_end_matches('/'), None);
+        let mut witness = witness.with_context(|| format!("cannot use the witness `{place}`"))?;
+        let checkpoints = witness.kept(files, trust)?.into_iter().collect();
+        Ok(Some(Witnessed { checkpoints, other: 0 }))
     }
-    let witness = ServerWitness::new(place.trim_end_matches('/'), None);
-    let mut witness = witness.with_context(|| format!("cannot use the witness `{place}`"))?;
-    let checkpoints = witness.kept(files, trust)?.into_iter().collect();
-    Ok(Witnessed { checkpoints, other: 0 })
 }
 
 /// Whether the witness is a server; it is a file otherwise.

@@ -27,6 +27,35 @@ pub(super) fn whole(
     }
 }
 
+/// About the whole log, as named facts for the head of a report.
+pub(in crate::cli::audit) fn facts(found: &Inspection, has_witness: bool) -> Vec<(&'static str, String)> {
+    let proof = match &found.verified {
+        Some(verified) if found.findings.is_empty() => {
+            let Verified { first_seq, last_seq, last_hash, .. } = verified;
+            let records = counted((last_seq + 1).saturating_sub(*first_seq), "record");
+            format!("verified: {records} up to number {last_seq}, hash {last_hash}")
+        }
+        _ => {
+            let findings: Vec<_> = found.findings.iter().map(ToString::to_string).collect();
+            format!("NOT VERIFIED: {}", findings.join("; "))
+        }
+    };
+    let signed = match found.signed {
+        0 => "no checkpoint covers the log".to_owned(),
+        size => {
+            format!("up to number {size}, by {} beside the log", counted(found.checkpoints, "checkpoint"))
+        }
+    };
+    let witnessed = match (has_witness, found.witnessed) {
+        (false, _) => "not asked: whoever holds the key of the log could have written all of it anew, \
+                       which only a witness shows (`--witness`)"
+            .to_owned(),
+        (true, 0) => "the witness vouches for no record".to_owned(),
+        (true, size) => format!("up to number {size}: the witness keeps a checkpoint of it"),
+    };
+    vec![("proof", proof), ("signed", signed), ("witnessed", witnessed)]
+}
+
 /// About a part of the log.
 pub(super) fn range(format: Format, found: &RangeReport) -> anyhow::Result<String> {
     let RangeReport { from, to, proven } = *found;
