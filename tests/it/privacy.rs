@@ -135,7 +135,7 @@ fn tells(bytes: &[u8]) -> bool {
 #[tokio::test]
 async fn nothing_masked_reaches_the_disk_or_a_log_line() {
     let top = TempDir::new("privacy");
-    let mut server = start(&top, &[MASK]).await;
+    let mut server = start(&top, &[MASK, "--set=engine.globals.limit=2.5"]).await;
     let mut connection = server.connect().await.unwrap();
     let id = call(&mut connection, "/api/check/resources", &check()).await;
     call(&mut connection, "/api/check_resource_batch", &{
@@ -175,6 +175,15 @@ async fn nothing_masked_reaches_the_disk_or_a_log_line() {
     assert!(server.output().contains("call_rejected"), "{}", server.output());
     assert!(!tells(server.output().as_bytes()), "{}", server.output());
     assert!(stdout(&procura(&top, &["audit", "list"])).contains("hmac:"));
+    let shown = stdout(&procura(&top, &["audit", "show", &id]));
+    for part in [
+        "globals    {\"limit\":2.5}\n",
+        ", which nobody verified\n",
+        "masked     principal.id, principal.attr, ",
+        "; the decisions cannot be made again from the record\n",
+    ] {
+        assert!(shown.contains(part) && !tells(shown.as_bytes()), "`{part}` is not in\n{shown}");
+    }
     assert!(stdout(&procura(&top, &["audit", "verify"])).contains("3 decision"));
 }
 

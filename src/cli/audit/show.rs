@@ -1,7 +1,7 @@
 //! `procura audit show`: one call, with everything that went into it.
 
 use anyhow::bail;
-use procura_core::record::{Decision, DecisionId, DecisionRecord, sentence};
+use procura_core::record::{Decision, DecisionId, DecisionRecord, TokenInput, sentence};
 
 use super::{Format, Where, as_json, decision_record};
 use crate::cli::exit::Exit;
@@ -47,14 +47,11 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
     let basis = &record.basis;
     let caller = [&record.call.caller.name, &record.call.caller.address];
     let caller: Vec<_> = caller.into_iter().flatten().map(|text| text.escape_debug().to_string()).collect();
-    let context = match &record.context {
-        Some(context) => format!("context    {}\n", serde_json::to_string(context)?),
-        None => String::new(),
-    };
+    let inputs = inputs(record)?;
     Ok(format!(
         "call       {}\nat         {}\nthrough    {}\nfrom       {}\nrecord     {} of the chain, hash {}\n\
          policies   revision {}, generation {}\nsettings   engine {}, on error `{}`, log `{}`\n\
-         principal  {}\n{context}",
+         principal  {}\n{inputs}",
         record.call.id,
         record.at,
         record.call.api,
@@ -68,6 +65,36 @@ fn heading(stored: &StoredRecord, record: &DecisionRecord<'_>) -> anyhow::Result
         basis.durability,
         serde_json::to_string(&record.principal)?,
     ))
+}
+
+/// What the decisions rest on besides principal and resources, and what of all that is masked.
+fn inputs(record: &DecisionRecord<'_>) -> anyhow::Result<String> {
+    let mut text = String::new();
+    if let Some(context) = &record.context {
+        text.push_str(&format!("context    {}\n", serde_json::to_string(context)?));
+    }
+    if !record.basis.globals.is_empty() {
+        text.push_str(&format!("globals    {}\n", serde_json::to_string(&record.basis.globals)?));
+    }
+    if let Some(tokens) = &record.aux_data {
+        let one = tokens.jwt.iter().map(|token| (String::new(), token));
+        let named = tokens.jwts.iter().map(|(name, token)| (format!("`{}` ", name.escape_debug()), token));
+        for (name, TokenInput { key_set, claims }) in one.chain(named) {
+            let claims = serde_json::to_string(claims)?;
+            let voucher = match key_set {
+                Some(key_set) => format!("for which key set `{}` vouched", key_set.escape_debug()),
+                None => "which nobody verified".to_owned(),
+            };
+            text.push_str(&format!("claims     {name}{claims}, {voucher}\n"));
+        }
+    }
+    if !record.masked.is_empty() {
+        let paths: Vec<_> = record.masked.iter().map(|path| path.escape_debug().to_string()).collect();
+        let replay =
+            if record.is_complete() { "" } else { "; the decisions cannot be made again from the record" };
+        text.push_str(&format!("masked     {}{replay}\n", paths.join(", ")));
+    }
+    Ok(text)
 }
 
 fn explanation(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
