@@ -89,6 +89,14 @@ async fn replay_against_a_directory_or_a_revision_names_the_rule_that_changes_de
     ] {
         assert!(text(&output).contains(line), "{line} not in\n{}", text(&output));
     }
+    for (filter, first) in [
+        ("resourceKind == 'leave' && effect == 'deny'", "replayed: 0 calls with 0 decisions"),
+        ("resourceKind == 'leave' || resourceKind == 'book'", "replayed: 4 calls with 4 decisions"),
+    ] {
+        let output = replay(&data, &["--against", policies.to_str().unwrap(), "--where", filter]);
+        assert_eq!(text(&output).lines().next(), Some(first), "{filter}");
+    }
+    assert_eq!(replay(&data, &["--where", "resourceKind = 1"]).status.code(), Some(2));
     let output = replay(&data, &["--at-revision", &first]);
     assert_eq!((output.status.code(), text(&output).lines().nth(1)), (Some(0), Some("no decision changes")));
     let none = replay(&data, &["--against", policies.to_str().unwrap(), "--until", "2020-01-01"]);

@@ -14,7 +14,7 @@ mod tail;
 mod verify;
 mod wanted;
 
-pub(super) use self::wanted::instant;
+pub(super) use self::wanted::{condition, instant};
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};

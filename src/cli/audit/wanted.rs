@@ -12,7 +12,7 @@ use crate::ports::DecisionFilter;
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Wanted {
     /// Only decisions for which this filter holds, e.g. `effect == "deny" && role == "admin"`
-    #[arg(long = "where", value_name = "FILTER", value_parser = condition)]
+    #[arg(long = "where", value_name = "FILTER", value_parser = filter)]
     condition: Option<Filter>,
     /// Only this principal
     #[arg(long, value_name = "ID")]
@@ -97,9 +97,12 @@ impl fmt::Display for Wanted {
     }
 }
 
-fn condition(text: &str) -> Result<Filter, String> {
-    let condition = Condition::parse(text).map_err(|error| error.to_string())?;
-    Ok(Filter { text: text.to_owned(), condition })
+fn filter(text: &str) -> Result<Filter, String> {
+    Ok(Filter { text: text.to_owned(), condition: condition(text)? })
+}
+
+pub(in crate::cli) fn condition(text: &str) -> Result<Condition, String> {
+    Condition::parse(text).map_err(|error| error.to_string())
 }
 
 pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, &'static str> {

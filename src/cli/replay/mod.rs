@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 use procura_core::model::Timestamp;
 use procura_core::policy::{Revision, Snapshot};
+use procura_core::query::Condition;
 use procura_core::replay::{Report, ReportJson, Weight};
 
 use self::run::{Plan, Window};
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   procura replay                                  every call at the revision that decided it: nothing may change
   procura replay --against candidate --since 2026-11-01
+  procura replay --against candidate --where \"resourceKind == 'album' && effect == 'allow'\"
   procura replay --at-revision 4f5a… --format json > changes.json
 
 A call is decided again from its record alone: request, claims, globals, settings and instant are those of its day, only
@@ -45,6 +47,9 @@ pub(super) struct Args {
     /// Decide with this archived policy set, 64 hexadecimal digits
     #[arg(long, value_name = "REVISION", conflicts_with = "against", value_parser = revision)]
     at_revision: Option<Revision>,
+    /// Only calls with a decision for which this filter holds, e.g. `action == "delete" && role == "admin"`
+    #[arg(long = "where", value_name = "FILTER", value_parser = audit::condition)]
+    condition: Option<Condition>,
     /// Only calls at or after this instant, e.g. 2026-11-22T08:00:00Z; a date is its midnight in UTC
     #[arg(long, value_name = "INSTANT", value_parser = audit::instant)]
     since: Option<Timestamp>,
@@ -110,6 +115,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let plan = Plan {
         sets: &sets,
         window: Window { since: args.since, until: args.until },
+        condition: args.condition.as_ref(),
         least: args.changes.least(),
     };
     let report = run::replay(&log, &plan)?;

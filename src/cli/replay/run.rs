@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use procura_core::limits::COMPILE_STACK_BYTES;
 use procura_core::model::Timestamp;
+use procura_core::query::{Condition, Facts};
 use procura_core::record::DecisionRecord;
 use procura_core::replay::{Recorded, RecordedCall, Report, Weight};
 
@@ -26,6 +27,8 @@ pub(super) struct Plan<'p> {
     pub(super) sets: &'p Sets,
     /// Calls of which time.
     pub(super) window: Window,
+    /// Calls with a decision for which this holds.
+    pub(super) condition: Option<&'p Condition>,
     /// Changes that weigh less are not looked at.
     pub(super) least: Weight,
 }
@@ -112,6 +115,9 @@ fn decide_all(batches: &Mutex<Receiver<Batch>>, plan: &Plan<'_>) -> Report {
 }
 
 fn decide(report: &mut Report, seq: u64, payload: &[u8], plan: &Plan<'_>) {
+    if !plan.asks_for(payload) {
+        return;
+    }
     match Recorded::read(payload, plan.sets.decided_by()) {
         Recorded::Call(record) if plan.window.holds(record.at) => compare(report, seq, &record, plan),
         Recorded::Call(_) | Recorded::Other => {}
@@ -133,6 +139,14 @@ fn compare(report: &mut Report, seq: u64, record: &DecisionRecord<'_>, plan: &Pl
         report.add_other_engine(&basis.engine);
     }
     report.add(seq, record, (&record.results, &call.results(&snapshot)), plan.least);
+}
+
+impl Plan<'_> {
+    /// Whether the condition lets a record pass. What cannot be read passes, so that it is told.
+    fn asks_for(&self, payload: &[u8]) -> bool {
+        let Some(condition) = self.condition else { return true };
+        Facts::decode(payload).map_or(true, |facts| condition.matches(&facts))
+    }
 }
 
 impl Window {
