@@ -1,7 +1,8 @@
 //! `procura audit` on the log of a data directory, as an auditor uses it.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use procura::audit::{DirFiles, Log, LogSettings};
 use procura::ports::{Clock, DecisionLog, LogFiles};
@@ -9,8 +10,16 @@ use procura::telemetry::Metrics;
 use procura_core::model::Effect;
 use procura_testkit::calls::MadeUpCall;
 use procura_testkit::clock::SteppingClock;
+use procura_testkit::reload_storm::policy;
+use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_procura");
+
+/// Longer than anything may take on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A data directory with two calls in its log, and their ids.
 async fn data_dir() -> (TempDir, Vec<String>) {
@@ -31,7 +40,7 @@ async fn data_dir() -> (TempDir, Vec<String>) {
 }
 
 fn audit(dir: &TempDir, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_procura"));
+    let mut command = Command::new(BINARY);
     command.arg("audit").args(args).arg("--data-dir").arg(dir.path());
     command.output().unwrap()
 }
@@ -96,6 +105,59 @@ async fn query_and_tail_find_what_a_filter_holds_for() {
     let output = audit(&dir, &["query", "--where", "principal = 'bob'"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("at character 11: expected `==`"));
+}
+
+#[tokio::test]
+async fn tail_follows_the_log_of_a_running_server_from_segment_to_segment() {
+    let dir = TempDir::new("audit-follow");
+    dir.write("policies/leave.yaml", policy("leave", Effect::Allow));
+    let server = ServerSpec::new(BINARY, dir.path().join("policies"), dir.path().join("data"))
+        .arg("--set=audit.segmentBytes=65536")
+        .start()
+        .await
+        .unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let mut ask = async |principal: &str| {
+        let principal = json!({"id": principal, "roles": ["user"], "attr": {"padding": "x".repeat(10_000)}});
+        let resources = json!([{"actions": ["view"], "resource": {"kind": "leave", "id": "1"}}]);
+        let body = json!({"principal": principal, "resources": resources}).to_string();
+        let answer = connection.post_json("/api/check/resources", body.as_bytes()).await.unwrap();
+        answer.header("procura-call-id").unwrap().to_owned()
+    };
+    let first = ask("ann").await;
+    let mut tail = tokio::process::Command::new(BINARY)
+        .args([
+            "audit",
+            "tail",
+            "--follow",
+            "--where",
+            "principal == 'ann'",
+            "--format",
+            "json",
+            "--data-dir",
+        ])
+        .arg(dir.path().join("data"))
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut next = async || {
+        let line = tokio::time::timeout(PATIENCE, shown.next_line()).await.unwrap().unwrap().unwrap();
+        let shown: Value = serde_json::from_str(&line).unwrap();
+        shown["record"]["call"]["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(next().await, first, "it is there, and follows from now on");
+    for _ in 0..5 {
+        for _ in 0..4 {
+            ask("bob").await;
+        }
+        let id = ask("ann").await;
+        assert_eq!(next().await, id);
+    }
+    let segments = std::fs::read_dir(dir.path().join("data/log")).unwrap();
+    let segments = segments.filter(|entry| entry.as_ref().unwrap().path().to_str().unwrap().contains(".seg"));
+    assert!(segments.count() > 2);
 }
 
 #[tokio::test]
@@ -178,7 +240,7 @@ async fn log_is_found_as_the_server_finds_it() {
     let ways: [(&[&str], _); 3] = [(&["--config=c.yaml"], None), (&[&set], None), (&[], Some(variable))];
     for (args, variable) in ways {
         for subcommand in ["list", "verify"] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_procura"));
+            let mut command = Command::new(BINARY);
             command.args(["audit", subcommand]).args(args).envs(variable).current_dir(elsewhere.path());
             assert_ne!(stdout(&command.output().unwrap()), "", "{subcommand} {args:?}");
         }
