@@ -182,6 +182,8 @@ impl ReloadHandle {
             source: None,
             before: None,
             rolled_back: None,
+            tests: None,
+            fewer_tests: None,
         };
         let thread = thread::Builder::new().name("policy-reload".into()).stack_size(COMPILE_STACK_BYTES);
         thread.spawn(move || reloader.run(&received))?;

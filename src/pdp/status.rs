@@ -26,6 +26,8 @@ pub struct ReloadStatus {
     pub history: VecDeque<Arc<Attempt>>,
     /// Set while an archived set answers because somebody asked for it.
     pub rolled_back: Option<RolledBack>,
+    /// Set while the live set passed fewer tests than the set before it.
+    pub fewer_tests: Option<FewerTests>,
     /// Why changes are noticed by polling only, if the watch is down.
     pub watch_down: Option<String>,
 }
@@ -56,6 +58,15 @@ pub struct RolledBack {
     pub source: Revision,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// How many tests two sets passed that went live one after the other, where tests have to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FewerTests {
+    /// The set before.
+    pub before: usize,
+    /// The live set: some of the tests are deleted or skipped.
+    pub now: usize,
 }
 
 /// An attempt that goes on.
@@ -190,7 +201,16 @@ impl ReloadOutcome {
 impl ReloadStatus {
     pub(super) fn of(source: String) -> Self {
         let history = VecDeque::new();
-        Self { source, live: None, running: None, last: None, history, rolled_back: None, watch_down: None }
+        Self {
+            source,
+            live: None,
+            running: None,
+            last: None,
+            history,
+            rolled_back: None,
+            fewer_tests: None,
+            watch_down: None,
+        }
     }
 
     /// Whether the newest attempt failed or does not end, so that the live set may be older than the policies at the

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
-    ShadowLoaded, SnapshotActivated, TestsFailed, WatchDegraded,
+    ShadowLoaded, SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};

@@ -7,7 +7,7 @@ use procura_core::suite::FailedTest;
 use serde::{Serialize, Serializer};
 
 use crate::http::Finding;
-use crate::pdp::{Attempt, LiveSet, ReloadOutcome, ReloadStatus, ShadowStatus};
+use crate::pdp::{Attempt, FewerTests, LiveSet, ReloadOutcome, ReloadStatus, ShadowStatus};
 
 /// Body of `GET /admin/policies/status`.
 #[derive(Serialize)]
@@ -22,6 +22,9 @@ pub(super) struct Status<'s> {
     /// Set while an archived set answers because somebody asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     rolled_back: Option<Back<'s>>,
+    /// Set while the live set passed fewer tests than the one before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fewer_tests: Option<Fewer>,
     /// Why changes are found by polling only.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch_down: Option<&'s str>,
@@ -36,6 +39,13 @@ pub(super) struct Status<'s> {
     /// The candidate set that decides beside the live one.
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<Beside<'s>>,
+}
+
+/// How many tests passed.
+#[derive(Serialize)]
+struct Fewer {
+    before: usize,
+    now: usize,
 }
 
 /// What a candidate set made of the calls since it is there.
@@ -129,6 +139,7 @@ impl<'s> Status<'s> {
                 .rolled_back
                 .as_ref()
                 .map(|back| Back { source: back.source.as_str(), since: back.since }),
+            fewer_tests: status.fewer_tests.map(|FewerTests { before, now }| Fewer { before, now }),
             watch_down: status.watch_down.as_deref(),
             running: status.running.map(|running| UnderWay { at: running.at, cause: running.cause.as_str() }),
             last_attempt: status.last.as_deref().map(HistoryEntry::from),

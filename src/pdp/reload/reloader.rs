@@ -21,14 +21,14 @@ use crate::background::yield_to_others;
 use crate::pdp::caller::sender;
 use crate::pdp::settle::{SettleError, Settled, settle};
 use crate::pdp::{
-    Active, Attempt, Caller, Cause, FAILED_TESTS, Force, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
-    Running, status,
+    Active, Attempt, Caller, Cause, FAILED_TESTS, FewerTests, Force, LiveSet, ReloadOutcome, ReloadStatus,
+    RolledBack, Running, status,
 };
 use crate::ports::{ArchiveError, Extent, LogError, NewRecord, Notice};
 use crate::telemetry::Where;
 use crate::telemetry::events::{
     self, ChangesRefused, PanicCaught, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged,
-    SnapshotActivated, TestsFailed, WatchDegraded,
+    SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 
 /// Owns reloading: the only place that activates a set.
@@ -49,6 +49,10 @@ pub(super) struct Reloader {
     pub(super) before: Option<Revision>,
     /// Set while the live set was asked for in the place of the one at the source.
     pub(super) rolled_back: Option<RolledBack>,
+    /// How many tests the live set passed, if they had to.
+    pub(super) tests: Option<usize>,
+    /// Set while that is fewer than the set before it passed.
+    pub(super) fewer_tests: Option<FewerTests>,
 }
 
 /// How often it is looked whether a set that answered before is still read.
@@ -159,10 +163,11 @@ impl Reloader {
         let attempt =
             Attempt { at, cause, took: began.elapsed(), revision: tried.revision, outcome: outcome.clone() };
         let live = self.active.load().as_deref().map(LiveSet::of);
-        let rolled_back = self.rolled_back.clone();
+        let (rolled_back, fewer_tests) = (self.rolled_back.clone(), self.fewer_tests);
         self.update(|status| {
             status.live = live;
             status.rolled_back = rolled_back;
+            status.fewer_tests = fewer_tests;
             status.push(attempt);
         });
         outcome
@@ -205,15 +210,27 @@ impl Reloader {
         let Some(snapshot) = snapshot else {
             return Ok(self.refuse(tried.cause, set.revision, ReloadOutcome::Rejected { diagnostics }));
         };
-        if let Some(outcome) = self.failed_tests(tried.cause, &set, &snapshot) {
-            return Ok(self.refuse(tried.cause, set.revision, outcome));
-        }
+        let tests = match self.passed_tests(tried.cause, &set, &snapshot) {
+            Ok(tests) => tests,
+            Err(outcome) => return Ok(self.refuse(tried.cause, set.revision, outcome)),
+        };
         if let Some(outcome) = self.too_many_changes(tried, &snapshot) {
             return Ok(self.refuse(tried.cause, set.revision, outcome));
         }
         let outcome = self.activate(tried, &set, snapshot, diagnostics)?;
         self.rolled_back = None;
+        self.compare_tests(tests, &set.revision);
         Ok(outcome)
+    }
+
+    /// Warns if the set that just went live passed fewer tests than the one before it: deleted and skipped tests fail not.
+    fn compare_tests(&mut self, now: Option<usize>, revision: &Revision) {
+        let before = std::mem::replace(&mut self.tests, now);
+        let both = before.zip(now).map(|(before, now)| FewerTests { before, now });
+        self.fewer_tests = both.filter(|tests| tests.now < tests.before);
+        if let Some(FewerTests { before, now }) = self.fewer_tests {
+            TestsFewer { revision: revision.as_str(), before, now }.emit();
+        }
     }
 
     /// What is said of a set that would change more recorded decisions than it may. Where nothing is live there is
@@ -233,20 +250,25 @@ impl Reloader {
         }
     }
 
-    /// What is said of a set whose tests have to pass and do not.
-    fn failed_tests(&self, cause: Cause, set: &Settled, snapshot: &Snapshot) -> Option<ReloadOutcome> {
-        let settings = self.parts.tests.as_ref()?;
+    /// How many tests passed, if they have to; what is said of the set if they do not.
+    fn passed_tests(
+        &self,
+        cause: Cause,
+        set: &Settled,
+        snapshot: &Snapshot,
+    ) -> Result<Option<usize>, ReloadOutcome> {
+        let Some(settings) = &self.parts.tests else { return Ok(None) };
         let (began, limit) = (Instant::now(), self.parts.timing.tests);
         let mut go_on = || began.elapsed() < limit;
         let Some(report) = suite::run_while(&set.files, snapshot, settings, &Filter::default(), &mut go_on)
         else {
-            return Some(self.failed(cause, &LoadError::TestsTooLong(limit)));
+            return Err(self.failed(cause, &LoadError::TestsTooLong(limit)));
         };
         if report.is_success() {
-            return None;
+            return Ok(Some(report.summary.passed()));
         }
         let count = report.failed().count();
-        Some(ReloadOutcome::TestsFailed { count, first: report.failed().take(FAILED_TESTS).collect() })
+        Err(ReloadOutcome::TestsFailed { count, first: report.failed().take(FAILED_TESTS).collect() })
     }
 
     /// Reports that an attempt failed.

@@ -39,6 +39,7 @@ impl Reloader {
         let refused = self.refused.take();
         let outcome = self.activate(tried, &Settled { revision, files }, snapshot, warnings)?;
         self.refused = refused;
+        (self.tests, self.fewer_tests) = (None, None);
         self.rolled_back = self.source.clone().map(|source| RolledBack { source, since: tried.at });
         Ok(outcome)
     }

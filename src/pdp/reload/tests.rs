@@ -10,7 +10,7 @@ use procura_testkit::temp_dir::TempDir;
 
 use super::*;
 use crate::pap::Archive;
-use crate::pdp::{CheckState, Health, Running};
+use crate::pdp::{CheckState, FewerTests, Health, Running};
 use crate::ports::{
     Durability, Extent, LogError, NewRecord, Receipt, RecordCursor, RecordSource, SourceError, WatchError,
 };
@@ -103,6 +103,17 @@ async fn set_whose_tests_fail_goes_live_only_when_they_pass_or_need_not() {
     let server = Server::start(readings(), None);
     server.reload().await;
     assert_eq!(server.reload().await, "activated");
+}
+
+#[tokio::test]
+async fn tests_that_were_deleted_are_told_until_the_next_change() {
+    let with_test = |text| Ok([files(text), vec![test("EFFECT_DENY")]].concat());
+    let readings = vec![with_test("a"), with_test("a"), set("b"), set("b"), set("c"), set("c")];
+    let server = Server::start_with(readings, None, Some(Settings::default()));
+    for fewer in [None, Some(FewerTests { before: 1, now: 0 }), None] {
+        assert_eq!(server.reload().await, "activated");
+        assert_eq!(server.handle.status().fewer_tests, fewer);
+    }
 }
 
 #[tokio::test]

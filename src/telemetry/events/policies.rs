@@ -169,6 +169,30 @@ impl TestsFailed<'_> {
     }
 }
 
+/// The set that went live passed fewer tests than the one before it: some are deleted or skipped.
+#[derive(Debug)]
+pub struct TestsFewer<'a> {
+    /// Content hash of the live set.
+    pub revision: &'a str,
+    /// How many tests the set before passed.
+    pub before: usize,
+    /// How many the live set passed.
+    pub now: usize,
+}
+
+impl TestsFewer<'_> {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "tests_fewer",
+            revision = self.revision,
+            before = self.before,
+            now = self.now,
+            "the live policy set has fewer tests than the set before"
+        );
+    }
+}
+
 /// The set would change more recorded decisions than it may; the live set stays.
 #[derive(Debug)]
 pub struct ChangesRefused<'a> {

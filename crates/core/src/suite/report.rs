@@ -239,6 +239,15 @@ impl Report {
     }
 }
 
+impl Summary {
+    /// How many decisions came out as expected.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        let passed = self.result_counts.iter().filter(|tally| tally.result == TestResult::Passed);
+        passed.map(|tally| tally.count).sum()
+    }
+}
+
 /// Why a suite cannot be run.
 pub(super) struct Fault {
     /// In the peer's words.
