@@ -7,11 +7,12 @@ use procura_core::query::{Condition, Field};
 
 use super::export::each;
 use super::lines::{Line, lines};
+use super::verify::against::{kept, trust};
 use super::wanted::Wanted;
 use super::{Place, open_files};
-use crate::audit::verify;
+use crate::audit::Verified;
+use crate::audit::proof::inspect;
 use crate::cli::exit::Exit;
-use crate::cli::policies::counted;
 use crate::cli::print;
 use crate::ports::{DecisionFilter, DecisionQuery};
 
@@ -21,6 +22,12 @@ pub(super) struct Args {
     place: Place,
     #[command(flatten)]
     wanted: Wanted,
+    /// Checkpoints that were kept elsewhere, against which the log is verified: the file or the URL of the witness
+    #[arg(long, value_name = "FILE|URL")]
+    witness: Option<String>,
+    /// Public key that is believed, or a file with one on each line; again for more [default: those of the data directory]
+    #[arg(long, value_name = "KEY|FILE")]
+    key: Vec<String>,
     /// Write a page of HTML that needs nothing else, instead of Markdown
     #[arg(long)]
     html: bool,
@@ -28,15 +35,10 @@ pub(super) struct Args {
 
 /// Writes the report to standard output. It ends with failure if the log cannot be verified, and says so.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let files = open_files(&args.place.data_dir()?)?;
-    let proof = verify(&files, |_, _| {});
+    let proof = proof(args)?;
     let (proven, proof) = match proof {
-        Ok(verified) => {
-            let (last, hash) = (verified.last_seq, &verified.last_hash);
-            let text = format!("verified: {} up to number {last}, hash {hash}", counted(last, "record"));
-            (true, text)
-        }
-        Err(error) => (false, format!("NOT VERIFIED: {error}")),
+        Ok(text) => (true, text),
+        Err(text) => (false, format!("NOT VERIFIED: {text}")),
     };
     let log = args.place.open()?;
     let page = Page { html: args.html };
@@ -54,6 +56,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     count(&log, &decisions, &mut counts)?;
     print(&page.end(&counts))?;
     Ok(if proven { Exit::Ok } else { Exit::Failure })
+}
+
+/// How far the log is proven, or what is wrong with it.
+fn proof(args: &Args) -> anyhow::Result<Result<String, String>> {
+    let files = open_files(&args.place.data_dir()?)?;
+    let trust = trust(&args.place, &args.key, args.witness.is_some())?;
+    let witnessed = args.witness.as_deref().map(|of| kept(of, &args.place, (&files, &trust))).transpose()?;
+    let kept = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
+    let found = inspect(&files, &trust, kept, |_, _| {})?;
+    let Some(Verified { first_seq, last_seq, last_hash, .. }) =
+        found.verified.filter(|_| found.findings.is_empty())
+    else {
+        let findings: Vec<_> = found.findings.iter().map(ToString::to_string).collect();
+        return Ok(Err(findings.join("; ")));
+    };
+    let (by, covered) =
+        if kept.is_some() { ("the witness", found.witnessed) } else { ("the log", found.signed) };
+    let text = format!("verified: records {first_seq} to {last_seq}, hash {last_hash}; ");
+    Ok(Ok(match covered {
+        0 => text + "no checkpoint covers them",
+        covered => text + &format!("under checkpoints of {by} up to record {covered}"),
+    }))
 }
 
 /// What is asked of decisions, and everything else that happened.

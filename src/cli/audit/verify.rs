@@ -1,6 +1,6 @@
 //! `procura audit verify`: whether the log, a part of it or one record is what was written.
 
-mod against;
+pub(super) mod against;
 mod report;
 
 use std::fs::File;
@@ -55,8 +55,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let data_dir = args.place.data_dir()?;
     let files = open_files(&data_dir)?;
-    let trust = trust(args)?;
-    let witnessed = args.witness.as_deref().map(|place| kept(place, &files, &trust)).transpose()?;
+    let place = &args.place.place;
+    let trust = trust(place, &args.key, args.witness.is_some())?;
+    let witnessed = args.witness.as_deref().map(|of| kept(of, place, (&files, &trust))).transpose()?;
     let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
     if args.from.is_some() || args.to.is_some() {
         let reader = LogReader::open(Arc::new(files)).with_context(|| unverifiable(&data_dir))?;
@@ -90,7 +91,8 @@ fn one_record(args: &Args, path: &str) -> anyhow::Result<Exit> {
     };
     read.with_context(|| format!("cannot read `{path}`"))?;
     let bundle = Bundle::parse(&bytes).with_context(|| format!("`{path}`"))?;
-    let proven = bundle.verify(&trust(args)?).with_context(|| format!("`{path}` proves nothing"))?;
+    let trust = trust(&args.place.place, &args.key, true)?;
+    let proven = bundle.verify(&trust).with_context(|| format!("`{path}` proves nothing"))?;
     if let Some(place) = args.witness.as_deref() {
         is_witnessed(place, &proven.signed)?;
     }

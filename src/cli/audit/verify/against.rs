@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::Args;
 use crate::audit::proof::{FileWitness, ServerWitness, SignedCheckpoint, SigningKeys, Trust, VerifierKey};
+use crate::cli::audit::Place;
 use crate::cli::serve;
 use crate::ports::LogFiles;
 
@@ -14,20 +14,24 @@ use crate::ports::LogFiles;
 const KEY_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The checkpoints of a witness.
-pub(super) struct Witnessed {
+pub(in crate::cli::audit) struct Witnessed {
     /// In the order in which they were kept.
-    pub(super) checkpoints: Vec<SignedCheckpoint>,
+    pub(in crate::cli::audit) checkpoints: Vec<SignedCheckpoint>,
     /// How much there is none: interrupted writes.
     pub(super) other: usize,
 }
 
-/// The keys that are given, or those of the data directory.
-pub(super) fn trust(args: &Args) -> anyhow::Result<Trust> {
-    if args.key.is_empty() {
-        let config = args.place.config()?;
+/// The keys that are given, or those of the data directory; there must be some if `is_needed`.
+pub(in crate::cli::audit) fn trust(
+    place: &Place,
+    given: &[String],
+    is_needed: bool,
+) -> anyhow::Result<Trust> {
+    if given.is_empty() {
+        let config = place.config()?;
         let directory = serve::key_directory(&config.server.data_dir);
         let keys = SigningKeys::find(&directory, config.audit.checkpoint.origin.as_deref())?;
-        if keys.is_none() && (args.proof.is_some() || args.witness.is_some()) {
+        if keys.is_none() && is_needed {
             bail!(
                 "give the public key of the log with `--key`: `procura audit key` prints it where the log is"
             );
@@ -35,7 +39,7 @@ pub(super) fn trust(args: &Args) -> anyhow::Result<Trust> {
         return Ok(keys.map_or_else(Trust::default, |keys| Trust::in_any(keys.verifiers())));
     }
     let mut keys = Vec::new();
-    for given in &args.key {
+    for given in given {
         match VerifierKey::parse(given) {
             Ok(key) => keys.push(key),
             Err(error) if !Path::new(given).exists() => return Err(error.into()),
@@ -45,13 +49,21 @@ pub(super) fn trust(args: &Args) -> anyhow::Result<Trust> {
     Ok(Trust::in_all(keys))
 }
 
-/// The checkpoints that the witness at `place` keeps of the log in `files`.
-pub(super) fn kept(place: &str, files: &dyn LogFiles, trust: &Trust) -> anyhow::Result<Witnessed> {
-    if !is_url(place) {
-        return kept_in_file(place);
+/// The checkpoints that `witness` keeps of the log in `files`. A server that is configured must prove that it is the one.
+pub(in crate::cli::audit) fn kept(
+    witness: &str,
+    place: &Place,
+    (files, trust): (&dyn LogFiles, &Trust),
+) -> anyhow::Result<Witnessed> {
+    if !is_url(witness) {
+        return kept_in_file(witness);
     }
-    let witness = ServerWitness::new(place.trim_end_matches('/'), None);
-    let mut witness = witness.with_context(|| format!("cannot use the witness `{place}`"))?;
+    let url = witness.trim_end_matches('/');
+    let known = place.config()?.audit.witness;
+    let key = known.key.filter(|_| known.url.as_deref() == Some(url));
+    let key = key.as_deref().map(VerifierKey::parse).transpose().context("`audit.witness.key`")?;
+    let witness = ServerWitness::new(url, key);
+    let mut witness = witness.with_context(|| format!("cannot use the witness `{url}`"))?;
     let checkpoints = witness.kept(files, trust)?.into_iter().collect();
     Ok(Witnessed { checkpoints, other: 0 })
 }
