@@ -92,11 +92,28 @@ def log_crowd(options):
         off, on = (stack.enter_context(procura(directory, log)) for log in ("off", "durable"))
         compared = verified(on, directory, ("1x4",))
         found = rounds([off, on], bodies(directory, "1x4"), options.rounds, options.seconds, CROWD)
+        load(on, bodies(directory, "1x4"), options.seconds, CROWD)
+        lag, seconds = index_lag(on)
+        records = on.metrics()["procura_log_records_total"]
     disk = disk_limit(1)
     without, durable = (median(found[server.name], lambda one: one.per_second) for server in (off, on))
     how = f"off {without:.0f}, disk {disk:.0f}, durable {durable:.0f} a second; {options.rounds} rounds; {compared}"
     measure = f"log `durable`, {CROWD} callers: throughput ÷ the smaller of log off and group commit of the disk"
     yield Line(measure, "≥ 60", (100 * durable / min(without, disk),), "%", how)
+    how = f"{lag:.0f} of {records:.0f} records are not in it when the load ends"
+    yield Line("the index of the log: time to catch up after that load", "", (seconds,), "s", how)
+
+
+def index_lag(server):
+    """Records that are not in the index now, and the seconds until all are."""
+    began = time.perf_counter()
+    lag = left = server.metrics()["procura_index_lag_records"]
+    while left > 0:
+        if time.perf_counter() - began > 600:
+            raise SystemExit(f"{left:.0f} records were not in the index ten minutes after the load")
+        time.sleep(0.05)
+        left = server.metrics()["procura_index_lag_records"]
+    return lag, time.perf_counter() - began
 
 
 def disk_limit(seconds):

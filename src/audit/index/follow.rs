@@ -1,7 +1,7 @@
 //! The thread that keeps the index: it reads the log in order and fills blocks.
 //!
-//! The load rule: it has a low priority, and while records come in it rests four times as long as it worked, so that it
-//! takes a fifth of a processor at most; once it is [`IndexSettings::max_lag`] records behind, or when nothing comes in, it
+//! The load rule: it has a low priority, and while records come in it rests nine times as long as it worked, so that it
+//! takes a tenth of a processor at most; once it is [`IndexSettings::max_lag`] records behind, or when nothing comes in, it
 //! does not rest.
 //!
 //! What another process left is looked at, block by block, newest first, before queries use it.
@@ -46,7 +46,7 @@ impl IndexSettings {
 }
 
 /// How long the rest is in comparison to the work while records come in.
-const REST: u32 = 4;
+const REST: u32 = 9;
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// How long it waits for records before it looks whether to stop.
