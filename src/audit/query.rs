@@ -115,9 +115,12 @@ impl LogReader {
         let Some(segment) = segment else { return Ok(()) };
         let name = segment.name();
         // To open a segment that was removed would create another.
-        self.files.len(&name).map_err(AuditError::io("find", &name))?;
-        let file = self.files.open_append(&name);
-        file.and_then(|mut file| file.sync()).map_err(AuditError::io("sync", &name))
+        let opened = self.files.len(&name).and_then(|_| self.files.open_append(&name));
+        match opened {
+            // It was closed, and so synced, and then compressed in this very moment.
+            Err(_) if self.reach().synced >= seq => Ok(()),
+            opened => opened.and_then(|mut file| file.sync()).map_err(AuditError::io("sync", &name)),
+        }
     }
 
     /// The record that stands at `place`.

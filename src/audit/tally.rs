@@ -11,6 +11,9 @@ use crate::ports::{DecisionCounts, DecisionFilter, LogError};
 /// Most groups: with the texts that they have, some ten megabytes.
 const GROUPS: usize = 100_000;
 
+/// Most decisions of a block of the index with the groups that they are in, which is more than any single field makes.
+const PAIRS: usize = 16 * 1024 * 1024;
+
 /// How long one request counts before it ends early, with a cursor.
 const TALLY_TIME: Duration = Duration::from_secs(2);
 
@@ -24,13 +27,15 @@ pub(super) struct Tally<'f> {
     /// How many decisions match.
     pub(super) total: u64,
     groups: HashMap<Vec<Box<str>>, u64>,
+    /// There were more combinations of values than can be held.
+    is_beyond: bool,
     begun: Instant,
 }
 
 impl<'f> Tally<'f> {
     pub(super) fn new(filter: &'f DecisionFilter, by: &'f [Field]) -> Self {
         let (matcher, begun) = (Matcher::new(filter), Instant::now());
-        Self { filter, matcher, by, total: 0, groups: HashMap::new(), begun }
+        Self { filter, matcher, by, total: 0, groups: HashMap::new(), is_beyond: false, begun }
     }
 
     /// Counts the decisions of a record that match.
@@ -55,8 +60,11 @@ impl<'f> Tally<'f> {
                     let with_value = |key: &Vec<Box<str>>| [key.as_slice(), &[value.into()]].concat();
                     longer.extend(keys.iter().map(with_value));
                 }
-                false
+                longer.len() > GROUPS
             });
+            if self.is_beyond(longer.len(), 0) {
+                return;
+            }
             keys = longer;
         }
         keys.into_iter().for_each(|key| self.add_group(key, 1));
@@ -69,13 +77,19 @@ impl<'f> Tally<'f> {
         }
     }
 
+    /// Whether so many groups, or decisions with their groups, are more than can be held; then that is the answer.
+    pub(super) fn is_beyond(&mut self, groups: usize, pairs: usize) -> bool {
+        self.is_beyond |= groups > GROUPS || pairs > PAIRS;
+        self.is_beyond
+    }
+
     /// Whether to end here.
     pub(super) fn is_over(&self) -> bool {
         self.has_too_many() || self.begun.elapsed() >= TALLY_TIME
     }
 
     fn has_too_many(&self) -> bool {
-        self.groups.len() > GROUPS
+        self.is_beyond || self.groups.len() > GROUPS
     }
 
     pub(super) fn done(self, next_before_seq: Option<u64>) -> Result<DecisionCounts, LogError> {

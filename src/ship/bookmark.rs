@@ -76,12 +76,8 @@ impl Bookmark {
 
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ').skip(1);
-        let (seq, hash) = (words.next()?.parse().ok()?, words.next()?);
-        let mut bytes = [0; ChainHash::LEN];
-        for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hash.get(2 * i..2 * i + 2)?, 16).ok()?;
-        }
-        let bookmark = Self { seq, hash: ChainHash::from_bytes(bytes) };
+        let (seq, hash) = (words.next()?.parse().ok()?, ChainHash::parse(words.next()?)?);
+        let bookmark = Self { seq, hash };
         (bookmark.text() == text).then_some(bookmark)
     }
 }

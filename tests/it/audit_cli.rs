@@ -209,7 +209,7 @@ async fn report_is_a_timeline_with_its_proof() {
     let text = stdout(&audit(&dir, &["report", "--principal", "bob"]));
     for part in [
         "| about | principal == &quot;bob&quot; |",
-        "| proof | verified: 2 records up to number 2, hash ",
+        "| proof | verified: records 1 to 2, hash ",
         &ids[1],
         "| EFFECT_DENY | deny_rule | 1 |",
     ] {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use procura::audit::{DirFiles, Index, IndexSettings, IndexThread, IndexedLog, Log, LogSettings};
-use procura::ports::{DecisionFilter, DecisionLog, DecisionQuery, Durability, NewRecord};
+use procura::ports::{DecisionFilter, DecisionLog, DecisionQuery, Durability, LogError, NewRecord};
 use procura::telemetry::Metrics;
 use procura_core::model::Timestamp;
 use procura_core::query::{Condition, Field};
@@ -393,6 +393,31 @@ async fn cursors_neither_skip_nor_repeat_while_records_come_in() {
         }
     }
     assert_eq!(found, (1..=300).rev().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn counting_by_more_combinations_than_can_be_held_is_refused_at_once() {
+    let bench = Bench::new("index-beyond", 5);
+    let roles: Vec<String> = (0..500).map(|number| format!("role-{number}")).collect();
+    let at = Timestamp::from_millisecond(BEGIN).unwrap();
+    let record = json!({
+        "v": 1, "kind": "decision", "at": at.to_string(), "call": {"id": "c", "api": "check_resources"},
+        "principal": {"id": "alice", "roles": roles}, "resources": [{"kind": "album", "id": "a1"}],
+        "results": [{"policy": "NO_MATCH", "derivedRoles": roles, "decisions": [
+            {"action": "view", "effect": "EFFECT_DENY", "reason": "no_policy"},
+        ]}],
+    });
+    bench.log.append(NewRecord { at, payload: record.to_string().into_bytes() }).await.unwrap();
+    let (indexed, _thread) = bench.index();
+    wait_until("the index has caught up", || indexed.unindexed() == 0);
+    // Each alone is fine; together they would take a hundred gigabytes.
+    let by = [Field::Role, Field::DerivedRole, Field::Role, Field::DerivedRole];
+    for log in [&*bench.log as &dyn DecisionQuery, &indexed] {
+        let filter = DecisionFilter::default();
+        assert_eq!(log.count(&filter, &by[..1]).unwrap().groups.len(), 500);
+        let refused = log.count(&filter, &by).unwrap_err();
+        assert!(matches!(refused, LogError::TooManyGroups { .. }), "{refused}");
+    }
 }
 
 #[test]

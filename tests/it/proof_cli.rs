@@ -105,6 +105,14 @@ async fn verify_says_how_far_the_log_is_proven_and_by_whom() {
     assert_eq!((&json["records"], &json["signed"]), (&27.into(), &25.into()));
     assert_eq!((&json["witnessed"], &json["firstUnwitnessed"]), (&20.into(), &21.into()));
 
+    for (args, covered) in [
+        (&["report"][..], "the log up to record 25"),
+        (&["report", "--witness", &witness], "the witness up to record 20"),
+    ] {
+        let report = said(&place.audit(args));
+        assert!(report.contains(&format!("under checkpoints of {covered} |")), "{report}");
+    }
+
     let part = said(&place.audit(&["verify", "--from", "5", "--to", "9", "--witness", &witness]));
     assert!(part.contains("records 5 to 9\nall of them are under a checkpoint of the witness"), "{part}");
     let part = said(&place.audit(&["verify", "--from", "18", "--witness", &witness]));
@@ -167,6 +175,13 @@ async fn verify_names_what_was_done_to_the_log() {
     }
     let alone = said(&place.audit(&["verify"]));
     assert!(alone.contains("no checkpoint covers the log"), "{alone}");
+    let report = said(&place.audit(&["report"]));
+    assert!(report.contains("verified: records 1 to 10, hash"), "{report}");
+    assert!(report.contains("no checkpoint covers them"), "{report}");
+    let report = place.audit(&["report", "--witness", &witness]);
+    assert_eq!(report.status.code(), Some(1));
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(report.contains("NOT VERIFIED: records 11 to 20 are missing"), "{report}");
     let cut = failed(&place.audit(&["verify", "--witness", &witness]));
     assert!(cut.contains("records 11 to 20 are missing: the log ends with record 10"), "{cut}");
 }

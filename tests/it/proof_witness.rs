@@ -80,6 +80,21 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_more_checkpoints_are_signed_than_intervals_go_by_however_much_is_written() {
+    let (place, begun) = (Place::new(), Instant::now());
+    let (log, office) = place.start(Vec::new());
+    while begun.elapsed() < 8 * INTERVAL {
+        place.write(&log, 1).await;
+    }
+    close(log, office);
+    // One for each interval, and one at the end.
+    let most = (begun.elapsed().as_secs_f64() / INTERVAL.as_secs_f64()) + 1.0;
+    let signed = std::fs::read_to_string(place.dir.path().join("log/CHECKPOINTS")).unwrap();
+    let signed = signed.matches("\n\u{2014} ").count();
+    assert!(signed > 0 && signed as f64 <= most, "{signed} checkpoints in {most} intervals");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn witness_at_a_url_gets_each_checkpoint_with_its_proof_and_what_it_signs_is_kept() {
     let (place, server) = (Place::new(), WitnessServer::start().await);
     let key = VerifierKey::parse(&server.key()).unwrap();

@@ -37,11 +37,11 @@ pub(super) struct Block {
     pub(super) times: (i64, i64),
     /// Chain hash after the last record.
     pub(super) hash: String,
-    /// Bytes of the values.
+    /// Bytes of the values, and of the rows that have them.
     value_bytes: usize,
 }
 
-/// Bytes of values at which a block is full: long names must not take much memory.
+/// Bytes of values and their rows at which a block is full: neither long names nor many roles must take much memory.
 const VALUE_BYTES: usize = 32 * 1024 * 1024;
 
 impl Block {
@@ -90,11 +90,11 @@ fn put(postings: &mut HashMap<Box<str>, Vec<u32>>, value: &str, row: u32) -> usi
         Some(rows) if rows.last() == Some(&row) => 0,
         Some(rows) => {
             rows.push(row);
-            0
+            size_of::<u32>()
         }
         None => {
             postings.insert(value.into(), vec![row]);
-            value.len()
+            value.len() + size_of::<u32>()
         }
     }
 }
@@ -208,9 +208,32 @@ fn unzigzag(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use procura_core::record::ChainHash;
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn block_of_decisions_with_very_many_roles_is_soon_full() {
+        let roles: Vec<String> = (0..500).map(|number| format!("role-{number}")).collect();
+        let decision = json!({"action": "view", "effect": "EFFECT_DENY", "reason": "no_policy"});
+        let record = json!({
+            "kind": "decision", "at": "2026-11-22T10:00:00Z", "call": {"id": "c", "api": "check_resources"},
+            "principal": {"id": "alice", "roles": roles}, "resources": [{"kind": "album", "id": "a1"}],
+            "results": [{"policy": "NO_MATCH", "decisions": vec![decision; 50]}],
+        });
+        let payload = record.to_string().into_bytes();
+        let facts = Facts::decode(&payload).unwrap();
+        let mut block = Block::default();
+        for seq in 1..400 {
+            let place = Place { segment: 1, offset: seq };
+            let entry = Entry { seq, at: 0, hash: ChainHash::GENESIS, payload: &payload, place };
+            block.add(&entry, Some(&facts));
+        }
+        assert_eq!(block.rows, 399 * 50);
+        assert!(block.is_full(u32::MAX));
+    }
 
     proptest! {
         #[test]

@@ -272,6 +272,9 @@ fn count(rows: &Bits, block: &dyn Columns, tally: &mut Tally<'_>) -> Result<(), 
                 });
                 refined.push((row, number));
             }
+            if tally.is_beyond(longer.len(), refined.len()) {
+                return Ok(());
+            }
         }
         let text = |at: &usize| values.get(*at).cloned().unwrap_or_default();
         let key = |at: &usize| keys.get(*at).cloned().unwrap_or_default();

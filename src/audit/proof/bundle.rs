@@ -86,13 +86,13 @@ impl Bundle {
     /// If it does not prove that.
     pub fn verify(&self, trust: &Trust) -> Result<ProvenRecord, BundleError> {
         let text = |what: &str| BundleError::Text(format!("`{what}` cannot be read"));
-        let previous = from_hex(&self.previous).ok_or_else(|| text("previous"))?;
+        let previous = ChainHash::parse(&self.previous).ok_or_else(|| text("previous"))?;
         let path = self.path.iter().map(|hash| from_base64(hash)).collect::<Option<Vec<_>>>();
         let path = path.ok_or_else(|| text("path"))?;
         let signed = SignedCheckpoint::parse(self.checkpoint.as_bytes())?;
         trust.check(&signed)?;
         let index = self.seq.checked_sub(1).ok_or_else(|| text("seq"))?;
-        let hash = ChainHash::from_bytes(previous).next(self.seq, self.at, self.record.as_bytes());
+        let hash = previous.next(self.seq, self.at, self.record.as_bytes());
         let (size, root) = (signed.checkpoint.size, signed.checkpoint.root);
         verify_inclusion(Hash::leaf(hash.as_bytes()), (index, size), &path, &root)?;
         Ok(ProvenRecord { hash, signed })
@@ -181,18 +181,6 @@ pub(super) fn prove_call(reader: &LogReader, call_id: &str) -> Result<Option<Rec
         Proof::Pending { .. } => Some(RecordProof::Pending { seq: stored.seq }),
         Proof::Missing => None,
     })
-}
-
-fn from_hex(text: &str) -> Option<[u8; ChainHash::LEN]> {
-    if text.len() != 2 * ChainHash::LEN || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    {
-        return None;
-    }
-    let mut bytes = [0; ChainHash::LEN];
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn from_base64(text: &str) -> Option<Hash> {

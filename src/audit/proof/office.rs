@@ -166,11 +166,14 @@ fn sign_until_closed(
     loop {
         let closed = shared.wait_closed(interval);
         let deadline = Instant::now() + CLOSING;
+        // What comes in meanwhile can wait for the next checkpoint: each takes the disk from the log.
+        let goal = reader.reach().last;
         while let Some(signed) = notary.sign()? {
             CheckpointSigned { size: signed.checkpoint.size }.emit(&shared.metrics);
             has_signed(signed.checkpoint.size);
             couriers.iter().for_each(|courier| courier.post(&signed));
-            if Instant::now() > deadline && shared.wait_closed(Duration::ZERO) {
+            let is_late = Instant::now() > deadline && shared.wait_closed(Duration::ZERO);
+            if notary.size() >= goal || is_late {
                 break;
             }
         }

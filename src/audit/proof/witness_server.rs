@@ -135,7 +135,9 @@ impl ServerWitness {
     fn cosignatures(&self, note: &Note, lines: &[u8]) -> Result<Vec<SignatureLine>, WitnessError> {
         let read = Note::parse(&[note.text.as_bytes(), b"\n", lines].concat());
         let lines = read.map(|read| read.signatures);
-        let lines = lines.map_err(|_| self.refused("its answer holds no signatures".to_owned()))?;
+        let mut lines = lines.map_err(|_| self.refused("its answer holds no signatures".to_owned()))?;
+        // In the name of the log only the log signs: a wrong signature beside it would spoil the whole checkpoint.
+        lines.retain(|line| note.signatures.iter().all(|own| own.name != line.name));
         let Some(key) = &self.key else { return Ok(lines) };
         let is_its = |line: &SignatureLine| {
             line.name == key.name && line.key == key.id() && key.accepts(&note.text, &line.signature)
@@ -186,5 +188,26 @@ impl Witness for ServerWitness {
             }
         }
         Err(self.refused("it keeps another checkpoint each time".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn witness_without_a_key_cannot_sign_in_the_name_of_the_log() {
+        let line = |name: &str, key: u8| SignatureLine {
+            name: name.to_owned(),
+            key: [key; 4],
+            signature: vec![key],
+        };
+        let note = Note { text: "log\n1\nAAAA\n".to_owned(), signatures: vec![line("log", 1)] };
+        let answer =
+            Note { text: "t\n".to_owned(), signatures: vec![line("log", 1), line("log", 2), line("w", 3)] };
+        let answer = answer.to_string();
+        let witness = ServerWitness::new("http://127.0.0.1:1", None).unwrap();
+        let lines = witness.cosignatures(&note, answer.strip_prefix("t\n\n").unwrap().as_bytes());
+        assert_eq!(lines.unwrap(), [line("w", 3)]);
     }
 }

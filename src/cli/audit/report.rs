@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let files = open_files(&args.place.data_dir()?)?;
     let trust = args.against.trust(&args.place, false)?;
-    let witnessed = args.against.witnessed(&files, &trust)?;
+    let witnessed = args.against.witnessed(&args.place, (&files, &trust))?;
     let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
     let found = inspect(&files, &trust, checkpoints, |_, _| {})?;
     let proof = facts(&found, witnessed.is_some());

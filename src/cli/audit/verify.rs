@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let data_dir = args.place.data_dir()?;
     let files = open_files(&data_dir)?;
     let trust = args.against.trust(&args.place.place, false)?;
-    let witnessed = args.against.witnessed(&files, &trust)?;
+    let witnessed = args.against.witnessed(&args.place.place, (&files, &trust))?;
     let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
     if args.from.is_some() || args.to.is_some() {
         let reader = LogReader::open(Arc::new(files)).with_context(|| unverifiable(&data_dir))?;

@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,11 +52,16 @@ type Batch = Vec<(u64, Vec<u8>)>;
 pub(super) fn replay(log: &LogReader, plan: &Plan<'_>) -> anyhow::Result<Report> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let (sender, batches) = sync_channel(threads);
-    let batches = Mutex::new(batches);
-    thread::scope(|scope| {
-        let work = || decide_all(&batches, plan);
-        let workers = (0..threads).map(|_| thread().spawn_scoped(scope, work));
-        let workers: Vec<_> = workers.collect::<Result<_, _>>().context("cannot start a thread")?;
+    let batches = Arc::new(Mutex::new(batches));
+    thread::scope(move |scope| {
+        let start = |_| {
+            let batches = Arc::clone(&batches);
+            thread().spawn_scoped(scope, move || decide_all(&batches, plan))
+        };
+        let workers: Vec<_> =
+            (0..threads).map(start).collect::<Result<_, _>>().context("cannot start a thread")?;
+        // From here on only the workers hold it: if all of them panic, nobody waits for them.
+        drop(batches);
         let read = read_all(log, plan.window, &sender);
         drop(sender);
         let mut report = Report::default();

@@ -1,6 +1,6 @@
 //! The query parameters of the decision log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::Query;
 use axum::http::Uri;
@@ -141,9 +141,12 @@ fn limit(text: &str, max: usize) -> Result<usize, Invalid> {
 /// Names of fields with commas between them.
 fn fields(text: &str) -> Result<Vec<Field>, Invalid> {
     let named = text.split(',').map(|name| Field::named(name.trim())).collect::<Option<Vec<_>>>();
-    let few = named.filter(|fields| fields.len() <= MAX_BY);
+    let is_once = |fields: &[Field]| fields.iter().collect::<BTreeSet<_>>().len() == fields.len();
+    let few = named.filter(|fields| fields.len() <= MAX_BY && is_once(fields));
     let known = || Field::ALL.map(Field::name).join("`, `");
-    few.ok_or_else(|| Invalid::at("by", format_args!("expected at most {MAX_BY} of `{}`", known())))
+    few.ok_or_else(|| {
+        Invalid::at("by", format_args!("expected at most {MAX_BY} of `{}`, each once", known()))
+    })
 }
 
 /// A cursor is the sequence number below which the next page begins; callers are not to know.

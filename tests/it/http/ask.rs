@@ -45,6 +45,7 @@ async fn filters_find_what_holds_for_one_decision() {
         ("?filter=effect=='maybe'", "`filter`: at character 9: expected the effect"),
         ("?by=action", "`by`: no such parameter"),
         ("/stats?by=nothing", "`by`: expected at most 4 of `kind`"),
+        ("/stats?by=role,action,role", "each once"),
         ("/stats?limit=10001", "`limit`: expected a number from 1 to 10000"),
         ("/tail?limit=1", "`limit`: no such parameter"),
     ] {

@@ -1,5 +1,7 @@
 //! A record of the log as replaying sees it.
 
+use std::borrow::Cow;
+
 use crate::record::{DecisionRecord, Record, RecordError};
 
 /// What a record is to whoever replays calls.
@@ -41,5 +43,8 @@ impl<'a> Recorded<'a> {
 }
 
 fn is_partial(record: &DecisionRecord<'_>, by: DecidedBy) -> bool {
-    record.replay.as_deref() == Some(PARTIAL) || (by == DecidedBy::AnotherSet && !record.masked.is_empty())
+    // Who called, and with which request id, is nothing that any policy can read.
+    let may_be_read = |path: &Cow<'_, str>| !path.starts_with("call");
+    record.replay.as_deref() == Some(PARTIAL)
+        || (by == DecidedBy::AnotherSet && record.masked.iter().any(may_be_read))
 }

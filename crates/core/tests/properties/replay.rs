@@ -109,7 +109,8 @@ fn masked_calls_are_decided_only_by_the_set_that_read_nothing_of_what_is_masked(
     let whole = String::from_utf8(record(&snapshot(POLICY), "view", 1.0)).unwrap();
     for (members, own, other) in [
         ("", false, false),
-        (",\"masked\":[\"resource.attr.iban\"]", false, true),
+        (",\"masked\":[\"call.caller\",\"call.requestId\"]", false, false),
+        (",\"masked\":[\"call.caller\",\"resource.attr.iban\"]", false, true),
         (",\"replay\":\"partial\",\"masked\":[\"resource.attr.size\"]", true, true),
     ] {
         let payload = format!("{}{members}}}", whole.strip_suffix('}').unwrap());

@@ -57,18 +57,23 @@ impl Against {
         Ok(Trust::in_all(keys))
     }
 
-    /// The checkpoints that the witness keeps of the log in `files`, if one is named.
+    /// The checkpoints that the witness keeps of the log in `files`, if one is named. A server that is configured must
+    /// prove that it is the one.
     pub(in crate::cli::audit) fn witnessed(
         &self,
-        files: &dyn LogFiles,
-        trust: &Trust,
+        place: &Place,
+        (files, trust): (&dyn LogFiles, &Trust),
     ) -> anyhow::Result<Option<Witnessed>> {
-        let Some(place) = self.witness.as_deref() else { return Ok(None) };
-        if !is_url(place) {
-            return kept_in_file(place).map(Some);
+        let Some(witness) = self.witness.as_deref() else { return Ok(None) };
+        if !is_url(witness) {
+            return kept_in_file(witness).map(Some);
         }
-        let witness = ServerWitness::new(place.trim_end_matches('/'), None);
-        let mut witness = witness.with_context(|| format!("cannot use the witness `{place}`"))?;
+        let url = witness.trim_end_matches('/');
+        let known = place.config()?.audit.witness;
+        let key = known.key.filter(|_| known.url.as_deref() == Some(url));
+        let key = key.as_deref().map(VerifierKey::parse).transpose().context("`audit.witness.key`")?;
+        let witness = ServerWitness::new(url, key);
+        let mut witness = witness.with_context(|| format!("cannot use the witness `{url}`"))?;
         let checkpoints = witness.kept(files, trust)?.into_iter().collect();
         Ok(Some(Witnessed { checkpoints, other: 0 }))
     }
