@@ -464,6 +464,9 @@ pub trait LogFiles: Send + Sync {
     fn read_at(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// Opens a file for appending, creating it if absent; the name is durable only after [`LogFiles::sync_dir`].
     fn open_append(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
+    /// Opens a file for appending that is there already; fails with [`io::ErrorKind::NotFound`] and creates nothing if it is
+    /// not.
+    fn reopen(&self, name: &str) -> io::Result<Box<dyn LogFile>>;
     /// Gives a file another name, in one step, in place of the file that has it; durable after [`LogFiles::sync_dir`].
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file; durable after [`LogFiles::sync_dir`].

@@ -71,6 +71,12 @@ impl LogFiles for DirFiles {
         Ok(Box::new(DirFile { file, path }))
     }
 
+    fn reopen(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+        let path = self.dir.join(name);
+        let file = private_file().append(true).open(&path)?;
+        Ok(Box::new(DirFile { file, path }))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.dir.join(from), self.dir.join(to))
     }

@@ -138,6 +138,10 @@ impl<F: Deref<Target: LogFiles> + Send + Sync> LogFiles for PlainFiles<F> {
         self.files.open_append(name)
     }
 
+    fn reopen(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+        self.files.reopen(name)
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.files.rename(from, to)
     }

@@ -114,9 +114,7 @@ impl LogReader {
         let segment = self.catalog.segment_with(seq).filter(|_| self.reach().synced < seq);
         let Some(segment) = segment else { return Ok(()) };
         let name = segment.name();
-        // To open a segment that was removed would create another.
-        let opened = self.files.len(&name).and_then(|_| self.files.open_append(&name));
-        match opened {
+        match self.files.reopen(&name) {
             // It was closed, and so synced, and then compressed in this very moment.
             Err(_) if self.reach().synced >= seq => Ok(()),
             opened => opened.and_then(|mut file| file.sync()).map_err(AuditError::io("sync", &name)),

@@ -134,6 +134,20 @@ async fn a_cursor_meets_every_record_once_in_order_from_wherever_it_begins() {
     }
 }
 
+#[test]
+fn file_that_is_reopened_must_be_there_and_is_not_created() {
+    let dir = TempDir::new("audit");
+    let on_disk = DirFiles::open(dir.path()).unwrap();
+    for files in [&on_disk as &dyn LogFiles, &SimDisk::new(SEED)] {
+        let before = files.list().unwrap();
+        let error = files.reopen("log-1.seg").err().unwrap();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        assert_eq!(files.list().unwrap(), before);
+        files.open_append("log-1.seg").unwrap();
+        files.reopen("log-1.seg").unwrap().sync().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn unknown_ids_are_not_found() {
     let (bench, _) = Bench::written(20).await;

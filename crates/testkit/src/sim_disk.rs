@@ -343,6 +343,11 @@ impl LogFiles for SimDisk {
         Ok(Box::new(SimFile { disk: self.clone(), name: name.to_owned(), inode }))
     }
 
+    fn reopen(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+        let inode = *self.changeable()?.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(SimFile { disk: self.clone(), name: name.to_owned(), inode }))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut disk = self.changeable()?;
         let inode = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;

@@ -58,6 +58,10 @@ impl LogFiles for HangingFiles {
         Ok(Box::new(HangingFile { file: self.files.open_append(name)?, hangs: Arc::clone(&self.hangs) }))
     }
 
+    fn reopen(&self, name: &str) -> io::Result<Box<dyn LogFile>> {
+        self.files.reopen(name)
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.files.rename(from, to)
     }

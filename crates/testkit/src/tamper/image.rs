@@ -50,6 +50,10 @@ impl LogFiles for Image {
         Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }
 
+    fn reopen(&self, _: &str) -> io::Result<Box<dyn LogFile>> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
     fn rename(&self, _: &str, _: &str) -> io::Result<()> {
         Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }
