@@ -297,6 +297,17 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// It once spun instead, and the server with a full disk did not stop.
+#[tokio::test]
+async fn index_that_cannot_be_kept_ends_when_it_is_told_to() {
+    let mut bench = Bench::new("index-hopeless", 6);
+    fs::write(bench.index_dir(), "a file where its directory should be").unwrap();
+    let (log, thread) = bench.index();
+    bench.write(20).await;
+    bench.ask(&log, 5);
+    drop(thread);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_filter_and_count_equals_a_scan_of_every_record() {
     let mut bench = Bench::new("index-oracle", 1);

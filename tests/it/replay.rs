@@ -277,8 +277,10 @@ async fn masked_calls_are_counted_and_not_held_against_a_set() {
     let data = site.dir.path().join("data");
     let report = |args: &[&str]| -> Value {
         let output = replay(&data, &[&["--format", "json"], args].concat());
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        // Where nothing could be compared, nothing is shown to stay as it is.
+        assert_eq!(output.status.code(), Some(i32::from(report["calls"] == 0)), "{output:?}");
+        report
     };
     let policies = TempDir::new("replay-masked");
     policies.write("leave.yaml", policy("leave", Effect::Deny));

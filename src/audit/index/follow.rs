@@ -164,6 +164,9 @@ impl Keeper {
         yield_to_others();
         let (mut pause, mut anew) = (FIRST_PAUSE, false);
         while let Err(error) = self.keep(anew) {
+            if self.is_stopped() {
+                break;
+            }
             self.index.give_up(&error);
             self.rest(pause);
             (pause, anew) = ((pause * 4).min(LONGEST_PAUSE), true);

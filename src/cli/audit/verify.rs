@@ -7,7 +7,7 @@ pub(super) use self::against::Against;
 pub(super) use self::report::facts;
 
 use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::{IsTerminal, Read, stderr, stdin};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::audit::LogReader;
 use crate::audit::proof::{BUNDLE_BYTES, Bundle, SignedCheckpoint, inspect, inspect_range};
 use crate::cli::exit::Exit;
 use crate::cli::{print, print_error, serve};
+use crate::config::ConfigError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let checkpoints = witnessed.as_ref().map(|witnessed| &witnessed.checkpoints[..]);
     if args.from.is_some() || args.to.is_some() {
         let reader = LogReader::open(Arc::new(files)).with_context(|| unverifiable(&data_dir))?;
-        let range = (args.from.unwrap_or(1).max(1), args.to.unwrap_or(u64::MAX));
+        let range = range(args, &reader)?;
         let found =
             inspect_range(&reader, range, &trust, checkpoints).with_context(|| unverifiable(&data_dir))?;
         print(&report::range(args.place.format, &found)?)?;
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let found = inspect(&files, &trust, checkpoints, |done, segments| {
         // Long work on large logs only.
-        if segments > 4 {
+        if segments > 4 && stderr().is_terminal() {
             print_error(&format!("\rsegment {} of {segments}", done + 1));
         }
     });
@@ -78,6 +79,23 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let findings: String = found.findings.iter().map(|finding| format!("\n  {finding}")).collect();
     bail!("{}:{findings}", unverifiable(&data_dir));
+}
+
+/// Which records are asked for: some that there are.
+fn range(args: &Args, log: &LogReader) -> anyhow::Result<(u64, u64)> {
+    let (first, last) = (log.first_seq(), log.reach().last);
+    let (from, to) = (args.from.unwrap_or(first), args.to.unwrap_or(u64::MAX));
+    if from > to {
+        let problems = vec![format!("`--from {from}` is behind `--to {to}`")];
+        return Err(ConfigError { problems }.into());
+    }
+    if from < first {
+        bail!("the records before {first} were deleted by retention: begin there, or verify the whole log");
+    }
+    if from > last {
+        bail!("the log ends with record {last}, before the record {from} that is asked for");
+    }
+    Ok((from, to))
 }
 
 fn one_record(args: &Args, path: &str) -> anyhow::Result<Exit> {

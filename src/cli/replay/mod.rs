@@ -145,7 +145,10 @@ fn archived(archive: Archive, revision: &Revision) -> anyhow::Result<Arc<Snapsho
 fn ended(report: &Report) -> Exit {
     if report.changed_decisions() > 0 {
         Exit::Changed
-    } else if report.unreplayable > 0 || !report.missing.is_empty() {
+    } else if report.unreplayable > 0
+        || !report.missing.is_empty()
+        || (report.calls == 0 && report.partial > 0)
+    {
         Exit::Failure
     } else {
         Exit::Ok

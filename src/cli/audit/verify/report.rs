@@ -32,8 +32,11 @@ pub(in crate::cli::audit) fn facts(found: &Inspection, has_witness: bool) -> Vec
     let proof = match &found.verified {
         Some(verified) if found.findings.is_empty() => {
             let Verified { first_seq, last_seq, last_hash, .. } = verified;
-            let records = counted((last_seq + 1).saturating_sub(*first_seq), "record");
-            format!("verified: {records} up to number {last_seq}, hash {last_hash}")
+            let deleted = match first_seq {
+                1 => String::new(),
+                _ => format!("; those before {first_seq} were deleted by retention"),
+            };
+            format!("verified: records {first_seq} to {last_seq}, hash {last_hash}{deleted}")
         }
         _ => {
             let findings: Vec<_> = found.findings.iter().map(ToString::to_string).collect();
