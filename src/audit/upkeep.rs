@@ -11,7 +11,7 @@ use super::catalog::{Catalog, SegmentInfo};
 use super::error::AuditError;
 use super::queue::Queue;
 use super::room::Gauge;
-use crate::background::yield_to_others;
+use crate::background::come_last;
 use crate::ports::{Clock, LogFiles};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::LogUpkeepFailed;
@@ -44,7 +44,7 @@ pub(super) struct Upkeep {
 impl Upkeep {
     /// Works until the catalog is closed.
     pub(super) fn run(mut self) {
-        yield_to_others();
+        come_last();
         let (mut next, mut seen, mut rest_until) = (None, 0, None);
         while !self.catalog.is_closed() {
             let looked = self.gauge.look(&*self.files, &self.metrics);
