@@ -21,7 +21,7 @@ pub(super) struct Wanted {
     #[arg(long, value_name = "KIND")]
     resource_kind: Option<String>,
     /// Only resources with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", visible_alias = "resource")]
     resource_id: Option<String>,
     /// Only this action
     #[arg(long)]
