@@ -1,8 +1,8 @@
 //! Files and directories that survive a power cut, and that nobody but their owner may read.
 
 use std::ffi::CString;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -17,6 +17,18 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Gives the file `path` this content, durably and at once: whoever reads it finds all of the old one or all of the new one.
+/// It is for the owner alone, and so is what stands beside it meanwhile, its name with `.tmp` behind it.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".tmp");
+    let mut file = private_file().create(true).write(true).truncate(true).open(&unfinished)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    parent(path).map_or(Ok(()), sync_dir)
 }
 
 /// Options to open a file with; if that creates it, it is for the owner alone.
@@ -110,6 +122,19 @@ mod tests {
         assert_eq!(synced(&ab.join("d")), [&*a, &*ab], "the name of `b` may not be durable yet");
         assert_eq!(synced(&ab), [&*a], "nor that of a directory which exists");
         create_dir(&top.join("e/f")).unwrap();
+    }
+
+    #[test]
+    fn replaced_file_is_whole_its_owners_alone_and_alone_in_its_directory() {
+        let top = TempDir::new("durable");
+        let path = top.path().join("name.with.dots");
+        for content in ["first", "the second is longer", ""] {
+            replace(&path, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::read_dir(top.path()).unwrap().count(), 1);
+        }
+        assert!(replace(&top.path().join("missing/name"), b"").is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use procura_core::policy::{Revision, SourceFile};
 use serde::{Deserialize, Serialize};
 
 use super::scan::Stamp;
-use crate::durable::{self, private_file};
+use crate::durable;
 use crate::ports::{ArchiveError, PolicyArchive};
 
 /// A directory with one file for each set, `<revision>.json`, files sorted by path:
@@ -104,10 +104,7 @@ impl PolicyArchive for Archive {
                 durable::create_dir(&self.directory)?;
             }
             // INVARIANT(archive_whole): a file gets its final name only when it is complete and on disk.
-            let unfinished = path.with_extension("tmp");
-            write_durably(&unfinished, &bytes)?;
-            fs::rename(&unfinished, &path)?;
-            durable::sync_dir(&self.directory)?;
+            durable::replace(&path, &bytes)?;
         }
         kept.files.insert(revision.clone(), Stamp::of(&fs::metadata(&path)?));
         if is_whole {
@@ -165,12 +162,6 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = private_file().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[derive(Serialize)]

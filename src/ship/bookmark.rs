@@ -4,13 +4,13 @@
 //! and the CRC-32 of everything before, in hexadecimal.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use procura_core::record::ChainHash;
 
 use super::failure::Failure;
-use crate::durable::{self, private_file};
+use crate::durable;
 
 /// A record, by its place in the chain and the hash after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,15 +56,8 @@ impl BookmarkFile {
 
     /// Replaces it, durably and at once.
     pub(super) fn write(&self, bookmark: &Bookmark) -> Result<(), Failure> {
-        let unfinished = self.path.with_extension("tmp");
-        let write = || {
-            let mut file = private_file().write(true).create(true).truncate(true).open(&unfinished)?;
-            file.write_all(bookmark.text().as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &self.path)?;
-            self.path.parent().map_or(Ok(()), durable::sync_dir)
-        };
-        write().map_err(Failure::file("keep the bookmark", &self.path))
+        let replaced = durable::replace(&self.path, bookmark.text().as_bytes());
+        replaced.map_err(Failure::file("keep the bookmark", &self.path))
     }
 }
 

@@ -20,7 +20,7 @@ use procura_core::record::MaskKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::durable::{create_dir, private_file, sync_dir};
+use crate::durable::{self, create_dir, sync_dir};
 
 /// Largest file of a key, in bytes.
 const FILE_BYTES: u64 = 4096;
@@ -231,12 +231,7 @@ impl KeyFile {
 
     /// Writes a new file, durably: it has its name only when it is complete.
     fn write(&self, path: &Path) -> io::Result<()> {
-        let written = path.with_extension("tmp");
-        let mut file = private_file().create(true).write(true).truncate(true).open(&written)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        fs::rename(&written, path)?;
-        path.parent().map_or(Ok(()), sync_dir)
+        durable::replace(path, &serde_json::to_vec(self)?)
     }
 
     fn key(&self) -> io::Result<MaskKey> {

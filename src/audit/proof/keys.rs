@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::signature::{
@@ -17,7 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use procura_core::proof::{Checkpoint, Hash, KeyId, Note, SignatureLine, key_id};
 
-use crate::durable::{create_dir, private_file, sync_dir};
+use crate::durable::{self, create_dir};
 
 /// Bytes of a signature of ML-DSA-65.
 const ML_DSA_65_SIGNATURE: usize = 3309;
@@ -301,18 +301,8 @@ fn read_or_create(
         Err(error) => return Err(KeyError::io("read", path)(error)),
     }
     let pkcs8 = fresh().map_err(|_| KeyError::Library("make a key"))?;
-    write_new(path, &to_pem(&pkcs8)).map_err(KeyError::io("write", path))?;
+    durable::replace(path, to_pem(&pkcs8).as_bytes()).map_err(KeyError::io("write", path))?;
     Ok(pkcs8)
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut unfinished = PathBuf::from(path).into_os_string();
-    unfinished.push(".new");
-    let mut file = private_file().create(true).truncate(true).write(true).open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
 }
 
 fn to_pem(der: &[u8]) -> String {
