@@ -97,7 +97,7 @@ impl Decided<'_> {
             id: "0193a4c0-0000-7000-8000-000000000000".into(),
             request_id: Some("call-1".into()),
             api: "check_resources".into(),
-            caller: Caller { name: None, address: Some("127.0.0.1:50000".into()) },
+            caller: Caller { address: Some("127.0.0.1:50000".into()), ..Caller::default() },
         };
         let at = Now.now();
         let record = CallRecord {

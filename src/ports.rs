@@ -44,6 +44,10 @@ pub struct VerifiedToken {
     pub claims: Map<'static>,
     /// The key set that vouches for it; `None` if verification is turned off.
     pub key_set: Option<String>,
+    /// The key of that set that made its signature, if the key has a name.
+    pub key: Option<String>,
+    /// When it ends, with the skew that is allowed; `None` if it does not say.
+    pub expires: Option<Timestamp>,
 }
 
 /// Why a token is not believed.

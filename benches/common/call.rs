@@ -77,7 +77,7 @@ impl Bench {
             id: CALL_ID.into(),
             request_id: Some("call-1".into()),
             api: "check_resources".into(),
-            caller: Caller { name: None, address: Some("127.0.0.1:50000".into()) },
+            caller: Caller { address: Some("127.0.0.1:50000".into()), ..Caller::default() },
         };
         let record = CallRecord {
             at: Timestamp::constant(1_795_349_586, 676_906_651),

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Policy);
     };
     let mut check = ready.check()?;
-    let caller = Caller { name: None, address: None };
+    let caller = Caller::unknown(None);
     let answer = ready.runtime.block_on(ready.pdp.decide(&caller, &mut check.call))?;
 
     let decisions = answer.evaluation.resources.iter().flat_map(|resource| &resource.actions);

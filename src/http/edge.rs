@@ -85,7 +85,7 @@ impl Edge {
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let services = State(Arc::clone(&self.services));
-        let caller = Caller { name: None, address: Some(peer) };
+        let caller = Caller::unknown(Some(peer));
         let body = Bounded::read(&self.services, &head.headers, body).await?;
         if api == Api::Evaluation {
             authzen::evaluation(services, caller, head.headers, body).await

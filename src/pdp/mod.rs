@@ -12,7 +12,7 @@ mod shadow;
 mod status;
 mod tokens;
 
-pub use caller::Caller;
+pub use caller::{Caller, Identity, Method};
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};

@@ -10,8 +10,12 @@ use procura_core::value::{Map, Value};
 /// Why claims are not taken.
 type Fault = Cow<'static, str>;
 
-/// The claims in `payload`, if they are in force at `now`, give or take `skew`.
-pub(super) fn in_force(payload: &[u8], now: Timestamp, skew: Duration) -> Result<Map<'static>, Fault> {
+/// The claims in `payload`, if they are in force at `now`, give or take `skew`, and when that ends if they say so.
+pub(super) fn in_force(
+    payload: &[u8],
+    now: Timestamp,
+    skew: Duration,
+) -> Result<(Map<'static>, Option<Timestamp>), Fault> {
     let mut claims = match serde_json::from_slice::<Value<'_>>(payload) {
         Ok(Value::Map(claims)) => claims.into_owned(),
         _ => return Err("the claims of the token are not a JSON object that can be taken".into()),
@@ -30,7 +34,8 @@ pub(super) fn in_force(payload: &[u8], now: Timestamp, skew: Duration) -> Result
     // An instant that leaves the calendar by the skew is as far away as any can be.
     let late = |at: Timestamp| at.saturating_add(skew).unwrap_or(Timestamp::MAX);
     let early = |at: Timestamp| at.saturating_sub(skew).unwrap_or(Timestamp::MIN);
-    if expires.is_some_and(|at| now >= late(at)) {
+    let ends = expires.map(late);
+    if ends.is_some_and(|at| now >= at) {
         return Err("the token has expired".into());
     }
     if begins.is_some_and(|at| now < early(at)) {
@@ -39,7 +44,7 @@ pub(super) fn in_force(payload: &[u8], now: Timestamp, skew: Duration) -> Result
     if issued.is_some_and(|at| now < early(at)) {
         return Err("the token was issued in the future (`iat`)".into());
     }
-    Ok(claims)
+    Ok((claims, ends))
 }
 
 fn list_of_texts(audience: Value<'static>) -> Result<Value<'static>, Fault> {

@@ -107,8 +107,8 @@ impl Keys {
         }
     }
 
-    /// Whether one of the keys made the signature of `token`.
-    pub(super) fn vouch(&self, token: &Token<'_>) -> Result<(), Unvouched> {
+    /// The key that made the signature of `token`.
+    pub(super) fn vouch(&self, token: &Token<'_>) -> Result<&Key, Unvouched> {
         let named = match &token.key_id {
             _ if self.rules.optional_kid => None,
             Some(id) => Some(id.as_str()),
@@ -119,7 +119,7 @@ impl Keys {
         for key in keys {
             for (_, check) in key.checks.iter().filter(|(algorithm, _)| *algorithm == token.algorithm) {
                 if check.accepts(token.signed, &token.signature) {
-                    return Ok(());
+                    return Ok(key);
                 }
                 failure = Unvouched::WrongSignature;
             }

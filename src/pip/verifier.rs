@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::claims;
 use super::fetch::Fetcher;
 use super::key_set::{KeySet, KeySetSettings, KeySource, Reports, Shelf};
-use super::keys::Unvouched;
+use super::keys::{Keys, Unvouched};
 use super::local;
 use super::remote::{Remote, RemoteTiming};
 use super::token::Token;
@@ -112,17 +112,18 @@ impl Verifier {
 
     async fn claims_of(&self, token: &ports::Token<'_>, now: Timestamp) -> Result<VerifiedToken, TokenError> {
         let parsed = Token::parse(&token.text).map_err(TokenError::Invalid)?;
-        let key_set = match &self.trust {
-            Trust::Blind => None,
+        let (key_set, key) = match &self.trust {
+            Trust::Blind => (None, None),
             Trust::Keys(sets) => {
                 let set = named(sets, &token.key_set)?;
                 // INVARIANT(only_verified_claims): nothing reads the payload before a key has vouched for it.
-                set.vouch(&parsed).await?;
-                Some(set.shelf.id.clone())
+                let key = set.vouch(&parsed).await?;
+                (Some(set.shelf.id.clone()), key)
             }
         };
-        let claims = claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
-        Ok(VerifiedToken { claims, key_set })
+        let (claims, expires) =
+            claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
+        Ok(VerifiedToken { claims, key_set, key, expires })
     }
 }
 
@@ -139,17 +140,19 @@ impl Drop for Verifier {
 }
 
 impl KeySet {
-    /// Whether one of the keys made the signature of `token`. If there may be newer keys, they are asked for, once.
-    async fn vouch(&self, token: &Token<'_>) -> Result<(), TokenError> {
+    /// The name of the key that made the signature of `token`, if it has one. If there may be newer keys, they are asked
+    /// for, once.
+    async fn vouch(&self, token: &Token<'_>) -> Result<Option<String>, TokenError> {
+        let vouched = |keys: &Keys| keys.vouch(token).map(|key| key.id.clone());
         let keys = self.shelf.keys();
-        let mut outcome = keys.as_ref().map(|keys| keys.vouch(token));
-        let is_final = match (&keys, outcome) {
-            (Some(keys), Some(Err(failure))) => !keys.may_be_outdated(failure),
+        let mut outcome = keys.as_deref().map(vouched);
+        let is_final = match (&keys, &outcome) {
+            (Some(keys), Some(Err(failure))) => !keys.may_be_outdated(*failure),
             (_, outcome) => outcome.is_some(),
         };
         if let (false, Some(remote)) = (is_final, &self.remote) {
             remote.refresh().await;
-            outcome = self.shelf.keys().map(|keys| keys.vouch(token));
+            outcome = self.shelf.keys().as_deref().map(vouched);
         }
         match outcome {
             Some(outcome) => outcome.map_err(|why| TokenError::Invalid(reason(why).into())),

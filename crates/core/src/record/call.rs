@@ -155,16 +155,33 @@ fn call(json: &mut Json, call: &Call<'_>) {
     json.raw(r#","api":"#);
     json.string(&call.api);
     json.raw(r#","caller":{"#);
-    let Caller { name, address } = &call.caller;
-    if let Some(name) = name {
-        json.raw(r#""name":"#);
-        json.string(name);
+    caller(json, &call.caller);
+    json.raw("}}");
+}
+
+fn caller(json: &mut Json, caller: &Caller<'_>) {
+    let Caller { name, method, issuer, key, tenants, address } = caller;
+    let mut begun = false;
+    let mut member = |json: &mut Json, written: &str| {
+        json.raw(if begun { ",\"" } else { "\"" });
+        json.raw(written);
+        json.raw("\":");
+        begun = true;
+    };
+    for (written, text) in [("name", name), ("method", method), ("issuer", issuer), ("key", key)] {
+        if let Some(text) = text {
+            member(json, written);
+            json.string(text);
+        }
+    }
+    if let Some(tenants) = tenants {
+        member(json, "tenants");
+        json.list(tenants, |json, tenant| json.string(tenant));
     }
     if let Some(address) = address {
-        json.raw(if name.is_some() { r#","address":"# } else { r#""address":"# });
+        member(json, "address");
         json.string(address);
     }
-    json.raw("}}");
 }
 
 fn principal(json: &mut Json, principal: &Principal<'_>) {

@@ -80,6 +80,18 @@ pub struct Caller<'a> {
     /// The authenticated name, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Cow<'a, str>>,
+    /// How it showed who it is: `certificate`, `token` or `key`; absent if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Cow<'a, str>>,
+    /// Who vouches for it: the issuer of its token, the trust domain of its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Cow<'a, str>>,
+    /// By which key: the `kid` of its token, the id of its API key, the fingerprint of its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Cow<'a, str>>,
+    /// The tenants that it is bound to: for its calls there are no others. Absent if it is bound to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<Vec<Cow<'a, str>>>,
     /// Network address and port, if the call came over the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Cow<'a, str>>,

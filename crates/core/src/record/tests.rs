@@ -347,7 +347,7 @@ fn encoded_with(
 
 /// Everything about the call but what was asked and answered.
 fn origin<'a>() -> (Timestamp, Call<'a>, Basis<'a>) {
-    let caller = Caller { name: None, address: Some("127.0.0.1:5000".into()) };
+    let caller = Caller { address: Some("127.0.0.1:5000".into()), ..Caller::default() };
     let call = Call { id: "c1".into(), request_id: Some("r1".into()), api: "check".into(), caller };
     let basis = Basis {
         engine: "0.1.0".into(),

@@ -42,7 +42,7 @@ impl CallRecord<'_> {
 }
 
 fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
-    let Caller { name, address } = &call.caller;
+    let Caller { name, method, issuer, key, tenants, address } = &call.caller;
     let mut seen = |text: &Option<Cow<'a, str>>, places: &[Place]| {
         text.as_ref().and_then(|text| walker.text(text, places, None))
     };
@@ -52,6 +52,10 @@ fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
         api: call.api.clone(),
         caller: Caller {
             name: seen(name, &[Place::Caller, Place::CallerName]),
+            method: method.clone(),
+            issuer: seen(issuer, &[Place::Caller]),
+            key: seen(key, &[Place::Caller]),
+            tenants: tenants.clone(),
             address: seen(address, &[Place::Caller, Place::CallerAddress]),
         },
     }

@@ -129,7 +129,14 @@ fn with_record<T>(
     evaluation: &Evaluation,
     use_it: impl FnOnce(&CallRecord<'_>) -> T,
 ) -> T {
-    let caller = Caller { name: Some("secret-app".into()), address: Some("192.0.2.1:5".into()) };
+    let caller = Caller {
+        name: Some("secret-app".into()),
+        method: Some("token".into()),
+        issuer: Some("https://secret-issuer".into()),
+        key: Some("secret-key".into()),
+        tenants: Some(vec!["acme".into()]),
+        address: Some("192.0.2.1:5".into()),
+    };
     let call = Call { id: "c1".into(), request_id: Some("secret-r1".into()), api: "check".into(), caller };
     let basis = EncodedBasis::new(&basis());
     let vouchers = Vouchers { jwt: Some("k".into()), jwts: BTreeMap::new() };
