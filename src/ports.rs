@@ -1,5 +1,11 @@
 //! The traits through which the application services reach the outside world, each said once.
 
+mod encryption;
+mod identity;
+
+pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
+pub use identity::{Identity, Method};
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
