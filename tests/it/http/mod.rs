@@ -6,8 +6,10 @@ mod bad_input;
 mod connections;
 mod crowd;
 mod deprecated;
+mod heads;
 mod hostile;
 mod large_calls;
+mod shares;
 mod surfaces;
 
 use std::net::SocketAddr;
