@@ -1,5 +1,11 @@
 //! The traits through which the application services reach the outside world, each said once.
 
+mod encryption;
+mod identity;
+
+pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
+pub use identity::{Identity, Method};
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -41,11 +47,11 @@ impl std::fmt::Debug for Token<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedToken {
     /// Its claims.
-    pub claims: Map<'static>,
+    pub claims: Arc<Map<'static>>,
     /// The key set that vouches for it; `None` if verification is turned off.
-    pub key_set: Option<String>,
+    pub key_set: Option<Arc<str>>,
     /// The key of that set that made its signature, if the key has a name.
-    pub key: Option<String>,
+    pub key: Option<Arc<str>>,
     /// When it ends, with the skew that is allowed; `None` if it does not say.
     pub expires: Option<Timestamp>,
 }

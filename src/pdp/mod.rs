@@ -13,7 +13,8 @@ mod shadow;
 mod status;
 mod tokens;
 
-pub use caller::{Caller, Identity, Method};
+pub use crate::ports::{Identity, Method};
+pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};

@@ -8,6 +8,7 @@ mod crowd;
 mod deprecated;
 mod hostile;
 mod large_calls;
+mod openapi;
 mod surfaces;
 
 use std::net::SocketAddr;
