@@ -26,6 +26,8 @@ mod edge;
 mod error;
 pub mod explain;
 mod finding;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod health;
 mod impatient;
 mod json;

@@ -11,6 +11,8 @@
 mod algorithm;
 mod claims;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod jwk;
 mod key_set;
 mod keys;
