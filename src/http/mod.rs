@@ -30,6 +30,8 @@ mod error;
 pub mod explain;
 mod finding;
 mod head;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod health;
 mod impatient;
 mod json;

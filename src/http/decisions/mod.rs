@@ -3,7 +3,7 @@
 //! For operators only, see [`Operator`].
 
 mod dto;
-mod params;
+pub(super) mod params;
 mod tail;
 
 use std::sync::Arc;

@@ -28,16 +28,16 @@ const STATS_PARAMETERS: [&str; 6] = ["filter", "since", "until", "limit", "curso
 const TAIL_PARAMETERS: [&str; 1] = ["filter"];
 
 /// What a request asks for, each parameter at most once; all that is given must match.
-pub(super) struct Params(BTreeMap<String, String>);
+pub(in crate::http) struct Params(BTreeMap<String, String>);
 
 impl Params {
     /// A page.
-    pub(super) fn page(uri: &Uri) -> Result<DecisionFilter, Invalid> {
+    pub(in crate::http) fn page(uri: &Uri) -> Result<DecisionFilter, Invalid> {
         Self::of(uri, &PAGE_PARAMETERS)?.filter(MAX_PAGE)
     }
 
     /// What to count, and by what.
-    pub(super) fn stats(uri: &Uri) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
+    pub(in crate::http) fn stats(uri: &Uri) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
         let params = Self::of(uri, &STATS_PARAMETERS)?;
         let by = params.given("by").map_or(Ok(Vec::new()), fields)?;
         Ok((params.filter(MAX_GROUPS)?, by))
