@@ -43,7 +43,7 @@ async fn find(
     let filter = Params::page(&uri, &caller)?;
     let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
-    answer::json(&services, &Page::new(&page)?).await
+    answer::json(&Page::new(&page)?)
 }
 
 async fn stats(
@@ -61,7 +61,7 @@ async fn stats(
         Refusal::LogUnavailable(error @ LogError::TooManyGroups { .. }) => Invalid::at("by", error).into(),
         other => other,
     })?;
-    answer::json(&services, &Stats::new(&counts, &by, limit)).await
+    answer::json(&Stats::new(&counts, &by, limit))
 }
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
@@ -119,8 +119,8 @@ async fn by_id(services: &Services, caller: &Caller, id: String) -> Result<Respo
     let stored = stored(services, caller, call_id).await?;
     let found = Found::new(&stored)?;
     match decision {
-        None => answer::json(services, &found).await,
-        Some(decision) => answer::json(services, &found.with_decision(decision.number)?).await,
+        None => answer::json(&found),
+        Some(decision) => answer::json(&found.with_decision(decision.number)?),
     }
 }
 
