@@ -14,6 +14,7 @@
 //! (`error.rs`), and `edge.rs` gives it the shape of its surface.
 
 mod admin;
+mod admission;
 mod answer;
 mod authzen;
 mod aux_data;
@@ -22,14 +23,17 @@ mod body;
 mod budget;
 mod caller;
 pub mod cerbos;
+mod connections;
 mod decisions;
 mod edge;
 mod error;
 pub mod explain;
 mod finding;
+mod head;
 mod health;
 mod impatient;
 mod json;
+mod leaving;
 mod limits;
 mod openapi;
 mod scan;
@@ -39,7 +43,7 @@ mod validate;
 pub use budget::Budget;
 pub use finding::Finding;
 pub use json::Invalid;
-pub use limits::{Capacity, RequestLimits};
+pub use limits::{CallerLimits, Capacity, RequestLimits};
 pub use serve::serve;
 
 use std::sync::Arc;

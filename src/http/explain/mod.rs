@@ -28,7 +28,7 @@ async fn explain(
 ) -> Result<Response, Refusal> {
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
     let explained = services.pdp.explain(&mut check.call).await?;
-    let response = answer::json(&services, &ExplainResponse::new(&check, &explained.explanation)).await?;
+    let response = answer::json(&ExplainResponse::new(&check, &explained.explanation))?;
     answer::with_revision(response, &explained.active)
 }
 
