@@ -13,6 +13,7 @@ mod layers;
 mod reload;
 mod ship;
 mod suggest;
+mod tls;
 mod typed;
 mod url;
 
@@ -22,6 +23,7 @@ pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use tls::{CertificateRule, Tls};
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -77,6 +79,8 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// Whether the admin API answers.
     pub admin_api: bool,
+    /// How connections are encrypted; `None` if they are not.
+    pub tls: Option<Tls>,
 }
 
 /// Where policies are and how changes are found.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod reload;
+mod tls;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -59,6 +60,7 @@ fn server(reader: &mut Reader) -> Server {
         max_resources_per_request: reader.count("server.requestLimits.maxResourcesPerRequest", 1..=500),
         max_body_bytes: reader.count("server.requestLimits.maxBodyBytes", KIB..=64 * MIB),
         admin_api: reader.switch("server.adminAPI.enabled"),
+        tls: tls::tls(reader),
     }
 }
 

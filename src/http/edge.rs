@@ -1,7 +1,6 @@
 //! What happens around every handler: panics contained, refusals shaped, headers set, requests counted.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,13 +9,14 @@ use std::task::Poll;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, State};
-use axum::http::{HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::Service;
 
 use super::body::Bounded;
 use super::error::Refusal;
+use super::peer::Peer;
 use super::serve::Stopping;
 use super::{Services, authzen, cerbos};
 use crate::pdp::Caller;
@@ -40,7 +40,7 @@ impl Edge {
     }
 
     /// The answer to `request`, which `peer` sent.
-    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response {
+    pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
@@ -55,7 +55,12 @@ impl Edge {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = self.refuse(&refusal, surface, api, response);
         }
+        let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
+        if is_unknown && peer.certificate.is_some() {
+            // What was shown in the handshake can only be replaced in another one.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(id) = request_id {
             headers.insert(X_REQUEST_ID, id);
         }
@@ -67,25 +72,28 @@ impl Edge {
 
     /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
     /// they to decide; it holds them all the same, for what else may be asked of their paths.
-    async fn dispatch(&self, peer: SocketAddr, api: Option<Api>, request: Request<Incoming>) -> Response {
+    async fn dispatch(&self, peer: &Peer, api: Option<Api>, request: Request<Incoming>) -> Response {
+        let caller = match peer.caller() {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal.into_response(),
+        };
         let decided = match api {
             Some(api @ (Api::CheckResources | Api::Evaluation)) if request.method() == Method::POST => {
-                self.decide(peer, api, request).await
+                self.decide(caller, api, request).await
             }
-            _ => Ok(self.route(peer, request).await),
+            _ => Ok(self.route(caller, request).await),
         };
         decided.unwrap_or_else(IntoResponse::into_response)
     }
 
     async fn decide(
         &self,
-        peer: SocketAddr,
+        caller: Caller,
         api: Api,
         request: Request<Incoming>,
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let services = State(Arc::clone(&self.services));
-        let caller = Caller::unknown(Some(peer));
         let body = Bounded::read(&self.services, &head.headers, body).await?;
         if api == Api::Evaluation {
             authzen::evaluation(services, caller, head.headers, body).await
@@ -94,8 +102,11 @@ impl Edge {
         }
     }
 
-    async fn route(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
-        request.extensions_mut().insert(ConnectInfo(peer));
+    async fn route(&self, caller: Caller, mut request: Request<Incoming>) -> Response {
+        if let Some(address) = caller.address {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
+        request.extensions_mut().insert(caller);
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response
     }

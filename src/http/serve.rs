@@ -11,14 +11,18 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
 use super::beside::{First, beside};
 use super::edge::Edge;
+use super::handshake::Handshakes;
 use super::impatient::Impatient;
+use super::peer::Peer;
 use super::{Capacity, Services};
+use crate::ports::Encrypted;
 use crate::telemetry::events::AcceptFailed;
 
 /// Largest head of a request, and most bytes of it buffered.
@@ -38,6 +42,10 @@ pub async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(capacity.connections));
     let (stop, stopped) = watch::channel(());
+    let metrics = &services.metrics;
+    let encryption = services.encryption.clone();
+    let handshakes = encryption.map(|encryption| Handshakes::new(encryption, &capacity, Arc::clone(metrics)));
+    let handshakes = handshakes.map(Arc::new);
     let edge = Arc::new(Edge::new(services, Stopping(stopped.clone())));
     let mut shutdown = pin!(shutdown);
     loop {
@@ -47,10 +55,14 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let stream = Impatient::new(stream, capacity.answer_timeout);
-                let (edge, stopped) = (Arc::clone(&edge), stopped.clone());
+                let (edge, stopped, handshakes) = (Arc::clone(&edge), stopped.clone(), handshakes.clone());
                 tokio::spawn(async move {
-                    connection(stream, peer, &edge, capacity.head_timeout, stopped).await;
+                    match handshakes {
+                        None => plain(stream, peer, &edge, &capacity, stopped).await,
+                        Some(handshakes) => {
+                            encrypted(&handshakes, stream, peer, &edge, &capacity, stopped).await;
+                        }
+                    }
                     drop(slot);
                 });
             }
@@ -88,11 +100,41 @@ async fn accept(
     Ok((stream, peer, slot))
 }
 
+/// One connection that is not encrypted.
+async fn plain(
+    stream: TcpStream,
+    address: SocketAddr,
+    edge: &Edge,
+    capacity: &Capacity,
+    stop: watch::Receiver<()>,
+) {
+    let stream = Impatient::new(stream, capacity.answer_timeout);
+    connection(stream, Peer { address, certificate: None }, edge, capacity.head_timeout, stop).await;
+}
+
+/// One connection that is encrypted, from its handshake on, which a stop of the server ends.
+async fn encrypted(
+    handshakes: &Handshakes,
+    stream: TcpStream,
+    address: SocketAddr,
+    edge: &Edge,
+    capacity: &Capacity,
+    mut stop: watch::Receiver<()>,
+) {
+    let shaken = tokio::select! {
+        shaken = handshakes.shake(stream) => shaken,
+        _ = stop.changed() => None,
+    };
+    let Some(Encrypted { stream, certificate }) = shaken else { return };
+    let stream = Impatient::new(stream, capacity.answer_timeout);
+    connection(stream, Peer { address, certificate }, edge, capacity.head_timeout, stop).await;
+}
+
 /// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
 /// connection that breaks or is not HTTP concerns nobody else.
-async fn connection(
-    stream: Impatient<TcpStream>,
-    peer: SocketAddr,
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: Impatient<S>,
+    peer: Peer,
     edge: &Edge,
     head_timeout: Duration,
     stop: watch::Receiver<()>,
@@ -100,7 +142,7 @@ async fn connection(
     let progress = Progress::default();
     let service = service_fn(|request| async {
         progress.step();
-        let response = edge.answer(peer, request).await;
+        let response = edge.answer(&peer, request).await;
         progress.step();
         Ok::<_, Infallible>(response)
     });

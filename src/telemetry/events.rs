@@ -7,6 +7,7 @@ mod index;
 mod policies;
 mod proof;
 mod shipping;
+mod tls;
 mod tokens;
 
 use std::error::Error;
@@ -20,6 +21,7 @@ pub use policies::{
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
+pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

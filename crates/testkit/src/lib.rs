@@ -10,6 +10,7 @@
 )]
 
 pub mod calls;
+pub mod certificates;
 pub mod clock;
 pub mod differential;
 pub mod faults;

@@ -11,13 +11,14 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::certificates::TlsClient;
 use crate::http::Connection;
 
 /// How long a server may take until it says that it listens.
 const START: Duration = Duration::from_secs(60);
 
-/// What the server prints, followed by `http://` and its address.
-const LISTENING: &str = "listening on http://";
+/// What the server prints, followed by the scheme and its address.
+const LISTENING: &str = "listening on http";
 
 /// How to start a server.
 #[derive(Clone, Debug)]
@@ -103,6 +104,11 @@ impl Server {
         Connection::open(self.address).await
     }
 
+    /// A new encrypted connection to it.
+    pub async fn connect_tls(&self, client: &TlsClient) -> anyhow::Result<Connection> {
+        Connection::open_tls(self.address, client).await
+    }
+
     /// Process id; `None` once it has ended.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -153,7 +159,7 @@ async fn collect(
 }
 
 fn listening_address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once(LISTENING)?;
+    let (_, rest) = line.split_once(LISTENING)?.1.split_once("://")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
@@ -171,7 +177,7 @@ mod tests {
         let lines = [
             "INFO listening on http://127.0.0.1:3592",
             r#"{"level":"INFO","message":"listening on http://127.0.0.1:3592","a":1}"#,
-            "listening on http://127.0.0.1:3592/ (loopback only)",
+            "listening on https://127.0.0.1:3592/ (loopback only)",
         ];
         for line in lines {
             assert_eq!(listening_address(line), Some("127.0.0.1:3592".parse().unwrap()), "{line}");
