@@ -26,6 +26,7 @@ mod proof_witness;
 mod readme_tour;
 mod reload;
 mod replay;
+mod rotate;
 mod sdk;
 mod ship;
 mod shipped_policies;

@@ -31,6 +31,8 @@ pub struct ServerSpec {
     pub data: PathBuf,
     /// More arguments of `procura serve`.
     pub args: Vec<String>,
+    /// The CPUs it may use, as `taskset` takes them; `None` for all.
+    pub cpus: Option<String>,
 }
 
 /// A running server.
@@ -50,6 +52,7 @@ impl ServerSpec {
             policies: policies.as_ref().to_owned(),
             data: data.as_ref().to_owned(),
             args: Vec::new(),
+            cpus: None,
         }
     }
 
@@ -62,7 +65,15 @@ impl ServerSpec {
 
     /// Starts the server and waits until it listens.
     pub async fn start(&self) -> anyhow::Result<Server> {
-        let mut child = Command::new(&self.binary)
+        let mut command = match &self.cpus {
+            None => Command::new(&self.binary),
+            Some(cpus) => {
+                let mut pinned = Command::new("taskset");
+                pinned.args(["-c", cpus]).arg(&self.binary);
+                pinned
+            }
+        };
+        let mut child = command
             .arg("serve")
             .arg("--set=server.httpListenAddr=127.0.0.1:0")
             .arg(format!("--set=storage.disk.directory={}", self.policies.display()))
