@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -13,17 +12,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
 
 use super::beside::{First, beside};
+use super::connections::{Connections, Line};
 use super::edge::Edge;
 use super::handshake::Handshakes;
 use super::impatient::Impatient;
 use super::peer::Peer;
 use super::{Capacity, Services};
 use crate::ports::Encrypted;
-use crate::telemetry::events::AcceptFailed;
+use crate::telemetry::Shed;
+use crate::telemetry::events::{AcceptFailed, RequestShed};
 
 /// Largest head of a request, and most bytes of it buffered.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -40,30 +41,33 @@ pub async fn serve(
     capacity: Capacity,
     shutdown: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(capacity.connections));
+    let connections = Connections::new(&capacity);
+    let metrics = Arc::clone(&services.metrics);
     let (stop, stopped) = watch::channel(());
-    let metrics = &services.metrics;
     let encryption = services.encryption.clone();
-    let handshakes = encryption.map(|encryption| Handshakes::new(encryption, &capacity, Arc::clone(metrics)));
-    let handshakes = handshakes.map(Arc::new);
-    let edge = Arc::new(Edge::new(services, Stopping(stopped.clone())));
+    let handshakes =
+        encryption.map(|encryption| Handshakes::new(encryption, &capacity, Arc::clone(&metrics)));
+    let host = Host {
+        edge: Arc::new(Edge::new(services, Stopping(stopped.clone()))),
+        handshakes: handshakes.map(Arc::new),
+        capacity,
+        stopped,
+    };
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &connections) => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer, slot)) => {
-                let (edge, stopped, handshakes) = (Arc::clone(&edge), stopped.clone(), handshakes.clone());
+            Ok((stream, address, place)) => {
+                let Some(slot) = connections.open_from(address, place) else {
+                    RequestShed { reason: Shed::Connections }.emit(&metrics);
+                    continue;
+                };
+                let host = host.clone();
                 tokio::spawn(async move {
-                    match handshakes {
-                        None => plain(stream, peer, &edge, &capacity, stopped).await,
-                        Some(handshakes) => {
-                            encrypted(&handshakes, stream, peer, &edge, &capacity, stopped).await;
-                        }
-                    }
-                    drop(slot);
+                    host.receive(stream, address, slot.line()).await;
                 });
             }
             Err(error) => {
@@ -72,7 +76,7 @@ pub async fn serve(
             }
         }
     }
-    drop((listener, stopped, edge));
+    drop((listener, host));
     stop.send_replace(());
     stop.closed().await;
 }
@@ -91,68 +95,62 @@ impl Stopping {
 /// The next connection, once there may be one more.
 async fn accept(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    connections: &Connections,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
+    let place = connections.place().await.ok_or(io::ErrorKind::BrokenPipe)?;
     // Without it small answers wait for the acknowledgement of the one before; a failure only costs that time.
     let _ = stream.set_nodelay(true);
-    Ok((stream, peer, slot))
+    Ok((stream, peer, place))
 }
 
-/// One connection that is not encrypted.
-async fn plain(
-    stream: TcpStream,
-    address: SocketAddr,
-    edge: &Edge,
-    capacity: &Capacity,
-    stop: watch::Receiver<()>,
-) {
-    let stream = Impatient::new(stream, capacity.answer_timeout);
-    connection(stream, Peer { address, certificate: None }, edge, capacity.head_timeout, stop).await;
+/// What every connection is served with.
+#[derive(Clone)]
+struct Host {
+    edge: Arc<Edge>,
+    /// Begin each connection, if connections are encrypted.
+    handshakes: Option<Arc<Handshakes>>,
+    capacity: Capacity,
+    stopped: watch::Receiver<()>,
 }
 
-/// One connection that is encrypted, from its handshake on, which a stop of the server ends.
-async fn encrypted(
-    handshakes: &Handshakes,
-    stream: TcpStream,
-    address: SocketAddr,
-    edge: &Edge,
-    capacity: &Capacity,
-    mut stop: watch::Receiver<()>,
-) {
-    let shaken = tokio::select! {
-        shaken = handshakes.shake(stream) => shaken,
-        _ = stop.changed() => None,
-    };
-    let Some(Encrypted { stream, certificate }) = shaken else { return };
-    let stream = Impatient::new(stream, capacity.answer_timeout);
-    connection(stream, Peer { address, certificate }, edge, capacity.head_timeout, stop).await;
-}
+impl Host {
+    /// Serves one connection, to its end.
+    async fn receive(self, stream: TcpStream, address: SocketAddr, line: &Line) {
+        let Some(handshakes) = self.handshakes.clone() else {
+            return self.converse(stream, Peer { address, certificate: None }, line).await;
+        };
+        let mut stopped = self.stopped.clone();
+        let shaken = tokio::select! {
+            shaken = handshakes.shake(stream) => shaken,
+            () = line.make_way.notified() => None,
+            _ = stopped.changed() => None,
+        };
+        if let Some(Encrypted { stream, certificate }) = shaken {
+            self.converse(stream, Peer { address, certificate }, line).await;
+        }
+    }
 
-/// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
-/// connection that breaks or is not HTTP concerns nobody else.
-async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: Impatient<S>,
-    peer: Peer,
-    edge: &Edge,
-    head_timeout: Duration,
-    stop: watch::Receiver<()>,
-) {
-    let progress = Progress::default();
-    let service = service_fn(|request| async {
-        progress.step();
-        let response = edge.answer(&peer, request).await;
-        progress.step();
-        Ok::<_, Infallible>(response)
-    });
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(HEAD_BYTES);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let patrol = pin!(patrol(&progress, head_timeout, stop));
-    if let First::Beside(End::WithTheRequest) = beside(connection.as_mut(), patrol).await {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+    /// What is said on one connection, to its end; after a stop it ends with the request in flight. Its errors are the
+    /// caller's: a connection that breaks or is not HTTP concerns nobody else.
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S, peer: Peer, line: &Line) {
+        let Self { edge, capacity, stopped, .. } = self;
+        let guest = edge.welcome(peer.address);
+        let service = service_fn(|request| async {
+            line.step();
+            let response = edge.answer(&peer, &guest, request).await;
+            line.step();
+            Ok::<_, Infallible>(response)
+        });
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
+        let stream = TokioIo::new(Impatient::new(stream, capacity.answer_timeout));
+        let mut connection = pin!(builder.serve_connection(stream, service));
+        let patrol = pin!(patrol(line, capacity.head_timeout, stopped));
+        if let First::Beside(End::WithTheRequest) = beside(connection.as_mut(), patrol).await {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
     }
 }
 
@@ -165,32 +163,22 @@ enum End {
 }
 
 /// Waits for a reason to end a connection.
-async fn patrol(progress: &Progress, head_timeout: Duration, mut stop: watch::Receiver<()>) -> End {
-    let mut before = progress.steps();
+async fn patrol(line: &Line, head_timeout: Duration, mut stop: watch::Receiver<()>) -> End {
+    let mut before = line.steps();
     loop {
         tokio::select! {
             _ = stop.changed() => return End::WithTheRequest,
+            () = line.make_way.notified() => {
+                if line.is_idle() {
+                    return End::Now;
+                }
+            }
             () = sleep(head_timeout) => {}
         }
-        let now = progress.steps();
-        if now == before && now.is_multiple_of(2) {
+        let now = line.steps();
+        if now == before && line.is_idle() {
             return End::Now;
         }
         before = now;
-    }
-}
-
-/// How far a connection has come: a step for each request that begins and for each that has its response.
-#[derive(Default)]
-struct Progress(AtomicU64);
-
-impl Progress {
-    fn step(&self) {
-        // Only the task of the connection writes.
-        self.0.store(self.steps().wrapping_add(1), Ordering::Relaxed);
-    }
-
-    fn steps(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

@@ -12,7 +12,7 @@ use prometheus::{
 };
 
 use super::labels::{
-    Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall,
+    Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall, Shed,
     StatusClass, Surface, TlsReload, Where, WitnessKind,
 };
 
@@ -56,6 +56,8 @@ pub struct Metrics {
     pub(super) certificate_expiry: IntGauge,
     pub(super) handshakes: By<HandshakeOutcome, IntCounter>,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
+    pub(super) shed: By<Shed, IntCounter>,
+    calls_in_hand: IntGauge,
     pub(super) panics: By<Where, IntCounter>,
     ship: ShipFamilies,
 }
@@ -287,6 +289,15 @@ impl Metrics {
                 "HTTP requests, by group of paths and class of the status.",
                 &["surface", "status"],
             )?,
+            shed: names.counters(
+                "procura_requests_shed_total",
+                "Requests and connections turned away so that others are served.",
+                &["reason"],
+            )?,
+            calls_in_hand: names.gauge(
+                "procura_calls_in_hand",
+                "Calls that are being decided, as `server.limits.concurrent` counts them.",
+            )?,
             panics: names.counters(
                 "procura_panics_total",
                 "Panics caught, by what was interrupted.",
@@ -306,6 +317,11 @@ impl Metrics {
         // It fails only for a family without samples, and each has one from the start: a test renders them all.
         let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
         text
+    }
+
+    /// Sets how many calls are being decided.
+    pub fn calls_in_hand(&self, calls: u32) {
+        self.calls_in_hand.set(calls.into());
     }
 
     /// Sets the number of records that wait for the writer of the log.

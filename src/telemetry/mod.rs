@@ -8,8 +8,8 @@ mod labels;
 mod metrics;
 
 pub use labels::{
-    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Surface, TlsReload, Where,
-    WitnessKind,
+    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, TlsReload,
+    Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
 

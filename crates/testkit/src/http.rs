@@ -1,12 +1,12 @@
 //! A small HTTP/1.1 client over one keep-alive connection: enough to drive the server in tests and trials.
 //! It reads answers with a content length or in chunks, and never retries.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
 use procura::ports::Duplex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::certificates::TlsClient;
 
@@ -47,6 +47,15 @@ impl Connection {
         stream.set_nodelay(true)?;
         let stream = client.shake(stream).await.context("cannot shake hands")?;
         Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
+    }
+
+    /// Connects to `address` from `source`, an address of this machine.
+    pub async fn open_from(source: IpAddr, address: SocketAddr) -> anyhow::Result<Self> {
+        let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(SocketAddr::new(source, 0)).context("cannot use the address")?;
+        let stream = socket.connect(address).await.context("cannot connect")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
     }
 
     /// Sends a GET request and reads the answer.

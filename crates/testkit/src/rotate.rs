@@ -223,7 +223,9 @@ impl Site {
 
     /// Callers get certificates of another authority, which the server believes beforehand, and the old one not any more.
     async fn client_authority(&mut self) -> anyhow::Result<()> {
-        let new = Authority::new("clients");
+        // Revocation lists are found by the name of their authority.
+        let name = format!("clients of {}", self.shared.wanted().0);
+        let new = Authority::new(&name);
         let before = self.reloads("succeeded").await?;
         let lists = self.clients.revoke(&self.revoked, 3600) + &new.revoke(&[], 3600);
         self.files.write("clients.crl", lists);
