@@ -18,11 +18,28 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
+    ("quarantine", &["durable", "ports"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry"]),
+    (
+        "cli",
+        &[
+            "audit",
+            "background",
+            "config",
+            "http",
+            "outgoing",
+            "pap",
+            "pdp",
+            "pip",
+            "ports",
+            "quarantine",
+            "ship",
+            "telemetry",
+        ],
+    ),
 ];
 
 /// What each module of the core may import from its siblings.

@@ -10,6 +10,7 @@ mod limits;
 mod log;
 mod masking;
 mod notary;
+mod quarantine;
 mod replay;
 mod ship;
 
@@ -146,6 +147,7 @@ async fn serve(
         }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let quarantine = quarantine::open(config, writer.clone())?;
     let masking = masking::start(config, log.as_ref()).await?;
     tokio::spawn(hangup.serve(reload.clone()));
     let _watch = start_watch(config, &reload)?;
@@ -175,6 +177,7 @@ async fn serve(
             .with_proofs(beside.proofs())
             .with_shipping(beside.shipping()),
         reload,
+        quarantine,
         shadow,
         metrics,
         admin: config.server.admin_api,
