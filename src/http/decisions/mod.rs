@@ -3,7 +3,7 @@
 //! For operators only, see [`Operator`]. Who is bound to tenants finds only what is about nothing but them.
 
 mod dto;
-mod params;
+pub(super) mod params;
 mod tail;
 
 use std::sync::Arc;

@@ -34,12 +34,15 @@ pub(in crate::http) struct Params(BTreeMap<String, String>);
 
 impl Params {
     /// A page.
-    pub(super) fn page(uri: &Uri, caller: &Caller) -> Result<DecisionFilter, Invalid> {
+    pub(in crate::http) fn page(uri: &Uri, caller: &Caller) -> Result<DecisionFilter, Invalid> {
         Self::of(uri, &PAGE_PARAMETERS)?.filter(caller, MAX_PAGE)
     }
 
     /// What to count, and by what.
-    pub(super) fn stats(uri: &Uri, caller: &Caller) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
+    pub(in crate::http) fn stats(
+        uri: &Uri,
+        caller: &Caller,
+    ) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
         let params = Self::of(uri, &STATS_PARAMETERS)?;
         let by = params.given("by").map_or(Ok(Vec::new()), fields)?;
         Ok((params.filter(caller, MAX_GROUPS)?, by))

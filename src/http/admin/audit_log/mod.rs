@@ -5,7 +5,7 @@
 
 mod entry;
 mod lines;
-mod params;
+pub(in crate::http) mod params;
 
 use std::sync::Arc;
 
