@@ -11,6 +11,7 @@ use crate::pdp::{Caller, Identity};
 /// Who is at the other end of a connection, with the accounts of those that speak through it.
 #[derive(Debug)]
 pub(in crate::http) struct Guest {
+    address: SocketAddr,
     stranger: Arc<Account>,
     last: Mutex<Option<(Arc<Identity>, Arc<Account>)>>,
 }
@@ -19,7 +20,12 @@ impl Guest {
     /// The guest at `address`.
     pub(in crate::http) fn new(address: SocketAddr, accounts: &Accounts) -> Self {
         let stranger = accounts.of_network(Network::of(address.ip()));
-        Self { stranger, last: Mutex::default() }
+        Self { address, stranger, last: Mutex::default() }
+    }
+
+    /// Its address.
+    pub(in crate::http) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The account of `caller`, which spoke through this connection, after one more request is charged to it.
