@@ -1,5 +1,7 @@
 //! Who is at the other end of a connection.
 
+use std::net::SocketAddr;
+
 use super::admission::Guest;
 use super::error::Refusal;
 use crate::pdp::Caller;
@@ -7,6 +9,8 @@ use crate::ports::ClientCertificate;
 
 /// The other end of one connection: made once for it, asked for every request on it.
 pub(super) struct Peer {
+    /// Its address.
+    pub(super) address: SocketAddr,
     /// As admission sees it.
     pub(super) guest: Guest,
     /// The certificate that it has shown; `None` if it has shown none.
@@ -19,7 +23,7 @@ impl Peer {
     /// # Errors
     /// If the certificate of the connection is not good any more.
     pub(super) fn caller(&self) -> Result<Caller, Refusal> {
-        let address = Some(self.guest.address());
+        let address = Some(self.address);
         let Some(certificate) = &self.certificate else { return Ok(Caller::unknown(address)) };
         let identity = certificate.holder().map_err(|_| Refusal::Unauthenticated { shown: true })?;
         Ok(Caller { identity, address })

@@ -141,7 +141,7 @@ impl Host {
         line: &Line,
     ) {
         let Self { edge, capacity, stopped, .. } = self;
-        let peer = Peer { guest: edge.welcome(address), certificate };
+        let peer = Peer { address, guest: edge.welcome(address), certificate };
         let service = service_fn(|request| async {
             line.step();
             let response = edge.answer(&peer, request).await;
