@@ -10,9 +10,11 @@ mod globals;
 mod interpolate;
 mod keys;
 mod layers;
+mod limits;
 mod reload;
 mod ship;
 mod suggest;
+mod token_rules;
 mod typed;
 mod url;
 
@@ -20,8 +22,10 @@ pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
+pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -75,6 +79,8 @@ pub struct Server {
     pub max_resources_per_request: usize,
     /// Largest request body in bytes.
     pub max_body_bytes: usize,
+    /// What callers may take of it.
+    pub limits: Limits,
     /// Whether the admin API answers.
     pub admin_api: bool,
 }

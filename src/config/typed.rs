@@ -1,6 +1,7 @@
 //! From text to types: each value is checked where it is read, and a wrong one names its origin and what is valid.
 
 mod audit;
+mod limits;
 mod reload;
 
 use std::fmt::Display;
@@ -58,6 +59,7 @@ fn server(reader: &mut Reader) -> Server {
         max_actions_per_resource: reader.count("server.requestLimits.maxActionsPerResource", 1..=500),
         max_resources_per_request: reader.count("server.requestLimits.maxResourcesPerRequest", 1..=500),
         max_body_bytes: reader.count("server.requestLimits.maxBodyBytes", KIB..=64 * MIB),
+        limits: limits::limits(reader),
         admin_api: reader.switch("server.adminAPI.enabled"),
     }
 }

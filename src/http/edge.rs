@@ -15,12 +15,13 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::Service;
 
+use super::admission::{Account, Guest};
 use super::body::Bounded;
 use super::error::Refusal;
 use super::serve::Stopping;
-use super::{Services, authzen, cerbos};
+use super::{Services, authzen, cerbos, head, leaving};
 use crate::pdp::Caller;
-use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed};
+use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
 use crate::telemetry::{Api, Outcome, Surface, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
@@ -39,13 +40,18 @@ impl Edge {
         Self { router: super::router(&services).layer(Extension(stopping)), services }
     }
 
-    /// The answer to `request`, which `peer` sent.
-    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response {
+    /// A guest at `address`, for as long as its connection stands.
+    pub(super) fn welcome(&self, address: SocketAddr) -> Guest {
+        Guest::new(address, self.services.budget.accounts())
+    }
+
+    /// The answer to `request`, which `guest` sent.
+    pub(super) async fn answer(&self, guest: &Guest, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
 
-        let mut response = match contain_panic(self.dispatch(peer, api, request)).await {
+        let mut response = match contain_panic(self.dispatch(guest, surface, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -65,28 +71,56 @@ impl Edge {
         response
     }
 
+    /// What comes of `request`, whatever that is.
+    async fn dispatch(
+        &self,
+        guest: &Guest,
+        surface: Surface,
+        api: Option<Api>,
+        request: Request<Incoming>,
+    ) -> Response {
+        let answered = async {
+            head::check(&request)?;
+            let caller = Caller::unknown(Some(guest.address()));
+            let budget = &self.services.budget;
+            let account = match surface {
+                // Whoever looks after the server is not kept out by those who ask it.
+                Surface::Health | Surface::Admin => guest.account(&caller, budget.accounts()),
+                _ => guest.admit(&caller, budget.accounts())?,
+            };
+            let response = self.ask(caller, &account, api, request).await?;
+            leaving::with_room(budget, &account, response).await
+        };
+        answered.await.unwrap_or_else(IntoResponse::into_response)
+    }
+
     /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
     /// they to decide; it holds them all the same, for what else may be asked of their paths.
-    async fn dispatch(&self, peer: SocketAddr, api: Option<Api>, request: Request<Incoming>) -> Response {
-        let decided = match api {
+    async fn ask(
+        &self,
+        caller: Caller,
+        account: &Arc<Account>,
+        api: Option<Api>,
+        request: Request<Incoming>,
+    ) -> Result<Response, Refusal> {
+        match api {
             Some(api @ (Api::CheckResources | Api::Evaluation)) if request.method() == Method::POST => {
-                self.decide(peer, api, request).await
+                self.decide(caller, account, api, request).await
             }
-            _ => Ok(self.route(peer, request).await),
-        };
-        decided.unwrap_or_else(IntoResponse::into_response)
+            _ => Ok(self.route(&caller, account, request).await),
+        }
     }
 
     async fn decide(
         &self,
-        peer: SocketAddr,
+        caller: Caller,
+        account: &Arc<Account>,
         api: Api,
         request: Request<Incoming>,
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let services = State(Arc::clone(&self.services));
-        let caller = Caller::unknown(Some(peer));
-        let body = Bounded::read(&self.services, &head.headers, body).await?;
+        let body = Bounded::read(&self.services, account, &head.headers, body).await?;
         if api == Api::Evaluation {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
@@ -94,8 +128,16 @@ impl Edge {
         }
     }
 
-    async fn route(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
-        request.extensions_mut().insert(ConnectInfo(peer));
+    async fn route(
+        &self,
+        caller: &Caller,
+        account: &Arc<Account>,
+        mut request: Request<Incoming>,
+    ) -> Response {
+        request.extensions_mut().insert(Arc::clone(account));
+        if let Some(address) = caller.address {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response
     }
@@ -108,6 +150,9 @@ impl Edge {
         api: Option<Api>,
         mut carrier: Response,
     ) -> Response {
+        if let Some(reason) = refusal.shed() {
+            RequestShed { reason }.emit(&self.services.metrics);
+        }
         if let Some(api) = api {
             let outcome = refusal.outcome();
             // What is wrong with a request may repeat what must not be kept.

@@ -7,12 +7,14 @@
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
+//! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
 //! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
 //! (`error.rs`), and `edge.rs` gives it the shape of its surface.
 
 mod admin;
+mod admission;
 mod answer;
 mod authzen;
 mod aux_data;
@@ -21,6 +23,7 @@ mod body;
 mod budget;
 mod caller;
 pub mod cerbos;
+mod connections;
 mod decisions;
 mod edge;
 mod error;
@@ -28,10 +31,13 @@ pub mod explain;
 mod finding;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod head;
 mod health;
 mod impatient;
 mod json;
+mod leaving;
 mod limits;
+mod openapi;
 mod scan;
 mod serve;
 mod validate;
@@ -39,7 +45,7 @@ mod validate;
 pub use budget::Budget;
 pub use finding::Finding;
 pub use json::Invalid;
-pub use limits::{Capacity, RequestLimits};
+pub use limits::{CallerLimits, Capacity, RequestLimits};
 pub use serve::serve;
 
 use std::sync::Arc;
@@ -86,6 +92,7 @@ fn router(services: &Arc<Services>) -> Router {
         .merge(explain::routes())
         .merge(admin)
         .merge(health::routes())
+        .merge(openapi::routes(services))
         .fallback(edge::not_found)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .with_state(Arc::clone(services))

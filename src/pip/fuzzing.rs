@@ -5,9 +5,9 @@ use std::time::Duration;
 use procura_core::model::Timestamp;
 use procura_core::value::Map;
 
-use super::claims;
 use super::keys::{KeyRules, Keys};
 use super::token::Token;
+use super::{Profile, TokenRules, claims};
 
 /// Keys in text, however little they say about themselves; `None` if there are none to use.
 pub struct KnownKeys(Keys);
@@ -17,7 +17,7 @@ impl KnownKeys {
     #[must_use]
     pub fn read(text: &[u8], is_pem: bool) -> Option<Self> {
         let rules = KeyRules { optional_kid: true, optional_alg: true };
-        Keys::read(text, is_pem, rules).ok().map(Self)
+        Keys::read(text, is_pem, rules, &TokenRules::default()).ok().map(Self)
     }
 
     /// How many there are.
@@ -33,7 +33,14 @@ impl KnownKeys {
         let vouched = self.0.vouch(&token).is_ok();
         // Claims are read whether they are believed or not: the reader is to be met.
         let claims = claims::in_force(&token.payload, now, Duration::from_secs(60));
-        let (claims, _) = claims.ok().filter(|_| vouched)?;
-        Some((claims, token.signed.to_vec()))
+        let (claims, period) = claims.ok()?;
+        assert!(period.covers(now), "claims are in force outside their period");
+        for profile in [Profile::Jwt, Profile::AccessToken, Profile::JwtSvid, Profile::TxnToken] {
+            let rules = TokenRules { profile, must_expire: true, ..TokenRules::default() };
+            if rules.check(&token, &claims).is_ok() {
+                assert!(claims.get("exp").is_some(), "a token that never expires is taken");
+            }
+        }
+        vouched.then(|| (claims, token.signed.to_vec()))
     }
 }

@@ -6,6 +6,7 @@
 mod index;
 mod policies;
 mod proof;
+mod shedding;
 mod shipping;
 mod tokens;
 
@@ -19,6 +20,7 @@ pub use policies::{
     ShadowLoaded, SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
@@ -83,10 +85,11 @@ pub struct CallRejected<'a> {
 }
 
 impl CallRejected<'_> {
-    /// Writes the log line (debug if the caller is at fault, error otherwise) and moves the metric.
+    /// Writes the log line (debug if the caller is at fault or shed, of which there is an event of its own, error
+    /// otherwise) and moves the metric.
     pub fn emit(&self, metrics: &Metrics) {
         let (api, outcome, detail) = (self.api.as_str(), self.outcome.as_str(), self.detail);
-        if self.outcome == Outcome::Invalid {
+        if matches!(self.outcome, Outcome::Invalid | Outcome::Limited | Outcome::Overloaded) {
             debug!(event = "call_rejected", api, outcome, detail, "call rejected");
         } else {
             error!(event = "call_rejected", api, outcome, detail, "call rejected");

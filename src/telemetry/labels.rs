@@ -91,6 +91,8 @@ label! {
         Invalid => "invalid_request",
         /// Refused because there was no room for it beside the others.
         Overloaded => "overloaded",
+        /// Refused because its caller asks for more than it may.
+        Limited => "limited",
         /// Refused because no policy set is live.
         NoPolicySet => "no_policy_set",
         /// Refused because its record could not be written.
@@ -216,6 +218,20 @@ impl StatusClass {
             400..500 => Self::CallerError,
             500.. => Self::ServerError,
         }
+    }
+}
+
+label! {
+    /// Why somebody was turned away so that others are served.
+    pub Shed {
+        /// A caller asks more often than it may.
+        Rate => "rate",
+        /// A caller has as many calls on their way as it may.
+        Concurrency => "concurrency",
+        /// There is no room beside the calls of others.
+        Full => "full",
+        /// An address has as many connections as it may.
+        Connections => "connections",
     }
 }
 

@@ -30,5 +30,5 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 
 async fn status(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let (reload, shadow) = (services.reload.status(), services.shadow.as_deref().map(Shadow::status));
-    answer::json(&services, &Status::of(&reload, shadow.as_deref())).await
+    answer::json(&Status::of(&reload, shadow.as_deref()))
 }

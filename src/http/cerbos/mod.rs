@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use serde::Serialize;
 
+use super::admission::Account;
 use super::body::Bounded;
 use super::error::Refusal;
 use super::{Services, answer};
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/api/check/resources", post(check_resources))
         .route("/api/check", post(check_resource_set))
         .route("/api/check_resource_batch", post(check_resource_batch))
-        .route("/api/plan/resources", any(plan_resources))
+        .route("/api/plan/resources", get(plan_resources).post(plan_resources))
         .route("/api/server_info", get(server_info))
 }
 
@@ -44,21 +45,22 @@ pub(super) async fn check_resources(
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
-    answer::respond_with(&services, &answer, response.to_json()).await
+    answer::respond_with(&answer, response.to_json())
 }
 
 async fn check_resource_set(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    Extension(account): Extension<Arc<Account>>,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let request = SetRequest::parse(&body.bytes)?;
     let size = request.size().within(&services.limits)?;
-    let _room = services.budget.work(size.text, size.decisions).await?;
+    let _room = services.budget.work(&account, size.text, size.decisions).await?;
     let mut check = request.validate(&services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
-    answer::respond(&services, &answer, &SetResponse::new(&check, &answer.evaluation)).await
+    answer::respond(&answer, &SetResponse::new(&check, &answer.evaluation))
 }
 
 async fn check_resource_batch(
@@ -69,7 +71,7 @@ async fn check_resource_batch(
     let received = Instant::now();
     let mut check = batch::parse_call(&body.bytes, &services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
-    answer::respond(&services, &answer, &BatchResponse::new(&check, &answer.evaluation)).await
+    answer::respond(&answer, &BatchResponse::new(&check, &answer.evaluation))
 }
 
 /// Cerbos answers query plans here; its clients should not take the path for a mistake of theirs.
@@ -77,9 +79,9 @@ async fn plan_resources() -> Refusal {
     Refusal::NotSupported("`/api/plan/resources` (query plans)")
 }
 
-async fn server_info(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+async fn server_info() -> Result<Response, Refusal> {
     let info = ServerInfo { version: env!("CARGO_PKG_VERSION"), name: env!("CARGO_PKG_NAME") };
-    answer::json(&services, &info).await
+    answer::json(&info)
 }
 
 /// Body of `GET /api/server_info`.

@@ -25,13 +25,13 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/_cerbos/metrics", get(metrics))
 }
 
-async fn life(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
-    answer::json(&services, &Life { status: "alive" }).await
+async fn life() -> Result<Response, Refusal> {
+    answer::json(&Life { status: "alive" })
 }
 
 async fn readiness(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let readiness = services.health.readiness();
-    let mut response = answer::json(&services, &Ready::from(&readiness)).await?;
+    let mut response = answer::json(&Ready::from(&readiness))?;
     *response.status_mut() = readiness_status(readiness.ready);
     Ok(response)
 }
@@ -39,13 +39,13 @@ async fn readiness(State(services): State<Arc<Services>>) -> Result<Response, Re
 /// The peer's health check, which knows two words.
 async fn serving(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let ready = services.health.readiness().ready;
-    let mut response =
-        answer::json(&services, &Serving { status: if ready { "SERVING" } else { "NOT_SERVING" } }).await?;
+    let mut response = answer::json(&Serving { status: if ready { "SERVING" } else { "NOT_SERVING" } })?;
     *response.status_mut() = readiness_status(ready);
     Ok(response)
 }
 
 async fn metrics(State(services): State<Arc<Services>>) -> Response {
+    services.metrics.calls_in_hand(services.budget.calls());
     let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, format)], services.metrics.render()).into_response()
 }
