@@ -29,9 +29,9 @@ mod edge;
 mod error;
 pub mod explain;
 mod finding;
+mod head;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod head;
 mod health;
 mod impatient;
 mod json;
