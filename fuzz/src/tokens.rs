@@ -1,8 +1,9 @@
-//! Tokens, and the keys that vouch for them.
+//! Tokens and certificates, and the keys that vouch for them.
 
 use std::sync::LazyLock;
 
 use procura::fuzzing::pip::KnownKeys;
+use procura::fuzzing::tls;
 use procura_core::model::Timestamp;
 
 /// The instant at which the known tokens are in force.
@@ -31,5 +32,18 @@ pub(crate) fn keys(data: &[u8]) {
     assert_eq!(KnownKeys::read(text, is_pem).map(|keys| keys.count()), Some(keys.count()));
     for token in TOKENS.lines() {
         let _ = keys.claims(token, Timestamp::UNIX_EPOCH);
+    }
+}
+
+/// A certificate, a revocation list or a SPIFFE id. No two ways of reading an id disagree about it.
+pub(crate) fn certificate(data: &[u8]) {
+    let _ = tls::next_update(data);
+    let text = String::from_utf8_lossy(data);
+    let name = tls::named(data).map(|(name, _)| name);
+    for id in [Some(text.as_ref()), name.as_deref()].into_iter().flatten() {
+        if let Some(domain) = tls::trust_domain(id) {
+            let in_policies = crate::expressions::trust_domain(id);
+            assert_eq!(in_policies.as_deref(), Some(domain), "policies read `{id}` otherwise");
+        }
     }
 }

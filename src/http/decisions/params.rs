@@ -38,7 +38,10 @@ impl Params {
     }
 
     /// What to count, and by what.
-    pub(in crate::http) fn stats(uri: &Uri, caller: &Caller) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
+    pub(in crate::http) fn stats(
+        uri: &Uri,
+        caller: &Caller,
+    ) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
         let params = Self::of(uri, &STATS_PARAMETERS)?;
         let by = params.given("by").map_or(Ok(Vec::new()), fields)?;
         Ok((params.filter(caller, MAX_GROUPS)?, by))
