@@ -130,7 +130,7 @@ impl Edge {
         if api == Api::Evaluation {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
-            cerbos::check_resources(services, caller, body).await
+            cerbos::check_resources(services, caller, head.headers, body).await
         }
     }
 

@@ -169,6 +169,7 @@ async fn serve(
             verifier,
             config.engine.clone(),
         )
+        .with_evidence(tokens::evidence(&config.aux_data))
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
         decisions,
