@@ -2,22 +2,38 @@
 
 use std::sync::LazyLock;
 
-use procura::fuzzing::pip::KnownKeys;
+use procura::fuzzing::pip::{self, KnownKeys};
 use procura::fuzzing::tls;
-use procura_core::model::Timestamp;
+use procura_core::model::{Timestamp, actor};
+use procura_core::value::{Map, Value};
 
 /// The instant at which the known tokens are in force.
 const NOW: i64 = 1_795_305_600;
+
+/// Most actors that are taken in the tests of the product.
+const MOST_ACTORS: usize = 4;
 
 const KEYS: &[u8] = include_bytes!("../known/jwks.json");
 const TOKENS: &str = include_str!("../known/tokens.txt");
 
 static KNOWN: LazyLock<KnownKeys> = LazyLock::new(|| KnownKeys::read(KEYS, false).expect("known keys"));
 
-/// A token. It is believed only if somebody who has a key signed it, and nobody who does is here.
+/// A token, a proof of its holder, or a certificate.
+///
+/// A token is believed only if somebody who has a key signed it, and its holder only with the key that it is bound to;
+/// nobody who has any of these keys is here.
 pub(crate) fn token(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let now = Timestamp::from_second(NOW).expect("an instant");
+    let bound = r#"{"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}"#;
+    let bound: Map<'_> = serde_json::from_str(bound).expect("known claims");
+    assert!(!pip::is_held(&text, &bound, now), "a forged proof is believed");
+    if let Ok(claims) = serde_json::from_slice::<Map<'_>>(data)
+        && let Ok(Some(actor)) = actor(&claims, MOST_ACTORS)
+    {
+        let Some(Value::List(chain)) = actor.get("chain") else { panic!("an actor without a chain") };
+        assert!((1..=MOST_ACTORS).contains(&chain.len()) && chain.last() == actor.get("leaf"));
+    }
     let Some((_, signed)) = KNOWN.claims(&text, now) else { return };
     let is_known = TOKENS.lines().any(|token| token.as_bytes().starts_with(&signed));
     assert!(is_known, "a forged token is believed");

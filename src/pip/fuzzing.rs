@@ -6,8 +6,10 @@ use procura_core::model::Timestamp;
 use procura_core::value::Map;
 
 use super::keys::{KeyRules, Keys};
+use super::proof::{Proofs, Use};
 use super::token::Token;
 use super::{Profile, TokenRules, claims};
+use crate::ports::Proof;
 
 /// Keys in text, however little they say about themselves; `None` if there are none to use.
 pub struct KnownKeys(Keys);
@@ -43,4 +45,14 @@ impl KnownKeys {
         }
         vouched.then(|| (claims, token.signed.to_vec()))
     }
+}
+
+/// Whether `text`, as a DPoP proof or as a certificate, shows that the key is held that a token with these `claims` is
+/// bound to.
+#[must_use]
+pub fn is_held(text: &str, claims: &Map<'_>, now: Timestamp) -> bool {
+    let (proofs, skew) = (Proofs::default(), Duration::from_secs(60));
+    let of = Use { token: "a.b.c", claims, request_id: "", now, skew };
+    let dpop = Proof::Dpop { text: text.into(), method: "GET".into(), url: "https://host/a".into() };
+    [dpop, Proof::Certificate(text.into())].iter().any(|proof| matches!(proofs.judge(proof, &of), Ok(true)))
 }

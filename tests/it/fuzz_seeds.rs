@@ -289,6 +289,18 @@ fn tokens(seeds: &mut Seeds) {
     let unsigned =
         keys[2].sign(&json!({"alg": "none", "crit": ["x"], "kid": 1}), claims.to_string().as_bytes());
     seeds.insert(("token", "none".to_owned()), unsigned.into_bytes());
+    let mut header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": keys[2].jwk()});
+    let said = json!({"jti": "1", "htm": "GET", "htu": "https://host/a", "iat": 1_795_305_600, "ath": "x"});
+    seeds.insert(
+        ("token", "dpop".to_owned()),
+        keys[2].sign(&header, said.to_string().as_bytes()).into_bytes(),
+    );
+    header["jwk"]["d"] = "x".into();
+    seeds.insert(("token", "private".to_owned()), keys[2].sign(&header, b"{}").into_bytes());
+    seeds.insert(
+        ("token", "claims".to_owned()),
+        br#"{"act":{"sub":"a","client_id":"c","act":{"sub":"b"}}}"#.to_vec(),
+    );
     seeds.insert(("keys", "jwks".to_owned()), [b"\0", set.as_bytes()].concat());
     for key in &keys[1..] {
         let name = format!("{}.pem", key.alg);
