@@ -25,7 +25,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
-    ("fuzzing", &["audit", "http", "pip"]),
+    ("fuzzing", &["audit", "http", "pip", "tls"]),
     (
         "cli",
         &[
