@@ -12,6 +12,8 @@ pub mod cli;
 pub mod config;
 mod durable;
 pub mod http;
+#[cfg(feature = "otel")]
+mod otel;
 mod outgoing;
 pub mod pap;
 pub mod pdp;

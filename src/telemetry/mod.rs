@@ -6,11 +6,17 @@
 pub mod events;
 mod labels;
 mod metrics;
+#[cfg(feature = "otel")]
+pub mod samples;
+#[cfg(feature = "otel")]
+pub mod spans;
+mod trace;
 
 pub use labels::{
     Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
+pub use trace::{Trace, TraceParent};
 
 use std::io::IsTerminal;
 

@@ -18,6 +18,8 @@ mod explain;
 mod http;
 mod image;
 mod kill;
+#[cfg(feature = "otel")]
+mod otel;
 mod peer_conformance;
 mod privacy;
 mod proof;

@@ -87,7 +87,13 @@ impl Engine {
 /// The record of a call that is decided with these policies and settings.
 #[must_use]
 pub fn recorded(snapshot: &Snapshot, settings: &Settings, request: &Request<'_>, at: Timestamp) -> Vec<u8> {
-    let call = Call { id: "c1".into(), request_id: None, api: "check".into(), caller: Caller::default() };
+    let call = Call {
+        id: "c1".into(),
+        request_id: None,
+        trace_id: None,
+        api: "check".into(),
+        caller: Caller::default(),
+    };
     let basis = Basis {
         engine: "0.0.0".into(),
         policy_revision: snapshot.revision.as_str().into(),

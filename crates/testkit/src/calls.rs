@@ -41,7 +41,13 @@ impl MadeUpCall<'_> {
     pub fn record(&self) -> NewRecord {
         let id = self.id();
         let (request, evaluation) = (self.request(), self.evaluation());
-        let call = Call { id: id.into(), request_id: None, api: "check".into(), caller: Caller::default() };
+        let call = Call {
+            id: id.into(),
+            request_id: None,
+            trace_id: None,
+            api: "check".into(),
+            caller: Caller::default(),
+        };
         let basis = Basis {
             engine: "0.0.0".into(),
             policy_revision: "none".into(),

@@ -42,7 +42,7 @@ pub(super) async fn evaluation(
     demand_json(&headers)?;
     let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let mut evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &mut evaluation.check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut evaluation.check.call, received).await?;
     answer::respond(&answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
 }
 

@@ -46,7 +46,7 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
     })?;
     let request = Request { principal: principal?, items: items?, context, aux_data: AuxData::default() };
     let (api, request_id, tokens) = (Api::CheckResources, request_id.unwrap_or_default(), Tokens::default());
-    let call = Call { api, request_id, request, tokens };
+    let call = Call { api, request_id, request, tokens, trace: None };
     Some(CheckCall { call, include_meta: include_meta.unwrap_or(false) })
 }
 

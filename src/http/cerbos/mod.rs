@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -39,11 +40,12 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 pub(super) async fn check_resources(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
     answer::respond_with(&answer, response.to_json())
 }
@@ -51,6 +53,7 @@ pub(super) async fn check_resources(
 async fn check_resource_set(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    headers: HeaderMap,
     Extension(account): Extension<Arc<Account>>,
     body: Bounded,
 ) -> Result<Response, Refusal> {
@@ -59,18 +62,19 @@ async fn check_resource_set(
     let size = request.size().within(&services.limits)?;
     let _room = services.budget.work(&account, size.text, size.decisions).await?;
     let mut check = request.validate(&services.limits)?;
-    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     answer::respond(&answer, &SetResponse::new(&check, &answer.evaluation))
 }
 
 async fn check_resource_batch(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let mut check = batch::parse_call(&body.bytes, &services.limits)?;
-    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     answer::respond(&answer, &BatchResponse::new(&check, &answer.evaluation))
 }
 

@@ -132,7 +132,7 @@ impl<'a> Head<'a> {
             context: self.context,
             aux_data: model::AuxData::default(),
         };
-        Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default() })
+        Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default(), trace: None })
     }
 }
 

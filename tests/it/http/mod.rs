@@ -12,6 +12,7 @@ mod large_calls;
 mod openapi;
 mod shares;
 mod surfaces;
+mod traces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -152,6 +152,10 @@ fn call(json: &mut Json, call: &Call<'_>) {
         json.raw(r#","requestId":"#);
         json.string(id);
     }
+    if let Some(id) = &call.trace_id {
+        json.raw(r#","traceId":"#);
+        json.string(id);
+    }
     json.raw(r#","api":"#);
     json.string(&call.api);
     json.raw(r#","caller":{"#);

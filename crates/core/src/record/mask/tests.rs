@@ -137,7 +137,13 @@ fn with_record<T>(
         tenants: Some(vec!["acme".into()]),
         address: Some("192.0.2.1:5".into()),
     };
-    let call = Call { id: "c1".into(), request_id: Some("secret-r1".into()), api: "check".into(), caller };
+    let call = Call {
+        id: "c1".into(),
+        request_id: Some("secret-r1".into()),
+        trace_id: None,
+        api: "check".into(),
+        caller,
+    };
     let basis = EncodedBasis::new(&basis());
     let vouchers = Vouchers { jwt: Some("k".into()), jwts: BTreeMap::new() };
     let at = "2026-11-22T01:02:03Z".parse().unwrap();
