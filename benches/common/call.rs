@@ -79,6 +79,7 @@ impl Bench {
             trace_id: None,
             api: "check_resources".into(),
             caller: Caller { address: Some("127.0.0.1:50000".into()), ..Caller::default() },
+            ..Call::default()
         };
         let record = CallRecord {
             at: Timestamp::constant(1_795_349_586, 676_906_651),

@@ -18,6 +18,13 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A caller that showed no credential and is bound to these tenants.
+    #[must_use]
+    pub fn bound_to(tenants: Vec<String>) -> Self {
+        let identity = Identity { tenants: Some(tenants), ..Identity::default() };
+        Self { identity: Arc::new(identity), address: None }
+    }
+
     /// A caller that showed no credential.
     #[must_use]
     pub fn unknown(address: Option<SocketAddr>) -> Self {

@@ -10,7 +10,7 @@ use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
 use uuid::{NoContext, Uuid};
 
 use super::caller::sender;
-use super::{Active, Caller, Pdp, Tokens};
+use super::{Active, Caller, Distrust, Pdp, Tokens};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::{Api, TraceParent};
 
@@ -24,7 +24,8 @@ pub struct Call<'a> {
     pub api: Api,
     /// The caller's own id for the request, empty if it gave none.
     pub request_id: Cow<'a, str>,
-    /// What is asked. Its `aux_data` is what `tokens` turn out to say, and nothing else.
+    /// What is asked. Its `aux_data` is what `tokens` turn out to say, its `tenants` are those of the caller, and nothing
+    /// else; so are the attributes of its principal that are to come from claims.
     pub request: Request<'a>,
     /// The tokens that came with it.
     pub tokens: Tokens<'a>,
@@ -63,6 +64,16 @@ pub enum DecideError {
         /// Why.
         error: TokenError,
     },
+    /// A token is believed and must not be used like this, so nothing is decided.
+    #[error("`auxData.{token}`: {reason}")]
+    Distrusted {
+        /// Which one: `jwt`, or `jwts` and its name.
+        token: String,
+        /// What is wrong.
+        distrust: Distrust,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
     /// The decision was made but could not be recorded.
     #[error(transparent)]
     Unrecorded(#[from] LogError),
@@ -78,8 +89,8 @@ impl Pdp {
     pub async fn decide(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Answer, DecideError> {
         let begun = Instant::now();
         let now = self.clock.now();
-        let (claims, vouchers) = self.claims(&call.tokens, now).await?;
-        call.request.aux_data = claims;
+        let evidence = self.rely(call, now).await?;
+        call.request.tenants = caller.asks_for();
         let started = if call.tokens.is_empty() { begun } else { Instant::now() };
         // The set is taken after the tokens, which may have to wait for keys.
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
@@ -96,6 +107,8 @@ impl Pdp {
                 request_id: Some(Cow::Borrowed(&*call.request_id)).filter(|id| !id.is_empty()),
                 trace_id: call.trace.as_ref().map(|trace| Cow::Borrowed(trace.trace_id())),
                 api: Cow::Borrowed(call.api.as_str()),
+                txn: evidence.transaction.as_ref().map(|txn| Cow::Borrowed(txn.id.as_str())),
+                txn_stated: evidence.transaction.as_ref().is_some_and(|txn| txn.is_stated),
                 caller: sender(caller),
             };
             let route = self.routes.iter().find(|(api, _)| *api == call.api);
@@ -105,7 +118,7 @@ impl Pdp {
                 call: &origin,
                 basis: &self.encoded_basis(&active, durability),
                 request: &call.request,
-                vouchers: &vouchers,
+                vouchers: &evidence.vouchers,
                 evaluation: &evaluation,
             };
             let payload = match &self.masking {

@@ -13,7 +13,8 @@ pub mod spans;
 mod trace;
 
 pub use labels::{
-    Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, Where, WitnessKind,
+    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, TlsReload,
+    Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
 pub use trace::{Trace, TraceParent};

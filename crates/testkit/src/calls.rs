@@ -2,10 +2,10 @@
 
 use procura::ports::NewRecord;
 use procura_core::model::{
-    ActionDecision, AuxData, Effect, Evaluation, Item, Principal, Reason, Request, Resource,
-    ResourceEvaluation, Timestamp,
+    ActionDecision, Effect, Evaluation, Item, Principal, Reason, Request, Resource, ResourceEvaluation,
+    Timestamp,
 };
-use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
+use procura_core::record::{Basis, Call, CallRecord, EncodedBasis, Vouchers};
 use procura_core::value::{Map, Value};
 
 /// A call to record: `principal` does `action` on the resource `album:<resource>`.
@@ -41,13 +41,7 @@ impl MadeUpCall<'_> {
     pub fn record(&self) -> NewRecord {
         let id = self.id();
         let (request, evaluation) = (self.request(), self.evaluation());
-        let call = Call {
-            id: id.into(),
-            request_id: None,
-            trace_id: None,
-            api: "check".into(),
-            caller: Caller::default(),
-        };
+        let call = Call { id: id.into(), request_id: None, api: "check".into(), ..Call::default() };
         let basis = Basis {
             engine: "0.0.0".into(),
             policy_revision: "none".into(),
@@ -89,7 +83,7 @@ impl MadeUpCall<'_> {
             scope: "".into(),
         };
         let items = [Item { resource, actions: [self.action.into()].into() }].into();
-        Request { principal, items, context: None, aux_data: AuxData::default() }
+        Request { principal, items, ..Request::default() }
     }
 
     fn evaluation(&self) -> Evaluation {

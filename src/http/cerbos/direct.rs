@@ -19,7 +19,7 @@ use crate::pdp::{Call, Tokens};
 use crate::telemetry::Api;
 
 /// The call that `body` asks for, if the body is a usual one.
-pub(super) fn parse<'a>(body: &'a [u8], limits: &RequestLimits) -> Option<CheckCall<'a>> {
+pub(in crate::http) fn parse<'a>(body: &'a [u8], limits: &RequestLimits) -> Option<CheckCall<'a>> {
     let mut json = Scanner::new(body)?;
     let check = check(&mut json, limits)?;
     json.end()?;
@@ -44,7 +44,8 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
             None
         }
     })?;
-    let request = Request { principal: principal?, items: items?, context, aux_data: AuxData::default() };
+    let (principal, items, aux_data) = (principal?, items?, AuxData::default());
+    let request = Request { principal, items, context, aux_data, tenants: None };
     let (api, request_id, tokens) = (Api::CheckResources, request_id.unwrap_or_default(), Tokens::default());
     let call = Call { api, request_id, request, tokens, trace: None };
     Some(CheckCall { call, include_meta: include_meta.unwrap_or(false) })

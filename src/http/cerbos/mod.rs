@@ -1,10 +1,10 @@
 //! The check API, as Cerbos clients speak it, so that an SDK needs no change.
 
-mod batch;
-mod direct;
+pub(super) mod batch;
+pub(super) mod direct;
 mod request;
 mod response;
-mod set;
+pub(super) mod set;
 mod write;
 
 pub use request::CheckCall;
@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::admission::Account;
+use super::aux_data::take_transaction;
 use super::body::Bounded;
 use super::error::Refusal;
 use super::{Services, answer};
@@ -45,6 +46,7 @@ pub(super) async fn check_resources(
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
     answer::respond_with(&answer, response.to_json())
@@ -53,8 +55,8 @@ pub(super) async fn check_resources(
 async fn check_resource_set(
     State(services): State<Arc<Services>>,
     caller: Caller,
-    headers: HeaderMap,
     Extension(account): Extension<Arc<Account>>,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
@@ -62,6 +64,7 @@ async fn check_resource_set(
     let size = request.size().within(&services.limits)?;
     let _room = services.budget.work(&account, size.text, size.decisions).await?;
     let mut check = request.validate(&services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     answer::respond(&answer, &SetResponse::new(&check, &answer.evaluation))
 }
@@ -74,6 +77,7 @@ async fn check_resource_batch(
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let mut check = batch::parse_call(&body.bytes, &services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     answer::respond(&answer, &BatchResponse::new(&check, &answer.evaluation))
 }

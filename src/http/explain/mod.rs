@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use procura_core::engine::{ExplainedResource, Explanation};
 use serde::Serialize;
 
+use super::aux_data::take_transaction;
 use super::body::Bounded;
 use super::caller::Operator;
 use super::cerbos::CheckCall;
 use super::error::Refusal;
 use super::{Services, answer};
+use crate::pdp::Caller;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new().route("/api/explain", post(explain))
@@ -23,11 +26,14 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 
 async fn explain(
     _: Operator,
+    caller: Caller,
     State(services): State<Arc<Services>>,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
-    let explained = services.pdp.explain(&mut check.call).await?;
+    take_transaction(&headers, &mut check.call)?;
+    let explained = services.pdp.explain(&caller, &mut check.call).await?;
     let response = answer::json(&ExplainResponse::new(&check, &explained.explanation))?;
     answer::with_revision(response, &explained.active)
 }

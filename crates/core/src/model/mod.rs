@@ -1,17 +1,19 @@
 //! The vocabulary of a decision: what is asked ([`Request`]) and what is answered ([`Evaluation`]).
 
+mod actor;
 mod evaluation;
 mod few;
 mod request;
 mod scope;
 
+pub use actor::{ActorFault, actor};
 pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
     ValidatedPart, ValidationError,
 };
 pub use few::{Few, Names};
 pub use request::{AuxData, Item, Principal, Request, Resource};
-pub use scope::{is_scope, scope_name};
+pub use scope::{is_scope, scope_name, tenant_of};
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

@@ -35,7 +35,7 @@ pub use id::DecisionId;
 pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
 pub use sentence::{happening, sentence};
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
-pub use tokens::{AuxDataInput, TokenInput, Vouchers};
+pub use tokens::{AuxDataInput, TokenInput, Voucher, Vouchers, claim_at};
 
 use std::io;
 
