@@ -135,6 +135,11 @@ impl Refusal {
         self.kind().0
     }
 
+    /// The status of the response.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.kind().1
+    }
+
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {

@@ -20,6 +20,8 @@ mod fuzz_seeds;
 mod http;
 mod image;
 mod kill;
+#[cfg(feature = "otel")]
+mod otel;
 mod peer_conformance;
 mod privacy;
 mod proof;

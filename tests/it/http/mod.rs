@@ -14,6 +14,7 @@ mod quarantine;
 mod shares;
 mod surfaces;
 mod tls;
+mod traces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
