@@ -18,6 +18,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
+    ("quarantine", &["durable", "ports"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
     ("tls", &["ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
@@ -27,7 +28,21 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("fuzzing", &["audit", "http", "pip", "tls"]),
     (
         "cli",
-        &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry", "tls"],
+        &[
+            "audit",
+            "background",
+            "config",
+            "http",
+            "outgoing",
+            "pap",
+            "pdp",
+            "pip",
+            "ports",
+            "quarantine",
+            "ship",
+            "telemetry",
+            "tls",
+        ],
     ),
 ];
 
