@@ -18,6 +18,13 @@ use crate::telemetry::{Outcome, Shed, Surface};
 /// Seconds after which a caller may try again what was refused for a passing reason.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+/// How a caller may show who it is (RFC 6750, section 3).
+const NO_CREDENTIAL: HeaderValue = HeaderValue::from_static("Bearer realm=\"procura\"");
+
+/// The same for one that has shown something.
+const BAD_CREDENTIAL: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"procura\", error=\"invalid_token\"");
+
 /// Why a request has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Refusal {
@@ -38,6 +45,14 @@ pub(super) enum Refusal {
     TooSlow {
         /// The limit in seconds.
         seconds: f64,
+    },
+    /// Nobody vouches for the caller: it showed no credential, or a bad one.
+    #[error(
+        "show a good credential: a client certificate, or a token or an API key as `Authorization: Bearer …`"
+    )]
+    Unauthenticated {
+        /// Whether it showed one.
+        shown: bool,
     },
     /// There is nothing at this path, or nothing for this caller.
     #[error("there is nothing here")]
@@ -69,6 +84,14 @@ pub(super) enum Refusal {
     /// A token cannot be judged: the keys for it could not be fetched.
     #[error("{0}")]
     KeysUnavailable(String),
+    /// A token is believed and must not be used like this.
+    #[error("{reason}")]
+    Distrusted {
+        /// The stable code.
+        code: &'static str,
+        /// Which token, and why.
+        reason: String,
+    },
     /// The decision log cannot be written or read, or does not have a record any more.
     #[error("{0}")]
     LogUnavailable(LogError),
@@ -118,6 +141,7 @@ impl Refusal {
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
+            Self::Unauthenticated { .. } => Outcome::Unauthenticated,
             Self::Overloaded => Outcome::Overloaded,
             Self::TooOften { .. } | Self::TooManyAtOnce => Outcome::Limited,
             Self::NoPolicySet => Outcome::NoPolicySet,
@@ -129,6 +153,7 @@ impl Refusal {
             Self::Invalid(_)
             | Self::Malformed(_)
             | Self::NotJson
+            | Self::Distrusted { .. }
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
@@ -177,6 +202,10 @@ impl Refusal {
             }
             _ => {}
         }
+        if let Self::Unauthenticated { shown } = self {
+            let challenge = if *shown { BAD_CREDENTIAL } else { NO_CREDENTIAL };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
     }
 
@@ -194,6 +223,7 @@ impl Refusal {
             Self::NotJson => ("not_json", StatusCode::BAD_REQUEST, 3),
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
+            Self::Unauthenticated { .. } => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
@@ -203,6 +233,7 @@ impl Refusal {
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::KeysUnavailable(_) => ("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Distrusted { code, .. } => (code, StatusCode::BAD_REQUEST, 3),
             Self::LogUnavailable(LogError::Deleted { .. }) => ("deleted_by_retention", StatusCode::GONE, 5),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Conflict(_) => ("conflict", StatusCode::CONFLICT, 6),
@@ -254,6 +285,9 @@ impl From<DecideError> for Refusal {
             DecideError::NoPolicySet => Self::NoPolicySet,
             DecideError::Token { token, error: TokenError::Invalid(reason) } => {
                 Self::Invalid(Invalid::at(format_args!("auxData.{token}"), reason))
+            }
+            DecideError::Distrusted { token, distrust, reason } => {
+                Self::Distrusted { code: distrust.code(), reason: format!("`auxData.{token}`: {reason}") }
             }
             error @ DecideError::Token { .. } => Self::KeysUnavailable(error.to_string()),
             DecideError::Unrecorded(error @ LogError::TooLarge { .. }) => {

@@ -9,6 +9,7 @@ mod proof;
 mod quarantine;
 mod shedding;
 mod shipping;
+mod tls;
 mod tokens;
 
 use std::error::Error;
@@ -24,6 +25,7 @@ pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessF
 pub use quarantine::QuarantineChanged;
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
+pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

@@ -13,6 +13,7 @@ mod openapi;
 mod quarantine;
 mod shares;
 mod surfaces;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use procura::pdp::{
     ReloadParts, ReloadTiming, Tokens,
 };
 use procura::pip::{TokenSettings, Verifier};
-use procura::ports::{Clock, DecisionLog};
+use procura::ports::{Clock, DecisionLog, Encryption};
 use procura::quarantine::QuarantineFile;
 use procura::telemetry::{Api, Metrics};
 use procura_core::engine::Settings;
@@ -89,11 +90,17 @@ struct Setup {
     capacity: Capacity,
     /// Whether the policies are loaded before the first request.
     loaded: bool,
+    encryption: Option<Arc<dyn Encryption>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: RequestLimits::default(), capacity: Capacity::default(), loaded: true }
+        Self {
+            limits: RequestLimits::default(),
+            capacity: Capacity::default(),
+            loaded: true,
+            encryption: None,
+        }
     }
 }
 
@@ -177,10 +184,11 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
         pdp: pdp(),
         decisions: Some(log.clone()),
         proofs: None,
-        health: Health::new(active, Some(writer), reload.clone()),
+        health: Health::new(active, Some(writer), reload.clone()).with_encryption(setup.encryption.clone()),
         reload,
         quarantine: Arc::new(quarantine),
         shadow: None,
+        encryption: setup.encryption.clone(),
         metrics,
         limits: setup.limits,
         budget: Budget::new(&setup.capacity),

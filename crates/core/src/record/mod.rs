@@ -37,7 +37,7 @@ pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
 pub use quarantine::QuarantineChange;
 pub use sentence::{happening, sentence};
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
-pub use tokens::{AuxDataInput, TokenInput, Vouchers};
+pub use tokens::{AuxDataInput, TokenInput, Voucher, Vouchers, claim_at};
 
 use std::io;
 
