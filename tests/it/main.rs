@@ -27,6 +27,7 @@ mod privacy;
 mod proof;
 mod proof_cli;
 mod proof_witness;
+mod quarantine;
 mod readme_tour;
 mod reload;
 mod replay;

@@ -178,6 +178,7 @@ async fn serve(
             config.engine.clone(),
         )
         .with_evidence(tokens::evidence(&config.aux_data))
+        .with_quarantine(quarantine.quarantines())
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
         decisions,
