@@ -1,5 +1,11 @@
 //! The traits through which the application services reach the outside world, each said once.
 
+mod encryption;
+mod identity;
+
+pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
+pub use identity::{Identity, Method};
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -41,11 +47,11 @@ impl std::fmt::Debug for Token<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedToken {
     /// Its claims.
-    pub claims: Map<'static>,
+    pub claims: Arc<Map<'static>>,
     /// The key set that vouches for it; `None` if verification is turned off.
-    pub key_set: Option<String>,
+    pub key_set: Option<Arc<str>>,
     /// The key of that set that made its signature, if the key has a name.
-    pub key: Option<String>,
+    pub key: Option<Arc<str>>,
     /// When it ends, with the skew that is allowed; `None` if it does not say.
     pub expires: Option<Timestamp>,
 }
@@ -71,6 +77,27 @@ pub type Verification<'a> = Pin<Box<dyn Future<Output = Result<VerifiedToken, To
 pub trait TokenVerifier: Send + Sync + 'static {
     /// What `token` says at the instant `now`.
     fn verify<'a>(&'a self, token: &'a Token<'_>, now: Timestamp) -> Verification<'a>;
+}
+
+/// What a credential rests on. What is not known of it, or does not exist for its kind, is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Who issued it: the `iss` of a token, the trust domain of a certificate.
+    pub issuer: Option<&'a str>,
+    /// The key set that vouches for it.
+    pub key_set: Option<&'a str>,
+    /// The key: the `kid` of a token, the id of an API key, the fingerprint of a certificate.
+    pub key: Option<&'a str>,
+}
+
+/// What must not be relied on any more, although its signature is good. Asked about each credential of each request, also
+/// where it was found good before: cheap, never blocks.
+pub trait Quarantine: Send + Sync + 'static {
+    /// Rises with every change. Who remembers that a credential was good reads this before it asks, and asks again once it
+    /// has risen.
+    fn epoch(&self) -> u64;
+    /// Whether a credential that rests on `origin` is refused.
+    fn is_quarantined(&self, origin: &Origin<'_>) -> bool;
 }
 
 /// How much of a set is read.

@@ -14,6 +14,7 @@ mod limits;
 mod reload;
 mod ship;
 mod suggest;
+mod token_rules;
 mod typed;
 mod url;
 
@@ -24,6 +25,7 @@ pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -7,6 +7,7 @@
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
+//! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
 //! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
@@ -34,6 +35,7 @@ mod impatient;
 mod json;
 mod leaving;
 mod limits;
+mod openapi;
 mod scan;
 mod serve;
 mod validate;
@@ -88,6 +90,7 @@ fn router(services: &Arc<Services>) -> Router {
         .merge(explain::routes())
         .merge(admin)
         .merge(health::routes())
+        .merge(openapi::routes(services))
         .fallback(edge::not_found)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .with_state(Arc::clone(services))

@@ -5,6 +5,7 @@ mod decide;
 mod explain;
 mod health;
 mod masking;
+mod quarantine;
 mod reload;
 mod retrace;
 mod settle;
@@ -12,11 +13,13 @@ mod shadow;
 mod status;
 mod tokens;
 
-pub use caller::{Caller, Identity, Method};
+pub use crate::ports::{Identity, Method};
+pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
+pub use quarantine::Quarantines;
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{

@@ -16,7 +16,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::admission::Account;
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/api/check/resources", post(check_resources))
         .route("/api/check", post(check_resource_set))
         .route("/api/check_resource_batch", post(check_resource_batch))
-        .route("/api/plan/resources", any(plan_resources))
+        .route("/api/plan/resources", get(plan_resources).post(plan_resources))
         .route("/api/server_info", get(server_info))
 }
 

@@ -9,6 +9,7 @@ mod deprecated;
 mod heads;
 mod hostile;
 mod large_calls;
+mod openapi;
 mod shares;
 mod surfaces;
 
