@@ -12,6 +12,7 @@ use super::keys::{
     KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, refused,
     structure_above,
 };
+use super::redact::{self, NOT_SHOWN};
 use super::suggest::nearest;
 
 /// Where a value comes from.
@@ -49,7 +50,7 @@ impl fmt::Display for Origin {
 }
 
 /// One key as it stands after layering.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Dotted key.
     pub key: &'static str,
@@ -59,13 +60,20 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+impl fmt::Debug for Setting {
+    /// As people see it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} ({})", self.key, self.shown(), self.origin)
+    }
+}
+
 impl Setting {
     /// The value for people: a secret is not shown.
     #[must_use]
     pub fn shown(&self) -> Cow<'_, str> {
         match structure_above(self.key) {
             _ if is_secret(self.key) => Cow::Borrowed(NOT_SHOWN),
-            None => Cow::Borrowed(&self.value),
+            None => redact::shown(&self.value),
             Some(structure) => match serde_json::from_str(&self.value) {
                 Ok(mut value) => {
                     hide(&mut value, structure);
@@ -76,8 +84,6 @@ impl Setting {
         }
     }
 }
-
-const NOT_SHOWN: &str = "(not shown)";
 
 fn hide(value: &mut Value, structure: &Structure) {
     match value {
@@ -91,7 +97,12 @@ fn hide(value: &mut Value, structure: &Structure) {
                 }
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::String(text) => {
+            if let Cow::Owned(shown) = redact::shown(text) {
+                *text = shown;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -11,6 +11,7 @@ mod interpolate;
 mod keys;
 mod layers;
 mod limits;
+mod redact;
 mod reload;
 mod ship;
 mod suggest;

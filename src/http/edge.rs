@@ -27,6 +27,9 @@ use crate::telemetry::{Api, Outcome, Surface, Where};
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// No answer is a page, or belongs into one.
+const NO_CONTENT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
 /// Answers every request there is.
 pub(super) struct Edge {
     services: Arc<Services>,
@@ -61,11 +64,17 @@ impl Edge {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = self.refuse(&refusal, surface, api, response);
         }
+        let is_decided = api.is_some() && response.status().is_success();
         let headers = response.headers_mut();
         if let Some(id) = request_id {
             headers.insert(X_REQUEST_ID, id);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !is_decided {
+            // What a browser may be made to open. A decision is none of it, and small.
+            headers.insert(header::CONTENT_SECURITY_POLICY, NO_CONTENT);
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         RequestServed { surface, status: response.status().as_u16() }.emit(&self.services.metrics);
         response

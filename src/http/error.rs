@@ -270,3 +270,26 @@ struct Problem {
     detail: String,
     code: &'static str,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// What stands between the first two of `quote` in each line of `text` that has `mark`.
+    fn quoted<'t>(text: &'t str, mark: &str, quote: char) -> BTreeSet<&'t str> {
+        let lines = text.lines().filter(|line| line.contains(mark));
+        lines.filter_map(|line| line.split(quote).nth(1)).collect()
+    }
+
+    #[test]
+    fn every_code_is_in_the_reference_and_nothing_else() {
+        let source = include_str!("error.rs");
+        let kinds =
+            source.split("const fn kind(").nth(1).and_then(|rest| rest.split("\n    }\n").next()).unwrap();
+        let codes = quoted(kinds, "StatusCode::", '"');
+        let page = include_str!("../../docs/reference/http-api.md");
+        let table = page.split("## Codes").nth(1).unwrap().split("\n\n").nth(2).unwrap();
+        assert!(codes.len() > 15, "{codes:?}");
+        assert_eq!(codes, quoted(table, "| `", '`'));
+    }
+}
