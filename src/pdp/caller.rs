@@ -18,12 +18,25 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A caller that showed no credential and is bound to these tenants.
+    #[must_use]
+    pub fn bound_to(tenants: Vec<String>) -> Self {
+        let identity = Identity { tenants: Some(tenants), ..Identity::default() };
+        Self { identity: Arc::new(identity), address: None }
+    }
+
     /// A caller that showed no credential.
     #[must_use]
     pub fn unknown(address: Option<SocketAddr>) -> Self {
         static NOBODY: LazyLock<Arc<Identity>> = LazyLock::new(Arc::default);
         Self { identity: Arc::clone(&NOBODY), address }
     }
+}
+
+/// The tenants that there are for requests of `caller`.
+pub(super) fn tenants_of(caller: &Caller) -> Option<Vec<Cow<'static, str>>> {
+    let tenants = caller.identity.tenants.as_ref()?;
+    Some(tenants.iter().cloned().map(Cow::Owned).collect())
 }
 
 /// How records name `caller`.

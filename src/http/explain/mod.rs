@@ -16,6 +16,7 @@ use super::caller::Operator;
 use super::cerbos::CheckCall;
 use super::error::Refusal;
 use super::{Services, answer};
+use crate::pdp::Caller;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new().route("/api/explain", post(explain))
@@ -23,11 +24,12 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 
 async fn explain(
     _: Operator,
+    caller: Caller,
     State(services): State<Arc<Services>>,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
-    let explained = services.pdp.explain(&mut check.call).await?;
+    let explained = services.pdp.explain(&caller, &mut check.call).await?;
     let response = answer::json(&ExplainResponse::new(&check, &explained.explanation))?;
     answer::with_revision(response, &explained.active)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::check::{CALL_REFUSALS, attributes, name, names, scope, version};
+use super::check::{CALL_REFUSALS, name, names, scope, version};
 use super::operation::Operation;
 use super::refusals::Shape;
 use super::schema::{Schemas, nullable, object, of, open_object, text, told, with};
@@ -64,7 +64,7 @@ pub(super) fn schemas(limits: &RequestLimits) -> Schemas {
     }));
     let request = json!({
         "subject": subject,
-        "action": open_object(&["name"], json!({"name": name(limits), "properties": attributes()})),
+        "action": open_object(&["name"], json!({"name": name(limits)})),
         "resource": entity(properties(described)),
         "context": context,
     });

@@ -16,7 +16,7 @@ pub(super) enum Shape {
 }
 
 /// Every status of a refusal, with what it says.
-const STATUSES: [(u16, &str, &str); 12] = [
+const STATUSES: [(u16, &str, &str); 13] = [
     (
         400,
         "Invalid",
@@ -28,15 +28,19 @@ const STATUSES: [(u16, &str, &str); 12] = [
     (408, "TooSlow", "The body did not arrive in time."),
     (410, "Gone", "The record was deleted by `audit.retention`."),
     (413, "TooLarge", "The body is larger than the limit."),
+    (414, "TargetTooLong", "The path with its query is longer than the limit; there is no body."),
     (422, "Rejected", "The policies are not taken."),
     (429, "TooMany", "The caller asks for more than its share; try again after `Retry-After`."),
-    (431, "HeadTooLarge", "The head of the request is larger than the limit."),
+    (431, "HeadTooLarge", "The head of the request is larger than the limit; there is no body."),
     (500, "Internal", "An error of ours, which has been reported; nothing was decided."),
     (503, "Unavailable", "The answer cannot be given now; try again after `Retry-After`."),
 ];
 
 /// With what any operation may refuse.
-const ALWAYS: [u16; 4] = [400, 429, 500, 503];
+const ALWAYS: [u16; 6] = [400, 414, 429, 431, 500, 503];
+
+/// What is refused before anybody looks at the path.
+const BODILESS: [u16; 2] = [414, 431];
 
 /// With what an operation may refuse that asks who calls.
 const GUARDED: [u16; 2] = [401, 403];
@@ -83,8 +87,12 @@ pub(super) fn components() -> Value {
             429 | 503 => &["RetryAfter"],
             _ => &[],
         };
-        let content = named([shape.content()]);
-        let response = json!({"description": description, "content": content, "headers": headers(extra)});
+        let response = match BODILESS.contains(&status) {
+            true => json!({"description": description}),
+            false => json!({
+                "description": description, "content": named([shape.content()]), "headers": headers(extra),
+            }),
+        };
         (format!("{}{name}", shape.name()), response)
     }))
 }

@@ -19,7 +19,7 @@ pub(super) fn object(required: &[&str], members: Value) -> Value {
 
 /// An object that may have other members besides.
 pub(super) fn open_object(required: &[&str], members: Value) -> Value {
-    let mut object = json!({"type": "object", "properties": members});
+    let mut object = with(json!({"type": "object"}), "properties", members);
     if !required.is_empty() {
         set(&mut object, "required", json!(required));
     }
@@ -28,12 +28,12 @@ pub(super) fn open_object(required: &[&str], members: Value) -> Value {
 
 /// An object whose members, whatever their names, are of `schema`.
 pub(super) fn map_of(schema: Value) -> Value {
-    json!({"type": "object", "additionalProperties": schema})
+    with(json!({"type": "object"}), "additionalProperties", schema)
 }
 
 /// A list of `schema`.
 pub(super) fn list_of(schema: Value) -> Value {
-    json!({"type": "array", "items": schema})
+    with(json!({"type": "array"}), "items", schema)
 }
 
 /// Any text.

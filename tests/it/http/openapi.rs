@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use procura_core::expr::{Budget, Patterns};
@@ -14,6 +15,7 @@ use procura_testkit::temp_dir::TempDir;
 use serde_json::{Value, json};
 
 use super::TestServer;
+use crate::sdk::{python_workspace, run, url};
 use crate::tidy::{all_rust_files, root};
 
 /// The only answer without an end.
@@ -134,6 +136,23 @@ async fn what_links_lead_to_is_answered_as_described() {
         assert_eq!(answer.status, 200, "{target}");
         said.holds(&document["paths"][path]["get"], &answer, &target);
     }
+}
+
+/// Random requests that fit the document and that do not, by schemathesis. `API_EXAMPLES=2000` makes a long trial of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn random_requests_find_nothing_wrong_with_the_document() {
+    let Some(dir) = python_workspace("tests/api", "api") else { return };
+    let data = TempDir::new("openapi-random");
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let spec = ServerSpec::new(env!("CARGO_BIN_EXE_procura"), policies, data.path())
+        .arg("--set=audit.checkpoint.interval=100ms")
+        .arg("--set=auxData.jwt.disableVerification=true");
+    let server = spec.start().await.unwrap();
+    let examples = std::env::var("API_EXAMPLES").unwrap_or_else(|_| "10".to_owned());
+    run(Command::new(dir.join("venv/bin/st"))
+        .args(["run", &format!("{}/openapi.json", url(&server)), "--checks=all", "--continue-on-failure"])
+        .arg(format!("--max-examples={examples}"))
+        .current_dir(&dir));
 }
 
 /// Path and query with the examples of the parameters.

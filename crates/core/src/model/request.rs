@@ -9,7 +9,7 @@ use crate::value::Map;
 ///
 /// Invariant, held by the edge that builds it: ids, kinds, roles and actions are not empty, and the counts
 /// are within the configured limits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request<'a> {
     /// Who asks.
     pub principal: Principal<'a>,
@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub context: Option<Map<'a>>,
     /// What was verified about the call: `request.auxData` in conditions.
     pub aux_data: AuxData<'a>,
+    /// The tenants that there are for whoever sends the request: scopes of others do not exist. `None` for all of them.
+    pub tenants: Option<Vec<Cow<'a, str>>>,
 }
 
 /// The claims of the tokens that came with a call. Only claims of verified tokens are ever here.
@@ -31,7 +33,7 @@ pub struct AuxData<'a> {
 }
 
 /// Who asks: a person, a workload or an agent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Principal<'a> {
     /// Unique name.
     pub id: Cow<'a, str>,
