@@ -19,7 +19,7 @@ use super::admission::{Account, Guest};
 use super::body::Bounded;
 use super::error::Refusal;
 use super::serve::Stopping;
-use super::{Services, authzen, cerbos, head, leaving};
+use super::{Services, authzen, body, cerbos, head, leaving};
 use crate::pdp::Caller;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
 use crate::telemetry::{Api, Outcome, Surface, Where};
@@ -92,10 +92,18 @@ impl Edge {
             head::check(&request)?;
             let caller = Caller::unknown(Some(guest.address()));
             let budget = &self.services.budget;
-            let account = match surface {
+            let admitted = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
-                Surface::Health | Surface::Admin => guest.account(&caller, budget.accounts()),
-                _ => guest.admit(&caller, budget.accounts())?,
+                Surface::Health | Surface::Admin => Ok(guest.account(&caller, budget.accounts())),
+                _ => guest.admit(&caller, budget.accounts()),
+            };
+            let account = match admitted {
+                Ok(account) => account,
+                Err(refusal) => {
+                    let (head, body) = request.into_parts();
+                    body::drop_unread(&self.services.limits, &head.headers, body).await;
+                    return Err(refusal);
+                }
             };
             let response = self.ask(caller, &account, api, request).await?;
             leaving::with_room(budget, &account, response).await

@@ -18,6 +18,7 @@ mod explain;
 mod http;
 mod image;
 mod kill;
+mod overload;
 mod peer_conformance;
 mod privacy;
 mod proof;

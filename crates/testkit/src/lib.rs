@@ -18,6 +18,7 @@ pub mod issuer;
 pub mod key_server;
 pub mod kill;
 pub mod mutants;
+pub mod overload;
 pub mod power_cut;
 pub mod query;
 pub mod receiver;
