@@ -11,6 +11,8 @@ mod background;
 pub mod cli;
 pub mod config;
 mod durable;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod http;
 mod outgoing;
 pub mod pap;

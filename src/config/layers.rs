@@ -12,8 +12,8 @@ use super::keys::{
     KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, refused,
     structure_above,
 };
-use super::redact::{self, NOT_SHOWN};
 use super::suggest::nearest;
+use super::url::{self, NOT_SHOWN};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Setting {
     pub fn shown(&self) -> Cow<'_, str> {
         match structure_above(self.key) {
             _ if is_secret(self.key) => Cow::Borrowed(NOT_SHOWN),
-            None => redact::shown(&self.value),
+            None => url::shown(&self.value),
             Some(structure) => match serde_json::from_str(&self.value) {
                 Ok(mut value) => {
                     hide(&mut value, structure);
@@ -98,7 +98,7 @@ fn hide(value: &mut Value, structure: &Structure) {
             }
         }
         Value::String(text) => {
-            if let Cow::Owned(shown) = redact::shown(text) {
+            if let Cow::Owned(shown) = url::shown(text) {
                 *text = shown;
             }
         }

@@ -11,7 +11,6 @@ mod interpolate;
 mod keys;
 mod layers;
 mod limits;
-mod redact;
 mod reload;
 mod ship;
 mod suggest;

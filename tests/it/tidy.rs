@@ -22,6 +22,8 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
+    // What fuzz targets reach beyond all doors.
+    ("fuzzing", &["audit", "http", "pip"]),
     ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry"]),
 ];
 
