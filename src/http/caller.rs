@@ -33,7 +33,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::unknown(address(parts)))
+        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self::unknown(address(parts))))
     }
 }
 

@@ -10,6 +10,7 @@ use super::cerbos::set::SetRequest;
 use super::cerbos::{CheckCall, batch, direct};
 use super::decisions::params::Params;
 use super::{Invalid, RequestLimits};
+use crate::pdp::Caller;
 
 /// What both readers make of a check, for comparison: the direct one says nothing where it gives up.
 pub fn both_readers(body: &[u8], limits: &RequestLimits) -> (Option<String>, Result<String, String>) {
@@ -44,8 +45,8 @@ pub fn evaluation<'a>(body: &'a [u8], limits: &RequestLimits) -> Result<CheckCal
 
 /// Reads the query of a request to the decision log in every way that there is.
 pub fn queries(uri: &Uri) {
-    let _ = Params::page(uri);
-    let _ = Params::stats(uri);
+    let _ = Params::page(uri, &Caller::unknown(None));
+    let _ = Params::stats(uri, &Caller::unknown(None));
     let _ = Wanted::of(uri, Timestamp::UNIX_EPOCH);
 }
 

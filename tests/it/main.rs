@@ -28,6 +28,7 @@ mod proof_witness;
 mod readme_tour;
 mod reload;
 mod replay;
+mod rotate;
 mod sdk;
 mod secrets;
 mod ship;
