@@ -47,11 +47,11 @@ impl std::fmt::Debug for Token<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedToken {
     /// Its claims.
-    pub claims: Map<'static>,
+    pub claims: Arc<Map<'static>>,
     /// The key set that vouches for it; `None` if verification is turned off.
-    pub key_set: Option<String>,
+    pub key_set: Option<Arc<str>>,
     /// The key of that set that made its signature, if the key has a name.
-    pub key: Option<String>,
+    pub key: Option<Arc<str>>,
     /// When it ends, with the skew that is allowed; `None` if it does not say.
     pub expires: Option<Timestamp>,
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::clock::SystemClock;
-use crate::config::{self, AuxData};
-use crate::pip::{KeyRules, KeySetSettings, KeySource, StartError, TokenSettings, Verifier};
+use crate::config::{self, AuxData, TokenProfile};
+use crate::pip::{
+    Algorithm, KeyRules, KeySetSettings, KeySource, Profile, StartError, TokenRules, TokenSettings, Verifier,
+};
 use crate::telemetry::Metrics;
 
 /// Starts what verifies tokens, on the current runtime.
@@ -25,5 +27,35 @@ fn key_set(set: &config::KeySet) -> KeySetSettings {
         config::KeySource::Data { bytes, pem } => KeySource::Data { text: bytes, pem },
     };
     let rules = KeyRules { optional_alg: set.optional_alg, optional_kid: set.optional_kid };
-    KeySetSettings { id: set.id.clone(), source, rules }
+    KeySetSettings { id: set.id.clone(), source, rules, tokens: token_rules(&set.tokens) }
+}
+
+fn token_rules(rules: &config::TokenRules) -> TokenRules {
+    let config::TokenRules { profile, issuer, audiences, types, algorithms, trust_domain } = rules.clone();
+    TokenRules {
+        profile: match profile {
+            TokenProfile::Jwt => Profile::Jwt,
+            TokenProfile::AccessToken => Profile::AccessToken,
+            TokenProfile::JwtSvid => Profile::JwtSvid,
+            TokenProfile::TxnToken => Profile::TxnToken,
+        },
+        issuer,
+        audiences,
+        types,
+        algorithms: algorithms.iter().filter_map(|name| Algorithm::named(name)).collect(),
+        trust_domain,
+        must_expire: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_that_can_be_configured_is_known() {
+        for name in config::TOKEN_ALGORITHMS {
+            assert!(Algorithm::named(name).is_some(), "{name}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 
+use super::token_rules::{TokenProfile, TokenRules};
 use super::url;
 
 /// Most key sets; each remote one is fetched on its own.
@@ -43,6 +44,8 @@ pub struct KeySet {
     pub optional_alg: bool,
     /// Whether a token or key without `kid` may be used.
     pub optional_kid: bool,
+    /// What tokens must say.
+    pub tokens: TokenRules,
 }
 
 /// Where keys are.
@@ -84,6 +87,16 @@ struct KeySetEntry {
     local: Option<LocalEntry>,
     #[serde(default)]
     insecure: InsecureEntry,
+    #[serde(default)]
+    profile: TokenProfile,
+    issuer: Option<String>,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
+    types: Vec<String>,
+    #[serde(default)]
+    algorithms: Vec<String>,
+    trust_domain: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -143,7 +156,9 @@ impl KeySetEntry {
             (None, Some(local)) => local.check()?,
             _ => return Err(("", "must have either `remote` or `local`".into())),
         };
-        Ok(KeySet { id: self.id, source, optional_alg, optional_kid })
+        let Self { profile, issuer, audiences, types, algorithms, trust_domain, .. } = self;
+        let tokens = TokenRules { profile, issuer, audiences, types, algorithms, trust_domain }.check()?;
+        Ok(KeySet { id: self.id, source, optional_alg, optional_kid, tokens })
     }
 }
 
@@ -223,6 +238,7 @@ mod tests {
             source,
             optional_alg,
             optional_kid,
+            tokens: TokenRules::default(),
         };
         assert_eq!(
             sets.unwrap(),
@@ -257,6 +273,7 @@ mod tests {
             (r#"{"id": "a", "local": {}}"#, "[0].local", "either `file` or `data`"),
             (r#"{"id": "a", "local": {"file": "x", "data": "e30="}}"#, "[0].local", "either"),
             (r#"{"id": "a", "local": {"data": "?"}}"#, "[0].local.data", "base64"),
+            (r#"{"id": "a", "local": {"file": "x"}, "issuer": ""}"#, "[0].issuer", "must not be empty"),
         ] {
             let problems = check(&format!("[{entry}]")).unwrap_err();
             let found = problems.iter().any(|(at, text)| at == member && text.contains(advice));

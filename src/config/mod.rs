@@ -13,6 +13,7 @@ mod layers;
 mod reload;
 mod ship;
 mod suggest;
+mod token_rules;
 mod typed;
 mod url;
 
@@ -22,6 +23,7 @@ pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
 
 use std::fs::File;
 use std::io::{self, Read};

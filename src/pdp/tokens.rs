@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use procura_core::model::{AuxData, Timestamp};
@@ -46,15 +47,15 @@ impl Pdp {
         if let Some(token) = &tokens.jwt {
             let verified = self.verify(token, now, deadline).await;
             let verified = verified.map_err(|error| refused("jwt".to_owned(), error))?;
-            aux_data.jwt = verified.claims;
-            vouchers.jwt = verified.key_set;
+            aux_data.jwt = Arc::unwrap_or_clone(verified.claims);
+            vouchers.jwt = verified.key_set.as_deref().map(str::to_owned);
         }
         for (name, token) in &tokens.jwts {
             let verified = self.verify(token, now, deadline).await;
             let verified = verified.map_err(|error| refused(format!("jwts.{name}"), error))?;
             let name = name.clone().into_owned();
-            vouchers.jwts.extend(verified.key_set.map(|id| (name.clone(), id)));
-            aux_data.jwts.insert(Cow::Owned(name), Value::Map(verified.claims));
+            vouchers.jwts.extend(verified.key_set.map(|id| (name.clone(), id.to_string())));
+            aux_data.jwts.insert(Cow::Owned(name), Value::Map(Arc::unwrap_or_clone(verified.claims)));
         }
         Ok((aux_data, vouchers))
     }

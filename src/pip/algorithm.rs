@@ -2,19 +2,32 @@
 
 /// An algorithm that can be verified. `none` is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Algorithm {
+pub enum Algorithm {
+    /// HMAC with SHA-256.
     Hs256,
+    /// HMAC with SHA-384.
     Hs384,
+    /// HMAC with SHA-512.
     Hs512,
+    /// RSA as in PKCS #1, version 1.5, with SHA-256.
     Rs256,
+    /// RSA as in PKCS #1, version 1.5, with SHA-384.
     Rs384,
+    /// RSA as in PKCS #1, version 1.5, with SHA-512.
     Rs512,
+    /// RSA-PSS with SHA-256.
     Ps256,
+    /// RSA-PSS with SHA-384.
     Ps384,
+    /// RSA-PSS with SHA-512.
     Ps512,
+    /// ECDSA over P-256 with SHA-256.
     Es256,
+    /// ECDSA over P-384 with SHA-384.
     Es384,
+    /// ECDSA over P-521 with SHA-512.
     Es512,
+    /// EdDSA over Curve25519.
     Ed25519,
 }
 
@@ -38,8 +51,22 @@ impl Algorithm {
         Self::Ed25519,
     ];
 
-    /// The algorithm of this name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    /// Those of a JWT-SVID (SPIFFE JWT-SVID, section 2.1).
+    pub(super) const SVID: &[Self] = &[
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+    ];
+
+    /// The algorithm of this name, as in the header of a token.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "HS256" => Self::Hs256,
             "HS384" => Self::Hs384,

@@ -19,7 +19,7 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
         .map(|jwk| match serde_json::from_value::<Jwk>(jwk) {
             Ok(jwk) if jwk.is_private() => Err(KeyError::Private),
             Ok(jwk) => Ok(jwk.into_key()),
-            Err(_) => Ok(Key { id: None, names_algorithm: false, checks: Vec::new() }),
+            Err(_) => Ok(Key { id: None, names_algorithm: false, is_for_svids: false, checks: Vec::new() }),
         })
         .collect()
 }
@@ -27,6 +27,9 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
 fn read<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, KeyError> {
     serde_json::from_slice(text).map_err(|error| KeyError::NotJwks(error.to_string()))
 }
+
+/// The `use` of keys for JWT-SVIDs.
+const FOR_SVIDS: &str = "jwt-svid";
 
 #[derive(Deserialize)]
 struct Document {
@@ -57,11 +60,12 @@ impl Jwk {
 
     fn into_key(self) -> Key {
         let checks = if self.is_for_signatures() { self.checks().unwrap_or_default() } else { Vec::new() };
-        Key { id: self.kid, names_algorithm: self.alg.is_some(), checks }
+        let is_for_svids = self.r#use.as_deref() == Some(FOR_SVIDS);
+        Key { id: self.kid.map(Into::into), names_algorithm: self.alg.is_some(), is_for_svids, checks }
     }
 
     fn is_for_signatures(&self) -> bool {
-        self.r#use.as_deref().is_none_or(|purpose| purpose == "sig")
+        self.r#use.as_deref().is_none_or(|purpose| matches!(purpose, "sig" | FOR_SVIDS))
             && self.key_ops.as_ref().is_none_or(|uses| uses.iter().any(|name| name == "verify"))
     }
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 
 use super::keys::{KeyError, KeyRules, Keys};
 use super::remote::Remote;
+use super::rules::TokenRules;
 use crate::ports::Clock;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{KeyRefreshFailed, KeysRefreshed};
@@ -21,8 +22,10 @@ pub struct KeySetSettings {
     pub id: String,
     /// Where its keys are.
     pub source: KeySource,
-    /// What it demands of keys and tokens.
+    /// What it demands of keys.
     pub rules: KeyRules,
+    /// What it demands of tokens.
+    pub tokens: TokenRules,
 }
 
 impl KeySetSettings {
@@ -69,7 +72,9 @@ pub(super) struct KeySet {
 /// Holds the keys of one set; they change while tokens are verified.
 pub(super) struct Shelf {
     /// The key set.
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
+    /// What it demands of tokens.
+    pub(super) tokens: TokenRules,
     rules: KeyRules,
     is_pem: bool,
     keys: ArcSwapOption<Loaded>,
@@ -96,8 +101,8 @@ impl Shelf {
             KeySource::Remote { .. } => false,
             KeySource::File { pem, .. } | KeySource::Data { pem, .. } => pem,
         };
-        let (id, rules) = (settings.id.clone(), settings.rules);
-        Self { id, rules, is_pem, keys: ArcSwapOption::empty(), reports: Arc::clone(reports) }
+        let (id, tokens, rules) = (settings.id.as_str().into(), settings.tokens.clone(), settings.rules);
+        Self { id, tokens, rules, is_pem, keys: ArcSwapOption::empty(), reports: Arc::clone(reports) }
     }
 
     /// The keys in use.
@@ -114,7 +119,7 @@ impl Shelf {
         let keys = match before.as_ref().filter(|_| !changed) {
             Some(loaded) => loaded.keys.len(),
             None => {
-                let keys = Arc::new(Keys::read(&text, self.is_pem, self.rules)?);
+                let keys = Arc::new(Keys::read(&text, self.is_pem, self.rules, &self.tokens)?);
                 let count = keys.len();
                 self.keys.store(Some(Arc::new(Loaded { text, keys })));
                 count

@@ -1,6 +1,9 @@
 //! A set of keys, and which of them may check which token.
 
+use std::sync::Arc;
+
 use super::algorithm::Algorithm;
+use super::rules::{Profile, TokenRules};
 use super::signature::Check;
 use super::token::Token;
 use super::{jwk, pem};
@@ -8,7 +11,7 @@ use super::{jwk, pem};
 /// Most keys of a set: where tokens need not name their key, each may be tried.
 const MAX_KEYS: usize = 100;
 
-/// What a key set demands of its keys and tokens.
+/// What a key set demands of its keys, and of what tokens say about them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyRules {
     /// Whether a key that names no algorithm may be used, with those that fit its type.
@@ -50,9 +53,11 @@ pub enum KeyError {
 #[derive(Debug)]
 pub(super) struct Key {
     /// Its name, if it has one.
-    pub(super) id: Option<String>,
+    pub(super) id: Option<Arc<str>>,
     /// Whether it names its algorithm itself.
     pub(super) names_algorithm: bool,
+    /// Whether it is for JWT-SVIDs only (SPIFFE Trust Domain and Bundle, section 4.2.2).
+    pub(super) is_for_svids: bool,
     /// What it checks: one entry for each algorithm it may be used with.
     pub(super) checks: Vec<(Algorithm, Check)>,
 }
@@ -79,15 +84,26 @@ pub(super) enum Unvouched {
 
 impl Keys {
     /// The keys in `text`: PEM, or a JSON Web Key Set or a single key in JSON. Keys that cannot be used are left out.
-    pub(super) fn read(text: &[u8], is_pem: bool, rules: KeyRules) -> Result<Self, KeyError> {
-        let keys = if is_pem { pem::keys(text)? } else { jwk::keys(text)? };
+    /// What `tokens` says about algorithms binds every key, so that keys need not name theirs.
+    pub(super) fn read(
+        text: &[u8],
+        is_pem: bool,
+        rules: KeyRules,
+        tokens: &TokenRules,
+    ) -> Result<Self, KeyError> {
+        let mut keys = if is_pem { pem::keys(text)? } else { jwk::keys(text)? };
         let found = keys.len();
         if found > MAX_KEYS {
             return Err(KeyError::TooMany { found });
         }
+        let (allowed, takes_svids) = (tokens.algorithms(), tokens.profile == Profile::JwtSvid);
+        for key in &mut keys {
+            key.checks.retain(|(algorithm, _)| allowed.is_empty() || allowed.contains(algorithm));
+        }
         let is_usable = |key: &Key| {
-            let (named, bound) = (key.id.is_some(), key.names_algorithm);
-            !key.checks.is_empty() && (named || rules.optional_kid) && (bound || rules.optional_alg)
+            let named = key.id.is_some() || rules.optional_kid;
+            let bound = key.names_algorithm || rules.optional_alg || !allowed.is_empty();
+            !key.checks.is_empty() && named && bound && (takes_svids || !key.is_for_svids)
         };
         let usable: Vec<Key> = keys.into_iter().filter(is_usable).collect();
         if usable.is_empty() { Err(KeyError::NoneUsable { found }) } else { Ok(Self { usable, rules }) }

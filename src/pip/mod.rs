@@ -5,6 +5,7 @@
 //! | `verifier.rs` | one token: which key set, is the signature good, is it in force |
 //! | `token.rs`, `claims.rs` | the parts of a token; what its claims become |
 //! | `keys.rs`, `jwk.rs`, `pem.rs` | a set of keys, from JSON Web Keys or PEM |
+//! | `rules.rs` | what a key set demands of tokens beyond a signature |
 //! | `signature.rs` | algorithms; the only file that knows the cryptography library |
 //! | `key_set.rs`, `remote.rs`, `local.rs`, `fetch.rs` | where keys come from and how they stay fresh |
 
@@ -17,13 +18,16 @@ mod keys;
 mod local;
 mod pem;
 mod remote;
+mod rules;
 mod signature;
 mod token;
 mod verifier;
 
+pub use algorithm::Algorithm;
 pub use key_set::{KeySetSettings, KeySource};
 pub use keys::{KeyError, KeyRules};
 pub use remote::RemoteTiming;
+pub use rules::{Profile, TokenRules};
 pub use verifier::{StartError, TokenSettings, Verifier};
 
 #[cfg(test)]

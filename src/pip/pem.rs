@@ -34,5 +34,6 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
 /// A `SubjectPublicKeyInfo` with every algorithm that it is a key for.
 fn key(spki: &[u8]) -> Key {
     let check = |algorithm: &Algorithm| Some((*algorithm, Check::public(*algorithm, spki)?));
-    Key { id: None, names_algorithm: false, checks: Algorithm::PUBLIC.iter().filter_map(check).collect() }
+    let checks = Algorithm::PUBLIC.iter().filter_map(check).collect();
+    Key { id: None, names_algorithm: false, is_for_svids: false, checks }
 }

@@ -1,6 +1,7 @@
 //! Tokens of every kind against keys of every kind.
 
 mod renewal;
+mod rules;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,7 @@ fn with_keys(texts: &[&str]) -> Verifier {
 }
 
 fn set(id: &str, source: KeySource, rules: KeyRules) -> KeySetSettings {
-    KeySetSettings { id: id.to_owned(), source, rules }
+    KeySetSettings { id: id.to_owned(), source, rules, tokens: TokenRules::default() }
 }
 
 fn data(text: &str) -> KeySource {
@@ -50,7 +51,7 @@ async fn ask(verifier: &Verifier, token: &str, key_set: &str) -> Result<Verified
 }
 
 async fn claims(verifier: &Verifier, token: &str) -> Value {
-    serde_json::to_value(ask(verifier, token, "").await.unwrap().claims).unwrap()
+    serde_json::to_value(&*ask(verifier, token, "").await.unwrap().claims).unwrap()
 }
 
 async fn refusal(verifier: &Verifier, token: &str) -> String {
@@ -183,7 +184,7 @@ async fn claims_have_the_form_that_conditions_of_the_peer_expect() {
     assert_eq!(told.key_set.as_deref(), Some("0"));
     assert_eq!(told.claims.get("n"), Some(&Claim::Number(7.0)));
     assert_eq!(
-        serde_json::to_value(told.claims).unwrap(),
+        serde_json::to_value(&*told.claims).unwrap(),
         json!({
             "aud": ["one"], "exp": "2026-11-22T00:01:00Z", "iat": "2026-11-21T23:59:59Z",
             "nbf": "2026-11-21T23:58:20Z", "n": 7, "list": ["a", {"b": null}],

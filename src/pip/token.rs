@@ -17,6 +17,8 @@ pub(super) struct Token<'t> {
     pub(super) algorithm: Algorithm,
     /// The key that it claims.
     pub(super) key_id: Option<String>,
+    /// Of which kind it claims to be: the `typ` of its header.
+    pub(super) kind: Option<String>,
     /// The bytes that are signed.
     pub(super) signed: &'t [u8],
     /// The claims, as JSON text that nobody has vouched for yet.
@@ -46,14 +48,16 @@ impl<'t> Token<'t> {
         };
         let algorithm =
             Algorithm::named(&algorithm).ok_or("the token is signed with no supported algorithm")?;
-        let key_id = match header.remove("kid") {
-            None => None,
-            Some(Value::String(id)) => Some(id.into_owned()),
-            Some(_) => return Err("the header of the token has a `kid` that is not a text".into()),
+        let mut text = |name: &str| match header.remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.into_owned())),
+            Some(_) => Err(format!("the header of the token has a `{name}` that is not a text")),
         };
+        let (key_id, kind) = (text("kid")?, text("typ")?);
         Ok(Self {
             algorithm,
             key_id,
+            kind,
             signed: signed.as_bytes(),
             payload: decode(payload)?,
             signature: decode(signature)?,

@@ -115,15 +115,19 @@ impl Verifier {
         let (key_set, key) = match &self.trust {
             Trust::Blind => (None, None),
             Trust::Keys(sets) => {
-                let set = named(sets, &token.key_set)?;
-                // INVARIANT(only_verified_claims): nothing reads the payload before a key has vouched for it.
+                let set = chosen(sets, &token.key_set, &parsed)?;
+                // INVARIANT(only_verified_claims): nothing of the payload is believed before a key has vouched for it.
                 let key = set.vouch(&parsed).await?;
-                (Some(set.shelf.id.clone()), key)
+                (Some(set), key)
             }
         };
         let (claims, expires) =
             claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
-        Ok(VerifiedToken { claims, key_set, key, expires })
+        if let Some(set) = key_set {
+            set.shelf.tokens.check(&parsed, &claims).map_err(TokenError::Invalid)?;
+        }
+        let key_set = key_set.map(|set| Arc::clone(&set.shelf.id));
+        Ok(VerifiedToken { claims: Arc::new(claims), key_set, key, expires })
     }
 }
 
@@ -142,7 +146,7 @@ impl Drop for Verifier {
 impl KeySet {
     /// The name of the key that made the signature of `token`, if it has one. If there may be newer keys, they are asked
     /// for, once.
-    async fn vouch(&self, token: &Token<'_>) -> Result<Option<String>, TokenError> {
+    async fn vouch(&self, token: &Token<'_>) -> Result<Option<Arc<str>>, TokenError> {
         let vouched = |keys: &Keys| keys.vouch(token).map(|key| key.id.clone());
         let keys = self.shelf.keys();
         let mut outcome = keys.as_deref().map(vouched);
@@ -156,22 +160,39 @@ impl KeySet {
         }
         match outcome {
             Some(outcome) => outcome.map_err(|why| TokenError::Invalid(reason(why).into())),
-            None => Err(TokenError::KeysUnavailable { key_set: self.shelf.id.clone() }),
+            None => Err(TokenError::KeysUnavailable { key_set: self.shelf.id.to_string() }),
         }
     }
 }
 
-/// The key set called `id`, or the only one if there is no name.
-fn named<'s>(sets: &'s BTreeMap<String, KeySet>, id: &str) -> Result<&'s KeySet, TokenError> {
+/// The key set called `id`; without a name the only one there is, or the only one that is about tokens like this.
+fn chosen<'s>(
+    sets: &'s BTreeMap<String, KeySet>,
+    id: &str,
+    token: &Token<'_>,
+) -> Result<&'s KeySet, TokenError> {
     let invalid = |reason: &'static str| TokenError::Invalid(reason.into());
     if !id.is_empty() {
         return sets.get(id).ok_or(invalid("there is no key set with the id that `keySetId` names"));
     }
     let mut all = sets.values();
     match (all.next(), all.next()) {
+        (Some(only), None) => return Ok(only),
+        (None, _) => return Err(invalid("no key set is configured, so no token can be verified")),
+        (Some(_), Some(_)) => {}
+    }
+    // What nobody has vouched for chooses who is asked to vouch, and that set demands what it was chosen for.
+    let issuer = claims::issuer(&token.payload);
+    let mut fitting =
+        sets.values().filter(|set| set.shelf.tokens.are_about(token.kind.as_deref(), issuer.as_deref()));
+    match (fitting.next(), fitting.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => Err(invalid("no key set is configured, so no token can be verified")),
-        (Some(_), Some(_)) => Err(invalid("there are several key sets: name one with `keySetId`")),
+        (None, _) => Err(invalid(
+            "there are several key sets and none is for the issuer of the token: name one with `keySetId`",
+        )),
+        (Some(_), Some(_)) => Err(invalid(
+            "several key sets are for the issuer and the type of the token: name one with `keySetId`",
+        )),
     }
 }
 
