@@ -1,8 +1,10 @@
 //! The traits through which the application services reach the outside world, each said once.
 
+mod api_keys;
 mod encryption;
 mod identity;
 
+pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
 pub use identity::{Identity, Method};
 

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod explanation;
 mod health;
+mod key;
 mod options;
 mod policies;
 mod replay;
@@ -40,6 +41,8 @@ Examples:
   procura explain policies request.json  why it is answered so, and what would change it
   procura audit list --principal alice   who was decided on, and why
   procura replay --against candidate     what another policy set would change
+  procura key create --name shop --roles decide --file keys.yaml
+                                         let a caller show who it is
   procura config --config procura.yaml   show each setting and where it comes from
 
 Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies, 4 failing policy tests,
@@ -65,6 +68,7 @@ enum Command {
     Audit(audit::Args),
     Replay(replay::Args),
     Config(config::Args),
+    Key(key::Args),
     #[command(alias = "healthcheck")]
     Health(health::Args),
 }
@@ -96,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Audit(args) => audit::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Config(args) => config::run(args),
+        Command::Key(args) => key::run(args),
         Command::Health(args) => health::run(args),
     };
     result.unwrap_or_else(|error| report(&error)).into()

@@ -1,6 +1,6 @@
 //! What the signals of the operating system mean to a running server.
 //!
-//! SIGTERM and SIGINT ask it to stop, a second one to stop at once; SIGHUP asks it to reload the policies.
+//! SIGTERM and SIGINT ask it to stop, a second one to stop at once; SIGHUP asks it to reload the policies, and the keys of callers.
 
 use std::io;
 
@@ -41,10 +41,11 @@ impl ReloadSignal {
         Ok(Self(signal(SignalKind::hangup())?))
     }
 
-    /// Reloads at each signal, forever; several that come during one reload count as one.
-    pub(super) async fn serve(mut self, reload: ReloadHandle) {
+    /// Reloads at each signal, after `look`, forever; several that come during one reload count as one.
+    pub(super) async fn serve(mut self, reload: ReloadHandle, look: impl Fn()) {
         while self.0.recv().await.is_some() {
             ReloadSignalled.emit();
+            look();
             // The reload reports its own outcome as event, metric and status.
             let _ = reload.reload(Cause::Signal).await;
         }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod aux_data;
+mod callers;
 mod file;
 mod globals;
 mod interpolate;
@@ -19,6 +20,7 @@ mod url;
 
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource};
+pub use callers::{Anonymous, CallerIssuer, Callers, TokenGrant};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use reload::{MaxChanged, Reload, Replay};
@@ -40,6 +42,8 @@ use layers::Layers;
 pub struct Config {
     /// The HTTP server.
     pub server: Server,
+    /// Who may call it.
+    pub callers: Callers,
     /// The policies.
     pub storage: Storage,
     /// What a changed policy set must show before it goes live.

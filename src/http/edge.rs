@@ -1,7 +1,6 @@
 //! What happens around every handler: panics contained, refusals shaped, headers set, requests counted.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,14 +8,16 @@ use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Extension, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::Service;
 
 use super::body::Bounded;
+use super::caller::Connection;
 use super::error::Refusal;
+use super::routes::Place;
 use super::serve::Stopping;
 use super::{Services, authzen, cerbos};
 use crate::pdp::Caller;
@@ -30,22 +31,30 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 pub(super) struct Edge {
     services: Arc<Services>,
     router: Router,
+    /// The paths that are there for everybody.
+    open: Vec<&'static str>,
 }
 
 impl Edge {
     /// The edge of `services`.
     pub(super) fn new(services: Services, stopping: Stopping) -> Self {
         let services = Arc::new(services);
-        Self { router: super::router(&services).layer(Extension(stopping)), services }
+        let routes = super::routes(services.admin);
+        let open = routes.iter().map(|route| route.place).filter(Place::is_open).map(|place| place.path);
+        Self {
+            open: open.collect(),
+            router: super::router(routes, &services).layer(Extension(stopping)),
+            services,
+        }
     }
 
-    /// The answer to `request`, which `peer` sent.
-    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response {
+    /// The answer to `request`, which came over `connection`.
+    pub(super) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
 
-        let mut response = match contain_panic(self.dispatch(peer, api, request)).await {
+        let mut response = match contain_panic(self.dispatch(connection, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -67,35 +76,51 @@ impl Edge {
 
     /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
     /// they to decide; it holds them all the same, for what else may be asked of their paths.
-    async fn dispatch(&self, peer: SocketAddr, api: Option<Api>, request: Request<Incoming>) -> Response {
-        let decided = match api {
-            Some(api @ (Api::CheckResources | Api::Evaluation)) if request.method() == Method::POST => {
-                self.decide(peer, api, request).await
-            }
-            _ => Ok(self.route(peer, request).await),
+    async fn dispatch(
+        &self,
+        connection: &Connection,
+        api: Option<Api>,
+        request: Request<Incoming>,
+    ) -> Response {
+        let known = connection.caller(&self.services.callers, &request).await;
+        let caller = match known {
+            Ok(caller) => caller,
+            Err(_) if self.open.contains(&request.uri().path()) => connection.stranger(),
+            Err(unknown) => return Refusal::from(unknown).into_response(),
+        };
+        let place = match api {
+            Some(Api::CheckResources) => &cerbos::CHECK_RESOURCES,
+            Some(Api::Evaluation) => &authzen::EVALUATION,
+            _ => return self.route(caller, request).await,
+        };
+        if request.method() != Method::POST {
+            return self.route(caller, request).await;
+        }
+        let decided = match place.admit(&caller, &self.services.metrics) {
+            Ok(()) => self.decide(caller, place, request).await,
+            Err(refusal) => Err(refusal),
         };
         decided.unwrap_or_else(IntoResponse::into_response)
     }
 
     async fn decide(
         &self,
-        peer: SocketAddr,
-        api: Api,
+        caller: Caller,
+        place: &Place,
         request: Request<Incoming>,
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let services = State(Arc::clone(&self.services));
-        let caller = Caller::unknown(Some(peer));
         let body = Bounded::read(&self.services, &head.headers, body).await?;
-        if api == Api::Evaluation {
+        if place == &authzen::EVALUATION {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
             cerbos::check_resources(services, caller, body).await
         }
     }
 
-    async fn route(&self, peer: SocketAddr, mut request: Request<Incoming>) -> Response {
-        request.extensions_mut().insert(ConnectInfo(peer));
+    async fn route(&self, caller: Caller, mut request: Request<Incoming>) -> Response {
+        request.extensions_mut().insert(caller);
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response
     }
@@ -117,7 +142,10 @@ impl Edge {
         }
         let allowed_methods = carrier.headers_mut().remove(header::ALLOW);
         let mut response = refusal.render(surface);
-        response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        // To whom a path is not there, its methods are not either.
+        if matches!(refusal, Refusal::MethodNotAllowed) {
+            response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        }
         response
     }
 }

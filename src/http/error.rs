@@ -9,12 +9,19 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::json::Invalid;
-use crate::pdp::{DecideError, ReloadOutcome};
+use crate::pdp::{DecideError, ReloadOutcome, Unknown};
 use crate::ports::{LogError, TokenError};
 use crate::telemetry::{Outcome, Surface};
 
 /// Seconds after which a caller may try again what was refused for a passing reason.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// How a caller may show who it is (RFC 6750, section 3).
+const NO_CREDENTIAL: HeaderValue = HeaderValue::from_static("Bearer realm=\"procura\"");
+
+/// The same for one that has shown something.
+const BAD_CREDENTIAL: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"procura\", error=\"invalid_token\"");
 
 /// Why a request has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -37,6 +44,17 @@ pub(super) enum Refusal {
         /// The limit in seconds.
         seconds: f64,
     },
+    /// Nobody vouches for the caller: it showed no credential, or a bad one.
+    #[error(
+        "show a good credential: a client certificate, or a token or an API key as `Authorization: Bearer …`"
+    )]
+    Unauthenticated {
+        /// Whether it showed one.
+        shown: bool,
+    },
+    /// The caller has no right to this.
+    #[error("the caller has no right to ask this")]
+    Forbidden,
     /// There is nothing at this path, or nothing for this caller.
     #[error("there is nothing here")]
     NotFound,
@@ -98,6 +116,8 @@ impl Refusal {
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
+            Self::Unauthenticated { .. } => Outcome::Unauthenticated,
+            Self::Forbidden => Outcome::Forbidden,
             Self::Overloaded => Outcome::Overloaded,
             Self::NoPolicySet => Outcome::NoPolicySet,
             Self::KeysUnavailable(_) => Outcome::KeysUnavailable,
@@ -128,6 +148,10 @@ impl Refusal {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
+        if let Self::Unauthenticated { shown } = self {
+            let challenge = if *shown { BAD_CREDENTIAL } else { NO_CREDENTIAL };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
     }
 
@@ -145,6 +169,8 @@ impl Refusal {
             Self::NotJson => ("not_json", StatusCode::BAD_REQUEST, 3),
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
+            Self::Unauthenticated { .. } => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
+            Self::Forbidden => ("permission_denied", StatusCode::FORBIDDEN, 7),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
@@ -191,6 +217,18 @@ impl IntoResponse for Refusal {
         let mut response = self.kind().1.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<Unknown> for Refusal {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::NoCredential => Self::Unauthenticated { shown: false },
+            Unknown::BadCredential => Self::Unauthenticated { shown: true },
+            Unknown::Unjudged => {
+                Self::KeysUnavailable("the keys that vouch for the caller could not be fetched yet".into())
+            }
+        }
     }
 }
 

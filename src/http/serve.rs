@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
 use super::beside::{First, beside};
+use super::caller::Connection;
 use super::edge::Edge;
 use super::impatient::Impatient;
 use super::{Capacity, Services};
@@ -98,9 +99,10 @@ async fn connection(
     stop: watch::Receiver<()>,
 ) {
     let progress = Progress::default();
+    let caller = Connection::new(peer, None);
     let service = service_fn(|request| async {
         progress.step();
-        let response = edge.answer(peer, request).await;
+        let response = edge.answer(&caller, request).await;
         progress.step();
         Ok::<_, Infallible>(response)
     });

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use procura_core::record;
 
+use super::access::{Action, Rights};
 use crate::ports::Identity;
 
 /// The sender of one request, as far as it is known. Cheap to clone.
@@ -15,14 +16,22 @@ pub struct Caller {
     pub identity: Arc<Identity>,
     /// The address it connects from; `None` for a call that came through no connection.
     pub address: Option<SocketAddr>,
+    /// What it may do.
+    pub rights: Rights,
 }
 
 impl Caller {
-    /// A caller that showed no credential.
+    /// A caller that showed no credential and has no rights over HTTP.
     #[must_use]
     pub fn unknown(address: Option<SocketAddr>) -> Self {
         static NOBODY: LazyLock<Arc<Identity>> = LazyLock::new(Arc::default);
-        Self { identity: Arc::clone(&NOBODY), address }
+        Self { identity: Arc::clone(&NOBODY), address, rights: Rights::default() }
+    }
+
+    /// Whether it may do `action`.
+    #[must_use]
+    pub fn may(&self, action: Action) -> bool {
+        self.rights.include(action)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use super::{Active, ReloadHandle};
+use super::{Active, Callers, ReloadHandle};
 use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
@@ -16,6 +16,7 @@ pub struct Health {
     reload: ReloadHandle,
     shipping: Option<Arc<dyn Shipping>>,
     index: Option<LagLimit>,
+    callers: Option<Arc<Callers>>,
 }
 
 /// How far the index of the log may be behind.
@@ -78,7 +79,7 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, proofs: None, shipping: None, reload, index: None }
+        Self { active, log, proofs: None, shipping: None, reload, index: None, callers: None }
     }
 
     /// The same of a server that keeps an index of its log.
@@ -99,12 +100,19 @@ impl Health {
         Self { shipping, ..self }
     }
 
+    /// The same with what knows callers.
+    #[must_use]
+    pub fn with_callers(self, callers: Arc<Callers>) -> Self {
+        Self { callers: Some(callers), ..self }
+    }
+
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
         checks.extend(self.decision_index());
         checks.extend(self.checkpoints());
+        checks.extend(self.callers());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
@@ -159,6 +167,15 @@ impl Health {
         let lag = index.log.unindexed();
         let state = if lag <= index.records { CheckState::Good } else { CheckState::Degraded };
         Some(Check { name: "decisionIndex", state, detail: format!("{lag} records behind") })
+    }
+
+    /// Keys and policies about callers that are not good leave those before them in use.
+    fn callers(&self) -> Option<Check> {
+        let (state, detail) = match self.callers.as_ref()?.trouble() {
+            None => (CheckState::Good, "are known by what is configured".to_owned()),
+            Some(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "callers", state, detail })
     }
 
     /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.

@@ -1,6 +1,8 @@
 //! Application services: what the server does, without knowing HTTP or a disk.
 
+mod access;
 mod caller;
+mod callers;
 mod decide;
 mod explain;
 mod health;
@@ -13,7 +15,9 @@ mod status;
 mod tokens;
 
 pub use crate::ports::{Identity, Method};
+pub use access::{Access, AccessError, AccessWatch, Action, Rights};
 pub use caller::Caller;
+pub use callers::{ANONYMOUS, Anonymous, Callers, Found, LOCAL, Shown, TokenCallers, TokenIssuer, Unknown};
 pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};

@@ -7,7 +7,9 @@ pub mod events;
 mod labels;
 mod metrics;
 
-pub use labels::{Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Surface, Where, WitnessKind};
+pub use labels::{
+    Api, KeyRefresh, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Surface, Where, WitnessKind,
+};
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
 
 use std::io::IsTerminal;

@@ -20,9 +20,25 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
+    ("callers", &["durable", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
-    ("cli", &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry"]),
+    (
+        "cli",
+        &[
+            "audit",
+            "background",
+            "callers",
+            "config",
+            "http",
+            "pap",
+            "pdp",
+            "pip",
+            "ports",
+            "ship",
+            "telemetry",
+        ],
+    ),
 ];
 
 /// What each module of the core may import from its siblings.
@@ -43,7 +59,15 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
 
 /// Each risky dependency and the only files that may name it.
 const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
-    ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
+    (
+        "serde_saphyr",
+        &[
+            "crates/core/src/policy/yaml.rs",
+            "src/config/file.rs",
+            "src/callers/entry.rs",
+            "crates/samples/src/yaml.rs",
+        ],
+    ),
     ("prometheus", &["src/telemetry/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
     (
@@ -52,6 +76,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "src/pip/signature.rs",
             "src/audit/proof/keys.rs",
             "src/audit/masking/store.rs",
+            "src/callers/key.rs",
             "crates/testkit/src/issuer.rs",
             "crates/testkit/src/witness.rs",
         ],

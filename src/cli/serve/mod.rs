@@ -4,6 +4,7 @@
 //! what works beside the log; so no request is answered without a record, and none is taken before there is a policy set.
 
 mod beside;
+mod callers;
 mod configuration;
 mod index;
 mod log;
@@ -79,6 +80,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     for message in &config.notices {
         ConfigurationNotice { message }.emit();
     }
+    callers::require_callers(&config)?;
     policies::require_directory(&config.storage.directory, NO_DIRECTORY)?;
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
@@ -155,7 +157,9 @@ async fn serve(
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     let masking = masking::start(config, log.as_ref()).await?;
-    tokio::spawn(hangup.serve(reload.clone()));
+    let (callers, keys, _access_watch) = callers::start(config, &metrics)?;
+    let callers = Arc::new(callers);
+    tokio::spawn(hangup.serve(reload.clone(), move || keys.iter().for_each(|keys| keys.look())));
     let _watch = start_watch(config, &reload)?;
     let (decisions, index) = match &log {
         Some(log) => index::start(config, log, &metrics).map(|(log, index)| (Some(log), index))?,
@@ -175,12 +179,14 @@ async fn serve(
         )
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
+        callers: Arc::clone(&callers),
         decisions,
         proofs: beside.proofs(),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
             .with_index(limit)
             .with_proofs(beside.proofs())
-            .with_shipping(beside.shipping()),
+            .with_shipping(beside.shipping())
+            .with_callers(callers),
         reload,
         shadow,
         metrics,
@@ -193,6 +199,7 @@ async fn serve(
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on `{listen}`: choose another address with `--listen HOST:PORT`")
     })?;
+    callers::require_callers_at(config, listener.local_addr()?)?;
     announce(config, listener.local_addr()?, active.load().as_deref());
     until_stopped(listener, services, stop, config.server.shutdown_deadline).await;
     drop(index);
@@ -238,7 +245,7 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     let policies = config.storage.directory.display().to_string();
     let data_dir = config.server.data_dir.display().to_string();
     ServerStarted { address, policies: &policies, data_dir: &data_dir }.emit();
-    if !address.ip().is_loopback() {
+    if config.callers.anonymous == config::Anonymous::Allow {
         OpenToNetwork { address }.emit();
     }
     let files = policies::counted(active.map_or(0, |active| active.snapshot.files), "file");

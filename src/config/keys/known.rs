@@ -40,10 +40,31 @@ pub const KEYS: &[Key] = &[
         default: "4194304",
         meaning: "Largest request body in bytes, 1 KiB to 64 MiB.",
     },
+    Key { name: "server.adminAPI.enabled", default: "true", meaning: "Whether `/admin` answers." },
     Key {
-        name: "server.adminAPI.enabled",
-        default: "true",
-        meaning: "Whether `/admin` answers. Only loopback may use it.",
+        name: "callers.anonymous",
+        default: "auto",
+        meaning: "What becomes of requests without a credential. `refuse`: 401. `local`: those made on this machine are \
+                  answered. `allow`: those from elsewhere may ask for decisions too. `auto`: `refuse` if callers can \
+                  authenticate, else `local`. See [Callers](callers.md).",
+    },
+    Key {
+        name: "callers.keys.file",
+        default: "",
+        meaning: "File of API keys, which `procura key create` makes; only their hashes are in it. It is read again when \
+                  it changes.",
+    },
+    Key {
+        name: "callers.tokens",
+        default: "[]",
+        meaning: "The issuers whose tokens name callers, a list of key sets as in `auxData.jwt.keySets` with `issuer`, \
+                  `audiences` and what their callers are given; see [Callers](callers.md).",
+    },
+    Key {
+        name: "callers.policies",
+        default: "",
+        meaning: "Directory of the policies that say what callers may do. If empty, those that ship. See \
+                  [Callers](callers.md).",
     },
     Key { name: "storage.driver", default: "disk", meaning: "Where policies come from. Only `disk`." },
     Key {

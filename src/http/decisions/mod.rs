@@ -1,6 +1,6 @@
 //! The decision log, read: one page of what matches, how many match, what comes in, or one call by its id.
 //!
-//! For operators only, see [`Operator`].
+//! For callers that may do [`Action::Audit`].
 
 mod dto;
 mod params;
@@ -8,7 +8,6 @@ mod tail;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Uri, header};
@@ -18,29 +17,32 @@ use procura_core::record::DecisionId;
 
 use self::dto::{Found, Page, Stats};
 use self::params::Params;
-use super::caller::Operator;
 use super::error::Refusal;
+use super::routes::{Place, Route};
 use super::{Invalid, Services, answer};
+use crate::pdp::Action;
 use crate::ports::{DecisionQuery, LogError, RecordProof};
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new()
-        .route("/api/decisions", get(find))
-        .route("/api/decisions/stats", get(stats))
-        .route("/api/decisions/tail", get(tail::tail))
-        .route("/api/decisions/{call}", get(call))
-        .route("/api/decisions/{call}/proof", get(proof))
-        .route("/api/decisions/{call}/{number}", get(decision))
+pub(super) fn routes() -> Vec<Route> {
+    let audits = |path| Place::needing(Action::Audit, path);
+    vec![
+        audits("/api/decisions").with(get(find)),
+        audits("/api/decisions/stats").with(get(stats)),
+        audits("/api/decisions/tail").with(get(tail::tail)),
+        audits("/api/decisions/{call}").with(get(call)),
+        audits("/api/decisions/{call}/proof").with(get(proof)),
+        audits("/api/decisions/{call}/{number}").with(get(decision)),
+    ]
 }
 
-async fn find(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
+async fn find(State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
     let filter = Params::page(&uri)?;
     let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
     answer::json(&services, &Page::new(&page)?).await
 }
 
-async fn stats(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
+async fn stats(State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
     let (filter, by) = Params::stats(&uri)?;
     let _room = services.budget.log_reader().await?;
     let limit = filter.limit;
@@ -55,7 +57,6 @@ async fn stats(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> 
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
 async fn call(
-    _: Operator,
     services: State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
@@ -64,7 +65,6 @@ async fn call(
 }
 
 async fn decision(
-    _: Operator,
     services: State<Arc<Services>>,
     id: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Refusal> {
@@ -74,7 +74,6 @@ async fn decision(
 
 /// The record of a call with its proof, as `procura audit prove` writes it.
 async fn proof(
-    _: Operator,
     services: State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {

@@ -1,10 +1,9 @@
 //! `POST /api/explain`: why a check request is answered as it is. Nothing is decided by it, so nothing is recorded.
 //!
-//! For operators only, see `Operator` in `http/caller.rs`: an explanation shows policies and what they read.
+//! For callers that may do [`Action::Explain`]: an explanation shows policies and what they read.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
@@ -12,20 +11,17 @@ use procura_core::engine::{ExplainedResource, Explanation};
 use serde::Serialize;
 
 use super::body::Bounded;
-use super::caller::Operator;
 use super::cerbos::CheckCall;
 use super::error::Refusal;
+use super::routes::{Place, Route};
 use super::{Services, answer};
+use crate::pdp::Action;
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new().route("/api/explain", post(explain))
+pub(super) fn routes() -> Vec<Route> {
+    vec![Place::needing(Action::Explain, "/api/explain").with(post(explain))]
 }
 
-async fn explain(
-    _: Operator,
-    State(services): State<Arc<Services>>,
-    body: Bounded,
-) -> Result<Response, Refusal> {
+async fn explain(State(services): State<Arc<Services>>, body: Bounded) -> Result<Response, Refusal> {
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
     let explained = services.pdp.explain(&mut check.call).await?;
     let response = answer::json(&services, &ExplainResponse::new(&check, &explained.explanation)).await?;

@@ -17,7 +17,9 @@ use arc_swap::ArcSwapOption;
 use procura::audit::{DirFiles, Log, LogSettings};
 use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
-use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
+use procura::pdp::{
+    Access, Anonymous, Callers, Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
+};
 use procura::pip::{TokenSettings, Verifier};
 use procura::ports::{Clock, DecisionLog};
 use procura::telemetry::Metrics;
@@ -140,7 +142,11 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let settings = Settings::default();
     let verifier =
         Verifier::start(&TokenSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
+    let access = Arc::new(Access::shipped().unwrap());
+    let callers =
+        Callers::new(access, Anonymous::Local, Arc::new(SteppingClock::default()), Arc::clone(&metrics));
     let services = Services {
+        callers: Arc::new(callers),
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, Arc::new(verifier), settings),
         decisions: Some(log.clone()),
         proofs: None,

@@ -9,7 +9,7 @@ use crate::value::Map;
 ///
 /// Invariant, held by the edge that builds it: ids, kinds, roles and actions are not empty, and the counts
 /// are within the configured limits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request<'a> {
     /// Who asks.
     pub principal: Principal<'a>,
@@ -31,7 +31,7 @@ pub struct AuxData<'a> {
 }
 
 /// Who asks: a person, a workload or an agent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Principal<'a> {
     /// Unique name.
     pub id: Cow<'a, str>,

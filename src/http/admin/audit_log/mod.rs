@@ -19,7 +19,6 @@ use tokio::sync::mpsc::Sender;
 use self::entry::write_entry;
 use self::lines::{Line, Lines};
 use self::params::Wanted;
-use crate::http::caller::Operator;
 use crate::http::error::Refusal;
 use crate::http::{Invalid, Services};
 use crate::ports::{DecisionFilter, DecisionQuery, LogError, StoredRecord};
@@ -29,7 +28,6 @@ const PAGE: usize = 100;
 
 /// The log entries that the query asks for. There are no access logs: a list of them is empty.
 pub(super) async fn list(
-    _: Operator,
     State(services): State<Arc<Services>>,
     Path(kind): Path<String>,
     uri: Uri,
