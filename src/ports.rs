@@ -81,6 +81,27 @@ pub trait TokenVerifier: Send + Sync + 'static {
     fn verify<'a>(&'a self, token: &'a Token<'_>, now: Timestamp) -> Verification<'a>;
 }
 
+/// What a credential rests on. What is not known of it, or does not exist for its kind, is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Who issued it: the `iss` of a token, the trust domain of a certificate.
+    pub issuer: Option<&'a str>,
+    /// The key set that vouches for it.
+    pub key_set: Option<&'a str>,
+    /// The key: the `kid` of a token, the id of an API key, the fingerprint of a certificate.
+    pub key: Option<&'a str>,
+}
+
+/// What must not be relied on any more, although its signature is good. Asked about each credential of each request, also
+/// where it was found good before: cheap, never blocks.
+pub trait Quarantine: Send + Sync + 'static {
+    /// Rises with every change. Who remembers that a credential was good reads this before it asks, and asks again once it
+    /// has risen.
+    fn epoch(&self) -> u64;
+    /// Whether a credential that rests on `origin` is refused.
+    fn is_quarantined(&self, origin: &Origin<'_>) -> bool;
+}
+
 /// How much of a set is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {

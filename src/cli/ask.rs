@@ -14,7 +14,7 @@ use super::options::Overrides;
 use super::{policies, print_error, serve, tokens};
 use crate::http::RequestLimits;
 use crate::http::cerbos::CheckCall;
-use crate::pdp::{Active, Pdp};
+use crate::pdp::{Active, Caller, Pdp};
 use crate::ports::Clock;
 use crate::telemetry::Metrics;
 
@@ -25,6 +25,9 @@ pub(super) struct Asked {
     directory: PathBuf,
     /// File with the request in JSON; standard input if absent or `-`
     request: Option<PathBuf>,
+    /// Answer as to a caller that is bound to this tenant; may be given several times
+    #[arg(long = "tenant", value_name = "TENANT")]
+    tenants: Vec<String>,
     #[command(flatten)]
     overrides: Overrides,
 }
@@ -33,6 +36,7 @@ pub(super) struct Asked {
 pub(super) struct Ready {
     pub(super) pdp: Pdp,
     pub(super) runtime: Runtime,
+    pub(super) caller: Caller,
     body: Vec<u8>,
     limits: RequestLimits,
 }
@@ -57,7 +61,11 @@ impl Asked {
             tokens::start(&config.aux_data, Arc::new(Metrics::new()?))?
         };
         let pdp = Pdp::new(active, None, clock, verifier, config.engine);
-        Ok(Some(Ready { pdp, runtime, body, limits }))
+        let caller = match self.tenants.is_empty() {
+            true => Caller::unknown(None),
+            false => Caller::bound_to(self.tenants.clone()),
+        };
+        Ok(Some(Ready { pdp, runtime, caller, body, limits }))
     }
 }
 

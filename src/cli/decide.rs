@@ -8,7 +8,6 @@ use super::ask::Asked;
 use super::exit::Exit;
 use super::{print, print_error};
 use crate::http::cerbos::CheckResponse;
-use crate::pdp::Caller;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,8 +34,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Policy);
     };
     let mut check = ready.check()?;
-    let caller = Caller::unknown(None);
-    let answer = ready.runtime.block_on(ready.pdp.decide(&caller, &mut check.call))?;
+    let answer = ready.runtime.block_on(ready.pdp.decide(&ready.caller, &mut check.call))?;
 
     let decisions = answer.evaluation.resources.iter().flat_map(|resource| &resource.actions);
     let problems = decisions.flat_map(|decision| &decision.problems);

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Policy);
     };
     let mut check = ready.check()?;
-    let explained = ready.runtime.block_on(ready.pdp.explain(&mut check.call))?;
+    let explained = ready.runtime.block_on(ready.pdp.explain(&ready.caller, &mut check.call))?;
     let text = match args.output {
         Format::Tree => explanation::text(&explained.explanation),
         Format::Json => {

@@ -11,6 +11,7 @@ mod globals;
 mod interpolate;
 mod keys;
 mod layers;
+mod limits;
 mod reload;
 mod ship;
 mod suggest;
@@ -23,6 +24,7 @@ pub use aux_data::{AuxData, KeySet, KeySource};
 pub use callers::{Anonymous, CallerIssuer, Callers, TokenGrant};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
+pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
 pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
@@ -81,6 +83,8 @@ pub struct Server {
     pub max_resources_per_request: usize,
     /// Largest request body in bytes.
     pub max_body_bytes: usize,
+    /// What callers may take of it.
+    pub limits: Limits,
     /// Whether the admin API answers.
     pub admin_api: bool,
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod callers;
+mod limits;
 mod reload;
 
 use std::fmt::Display;
@@ -60,6 +61,7 @@ fn server(reader: &mut Reader) -> Server {
         max_actions_per_resource: reader.count("server.requestLimits.maxActionsPerResource", 1..=500),
         max_resources_per_request: reader.count("server.requestLimits.maxResourcesPerRequest", 1..=500),
         max_body_bytes: reader.count("server.requestLimits.maxBodyBytes", KIB..=64 * MIB),
+        limits: limits::limits(reader),
         admin_api: reader.switch("server.adminAPI.enabled"),
     }
 }

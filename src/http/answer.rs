@@ -49,21 +49,13 @@ pub(super) async fn decide(
 }
 
 /// The response with `body` as JSON, and in its headers which set decided and how to find the record.
-pub(super) async fn respond(
-    services: &Services,
-    answer: &Answer,
-    body: &(impl Serialize + Sync),
-) -> Result<Response, Refusal> {
-    respond_with(services, answer, serde_json::to_vec(body)).await
+pub(super) fn respond(answer: &Answer, body: &impl Serialize) -> Result<Response, Refusal> {
+    respond_with(answer, serde_json::to_vec(body))
 }
 
 /// The same with the text of a body, if it could be written.
-pub(super) async fn respond_with(
-    services: &Services,
-    answer: &Answer,
-    body: serde_json::Result<Vec<u8>>,
-) -> Result<Response, Refusal> {
-    let response = json_text(services, body).await?;
+pub(super) fn respond_with(answer: &Answer, body: serde_json::Result<Vec<u8>>) -> Result<Response, Refusal> {
+    let response = json_text(body)?;
     let mut response = with_revision(response, &answer.active)?;
     let call_id = HeaderValue::from_str(&answer.call_id).map_err(|_| Refusal::Internal)?;
     response.headers_mut().insert(CALL_ID, call_id);
@@ -79,13 +71,12 @@ pub(super) fn with_revision(mut response: Response, active: &Active) -> Result<R
 }
 
 /// A response with `body` as JSON.
-pub(super) async fn json(services: &Services, body: &(impl Serialize + Sync)) -> Result<Response, Refusal> {
-    json_text(services, serde_json::to_vec(body)).await
+pub(super) fn json(body: &impl Serialize) -> Result<Response, Refusal> {
+    json_text(serde_json::to_vec(body))
 }
 
-async fn json_text(services: &Services, body: serde_json::Result<Vec<u8>>) -> Result<Response, Refusal> {
-    let bytes = services.budget.answer(body.map_err(|_| Refusal::Internal)?).await?;
-    let mut response = Response::new(Body::from(bytes));
+fn json_text(body: serde_json::Result<Vec<u8>>) -> Result<Response, Refusal> {
+    let mut response = Response::new(Body::from(body.map_err(|_| Refusal::Internal)?));
     let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.headers_mut() = headers;

@@ -3,19 +3,29 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use tokio::time::timeout;
 
-use super::budget::{Budget, Room};
+use super::admission::{Account, Share};
+use super::budget::UNCOUNTED;
 use super::error::Refusal;
 use super::{Invalid, RequestLimits, Services, json};
 
 /// How many times the limit an oversized body is read and dropped, so that the connection stays usable and the caller
 /// is there to read why. Beyond that the connection is closed.
 const DRAIN_FACTOR: u64 = 4;
+
+/// In how many parts of the time for a body something has to arrive.
+const PARTS: u32 = 3;
+
+/// How many bytes have to arrive in each of them.
+const LEAST_PER_PART: u64 = 16 * 1024;
 
 /// First allocation for a body in several frames: what a caller announces is not what it sends.
 const FIRST_ALLOCATION: usize = 16 * 1024;
@@ -24,32 +34,35 @@ const FIRST_ALLOCATION: usize = 16 * 1024;
 pub(super) struct Bounded {
     /// The body.
     pub(super) bytes: Bytes,
-    _in_flight: Room,
-    _work: Room,
+    _arriving: Share,
+    _work: Share,
 }
 
 impl Bounded {
-    /// Reads `body`, which came with `headers`.
-    pub(super) async fn read<B>(services: &Services, headers: &HeaderMap, body: B) -> Result<Self, Refusal>
+    /// Reads `body`, which came with `headers` from a caller of `account`.
+    pub(super) async fn read<B>(
+        services: &Services,
+        account: &Arc<Account>,
+        headers: &HeaderMap,
+        body: B,
+    ) -> Result<Self, Refusal>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let limits = &services.limits;
         refuse_hopeless(headers, &body, limits)?;
-        let mut read = pin!(Arriving::new(services).read(body));
+        let arriving = services.budget.arriving(account);
+        let seen = AtomicU64::new(0);
+        let mut read = pin!(Arriving::new(limits, arriving, &seen).read(body));
         // Most bodies came together with their heads, and a timer is not free.
         let at_once = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
-        let (bytes, in_flight) = match at_once {
+        let (bytes, arriving) = match at_once {
             Poll::Ready(read) => read?,
-            Poll::Pending => {
-                let deadline = limits.body_timeout;
-                let seconds = deadline.as_secs_f64();
-                tokio::time::timeout(deadline, read).await.map_err(|_| Refusal::TooSlow { seconds })??
-            }
+            Poll::Pending => in_time(limits.body_timeout, &seen, read).await?,
         };
         let structure = json::structure(&bytes, limits)?;
-        let work = services.budget.work(bytes.len(), structure).await?;
-        Ok(Self { bytes, _in_flight: in_flight, _work: work })
+        let work = services.budget.work(account, bytes.len(), structure).await?;
+        Ok(Self { bytes, _arriving: arriving, _work: work })
     }
 }
 
@@ -58,8 +71,28 @@ impl FromRequest<Arc<Services>> for Bounded {
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, Refusal> {
         let (head, body) = request.into_parts();
-        Self::read(services, &head.headers, body).await
+        let account = head.extensions.get::<Arc<Account>>().ok_or(Refusal::Internal)?;
+        Self::read(services, account, &head.headers, body).await
     }
+}
+
+/// What `read` comes to, if it ends within `limit` and enough is `seen` in each part of it: who sends a little now and
+/// then would hold for a long time what others need.
+async fn in_time<T>(
+    limit: Duration,
+    seen: &AtomicU64,
+    mut read: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
+) -> Result<T, Refusal> {
+    for _ in 0..PARTS {
+        let before = seen.load(Ordering::Relaxed);
+        if let Ok(read) = timeout(limit / PARTS, read.as_mut()).await {
+            return read;
+        }
+        if seen.load(Ordering::Relaxed) - before < LEAST_PER_PART {
+            break;
+        }
+    }
+    Err(Refusal::TooSlow { seconds: limit.as_secs_f64() })
 }
 
 /// Refuses by its announced length a body that is not worth reading to its end.
@@ -81,30 +114,30 @@ fn drain_limit(limit: usize) -> u64 {
 /// A body on its way. Once it is refused it is read to its end, within bounds, and dropped.
 struct Arriving<'s> {
     limits: &'s RequestLimits,
-    budget: &'s Budget,
     whole: Vec<u8>,
-    room: Room,
-    seen: u64,
+    room: Share,
+    seen: &'s AtomicU64,
     refused: Option<Refusal>,
 }
 
 impl<'s> Arriving<'s> {
-    fn new(services: &'s Services) -> Self {
-        let Services { limits, budget, .. } = services;
-        Self { limits, budget, whole: Vec::new(), room: Room::default(), seen: 0, refused: None }
+    fn new(limits: &'s RequestLimits, room: Share, seen: &'s AtomicU64) -> Self {
+        Self { limits, whole: Vec::new(), room, seen, refused: None }
     }
 
-    async fn read<B>(mut self, mut body: B) -> Result<(Bytes, Room), Refusal>
+    async fn read<B>(mut self, mut body: B) -> Result<(Bytes, Share), Refusal>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let limit = self.limits.max_body_bytes;
         while let Some(data) = next_data(&mut body).await? {
-            self.seen = self.seen.saturating_add(data.len() as u64);
-            if self.seen > drain_limit(limit) {
+            let seen = self.seen.load(Ordering::Relaxed).saturating_add(data.len() as u64);
+            // Only this future writes.
+            self.seen.store(seen, Ordering::Relaxed);
+            if seen > drain_limit(limit) {
                 return Err(Refusal::TooLarge { limit });
             }
-            if self.seen > limit as u64 {
+            if seen > limit as u64 {
                 self.refuse(Refusal::TooLarge { limit });
             }
             if self.refused.is_some() {
@@ -130,7 +163,9 @@ impl<'s> Arriving<'s> {
         }
         let capacity = capacity.saturating_mul(2).min(self.limits.max_body_bytes);
         let capacity = capacity.max(FIRST_ALLOCATION).max(needed);
-        self.budget.grow(&mut self.room, capacity).await?;
+        if capacity > UNCOUNTED {
+            self.room.grow(u32::try_from(capacity).unwrap_or(u32::MAX)).await?;
+        }
         self.whole.reserve_exact(capacity - length);
         Ok(())
     }
@@ -138,7 +173,7 @@ impl<'s> Arriving<'s> {
     fn refuse(&mut self, refusal: Refusal) {
         self.refused = Some(refusal);
         self.whole = Vec::new();
-        self.room = Room::default();
+        self.room.clear();
     }
 }
 

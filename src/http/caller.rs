@@ -1,7 +1,7 @@
 //! Who calls, read from the connection and the head of the request.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -10,6 +10,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Request, Uri};
 use procura_core::model::Timestamp;
 
+use super::admission::Guest;
 use crate::pdp::{Caller, Callers, Found, Identity, Shown, Unknown};
 use crate::ports::ClientCertificate;
 
@@ -18,7 +19,8 @@ const PROXY_PREFIX: &str = "x-forwarded-";
 
 /// A connection, as far as it says who calls over it.
 pub(super) struct Connection {
-    address: SocketAddr,
+    /// Who is at its other end, for admission.
+    pub(super) guest: Guest,
     is_loopback: bool,
     /// The certificate that was shown at its beginning.
     certificate: Option<Box<dyn ClientCertificate>>,
@@ -37,10 +39,10 @@ struct Memo {
 }
 
 impl Connection {
-    /// A connection from `address`, over which `certificate` was shown.
-    pub(super) fn new(address: SocketAddr, certificate: Option<Box<dyn ClientCertificate>>) -> Self {
-        let is_loopback = address.ip().to_canonical().is_loopback();
-        Self { address, is_loopback, certificate, last: Mutex::new(None) }
+    /// A connection of `guest`, over which `certificate` was shown.
+    pub(super) fn new(guest: Guest, certificate: Option<Box<dyn ClientCertificate>>) -> Self {
+        let is_loopback = guest.address().ip().to_canonical().is_loopback();
+        Self { guest, is_loopback, certificate, last: Mutex::new(None) }
     }
 
     /// Who sends `request`. It is found out anew only if the request does not show what the one before has shown, or if that
@@ -49,7 +51,7 @@ impl Connection {
         let head = Head::of(request.headers());
         let local = self.is_loopback && head.is_made_here(request.uri());
         let certificate = self.certificate.as_ref().map(|shown| shown.holder()).transpose();
-        let certificate = certificate.map_err(|_| callers.distrust(self.address))?;
+        let certificate = certificate.map_err(|_| callers.distrust(self.guest.address()))?;
         // The epoch is older than what is found out, so no change is missed.
         let epoch = callers.epoch();
         if let Some(caller) = self.remembered(&head, certificate.as_ref(), (local, epoch), callers.now()) {
@@ -62,18 +64,13 @@ impl Connection {
             garbled: head.is_garbled(),
             local,
         };
-        let found = callers.identify(&shown, Some(self.address)).await?;
+        let found = callers.identify(&shown, Some(self.guest.address())).await?;
         let caller = found.caller.clone();
         let (authorization, key) = (head.authorization.cloned(), head.key.cloned());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Memo { certificate, local, authorization, key, epoch, found })
                 .filter(|_| !head.is_garbled());
         Ok(caller)
-    }
-
-    /// A caller that nothing is known of but where it is.
-    pub(super) fn stranger(&self) -> Caller {
-        Caller::unknown(Some(self.address))
     }
 
     fn remembered(
@@ -179,6 +176,8 @@ fn is_loopback_host(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use axum::http::HeaderName;
 
     use super::*;
@@ -199,8 +198,8 @@ mod tests {
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let connection = Connection::new(address.parse().unwrap(), None);
-        connection.is_loopback && Head::of(&map).is_made_here(&Uri::from_static("/"))
+        let address: SocketAddr = address.parse().unwrap();
+        address.ip().to_canonical().is_loopback() && Head::of(&map).is_made_here(&Uri::from_static("/"))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What happens around every handler: panics contained, refusals shaped, headers set, requests counted.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,14 +15,15 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::Service;
 
+use super::admission::{Account, Guest};
 use super::body::Bounded;
 use super::caller::Connection;
 use super::error::Refusal;
 use super::routes::Place;
 use super::serve::Stopping;
-use super::{Services, authzen, cerbos};
+use super::{Services, authzen, cerbos, head, leaving};
 use crate::pdp::Caller;
-use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed};
+use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
 use crate::telemetry::{Api, Outcome, Surface, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
@@ -39,7 +41,7 @@ impl Edge {
     /// The edge of `services`.
     pub(super) fn new(services: Services, stopping: Stopping) -> Self {
         let services = Arc::new(services);
-        let routes = super::routes(services.admin);
+        let routes = super::routes(&services.limits, services.admin);
         let open = routes.iter().map(|route| route.place).filter(Place::is_open).map(|place| place.path);
         Self {
             open: open.collect(),
@@ -48,13 +50,18 @@ impl Edge {
         }
     }
 
+    /// What is known of a connection from `address` while it stands.
+    pub(super) fn welcome(&self, address: SocketAddr) -> Connection {
+        Connection::new(Guest::new(address, self.services.budget.accounts()), None)
+    }
+
     /// The answer to `request`, which came over `connection`.
     pub(super) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
 
-        let mut response = match contain_panic(self.dispatch(connection, api, request)).await {
+        let mut response = match contain_panic(self.dispatch(connection, surface, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -74,44 +81,64 @@ impl Edge {
         response
     }
 
-    /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
-    /// they to decide; it holds them all the same, for what else may be asked of their paths.
+    /// What comes of `request`, whatever that is.
     async fn dispatch(
         &self,
         connection: &Connection,
+        surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
     ) -> Response {
-        let known = connection.caller(&self.services.callers, &request).await;
-        let caller = match known {
-            Ok(caller) => caller,
-            Err(_) if self.open.contains(&request.uri().path()) => connection.stranger(),
-            Err(unknown) => return Refusal::from(unknown).into_response(),
+        let answered = async {
+            head::check(&request)?;
+            let (guest, budget) = (&connection.guest, &self.services.budget);
+            let known = connection.caller(&self.services.callers, &request).await;
+            let (caller, unknown) = match known {
+                Ok(caller) => (caller, None),
+                Err(unknown) => (Caller::unknown(Some(guest.address())), Some(unknown)),
+            };
+            let account = match surface {
+                // Whoever looks after the server is not kept out by those who ask it.
+                Surface::Health | Surface::Admin => guest.account(&caller, budget.accounts()),
+                _ => guest.admit(&caller, budget.accounts())?,
+            };
+            if let Some(unknown) = unknown.filter(|_| !self.open.contains(&request.uri().path())) {
+                return Err(unknown.into());
+            }
+            let response = self.ask(caller, &account, api, request).await?;
+            leaving::with_room(budget, &account, response).await
         };
+        answered.await.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
+    /// they to decide; it holds them all the same, for what else may be asked of their paths.
+    async fn ask(
+        &self,
+        caller: Caller,
+        account: &Arc<Account>,
+        api: Option<Api>,
+        request: Request<Incoming>,
+    ) -> Result<Response, Refusal> {
         let place = match api {
-            Some(Api::CheckResources) => &cerbos::CHECK_RESOURCES,
-            Some(Api::Evaluation) => &authzen::EVALUATION,
-            _ => return self.route(caller, request).await,
+            Some(Api::CheckResources) if request.method() == Method::POST => &cerbos::CHECK_RESOURCES,
+            Some(Api::Evaluation) if request.method() == Method::POST => &authzen::EVALUATION,
+            _ => return Ok(self.route(caller, account, request).await),
         };
-        if request.method() != Method::POST {
-            return self.route(caller, request).await;
-        }
-        let decided = match place.admit(&caller, &self.services.metrics) {
-            Ok(()) => self.decide(caller, place, request).await,
-            Err(refusal) => Err(refusal),
-        };
-        decided.unwrap_or_else(IntoResponse::into_response)
+        place.admit(&caller, &self.services.metrics)?;
+        self.decide(caller, account, place, request).await
     }
 
     async fn decide(
         &self,
         caller: Caller,
+        account: &Arc<Account>,
         place: &Place,
         request: Request<Incoming>,
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let services = State(Arc::clone(&self.services));
-        let body = Bounded::read(&self.services, &head.headers, body).await?;
+        let body = Bounded::read(&self.services, account, &head.headers, body).await?;
         if place == &authzen::EVALUATION {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
@@ -119,7 +146,13 @@ impl Edge {
         }
     }
 
-    async fn route(&self, caller: Caller, mut request: Request<Incoming>) -> Response {
+    async fn route(
+        &self,
+        caller: Caller,
+        account: &Arc<Account>,
+        mut request: Request<Incoming>,
+    ) -> Response {
+        request.extensions_mut().insert(Arc::clone(account));
         request.extensions_mut().insert(caller);
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response
@@ -133,6 +166,9 @@ impl Edge {
         api: Option<Api>,
         mut carrier: Response,
     ) -> Response {
+        if let Some(reason) = refusal.shed() {
+            RequestShed { reason }.emit(&self.services.metrics);
+        }
         if let Some(api) = api {
             let outcome = refusal.outcome();
             // What is wrong with a request may repeat what must not be kept.

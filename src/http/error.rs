@@ -3,6 +3,8 @@
 //! A handler returns a [`Refusal`]; `edge.rs` renders it in the shape of the path's surface.
 //! A decision of *deny* is never a refusal.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +13,7 @@ use serde::Serialize;
 use super::json::Invalid;
 use crate::pdp::{DecideError, ReloadOutcome, Unknown};
 use crate::ports::{LogError, TokenError};
-use crate::telemetry::{Outcome, Surface};
+use crate::telemetry::{Outcome, Shed, Surface};
 
 /// Seconds after which a caller may try again what was refused for a passing reason.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -38,8 +40,8 @@ pub(super) enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The body did not arrive in time.
-    #[error("the body did not arrive within {seconds} s, the limit")]
+    /// The body did not arrive in time, or too little of it.
+    #[error("the body did not arrive within {seconds} s, the limit, or less than 16 KiB in a third of that")]
     TooSlow {
         /// The limit in seconds.
         seconds: f64,
@@ -64,9 +66,21 @@ pub(super) enum Refusal {
     /// The path exists, but not with this method.
     #[error("the method is not allowed here")]
     MethodNotAllowed,
+    /// The caller asks more often than it may.
+    #[error("more requests than this caller may make")]
+    TooOften {
+        /// Until when it has to wait.
+        wait: Duration,
+    },
+    /// The caller has as many calls on their way as it may.
+    #[error("more calls at a time than this caller may make")]
+    TooManyAtOnce,
     /// There was no room for the request or its answer beside the others.
-    #[error("the server is handling too many large requests; try again later")]
+    #[error("the server is handling as many requests as it can; try again later")]
     Overloaded,
+    /// The head of the request is ambiguous or asks for what is not done here; the connection ends with the answer.
+    #[error("{0}")]
+    Malformed(&'static str),
     /// No policy set is live.
     #[error("no policy set has been loaded yet")]
     NoPolicySet,
@@ -119,12 +133,14 @@ impl Refusal {
             Self::Unauthenticated { .. } => Outcome::Unauthenticated,
             Self::Forbidden => Outcome::Forbidden,
             Self::Overloaded => Outcome::Overloaded,
+            Self::TooOften { .. } | Self::TooManyAtOnce => Outcome::Limited,
             Self::NoPolicySet => Outcome::NoPolicySet,
             Self::KeysUnavailable(_) => Outcome::KeysUnavailable,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
             Self::Internal => Outcome::Internal,
             Self::Invalid(_)
+            | Self::Malformed(_)
             | Self::NotJson
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
@@ -132,6 +148,16 @@ impl Refusal {
             | Self::NotYetProven { .. }
             | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
+        }
+    }
+
+    /// Why it was turned away so that others are served, if it was.
+    pub(super) const fn shed(&self) -> Option<Shed> {
+        match self {
+            Self::TooOften { .. } => Some(Shed::Rate),
+            Self::TooManyAtOnce => Some(Shed::Concurrency),
+            Self::Overloaded => Some(Shed::Full),
+            _ => None,
         }
     }
 
@@ -145,8 +171,23 @@ impl Refusal {
                 self.problem(status)
             }
         };
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        let headers = response.headers_mut();
+        match self {
+            Self::TooOften { wait } => {
+                // Whoever comes back in time finds a place: a second begun is a second.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+            }
+            Self::TooManyAtOnce => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            Self::Malformed(_) => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            _ => {}
         }
         if let Self::Unauthenticated { shown } = self {
             let challenge = if *shown { BAD_CREDENTIAL } else { NO_CREDENTIAL };
@@ -174,6 +215,9 @@ impl Refusal {
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
+            Self::Malformed(_) => ("malformed_request", StatusCode::BAD_REQUEST, 3),
+            Self::TooOften { .. } => ("rate_limited", StatusCode::TOO_MANY_REQUESTS, 8),
+            Self::TooManyAtOnce => ("concurrency_limited", StatusCode::TOO_MANY_REQUESTS, 8),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::KeysUnavailable(_) => ("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),

@@ -1,5 +1,6 @@
 //! What one request may be, and what all of them together may occupy, with the reason for each size.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Bounds on one request. Beyond them it is refused with the path and the limit.
@@ -41,10 +42,15 @@ impl Default for RequestLimits {
 pub struct Capacity {
     /// Connections at a time; more wait to be accepted. Each may hold about 128 KiB that nothing else counts.
     pub connections: usize,
-    /// Bytes of large bodies that are arriving and large answers that are leaving: 16 bodies of the largest size.
+    /// Connections of one address at a time; more are closed at once.
+    pub connections_per_address: usize,
+    /// Bytes of large bodies that are arriving, and as many of large answers that are leaving: 16 of the largest size.
     pub in_flight_bytes: u32,
-    /// Bytes of memory, roughly, of large calls that are being decided: two of the heaviest at a time.
-    pub work_bytes: u32,
+    /// Calls that are decided at a time, of all callers together. A large call counts as one for each 64 KiB of memory
+    /// that it takes, roughly: two of the heaviest at a time.
+    pub concurrent: u32,
+    /// What one caller may have of it, and how often it may ask.
+    pub caller: CallerLimits,
     /// Readers of the decision log at a time, each with a page or a large record in memory.
     pub log_readers: u32,
     /// Listeners to the decision log at a time, each with a thread that reads what comes in.
@@ -58,17 +64,37 @@ pub struct Capacity {
     pub answer_timeout: Duration,
 }
 
+/// Bounds on one caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerLimits {
+    /// Requests in a second, in the long run; `None` for any number.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Requests at once, after a pause.
+    pub burst: u32,
+    /// Calls that are decided at a time, counted as all of them together are.
+    pub concurrent: u32,
+}
+
 impl Default for Capacity {
     fn default() -> Self {
         Self {
             connections: 4096,
+            connections_per_address: 2048,
             in_flight_bytes: 64 * 1024 * 1024,
-            work_bytes: 128 * 1024 * 1024,
+            concurrent: 2048,
+            caller: CallerLimits::default(),
             log_readers: 4,
             listeners: 8,
             patience: Duration::from_secs(1),
             head_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(60),
         }
+    }
+}
+
+impl Default for CallerLimits {
+    /// Any rate: how many calls are too many only the operator knows.
+    fn default() -> Self {
+        Self { requests_per_second: None, burst: 1000, concurrent: 1024 }
     }
 }

@@ -7,12 +7,14 @@
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
+//! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
 //! Handlers read the request, call one service and render the result. Whatever is not answered is a `Refusal`
 //! (`error.rs`), and `edge.rs` gives it the shape of its surface.
 
 mod admin;
+mod admission;
 mod answer;
 mod authzen;
 mod aux_data;
@@ -21,15 +23,19 @@ mod body;
 mod budget;
 mod caller;
 pub mod cerbos;
+mod connections;
 mod decisions;
 mod edge;
 mod error;
 pub mod explain;
 mod finding;
+mod head;
 mod health;
 mod impatient;
 mod json;
+mod leaving;
 mod limits;
+mod openapi;
 mod routes;
 mod scan;
 mod serve;
@@ -38,7 +44,7 @@ mod validate;
 pub use budget::Budget;
 pub use finding::Finding;
 pub use json::Invalid;
-pub use limits::{Capacity, RequestLimits};
+pub use limits::{CallerLimits, Capacity, RequestLimits};
 pub use serve::serve;
 
 use std::sync::Arc;
@@ -82,15 +88,23 @@ pub struct Services {
 /// for everybody.
 #[must_use]
 pub fn paths(admin: bool) -> Vec<(&'static str, Option<Action>)> {
-    routes(admin).into_iter().map(|route| (route.place.path, route.place.need)).collect()
+    routes(&RequestLimits::default(), admin)
+        .into_iter()
+        .map(|route| (route.place.path, route.place.need))
+        .collect()
 }
 
-fn routes(admin: bool) -> Vec<Route> {
-    let admin = if admin { admin::routes() } else { Vec::new() };
-    [cerbos::routes(), authzen::routes(), decisions::routes(), explain::routes(), admin, health::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
+    let surfaces = [
+        cerbos::routes(),
+        authzen::routes(),
+        decisions::routes(),
+        explain::routes(),
+        if admin { admin::routes() } else { Vec::new() },
+        health::routes(),
+        openapi::routes(limits, admin),
+    ];
+    surfaces.into_iter().flatten().collect()
 }
 
 fn router(routes: Vec<Route>, services: &Arc<Services>) -> Router {

@@ -5,22 +5,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
 
 use super::beside::{First, beside};
-use super::caller::Connection;
+use super::connections::{Connections, Line};
 use super::edge::Edge;
 use super::impatient::Impatient;
 use super::{Capacity, Services};
-use crate::telemetry::events::AcceptFailed;
+use crate::telemetry::Shed;
+use crate::telemetry::events::{AcceptFailed, RequestShed};
 
 /// Largest head of a request, and most bytes of it buffered.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -37,22 +37,26 @@ pub async fn serve(
     capacity: Capacity,
     shutdown: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(capacity.connections));
+    let connections = Connections::new(&capacity);
+    let metrics = Arc::clone(&services.metrics);
     let (stop, stopped) = watch::channel(());
     let edge = Arc::new(Edge::new(services, Stopping(stopped.clone())));
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &connections) => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer, slot)) => {
+            Ok((stream, peer, place)) => {
+                let Some(slot) = connections.open_from(peer, place) else {
+                    RequestShed { reason: Shed::Connections }.emit(&metrics);
+                    continue;
+                };
                 let stream = Impatient::new(stream, capacity.answer_timeout);
                 let (edge, stopped) = (Arc::clone(&edge), stopped.clone());
                 tokio::spawn(async move {
-                    connection(stream, peer, &edge, capacity.head_timeout, stopped).await;
-                    drop(slot);
+                    connection(stream, (peer, slot.line()), &edge, capacity.head_timeout, stopped).await;
                 });
             }
             Err(error) => {
@@ -80,36 +84,35 @@ impl Stopping {
 /// The next connection, once there may be one more.
 async fn accept(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    connections: &Connections,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
+    let place = connections.place().await.ok_or(io::ErrorKind::BrokenPipe)?;
     // Without it small answers wait for the acknowledgement of the one before; a failure only costs that time.
     let _ = stream.set_nodelay(true);
-    Ok((stream, peer, slot))
+    Ok((stream, peer, place))
 }
 
 /// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
 /// connection that breaks or is not HTTP concerns nobody else.
 async fn connection(
     stream: Impatient<TcpStream>,
-    peer: SocketAddr,
+    (peer, line): (SocketAddr, &Line),
     edge: &Edge,
     head_timeout: Duration,
     stop: watch::Receiver<()>,
 ) {
-    let progress = Progress::default();
-    let caller = Connection::new(peer, None);
+    let connected = edge.welcome(peer);
     let service = service_fn(|request| async {
-        progress.step();
-        let response = edge.answer(&caller, request).await;
-        progress.step();
+        line.step();
+        let response = edge.answer(&connected, request).await;
+        line.step();
         Ok::<_, Infallible>(response)
     });
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(HEAD_BYTES);
+    builder.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let patrol = pin!(patrol(&progress, head_timeout, stop));
+    let patrol = pin!(patrol(line, head_timeout, stop));
     if let First::Beside(End::WithTheRequest) = beside(connection.as_mut(), patrol).await {
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
@@ -125,32 +128,22 @@ enum End {
 }
 
 /// Waits for a reason to end a connection.
-async fn patrol(progress: &Progress, head_timeout: Duration, mut stop: watch::Receiver<()>) -> End {
-    let mut before = progress.steps();
+async fn patrol(line: &Line, head_timeout: Duration, mut stop: watch::Receiver<()>) -> End {
+    let mut before = line.steps();
     loop {
         tokio::select! {
             _ = stop.changed() => return End::WithTheRequest,
+            () = line.make_way.notified() => {
+                if line.is_idle() {
+                    return End::Now;
+                }
+            }
             () = sleep(head_timeout) => {}
         }
-        let now = progress.steps();
-        if now == before && now.is_multiple_of(2) {
+        let now = line.steps();
+        if now == before && line.is_idle() {
             return End::Now;
         }
         before = now;
-    }
-}
-
-/// How far a connection has come: a step for each request that begins and for each that has its response.
-#[derive(Default)]
-struct Progress(AtomicU64);
-
-impl Progress {
-    fn step(&self) {
-        // Only the task of the connection writes.
-        self.0.store(self.steps().wrapping_add(1), Ordering::Relaxed);
-    }
-
-    fn steps(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

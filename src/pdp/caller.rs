@@ -21,6 +21,13 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A caller that showed no credential and is bound to these tenants.
+    #[must_use]
+    pub fn bound_to(tenants: Vec<String>) -> Self {
+        let identity = Identity { tenants: Some(tenants), ..Identity::default() };
+        Self { identity: Arc::new(identity), address: None, rights: Rights::default() }
+    }
+
     /// A caller that showed no credential and has no rights over HTTP.
     #[must_use]
     pub fn unknown(address: Option<SocketAddr>) -> Self {
@@ -33,6 +40,12 @@ impl Caller {
     pub fn may(&self, action: Action) -> bool {
         self.rights.include(action)
     }
+}
+
+/// The tenants that there are for requests of `caller`.
+pub(super) fn tenants_of(caller: &Caller) -> Option<Vec<Cow<'static, str>>> {
+    let tenants = caller.identity.tenants.as_ref()?;
+    Some(tenants.iter().cloned().map(Cow::Owned).collect())
 }
 
 /// How records name `caller`.

@@ -9,7 +9,7 @@ use procura_core::model::{Evaluation, Request, Timestamp};
 use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
 use uuid::{NoContext, Uuid};
 
-use super::caller::sender;
+use super::caller::{sender, tenants_of};
 use super::{Active, Caller, Pdp, Tokens};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::Api;
@@ -24,7 +24,8 @@ pub struct Call<'a> {
     pub api: Api,
     /// The caller's own id for the request, empty if it gave none.
     pub request_id: Cow<'a, str>,
-    /// What is asked. Its `aux_data` is what `tokens` turn out to say, and nothing else.
+    /// What is asked. Its `aux_data` is what `tokens` turn out to say, its `tenants` are those of the caller, and nothing
+    /// else.
     pub request: Request<'a>,
     /// The tokens that came with it.
     pub tokens: Tokens<'a>,
@@ -78,6 +79,7 @@ impl Pdp {
         let now = self.clock.now();
         let (claims, vouchers) = self.claims(&call.tokens, now).await?;
         call.request.aux_data = claims;
+        call.request.tenants = tenants_of(caller);
         let started = if call.tokens.is_empty() { begun } else { Instant::now() };
         // The set is taken after the tokens, which may have to wait for keys.
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use procura_core::engine::{self, Explanation};
 
-use super::{Active, Call, DecideError, Pdp};
+use super::caller::tenants_of;
+use super::{Active, Call, Caller, DecideError, Pdp};
 
 /// A call that was explained, not answered: it has no id and no record.
 #[derive(Debug)]
@@ -16,12 +17,13 @@ pub struct Explained {
 }
 
 impl Pdp {
-    /// Explains what `call` would be answered now. It counts as a large call whatever it asks, since an explanation
+    /// Explains what `call` of `caller` would be answered now. It counts as a large call whatever it asks, since an explanation
     /// decides again and again.
-    pub async fn explain(&self, call: &mut Call<'_>) -> Result<Explained, DecideError> {
+    pub async fn explain(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Explained, DecideError> {
         let now = self.clock.now();
         let (claims, _) = self.claims(&call.tokens, now).await?;
         call.request.aux_data = claims;
+        call.request.tenants = tenants_of(caller);
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
         // The semaphore is never closed; without a permit the call is explained all the same.
         let _permit = self.large_calls.acquire().await.ok();

@@ -7,6 +7,7 @@ mod decide;
 mod explain;
 mod health;
 mod masking;
+mod quarantine;
 mod reload;
 mod retrace;
 mod settle;
@@ -22,6 +23,7 @@ pub use decide::{Answer, Call, DecideError};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
+pub use quarantine::Quarantines;
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{

@@ -10,12 +10,28 @@ use procura_core::value::{Map, Value};
 /// Why claims are not taken.
 type Fault = Cow<'static, str>;
 
-/// The claims in `payload`, if they are in force at `now`, give or take `skew`, and when that ends if they say so.
+/// When claims are in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Period {
+    /// The first instant.
+    pub(super) begins: Timestamp,
+    /// The first instant at which they no longer are; `None` if that never comes.
+    pub(super) ends: Option<Timestamp>,
+}
+
+impl Period {
+    /// Whether it covers `now`.
+    pub(super) fn covers(&self, now: Timestamp) -> bool {
+        self.begins <= now && self.ends.is_none_or(|ends| now < ends)
+    }
+}
+
+/// The claims in `payload`, if they are in force at `now`, give or take `skew`, and when they are.
 pub(super) fn in_force(
     payload: &[u8],
     now: Timestamp,
     skew: Duration,
-) -> Result<(Map<'static>, Option<Timestamp>), Fault> {
+) -> Result<(Map<'static>, Period), Fault> {
     let mut claims = match serde_json::from_slice::<Value<'_>>(payload) {
         Ok(Value::Map(claims)) => claims.into_owned(),
         _ => return Err("the claims of the token are not a JSON object that can be taken".into()),
@@ -35,16 +51,17 @@ pub(super) fn in_force(
     let late = |at: Timestamp| at.saturating_add(skew).unwrap_or(Timestamp::MAX);
     let early = |at: Timestamp| at.saturating_sub(skew).unwrap_or(Timestamp::MIN);
     let ends = expires.map(late);
+    let (begins, issued) = (begins.map_or(Timestamp::MIN, early), issued.map_or(Timestamp::MIN, early));
     if ends.is_some_and(|at| now >= at) {
         return Err("the token has expired".into());
     }
-    if begins.is_some_and(|at| now < early(at)) {
+    if now < begins {
         return Err("the token is not in force yet (`nbf`)".into());
     }
-    if issued.is_some_and(|at| now < early(at)) {
+    if now < issued {
         return Err("the token was issued in the future (`iat`)".into());
     }
-    Ok((claims, ends))
+    Ok((claims, Period { begins: begins.max(issued), ends }))
 }
 
 /// The `iss` in `payload`, which nobody has vouched for yet.

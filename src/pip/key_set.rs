@@ -110,6 +110,11 @@ impl Shelf {
         self.keys.load().as_ref().map(|loaded| Arc::clone(&loaded.keys))
     }
 
+    /// Whether the keys in use are those of this number.
+    pub(super) fn holds(&self, number: u64) -> bool {
+        self.keys.load().as_ref().is_some_and(|loaded| loaded.keys.number == number)
+    }
+
     /// Takes the keys in `text` into use.
     ///
     /// INVARIANT(good_keys_stay): what is not a usable set of keys replaces nothing.
@@ -119,9 +124,10 @@ impl Shelf {
         let keys = match before.as_ref().filter(|_| !changed) {
             Some(loaded) => loaded.keys.len(),
             None => {
-                let keys = Arc::new(Keys::read(&text, self.is_pem, self.rules, &self.tokens)?);
+                let mut keys = Keys::read(&text, self.is_pem, self.rules, &self.tokens)?;
+                keys.number = before.as_ref().map_or(0, |loaded| loaded.keys.number + 1);
                 let count = keys.len();
-                self.keys.store(Some(Arc::new(Loaded { text, keys })));
+                self.keys.store(Some(Arc::new(Loaded { text, keys: Arc::new(keys) })));
                 count
             }
         };

@@ -65,6 +65,8 @@ pub(super) struct Key {
 /// The keys of a set that its rules allow to be used.
 #[derive(Debug)]
 pub(super) struct Keys {
+    /// Which keys of their key set they are, since the start.
+    pub(super) number: u64,
     usable: Vec<Key>,
     rules: KeyRules,
 }
@@ -106,7 +108,11 @@ impl Keys {
             !key.checks.is_empty() && named && bound && (takes_svids || !key.is_for_svids)
         };
         let usable: Vec<Key> = keys.into_iter().filter(is_usable).collect();
-        if usable.is_empty() { Err(KeyError::NoneUsable { found }) } else { Ok(Self { usable, rules }) }
+        if usable.is_empty() {
+            Err(KeyError::NoneUsable { found })
+        } else {
+            Ok(Self { number: 0, usable, rules })
+        }
     }
 
     /// How many keys there are.

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `verifier.rs` | one token: which key set, is the signature good, is it in force |
+//! | `cache.rs` | tokens that were believed, so that their signature is checked once |
 //! | `token.rs`, `claims.rs` | the parts of a token; what its claims become |
 //! | `keys.rs`, `jwk.rs`, `pem.rs` | a set of keys, from JSON Web Keys or PEM |
 //! | `rules.rs` | what a key set demands of tokens beyond a signature |
@@ -10,6 +11,7 @@
 //! | `key_set.rs`, `remote.rs`, `local.rs`, `fetch.rs` | where keys come from and how they stay fresh |
 
 mod algorithm;
+mod cache;
 mod claims;
 mod fetch;
 mod jwk;

@@ -1,5 +1,6 @@
 //! Tokens of every kind against keys of every kind.
 
+mod cache;
 mod renewal;
 mod rules;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use procura_core::model::Timestamp;
 use tokio::task::JoinHandle;
 
+use super::cache::{Believed, Cache};
 use super::claims;
 use super::fetch::Fetcher;
 use super::key_set::{KeySet, KeySetSettings, KeySource, Reports, Shelf};
@@ -57,6 +58,7 @@ pub enum StartError {
 pub struct Verifier {
     trust: Trust,
     skew: Duration,
+    cache: Cache,
     watches: Vec<JoinHandle<()>>,
 }
 
@@ -78,7 +80,8 @@ impl Verifier {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
-        let mut verifier = Self { trust: Trust::Blind, skew: settings.skew, watches: Vec::new() };
+        let mut verifier =
+            Self { trust: Trust::Blind, skew: settings.skew, cache: Cache::default(), watches: Vec::new() };
         if settings.unverified {
             TokensNotVerified.emit();
             return Ok(verifier);
@@ -111,23 +114,60 @@ impl Verifier {
     }
 
     async fn claims_of(&self, token: &ports::Token<'_>, now: Timestamp) -> Result<VerifiedToken, TokenError> {
-        let parsed = Token::parse(&token.text).map_err(TokenError::Invalid)?;
-        let (key_set, key) = match &self.trust {
-            Trust::Blind => (None, None),
-            Trust::Keys(sets) => {
-                let set = chosen(sets, &token.key_set, &parsed)?;
-                // INVARIANT(only_verified_claims): nothing of the payload is believed before a key has vouched for it.
-                let key = set.vouch(&parsed).await?;
-                (Some(set), key)
-            }
-        };
-        let (claims, expires) =
-            claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
-        if let Some(set) = key_set {
-            set.shelf.tokens.check(&parsed, &claims).map_err(TokenError::Invalid)?;
+        match &self.trust {
+            Trust::Blind => self.believed(token, now),
+            Trust::Keys(sets) => match self.remembered(sets, token, now) {
+                Some(told) => Ok(told),
+                None => self.vouched(sets, token, now).await,
+            },
         }
-        let key_set = key_set.map(|set| Arc::clone(&set.shelf.id));
-        Ok(VerifiedToken { claims: Arc::new(claims), key_set, key, expires })
+    }
+
+    /// What `token` says, whoever made it.
+    fn believed(&self, token: &ports::Token<'_>, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+        let parsed = Token::parse(&token.text).map_err(TokenError::Invalid)?;
+        let (claims, period) =
+            claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
+        Ok(VerifiedToken { claims: Arc::new(claims), key_set: None, key: None, expires: period.ends })
+    }
+
+    /// What `token` says, if that would be found again.
+    ///
+    /// INVARIANT(memory_changes_nothing): the same keys would vouch for the same bytes, and the instants are looked at.
+    fn remembered(
+        &self,
+        sets: &BTreeMap<String, KeySet>,
+        token: &ports::Token<'_>,
+        now: Timestamp,
+    ) -> Option<VerifiedToken> {
+        let Believed { told, period, keys, .. } = self.cache.get(token)?;
+        let holds = |id: &Arc<str>| sets.get(&**id).is_some_and(|set| set.shelf.holds(keys));
+        if told.key_set.as_ref().is_some_and(holds) && period.covers(now) {
+            return Some(told);
+        }
+        self.cache.forget(token);
+        None
+    }
+
+    /// What `token` says, if a key vouches for it.
+    async fn vouched(
+        &self,
+        sets: &BTreeMap<String, KeySet>,
+        token: &ports::Token<'_>,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenError> {
+        let parsed = Token::parse(&token.text).map_err(TokenError::Invalid)?;
+        let set = chosen(sets, &token.key_set, &parsed)?;
+        // INVARIANT(only_verified_claims): nothing of the payload is believed before a key has vouched for it.
+        let (keys, key) = set.vouch(&parsed).await?;
+        let (claims, period) =
+            claims::in_force(&parsed.payload, now, self.skew).map_err(TokenError::Invalid)?;
+        set.shelf.tokens.check(&parsed, &claims).map_err(TokenError::Invalid)?;
+        let (claims, key_set) = (Arc::new(claims), Some(Arc::clone(&set.shelf.id)));
+        let told = VerifiedToken { claims, key_set, key, expires: period.ends };
+        let asked = (*token.key_set).into();
+        self.cache.put(token, Believed { told: told.clone(), period, keys, asked });
+        Ok(told)
     }
 }
 
@@ -144,10 +184,10 @@ impl Drop for Verifier {
 }
 
 impl KeySet {
-    /// The name of the key that made the signature of `token`, if it has one. If there may be newer keys, they are asked
-    /// for, once.
-    async fn vouch(&self, token: &Token<'_>) -> Result<Option<Arc<str>>, TokenError> {
-        let vouched = |keys: &Keys| keys.vouch(token).map(|key| key.id.clone());
+    /// The number of the keys of which one made the signature of `token`, and the name of that one if it has one. If
+    /// there may be newer keys, they are asked for, once.
+    async fn vouch(&self, token: &Token<'_>) -> Result<(u64, Option<Arc<str>>), TokenError> {
+        let vouched = |keys: &Keys| keys.vouch(token).map(|key| (keys.number, key.id.clone()));
         let keys = self.shelf.keys();
         let mut outcome = keys.as_deref().map(vouched);
         let is_final = match (&keys, &outcome) {

@@ -7,6 +7,7 @@ mod callers;
 mod index;
 mod policies;
 mod proof;
+mod shedding;
 mod shipping;
 mod tokens;
 
@@ -23,6 +24,7 @@ pub use policies::{
     ShadowLoaded, SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
@@ -87,10 +89,19 @@ pub struct CallRejected<'a> {
 }
 
 impl CallRejected<'_> {
-    /// Writes the log line (debug if the caller is at fault, error otherwise) and moves the metric.
+    /// Writes the log line (debug if the caller is at fault or shed, of which there is an event of its own, error
+    /// otherwise) and moves the metric.
     pub fn emit(&self, metrics: &Metrics) {
         let (api, outcome, detail) = (self.api.as_str(), self.outcome.as_str(), self.detail);
-        if matches!(self.outcome, Outcome::Invalid | Outcome::Unauthenticated | Outcome::Forbidden) {
+        let is_expected = matches!(
+            self.outcome,
+            Outcome::Invalid
+                | Outcome::Unauthenticated
+                | Outcome::Forbidden
+                | Outcome::Limited
+                | Outcome::Overloaded
+        );
+        if is_expected {
             debug!(event = "call_rejected", api, outcome, detail, "call rejected");
         } else {
             error!(event = "call_rejected", api, outcome, detail, "call rejected");

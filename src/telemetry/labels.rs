@@ -95,6 +95,8 @@ label! {
         Forbidden => "permission_denied",
         /// Refused because there was no room for it beside the others.
         Overloaded => "overloaded",
+        /// Refused because its caller asks for more than it may.
+        Limited => "limited",
         /// Refused because no policy set is live.
         NoPolicySet => "no_policy_set",
         /// Refused because its record could not be written.
@@ -127,6 +129,8 @@ label! {
         BadToken => "bad_token",
         /// Its token cannot be judged: the keys of the issuer could not be fetched.
         KeysUnavailable => "keys_unavailable",
+        /// What its credential rests on is under quarantine.
+        Quarantined => "quarantined",
         /// It is known, and has no right to what it asks for.
         NoRight => "no_right",
     }
@@ -244,6 +248,20 @@ impl StatusClass {
             400..500 => Self::CallerError,
             500.. => Self::ServerError,
         }
+    }
+}
+
+label! {
+    /// Why somebody was turned away so that others are served.
+    pub Shed {
+        /// A caller asks more often than it may.
+        Rate => "rate",
+        /// A caller has as many calls on their way as it may.
+        Concurrency => "concurrency",
+        /// There is no room beside the calls of others.
+        Full => "full",
+        /// An address has as many connections as it may.
+        Connections => "connections",
     }
 }
 

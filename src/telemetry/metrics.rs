@@ -12,8 +12,8 @@ use prometheus::{
 };
 
 use super::labels::{
-    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, StatusClass,
-    Surface, Where, WitnessKind,
+    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Shed,
+    StatusClass, Surface, Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -56,6 +56,8 @@ pub struct Metrics {
     pub(super) api_keys: IntGauge,
     pub(super) api_keys_failing: IntGauge,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
+    pub(super) shed: By<Shed, IntCounter>,
+    calls_in_hand: IntGauge,
     pub(super) panics: By<Where, IntCounter>,
     ship: ShipFamilies,
 }
@@ -283,6 +285,15 @@ impl Metrics {
                 "HTTP requests, by group of paths and class of the status.",
                 &["surface", "status"],
             )?,
+            shed: names.counters(
+                "procura_requests_shed_total",
+                "Requests and connections turned away so that others are served.",
+                &["reason"],
+            )?,
+            calls_in_hand: names.gauge(
+                "procura_calls_in_hand",
+                "Calls that are being decided, as `server.limits.concurrent` counts them.",
+            )?,
             panics: names.counters(
                 "procura_panics_total",
                 "Panics caught, by what was interrupted.",
@@ -302,6 +313,11 @@ impl Metrics {
         // It fails only for a family without samples, and each has one from the start: a test renders them all.
         let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
         text
+    }
+
+    /// Sets how many calls are being decided.
+    pub fn calls_in_hand(&self, calls: u32) {
+        self.calls_in_hand.set(calls.into());
     }
 
     /// Sets the number of records that wait for the writer of the log.

@@ -8,7 +8,7 @@ mod labels;
 mod metrics;
 
 pub use labels::{
-    Api, KeyRefresh, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Surface, Where, WitnessKind,
+    Api, KeyRefresh, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Shed, Surface, Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
 

@@ -10,7 +10,7 @@ use procura_testkit::temp_dir::TempDir;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_javascript_client_drives_the_server_unchanged() {
-    let Some(dir) = workspace("node", "npm") else { return };
+    let Some(dir) = workspace("tests/sdk", "node", "npm") else { return };
     let flags = ["--no-audit", "--no-fund", "--silent", "--fetch-retries=1", "--fetch-timeout=20000"];
     if !installed(&dir, Command::new("npm").arg("install").args(flags)) {
         return;
@@ -22,17 +22,13 @@ async fn the_javascript_client_drives_the_server_unchanged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_drives_the_server_unchanged() {
-    let Some(dir) = workspace("python", "python3") else { return };
-    let python = dir.join("venv/bin/python");
-    let pip = ["-m", "pip", "install", "-q", "--retries=1", "--timeout=20", "-r", "requirements.txt"];
-    if !installed(&dir, Command::new("python3").args(["-m", "venv", "venv"]))
-        || !installed(&dir, Command::new(&python).args(pip))
-    {
-        return;
-    }
+    let Some(dir) = python_workspace("tests/sdk", "python") else { return };
     let data = TempDir::new("sdk-python");
     let servers = servers(data.path()).await;
-    run(Command::new(&python).arg("check.py").args(servers.iter().map(url)).current_dir(&dir));
+    run(Command::new(dir.join("venv/bin/python"))
+        .arg("check.py")
+        .args(servers.iter().map(url))
+        .current_dir(&dir));
 }
 
 /// Whether the client could be installed. Without a registry the test is skipped with a message; the gate, which
@@ -57,20 +53,29 @@ async fn servers(data: &Path) -> [Server; 2] {
     [shipped.start().await.unwrap(), scoped.start().await.unwrap()]
 }
 
-fn url(server: &Server) -> String {
+pub(crate) fn url(server: &Server) -> String {
     format!("http://{}", server.address())
 }
 
-/// A folder under the build directory with the client's files in it; `None`, with a message, without `tool`.
-fn workspace(name: &str, tool: &str) -> Option<PathBuf> {
+/// A folder as of [`workspace`], with a virtual environment in which the requirements are installed.
+pub(crate) fn python_workspace(files: &str, name: &str) -> Option<PathBuf> {
+    let dir = workspace(files, name, "python3")?;
+    let pip = ["-m", "pip", "install", "-q", "--retries=1", "--timeout=20", "-r", "requirements.txt"];
+    let ready = installed(&dir, Command::new("python3").args(["-m", "venv", "venv"]))
+        && installed(&dir, Command::new(dir.join("venv/bin/python")).args(pip));
+    ready.then_some(dir)
+}
+
+/// A folder under the build directory with the `files` of the client in it; `None`, with a message, without `tool`.
+fn workspace(files: &str, name: &str, tool: &str) -> Option<PathBuf> {
     let runs = Command::new(tool).arg("--version").output();
     if !runs.is_ok_and(|out| out.status.success()) {
         println!("skipped: `{tool}` is not installed");
         return None;
     }
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sdk-{name}"));
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("client-{name}"));
     fs::create_dir_all(&dir).unwrap();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")).unwrap() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(files)).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {
             fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
@@ -79,7 +84,7 @@ fn workspace(name: &str, tool: &str) -> Option<PathBuf> {
     Some(dir)
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let out = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(out.status.success(), "{command:?}\n{}\n{}", text(&out.stdout), text(&out.stderr));

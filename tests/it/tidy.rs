@@ -19,6 +19,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
+    ("tls", &["ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("callers", &["durable", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet};
 use procura_core::engine::{OnError, Settings, decide};
-use procura_core::model::{AuxData, Effect, Item, Principal, Request, Resource, Timestamp};
+use procura_core::model::{Effect, Item, Principal, Request, Resource, Timestamp};
 use procura_core::policy::{Snapshot, SourceFile, compile};
 use procura_core::value::{self, Map};
 use serde_json::{Value, json};
@@ -48,8 +48,7 @@ impl Ours {
                 actions: [question.action.into()].into(),
             }]
             .into(),
-            context: None,
-            aux_data: AuxData::default(),
+            ..Request::default()
         };
         Self {
             snapshot: compiled.snapshot.expect("the policies have no errors"),

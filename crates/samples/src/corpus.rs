@@ -41,6 +41,8 @@ pub struct Case {
     /// Settings that differ from the default.
     #[serde(default)]
     pub settings: CaseSettings,
+    /// The tenants that the caller is bound to; none if absent.
+    pub tenants: Option<Vec<String>>,
     /// The body of `POST /api/check/resources`, without `auxData`.
     pub request: serde_json::Value,
     /// What the tokens of the request say.
@@ -232,7 +234,8 @@ impl Case {
     pub fn core_request<'b>(&self, body: &'b str) -> Request<'b> {
         let jwt = self.claims.jwt.as_ref().and_then(serde_json::Value::as_object).map(map_of);
         let aux_data = model::AuxData { jwt: jwt.unwrap_or_default(), jwts: map_of(&self.claims.jwts) };
-        Request { aux_data, ..core_request(body) }
+        let owned = |tenants: &Vec<String>| tenants.iter().cloned().map(Cow::Owned).collect();
+        Request { aux_data, tenants: self.tenants.as_ref().map(owned), ..core_request(body) }
     }
 
     /// The body for the core.
@@ -352,7 +355,7 @@ fn core_request(body: &str) -> Request<'_> {
         principal: wire.principal.into(),
         items: wire.resources.into_iter().map(Into::into).collect(),
         context: wire.context,
-        aux_data: model::AuxData::default(),
+        ..Request::default()
     }
 }
 

@@ -87,7 +87,8 @@ impl Engine {
 /// The record of a call that is decided with these policies and settings.
 #[must_use]
 pub fn recorded(snapshot: &Snapshot, settings: &Settings, request: &Request<'_>, at: Timestamp) -> Vec<u8> {
-    let call = Call { id: "c1".into(), request_id: None, api: "check".into(), caller: Caller::default() };
+    let caller = Caller { tenants: request.tenants.clone(), ..Caller::default() };
+    let call = Call { id: "c1".into(), request_id: None, api: "check".into(), caller };
     let basis = Basis {
         engine: "0.0.0".into(),
         policy_revision: snapshot.revision.as_str().into(),
@@ -136,6 +137,10 @@ fn request(ask: &Ask) -> Request<'_> {
         items: ask.items.iter().map(item).collect(),
         context: None,
         aux_data: AuxData::default(),
+        tenants: ask
+            .tenants
+            .as_ref()
+            .map(|tenants| tenants.iter().map(|tenant| tenant.as_str().into()).collect()),
     }
 }
 

@@ -209,6 +209,9 @@ pub struct Ask {
     pub scope: String,
     /// What it wants to do.
     pub items: Vec<Item>,
+    /// The tenants that whoever sends it is bound to. Made-up requests are of callers that are bound to none; the peer
+    /// knows no others.
+    pub tenants: Option<Vec<String>>,
 }
 
 /// What a principal wants to do with one resource.
@@ -261,6 +264,18 @@ impl Set {
 }
 
 impl Policy {
+    /// Version, scope and names, if policies of the kind have them.
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        match self {
+            Policy::Resource(policy) => Some(&policy.head),
+            Policy::Principal(policy) => Some(&policy.head),
+            Policy::Role(policy) => Some(&policy.head),
+            Policy::DerivedRoles(roles) => Some(&roles.head),
+            Policy::Variables(..) | Policy::Constants(..) => None,
+        }
+    }
+
     /// Every output.
     #[must_use]
     pub fn outputs(&self) -> Vec<&Expr> {

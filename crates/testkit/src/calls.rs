@@ -2,8 +2,8 @@
 
 use procura::ports::NewRecord;
 use procura_core::model::{
-    ActionDecision, AuxData, Effect, Evaluation, Item, Principal, Reason, Request, Resource,
-    ResourceEvaluation, Timestamp,
+    ActionDecision, Effect, Evaluation, Item, Principal, Reason, Request, Resource, ResourceEvaluation,
+    Timestamp,
 };
 use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
 use procura_core::value::{Map, Value};
@@ -83,7 +83,7 @@ impl MadeUpCall<'_> {
             scope: "".into(),
         };
         let items = [Item { resource, actions: [self.action.into()].into() }].into();
-        Request { principal, items, context: None, aux_data: AuxData::default() }
+        Request { principal, items, ..Request::default() }
     }
 
     fn evaluation(&self) -> Evaluation {

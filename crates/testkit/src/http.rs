@@ -1,11 +1,11 @@
 //! A small HTTP/1.1 client over one keep-alive connection: enough to drive the server in tests and trials.
 //! It reads answers with a content length or in chunks, and never retries.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// One connection to a server.
 #[derive(Debug)]
@@ -29,6 +29,15 @@ impl Connection {
     /// Connects to `address`.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
+    }
+
+    /// Connects to `address` from `source`, an address of this machine.
+    pub async fn open_from(source: IpAddr, address: SocketAddr) -> anyhow::Result<Self> {
+        let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(SocketAddr::new(source, 0)).context("cannot use the address")?;
+        let stream = socket.connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
     }

@@ -7,6 +7,7 @@ mod beside;
 mod callers;
 mod configuration;
 mod index;
+mod limits;
 mod log;
 mod masking;
 mod notary;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::beside::Beside;
+pub(super) use self::limits::request_limits;
 pub(super) use self::log::{archive_directory, index_directory, log_directory};
 pub(super) use self::notary::key_directory;
 use super::clock::SystemClock;
@@ -26,8 +28,8 @@ use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
-use crate::config::{self, Config, ConfigError};
-use crate::http::{self, Budget, Capacity, RequestLimits, Services};
+use crate::config::{Anonymous, Config, ConfigError};
+use crate::http::{self, Budget, Services};
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{
     Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
@@ -102,16 +104,6 @@ fn take_down(runtime: Runtime, log: Option<&Log>) {
     runtime.shutdown_timeout(Duration::ZERO);
 }
 
-/// Bounds on requests as configured.
-pub(super) fn request_limits(server: &config::Server) -> RequestLimits {
-    RequestLimits {
-        max_actions_per_resource: server.max_actions_per_resource,
-        max_resources_per_request: server.max_resources_per_request,
-        max_body_bytes: server.max_body_bytes,
-        ..RequestLimits::default()
-    }
-}
-
 async fn serve(
     config: &Config,
     metrics: Arc<Metrics>,
@@ -169,6 +161,7 @@ async fn serve(
     let limit = indexed.map(|log| LagLimit { log, records: config.audit.index_max_lag });
     let (shadow, _shadow_watch) = replay::shadow(config, log.as_ref(), &metrics)?.unzip();
 
+    let capacity = limits::capacity(&config.server.limits);
     let services = Services {
         pdp: Pdp::new(
             Arc::clone(&active),
@@ -192,7 +185,7 @@ async fn serve(
         metrics,
         admin: config.server.admin_api,
         limits: request_limits(&config.server),
-        budget: Budget::new(&Capacity::default()),
+        budget: Budget::new(&capacity),
         public_url: config.server.public_url.clone(),
     };
     let listen = &config.server.listen;
@@ -201,7 +194,12 @@ async fn serve(
     })?;
     callers::require_callers_at(config, listener.local_addr()?)?;
     announce(config, listener.local_addr()?, active.load().as_deref());
-    until_stopped(listener, services, stop, config.server.shutdown_deadline).await;
+    let (drain, draining) = oneshot::channel::<()>();
+    let serving = http::serve(listener, services, capacity, async {
+        // An error means that the sender is gone, which asks to stop as well.
+        let _ = draining.await;
+    });
+    until_stopped(serving, drain, stop, config.server.shutdown_deadline).await;
     drop(index);
     Ok(Exit::Ok)
 }
@@ -245,7 +243,7 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     let policies = config.storage.directory.display().to_string();
     let data_dir = config.server.data_dir.display().to_string();
     ServerStarted { address, policies: &policies, data_dir: &data_dir }.emit();
-    if config.callers.anonymous == config::Anonymous::Allow {
+    if config.callers.anonymous == Anonymous::Allow {
         OpenToNetwork { address }.emit();
     }
     let files = policies::counted(active.map_or(0, |active| active.snapshot.files), "file");
@@ -267,12 +265,12 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
 }
 
 /// Serves until a signal asks to stop; then finishes what is in flight, at most until `deadline`.
-async fn until_stopped(listener: TcpListener, services: Services, mut stop: StopSignals, deadline: Duration) {
-    let (drain, draining) = oneshot::channel::<()>();
-    let serving = http::serve(listener, services, Capacity::default(), async {
-        // An error means that the sender is gone, which asks to stop as well.
-        let _ = draining.await;
-    });
+async fn until_stopped(
+    serving: impl Future<Output = ()>,
+    drain: oneshot::Sender<()>,
+    mut stop: StopSignals,
+    deadline: Duration,
+) {
     let mut serving = std::pin::pin!(serving);
     let signal = tokio::select! {
         () = &mut serving => return,

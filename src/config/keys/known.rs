@@ -66,6 +66,55 @@ pub const KEYS: &[Key] = &[
         meaning: "Directory of the policies that say what callers may do. If empty, those that ship. See \
                   [Callers](callers.md).",
     },
+    Key {
+        name: "server.limits.requestsPerSecond",
+        default: "0",
+        meaning: "Requests that one caller may make in a second, at most 1 000 000. `0`: any number. See \
+                  [Limits](http-api.md#limits).",
+    },
+    Key {
+        name: "server.limits.burst",
+        default: "1000",
+        meaning: "Requests that one caller may make at once after a pause, if `server.limits.requestsPerSecond` is set. 1 to \
+                  1 000 000.",
+    },
+    Key {
+        name: "server.limits.concurrentPerCaller",
+        default: "1024",
+        meaning: "Calls of one caller that are decided at a time, 1 to 65 536. A large call counts as several.",
+    },
+    Key {
+        name: "server.limits.concurrent",
+        default: "2048",
+        meaning: "Calls that are decided at a time, of all callers, 1 to 65 536. A large call counts as one for each 64 KiB \
+                  of memory that it takes.",
+    },
+    Key {
+        name: "server.limits.connections",
+        default: "4096",
+        meaning: "Connections at a time, 1 to 65 536.",
+    },
+    Key {
+        name: "server.limits.connectionsPerAddress",
+        default: "2048",
+        meaning: "Connections from one address at a time, of IPv6 from one network of 64 bits. 1 to 65 536.",
+    },
+    Key {
+        name: "server.limits.headTimeout",
+        default: "60s",
+        meaning: "How long the head of a request may take, also after a pause, until the connection is closed: at the \
+                  latest after twice that time. 100 ms to 1 h.",
+    },
+    Key {
+        name: "server.limits.bodyTimeout",
+        default: "30s",
+        meaning: "How long a body may take. In each third of it 16 KiB must arrive, or all that is left. 100 ms to 1 h.",
+    },
+    Key {
+        name: "server.limits.answerTimeout",
+        default: "60s",
+        meaning: "How long a caller may take to read an answer until the connection is closed. 100 ms to 1 h.",
+    },
     Key { name: "storage.driver", default: "disk", meaning: "Where policies come from. Only `disk`." },
     Key {
         name: "storage.disk.directory",

@@ -21,7 +21,7 @@ pub(super) async fn reload(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let ask = Ask { cause: Cause::Admin, caller: Some(caller), force: force(&uri)? };
-    respond(&services, services.reload.reload(ask).await).await
+    respond(services.reload.reload(ask).await)
 }
 
 pub(super) async fn rollback(
@@ -30,11 +30,11 @@ pub(super) async fn rollback(
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let wanted = Wanted::parse(&body.bytes)?;
-    respond(&services, services.reload.roll_back(caller, wanted).await).await
+    respond(services.reload.roll_back(caller, wanted).await)
 }
 
-async fn respond(services: &Services, outcome: ReloadOutcome) -> Result<Response, Refusal> {
-    let mut response = answer::json(services, &Outcome::from(&outcome)).await?;
+fn respond(outcome: ReloadOutcome) -> Result<Response, Refusal> {
+    let mut response = answer::json(&Outcome::from(&outcome))?;
     *response.status_mut() = reload_status(&outcome);
     Ok(response)
 }

@@ -31,5 +31,5 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn status(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let (reload, shadow) = (services.reload.status(), services.shadow.as_deref().map(Shadow::status));
-    answer::json(&services, &Status::of(&reload, shadow.as_deref())).await
+    answer::json(&Status::of(&reload, shadow.as_deref()))
 }

@@ -42,8 +42,7 @@ pub(super) async fn evaluation(
     let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let mut evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
     let answer = answer::decide(&services, &caller, &mut evaluation.check.call, received).await?;
-    answer::respond(&services, &answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
-        .await
+    answer::respond(&answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
 }
 
 async fn configuration(
@@ -56,7 +55,7 @@ async fn configuration(
         None => format!("https://{}", host(&headers, &uri)?),
     };
     let access_evaluation_endpoint = format!("{base}{}", EVALUATION.path);
-    answer::json(&services, &Configuration { policy_decision_point: base, access_evaluation_endpoint }).await
+    answer::json(&Configuration { policy_decision_point: base, access_evaluation_endpoint })
 }
 
 /// An absent `content-type` passes: there is nothing wrong in it.

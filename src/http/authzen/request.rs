@@ -104,6 +104,7 @@ impl<'a> EvaluationRequest<'a> {
             items: [model::Item { resource, actions: [action].into() }].into(),
             context,
             aux_data: model::AuxData::default(),
+            tenants: None,
         };
         let call = Call { api: Api::Evaluation, request_id, request, tokens };
         let check = CheckCall { call, include_meta };

@@ -44,7 +44,8 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
             None
         }
     })?;
-    let request = Request { principal: principal?, items: items?, context, aux_data: AuxData::default() };
+    let (principal, items, aux_data) = (principal?, items?, AuxData::default());
+    let request = Request { principal, items, context, aux_data, tenants: None };
     let (api, request_id, tokens) = (Api::CheckResources, request_id.unwrap_or_default(), Tokens::default());
     let call = Call { api, request_id, request, tokens };
     Some(CheckCall { call, include_meta: include_meta.unwrap_or(false) })

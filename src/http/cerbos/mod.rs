@@ -13,11 +13,12 @@ pub use response::CheckResponse;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use serde::Serialize;
 
+use super::admission::Account;
 use super::body::Bounded;
 use super::error::Refusal;
 use super::routes::{Place, Route};
@@ -34,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
         CHECK_RESOURCES.with(post(check_resources)),
         decides("/api/check").with(post(check_resource_set)),
         decides("/api/check_resource_batch").with(post(check_resource_batch)),
-        decides("/api/plan/resources").with(any(plan_resources)),
+        decides("/api/plan/resources").with(get(plan_resources).post(plan_resources)),
         decides("/api/server_info").with(get(server_info)),
     ]
 }
@@ -48,21 +49,22 @@ pub(super) async fn check_resources(
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
-    answer::respond_with(&services, &answer, response.to_json()).await
+    answer::respond_with(&answer, response.to_json())
 }
 
 async fn check_resource_set(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    Extension(account): Extension<Arc<Account>>,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let request = SetRequest::parse(&body.bytes)?;
     let size = request.size().within(&services.limits)?;
-    let _room = services.budget.work(size.text, size.decisions).await?;
+    let _room = services.budget.work(&account, size.text, size.decisions).await?;
     let mut check = request.validate(&services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
-    answer::respond(&services, &answer, &SetResponse::new(&check, &answer.evaluation)).await
+    answer::respond(&answer, &SetResponse::new(&check, &answer.evaluation))
 }
 
 async fn check_resource_batch(
@@ -73,7 +75,7 @@ async fn check_resource_batch(
     let received = Instant::now();
     let mut check = batch::parse_call(&body.bytes, &services.limits)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
-    answer::respond(&services, &answer, &BatchResponse::new(&check, &answer.evaluation)).await
+    answer::respond(&answer, &BatchResponse::new(&check, &answer.evaluation))
 }
 
 /// Cerbos answers query plans here; its clients should not take the path for a mistake of theirs.
@@ -81,9 +83,9 @@ async fn plan_resources() -> Refusal {
     Refusal::NotSupported("`/api/plan/resources` (query plans)")
 }
 
-async fn server_info(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+async fn server_info() -> Result<Response, Refusal> {
     let info = ServerInfo { version: env!("CARGO_PKG_VERSION"), name: env!("CARGO_PKG_NAME") };
-    answer::json(&services, &info).await
+    answer::json(&info)
 }
 
 /// Body of `GET /api/server_info`.

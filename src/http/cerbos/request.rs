@@ -131,6 +131,7 @@ impl<'a> Head<'a> {
             items: Few::default(),
             context: self.context,
             aux_data: model::AuxData::default(),
+            tenants: None,
         };
         Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default() })
     }

@@ -39,7 +39,7 @@ async fn find(State(services): State<Arc<Services>>, uri: Uri) -> Result<Respons
     let filter = Params::page(&uri)?;
     let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
-    answer::json(&services, &Page::new(&page)?).await
+    answer::json(&Page::new(&page)?)
 }
 
 async fn stats(State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
@@ -52,7 +52,7 @@ async fn stats(State(services): State<Arc<Services>>, uri: Uri) -> Result<Respon
         Refusal::LogUnavailable(error @ LogError::TooManyGroups { .. }) => Invalid::at("by", error).into(),
         other => other,
     })?;
-    answer::json(&services, &Stats::new(&counts, &by, limit)).await
+    answer::json(&Stats::new(&counts, &by, limit))
 }
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
@@ -103,8 +103,8 @@ async fn by_id(services: &Services, id: String) -> Result<Response, Refusal> {
     let stored = query(services, move |log| log.get(&call_id)).await?.ok_or(Refusal::NotFound)?;
     let found = Found::new(&stored)?;
     match decision {
-        None => answer::json(services, &found).await,
-        Some(decision) => answer::json(services, &found.with_decision(decision.number)?).await,
+        None => answer::json(&found),
+        Some(decision) => answer::json(&found.with_decision(decision.number)?),
     }
 }
 

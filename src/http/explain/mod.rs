@@ -15,16 +15,20 @@ use super::cerbos::CheckCall;
 use super::error::Refusal;
 use super::routes::{Place, Route};
 use super::{Services, answer};
-use crate::pdp::Action;
+use crate::pdp::{Action, Caller};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Place::needing(Action::Explain, "/api/explain").with(post(explain))]
 }
 
-async fn explain(State(services): State<Arc<Services>>, body: Bounded) -> Result<Response, Refusal> {
+async fn explain(
+    caller: Caller,
+    State(services): State<Arc<Services>>,
+    body: Bounded,
+) -> Result<Response, Refusal> {
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
-    let explained = services.pdp.explain(&mut check.call).await?;
-    let response = answer::json(&services, &ExplainResponse::new(&check, &explained.explanation)).await?;
+    let explained = services.pdp.explain(&caller, &mut check.call).await?;
+    let response = answer::json(&ExplainResponse::new(&check, &explained.explanation))?;
     answer::with_revision(response, &explained.active)
 }
 

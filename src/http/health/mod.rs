@@ -28,15 +28,15 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn life(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
-    answer::json(&services, &Life { status: "alive" }).await
+async fn life() -> Result<Response, Refusal> {
+    answer::json(&Life { status: "alive" })
 }
 
 /// Whether the server is ready; why is for those who may see its metrics.
 async fn readiness(State(services): State<Arc<Services>>, caller: Caller) -> Result<Response, Refusal> {
     let readiness = services.health.readiness();
     let page = Ready::of(&readiness, caller.may(Action::Metrics));
-    let mut response = answer::json(&services, &page).await?;
+    let mut response = answer::json(&page)?;
     *response.status_mut() = readiness_status(readiness.ready);
     Ok(response)
 }
@@ -44,13 +44,13 @@ async fn readiness(State(services): State<Arc<Services>>, caller: Caller) -> Res
 /// The peer's health check, which knows two words.
 async fn serving(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let ready = services.health.readiness().ready;
-    let mut response =
-        answer::json(&services, &Serving { status: if ready { "SERVING" } else { "NOT_SERVING" } }).await?;
+    let mut response = answer::json(&Serving { status: if ready { "SERVING" } else { "NOT_SERVING" } })?;
     *response.status_mut() = readiness_status(ready);
     Ok(response)
 }
 
 async fn metrics(State(services): State<Arc<Services>>) -> Response {
+    services.metrics.calls_in_hand(services.budget.calls());
     let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, format)], services.metrics.render()).into_response()
 }

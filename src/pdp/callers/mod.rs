@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use procura_core::model::Timestamp;
 
-use super::Caller;
 use super::access::Access;
-use crate::ports::{ApiKeys, Clock, Identity, KeyFault};
+use super::{Caller, Quarantines};
+use crate::ports::{ApiKeys, Clock, Identity, KeyFault, Method, Origin, Quarantine};
 use crate::telemetry::events::CallerRefused;
 use crate::telemetry::{Metrics, Refused};
 
@@ -88,6 +88,7 @@ pub struct Callers {
     anonymous: Anonymous,
     keys: Option<Arc<dyn ApiKeys>>,
     tokens: Option<TokenCallers>,
+    quarantine: Arc<dyn Quarantine>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     logged: Throttle,
@@ -108,7 +109,16 @@ impl Callers {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { access, anonymous, keys: None, tokens: None, clock, metrics, logged: Throttle::default() }
+        Self {
+            access,
+            anonymous,
+            keys: None,
+            tokens: None,
+            quarantine: Arc::new(Quarantines),
+            clock,
+            metrics,
+            logged: Throttle::default(),
+        }
     }
 
     /// The same, which also knows the holders of `keys`.
@@ -123,6 +133,12 @@ impl Callers {
         Self { tokens, ..self }
     }
 
+    /// The same, which relies on nothing that is under `quarantine`.
+    #[must_use]
+    pub fn with_quarantine(self, quarantine: Arc<dyn Quarantine>) -> Self {
+        Self { quarantine, ..self }
+    }
+
     /// What time it is for credentials.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -133,7 +149,7 @@ impl Callers {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         let keys = self.keys.as_ref().map_or(0, |keys| keys.epoch());
-        self.access.epoch().wrapping_add(keys)
+        self.access.epoch().wrapping_add(keys).wrapping_add(self.quarantine.epoch())
     }
 
     /// Why keys or policies about callers are not those of their sources, if they are not.
@@ -150,7 +166,8 @@ impl Callers {
     /// If nobody vouches for the request; that is counted, and logged without what was shown.
     pub async fn identify(&self, shown: &Shown<'_>, address: Option<SocketAddr>) -> Result<Found, Unknown> {
         let now = self.now();
-        match self.holder(shown, now).await {
+        let holder = self.holder(shown, now).await;
+        match holder.and_then(|holder| self.relied_on(holder, shown.certificate)) {
             Ok(Holder { identity, expires }) => {
                 let rights = self.access.rights(&identity, address.map(|address| address.ip()), now);
                 let believed = now.saturating_add(BELIEVED).unwrap_or(now);
@@ -193,6 +210,21 @@ impl Callers {
             (Some(holder), _) => Ok(holder),
             (None, Some(identity)) => Ok(Holder { identity: Arc::clone(identity), expires: None }),
             (None, None) => self.without_credential(shown.local),
+        }
+    }
+
+    /// `holder`, if neither its credential nor the `certificate` beside it is under quarantine.
+    fn relied_on(&self, holder: Holder, certificate: Option<&Arc<Identity>>) -> Result<Holder, Refused> {
+        let is_quarantined = |identity: &Arc<Identity>| {
+            let Identity { issuer, key, method, .. } = &**identity;
+            // The key set of an issuer has its name.
+            let key_set = issuer.as_deref().filter(|_| *method == Some(Method::Token));
+            let origin = Origin { issuer: issuer.as_deref(), key_set, key: key.as_deref() };
+            method.is_some() && self.quarantine.is_quarantined(&origin)
+        };
+        match is_quarantined(&holder.identity) || certificate.is_some_and(is_quarantined) {
+            true => Err(Refused::Quarantined),
+            false => Ok(holder),
         }
     }
 

@@ -132,6 +132,11 @@ async fn connections_over_the_limit_wait_for_one_to_end() {
     let server = server_with(Capacity { connections: 1, ..Capacity::default() }).await;
     let mut first = server.connect().await;
     assert_eq!(first.get("/healthz").await.unwrap().status, 200);
+    let head = format!(
+        "POST {CHECK} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n"
+    );
+    first.send_raw(head.as_bytes()).await.unwrap();
+    assert_eq!(first.read_response().await.unwrap().status, 100, "it waits for the body and is not idle");
     let mut second = server.connect().await;
     assert!(timeout(PATIENCE, second.get("/healthz")).await.is_err());
     drop(first);

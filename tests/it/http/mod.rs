@@ -6,8 +6,11 @@ mod bad_input;
 mod connections;
 mod crowd;
 mod deprecated;
+mod heads;
 mod hostile;
 mod large_calls;
+mod openapi;
+mod shares;
 mod surfaces;
 
 use std::net::SocketAddr;

@@ -14,7 +14,7 @@ use super::conditions::CostExceeded;
 use super::reach::Reach;
 use super::roles::HeldRole;
 use super::{Call, Settings};
-use crate::model::{Few, Item, scope_name};
+use crate::model::{Few, Item, scope_name, tenant_of};
 use crate::policy::{
     ByName, Mask, Policy, PolicyKind, ScopeTable, Snapshot, ancestors, policy_name, sanitise,
 };
@@ -73,6 +73,9 @@ impl<'r> Target<'r> {
     pub(super) fn of(call: &Call<'r>, item: &'r Item<'r>) -> Result<Self, CostExceeded> {
         let (snapshot, kind) = (call.snapshot, &*item.resource.kind);
         let (version, scope) = asked_for(call.settings, item);
+        if !is_in_sight(call, scope) {
+            return Ok(Self::nowhere(kind, version));
+        }
         let mut places = Few::default();
         let resource = Chain::of(call, scope, (PolicyKind::Resource, kind, version), |scope| {
             let place = Place::find(snapshot, scope, version, kind);
@@ -89,6 +92,20 @@ impl<'r> Target<'r> {
         target.resource.nearest = target.places.first().and_then(|place| place.policy);
         target.resource.exists = target.has_resource_rules(call)?;
         Ok(target)
+    }
+
+    /// What an item is about that asks for a scope which does not exist for the caller.
+    fn nowhere(kind: &'r str, version: &'r str) -> Self {
+        Self {
+            kind,
+            version,
+            principal: Chain::nowhere(PolicyKind::Principal, version),
+            resource: Chain::nowhere(PolicyKind::Resource, version),
+            principal_policies: Vec::new(),
+            places: Few::default(),
+            roles: Few::default(),
+            printed_kind: OnceCell::new(),
+        }
     }
 
     /// Whether there is anything to ask.
@@ -160,7 +177,13 @@ impl<'r> Chain<'r> {
                 break;
             }
         }
-        Ok(Self { scopes, exists: false, kind, subject, version, nearest: None, name: OnceCell::new() })
+        Ok(Self { scopes, subject, ..Self::nowhere(kind, version) })
+    }
+
+    /// No scope at all.
+    fn nowhere(kind: PolicyKind, version: &'r str) -> Self {
+        let scopes = Few::default();
+        Self { scopes, exists: false, kind, subject: "", version, nearest: None, name: OnceCell::new() }
     }
 
     /// The name that decisions print; nothing if there is no policy that could decide.
@@ -189,6 +212,15 @@ impl<'r> Place<'r> {
             reach: OnceCell::new(),
         })
     }
+}
+
+/// Whether `scope` and that of the principal are among the tenants of the caller, if it is bound to some. The root is not,
+/// but for a principal it means no scope in particular.
+fn is_in_sight(call: &Call<'_>, scope: &str) -> bool {
+    let Some(tenants) = &call.request.tenants else { return true };
+    let holds = |scope| tenant_of(scope).is_some_and(|tenant| tenants.iter().any(|known| known == tenant));
+    let of_principal = scope_or_default(&call.request.principal.scope, call.settings);
+    holds(scope) && (of_principal.is_empty() || holds(of_principal))
 }
 
 /// The version and the scope that `item` asks for.

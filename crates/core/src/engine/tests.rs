@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::limits::{ACTION_PROBLEMS, CALL_OUTPUT_BYTES, CALL_OUTPUTS};
-use crate::model::{AuxData, Effect, Item, Principal, ProblemCode, Reason};
+use crate::model::{Effect, Item, Principal, ProblemCode, Reason};
 use crate::policy::{SourceFile, compile};
 use crate::value::{Map, Value};
 
@@ -63,7 +63,7 @@ fn request(size: Size, text: &str) -> Request<'static> {
         scope: "".into(),
     };
     let items = (0..size.resources).map(|n| Item { resource: resource(n), actions: actions() });
-    Request { principal, items: items.collect(), context: None, aux_data: AuxData::default() }
+    Request { principal, items: items.collect(), ..Request::default() }
 }
 
 fn settings() -> Settings {

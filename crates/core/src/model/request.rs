@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub context: Option<Map<'a>>,
     /// What was verified about the call: `request.auxData` in conditions.
     pub aux_data: AuxData<'a>,
+    /// The tenants that there are for whoever sends the request: scopes of others do not exist. `None` for all of them.
+    pub tenants: Option<Vec<Cow<'a, str>>>,
 }
 
 /// The claims of the tokens that came with a call. Only claims of verified tokens are ever here.

@@ -1,4 +1,4 @@
-//! The syntax of scopes, the same in requests, policies and configuration.
+//! The syntax of scopes, the same in requests, policies and configuration, and whose they are.
 
 /// Whether `text` is a scope: segments of letters, digits, `_` and `-`, separated by dots, `acme.hr.uk`; a lone dot,
 /// which says that the root is meant; or empty.
@@ -19,6 +19,12 @@ pub fn scope_name(written: &str) -> &str {
     written.strip_prefix('.').unwrap_or(written)
 }
 
+/// The tenant that a scope belongs to: its topmost segment. `None` for the root, which is of no tenant.
+#[must_use]
+pub fn tenant_of(scope: &str) -> Option<&str> {
+    scope_name(scope).split('.').next().filter(|tenant| !tenant.is_empty())
+}
+
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
@@ -34,6 +40,19 @@ mod tests {
         }
         for bad in ["acme.", ".acme", "..", "a..b", "_a", "-a", "a.-b", "a b", "ä"] {
             assert!(!is_scope(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tenant_is_the_topmost_segment_and_the_root_has_none() {
+        for (scope, tenant) in [
+            ("", None),
+            (".", None),
+            ("acme", Some("acme")),
+            (".acme", Some("acme")),
+            ("acme.hr.uk", Some("acme")),
+        ] {
+            assert_eq!(tenant_of(scope), tenant, "{scope}");
         }
     }
 }

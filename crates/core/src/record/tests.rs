@@ -381,7 +381,7 @@ fn request(attr: Map<'static>) -> Request<'static> {
         scope: "acme".into(),
     };
     let item = Item { resource, actions: ["view".into(), "delete".into()].into() };
-    Request { principal, items: [item].into(), context: None, aux_data: AuxData::default() }
+    Request { principal, items: [item].into(), ..Request::default() }
 }
 
 fn evaluation() -> Evaluation {

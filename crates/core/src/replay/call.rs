@@ -56,7 +56,7 @@ impl<'r> RecordedCall<'r> {
             return Err(Unreplayable::Incomplete { resources, results });
         }
         let asked = record.resources.iter().zip(&record.results);
-        let input = &record.principal;
+        let (input, tenants) = (&record.principal, &record.call.caller.tenants);
         let request = Request {
             principal: Principal {
                 id: borrowed(&input.id),
@@ -68,6 +68,7 @@ impl<'r> RecordedCall<'r> {
             items: asked.map(item).collect(),
             context: record.context.clone().map(Cow::into_owned),
             aux_data: record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default(),
+            tenants: tenants.as_ref().map(|tenants| tenants.iter().map(|tenant| borrowed(tenant)).collect()),
         };
         Ok(Self { at: record.at, request, settings: settings(&record.basis)? })
     }

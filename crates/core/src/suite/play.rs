@@ -172,6 +172,7 @@ impl<'r> Run<'r> {
             .into(),
             context: self.plan.test.input.context.clone(),
             aux_data: self.plan.aux_data.cloned().unwrap_or_default(),
+            tenants: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! The cases are seeds: `procura_samples` makes the store and the requests of each.
 
 use procura_core::engine::OnError;
+use procura_core::model::tenant_of;
 use procura_samples::answer::Answer;
 use procura_samples::engine::Engine;
 use procura_samples::expr::{Expr, Value};
@@ -29,6 +30,28 @@ proptest! {
                 for (oracle, engine) in ordered(oracle.answers(set, ask)).zip(ordered(engine.check(ask))) {
                     let differences = oracle.differences(&engine, ("the oracle", "the engine"));
                     prop_assert!(oracle == engine, "{}{differences}", described(&store, set, ask));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bound_caller_asks_in_a_world_without_the_other_tenants(seed: u64, bound in proptest::sample::subsequence(
+        vec!["t", "s0", "s1", "s2", "elsewhere"], 0..4,
+    )) {
+        let store = generate::store(seed, Size { sets: 3, asks: 6 });
+        let tenants: Vec<String> = bound.iter().map(ToString::to_string).collect();
+        let engine = loaded(&store, OnError::Cerbos);
+        let (oracle, alone) = (Oracle::new(&store), loaded(&without_others(&store, &tenants), OnError::Cerbos));
+        for set in &store.sets {
+            for ask in &set.asks {
+                let bound = Ask { tenants: Some(tenants.clone()), ..ask.clone() };
+                let unbound = alone.check(ask);
+                for ((oracle, engine), alone) in oracle.answers(set, &bound).into_iter().zip(engine.check(&bound)).zip(unbound) {
+                    let [oracle, engine, alone] = [oracle, engine, alone].map(|answer| settled(&store, answer));
+                    prop_assert_eq!(&oracle, &engine, "{}", described(&store, set, &bound));
+                    let is_nowhere = engine.actions.values().all(|decision| !decision.allow && decision.policy == "NO_MATCH");
+                    prop_assert!(is_nowhere || engine == alone, "{}", described(&store, set, &bound));
                 }
             }
         }
@@ -108,6 +131,18 @@ fn allowed_however_resolved(store: &Store, erring: &[usize], ask: &Ask, (item, a
             );
         }
     }
+}
+
+/// The store without the policies that are in a scope of a tenant other than these.
+fn without_others(store: &Store, tenants: &[String]) -> Store {
+    let mut alone = store.clone();
+    for set in &mut alone.sets {
+        set.policies.retain(|policy| {
+            let scope = policy.head().map_or("", |head| &head.scope);
+            tenant_of(scope).is_none_or(|tenant| tenants.iter().any(|known| known == tenant))
+        });
+    }
+    alone
 }
 
 /// The answer without what depends on an order that nobody promises: what was put out before an error stopped the

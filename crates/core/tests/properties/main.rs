@@ -13,8 +13,7 @@ use std::borrow::Cow;
 use procura_core::engine::{Explanation, OnError, Settings, decide, explain};
 use procura_core::limits::EXPLAINED_CHANGES;
 use procura_core::model::{
-    AuxData, Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation,
-    Timestamp,
+    Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation, Timestamp,
 };
 use procura_core::policy::{Snapshot, compile};
 use procura_core::value::{Map, Value};
@@ -145,7 +144,7 @@ fn request(ask: &Ask) -> Request<'static> {
     let resource =
         Resource { kind: "doc".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
     let item = Item { resource, actions: ACTIONS.iter().map(|action| Cow::Borrowed(*action)).collect() };
-    Request { principal, items: [item].into(), context: None, aux_data: AuxData::default() }
+    Request { principal, items: [item].into(), ..Request::default() }
 }
 
 /// How many leaves turn the decision of each action around if they alone come to the opposite. Constants come to

@@ -1,26 +1,32 @@
 //! Recorded calls decided again: with the same policies nothing changes, with one changed rule exactly that rule.
 
 use procura_core::engine::{OnError, Settings};
-use procura_core::model::{AuxData, Item, Principal, Request, Resource, Timestamp};
+use procura_core::model::{Item, Principal, Request, Resource, Timestamp};
 use procura_core::policy::{Snapshot, SourceFile, compile};
 use procura_core::record::DecisionRecord;
 use procura_core::replay::{DecidedBy, Recorded, RecordedCall, Report, Weight};
 use procura_core::value::Map;
 use procura_samples::engine::{Engine, recorded};
 use procura_samples::generate::{self, Size};
+use procura_samples::model::Ask;
 use proptest::prelude::*;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn random_calls_decided_again_come_to_the_same_bit_for_bit(seed: u64, at in -2_000_000_000_i64..4_000_000_000) {
+    fn random_calls_decided_again_come_to_the_same_bit_for_bit(
+        seed: u64,
+        at in -2_000_000_000_i64..4_000_000_000,
+        tenants in prop::option::of(prop::sample::subsequence(vec!["t", "s0", "s1"], 0..3)),
+    ) {
         let store = generate::store(seed, Size { sets: 2, asks: 6 });
         let at = Timestamp::from_second(at).unwrap();
         for on_error in [OnError::Closed, OnError::Cerbos] {
             let engine = Engine::load(&store, on_error).unwrap();
             for (seq, ask) in (1..).zip(store.sets.iter().flat_map(|set| &set.asks)) {
-                let payload = engine.recorded(ask, at);
+                let bound = tenants.as_ref().map(|tenants| tenants.iter().map(ToString::to_string).collect());
+                let payload = engine.recorded(&Ask { tenants: bound, ..ask.clone() }, at);
                 let report = replayed(seq, &payload, engine.snapshot());
                 prop_assert_eq!(report.changed_decisions(), 0, "{:?}", report);
                 prop_assert_eq!(report.calls, 1);
@@ -191,7 +197,7 @@ fn record(snapshot: &Snapshot, action: &str, size: f64) -> Vec<u8> {
         ..Resource::default()
     };
     let item = Item { resource, actions: [action.into()].into() };
-    let request = Request { principal, items: [item].into(), context: None, aux_data: AuxData::default() };
+    let request = Request { principal, items: [item].into(), ..Request::default() };
     recorded(snapshot, &Settings::default(), &request, Timestamp::UNIX_EPOCH)
 }
 

@@ -21,6 +21,7 @@ pub(super) fn ask(names: &Names, rng: &mut Rng) -> Ask {
         version: version(rng),
         scope: scope(names, rng),
         items: (0..count).map(|number| item(names, number, rng)).collect(),
+        tenants: None,
     }
 }
 

@@ -32,7 +32,7 @@ impl Oracle<'_> {
         let mut erring = Erring::default();
         let mut position = 0;
         for policy in &set.policies {
-            let Some(head) = head(policy) else {
+            let Some(head) = policy.head() else {
                 continue;
             };
             let met = can_be_met(policy, ask, item, walk.version());
@@ -82,16 +82,6 @@ fn can_be_met(policy: &Policy, ask: &Ask, item: &Item, version: &str) -> bool {
         }
         Policy::DerivedRoles(_) => true,
         Policy::Variables(..) | Policy::Constants(..) => false,
-    }
-}
-
-fn head(policy: &Policy) -> Option<&Head> {
-    match policy {
-        Policy::Resource(policy) => Some(&policy.head),
-        Policy::Principal(policy) => Some(&policy.head),
-        Policy::Role(policy) => Some(&policy.head),
-        Policy::DerivedRoles(roles) => Some(&roles.head),
-        Policy::Variables(..) | Policy::Constants(..) => None,
     }
 }
 

@@ -76,6 +76,9 @@ impl<'s> Walk<'s> {
             policy: policy.to_owned(),
             scope: scope.to_owned(),
         };
+        if !self.is_in_sight() {
+            return denied("NO_MATCH", "");
+        }
         let principal_scopes = self.standing.principal_chain(self.scope(&self.ask.scope));
         let resource_scopes = self.standing.resource_chain(self.scope(&self.item.scope));
         let principal_version = or(&self.ask.version, &self.store.settings.default_version);
@@ -353,6 +356,22 @@ impl<'s> Walk<'s> {
 
     fn kind(&self) -> String {
         rows::printed(&self.item.kind)
+    }
+
+    /// Whether the tenants that the caller is bound to include that of the resource and, unless that is the root, of
+    /// the principal.
+    fn is_in_sight(&self) -> bool {
+        let Some(tenants) = &self.ask.tenants else {
+            return true;
+        };
+        let [resource, principal] = [&self.item.scope, &self.ask.scope].map(|scope| {
+            let scope = self.scope(scope);
+            tenants
+                .iter()
+                .filter(|tenant| scope == *tenant || scope.starts_with(&format!("{tenant}.")))
+                .count()
+        });
+        resource > 0 && (principal > 0 || self.scope(&self.ask.scope).is_empty())
     }
 
     /// The scope that is meant.

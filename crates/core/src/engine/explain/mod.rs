@@ -55,6 +55,7 @@ fn results(
         items: Few::default(),
         context: request.context.clone(),
         aux_data: request.aux_data.clone(),
+        tenants: request.tenants.clone(),
     };
     for ((item, decided), draft) in request.items.iter().zip(&evaluation.resources).zip(drafts) {
         // All its actions, since the schemas of a policy may look at them together.

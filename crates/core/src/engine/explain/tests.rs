@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::{OnError, decide};
 use crate::expr::ReadValue;
 use crate::limits::EXPLANATION_TRIAL_COST;
-use crate::model::{AuxData, Effect, Item, Principal, Resource};
+use crate::model::{Effect, Item, Principal, Resource};
 use crate::policy::{SourceFile, compile};
 use crate::value::Map;
 
@@ -52,7 +52,7 @@ fn request<'a>(roles: &[&'a str], action: &'a str, attr: &'a str) -> Request<'a>
     let resource =
         Resource { kind: "order".into(), id: "1".into(), attr, policy_version: "".into(), scope: "".into() };
     let items = [Item { resource, actions: [action.into()].into() }].into();
-    Request { principal, items, context: None, aux_data: AuxData::default() }
+    Request { principal, items, ..Request::default() }
 }
 
 /// The explanation of one action, and of its resource.

@@ -99,7 +99,8 @@ impl<'a> Inputs<'a> {
             resources.push(walker.take_has_masked());
             items.push(Item { resource, actions: actions.clone() });
         }
-        let request = Request { principal, items: items.into_iter().collect(), context, aux_data };
+        let items = items.into_iter().collect();
+        let request = Request { principal, items, context, aux_data, tenants: request.tenants.clone() };
         Self { request, principal_id: principal_id_masked, shared, resources }
     }
 

@@ -67,6 +67,7 @@ fn request() -> Request<'static> {
             jwt: map(json!({"sub": "secret-sub", "iss": "i"})),
             jwts: map(json!({"first": {"sub": "secret-sub1"}})),
         },
+        tenants: None,
     }
 }
 

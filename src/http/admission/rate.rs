@@ -1,0 +1,103 @@
+//! How often a caller may ask: a token bucket, kept as the one instant at which it will be full again.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::super::limits::CallerLimits;
+
+/// A bucket of `burst` requests that fills at a steady rate (the generic cell rate algorithm of ITU-T I.371).
+#[derive(Debug)]
+pub(super) struct Rate {
+    /// Nanoseconds in which one more request may be made.
+    interval: u64,
+    /// Nanoseconds by which `full_at` may lie ahead.
+    tolerance: u64,
+    /// When the bucket is full again, in nanoseconds of the process.
+    full_at: AtomicU64,
+}
+
+impl Rate {
+    /// A full bucket; `None` if there is no limit.
+    pub(super) fn of(limits: &CallerLimits) -> Option<Self> {
+        let interval = 1_000_000_000 / u64::from(limits.requests_per_second?.get());
+        let burst = u64::from(limits.burst.max(1));
+        Some(Self {
+            interval,
+            tolerance: interval.saturating_mul(burst.saturating_sub(1)),
+            full_at: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes one request out of the bucket.
+    ///
+    /// # Errors
+    /// How long it takes until there is one, if there is none.
+    pub(super) fn take(&self) -> Result<(), Duration> {
+        self.take_at(now())
+    }
+
+    /// Whether the bucket is full.
+    pub(super) fn is_full(&self) -> bool {
+        self.full_at.load(Ordering::Relaxed) <= now()
+    }
+
+    fn take_at(&self, now: u64) -> Result<(), Duration> {
+        let taken = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+            let full_at = full_at.max(now);
+            (full_at - now <= self.tolerance).then(|| full_at.saturating_add(self.interval))
+        });
+        let missing = |full_at: u64| full_at.saturating_sub(now).saturating_sub(self.tolerance);
+        taken.map(drop).map_err(|full_at| Duration::from_nanos(missing(full_at)))
+    }
+}
+
+/// Nanoseconds since the first time that somebody asked.
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn rate(requests_per_second: u32, burst: u32) -> Rate {
+        let requests_per_second = NonZeroU32::new(requests_per_second);
+        Rate::of(&CallerLimits { requests_per_second, burst, ..CallerLimits::default() }).unwrap()
+    }
+
+    #[test]
+    fn burst_is_taken_at_once_and_then_one_in_each_interval() {
+        let rate = rate(10, 3);
+        for _ in 0..3 {
+            rate.take_at(SECOND).unwrap();
+        }
+        assert_eq!(rate.take_at(SECOND), Err(Duration::from_millis(100)));
+        assert_eq!(rate.take_at(SECOND + 60_000_000), Err(Duration::from_millis(40)));
+        rate.take_at(SECOND + 100_000_000).unwrap();
+        assert!(rate.take_at(SECOND + 100_000_000).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_takes_nothing_and_what_is_not_used_is_not_saved() {
+        let rate = rate(1000, 2);
+        for _ in 0..1000 {
+            let _ = rate.take_at(SECOND);
+        }
+        rate.take_at(SECOND + 1_000_000).unwrap();
+        let taken = (0..10).filter(|_| rate.take_at(60 * SECOND).is_ok()).count();
+        assert_eq!(taken, 2);
+    }
+
+    #[test]
+    fn in_the_long_run_it_is_the_rate() {
+        let rate = rate(250, 10);
+        let taken = (0..40_000).filter(|step| rate.take_at(SECOND + step * 1_000_000).is_ok()).count();
+        assert!((10_000..=10_010).contains(&taken), "{taken} in 40 s");
+    }
+}
