@@ -29,5 +29,6 @@ mod replay;
 mod sdk;
 mod ship;
 mod shipped_policies;
+mod strangers;
 mod suites;
 mod tidy;

@@ -377,3 +377,17 @@ fn the_core_names_no_file_network_thread_environment_or_clock() {
         }
     }
 }
+
+#[test]
+fn no_path_is_reached_but_through_the_table_of_places() {
+    let adds_paths = |line: &str| {
+        let line = line.replace("self.route(", "");
+        [".route(", ".route_service(", ".nest(", ".fallback("].iter().any(|call| line.contains(call))
+    };
+    let routers = rust_files("src/http").into_iter().filter(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        code_lines(&text).any(adds_paths)
+    });
+    let routers: Vec<String> = routers.map(|path| relative(&path)).collect();
+    assert_eq!(routers, ["src/http/mod.rs", "src/http/routes.rs"]);
+}

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::TestServer;
 use crate::sdk::{python_workspace, run, url};
-use crate::tidy::{all_rust_files, root};
+use crate::tidy::root;
 
 /// The only answer without an end.
 const ENDLESS: &str = "/api/decisions/tail";
