@@ -12,6 +12,8 @@ pub mod callers;
 pub mod cli;
 pub mod config;
 mod durable;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod http;
 mod outgoing;
 pub mod pap;

@@ -13,6 +13,7 @@ use super::keys::{
     structure_above,
 };
 use super::suggest::nearest;
+use super::url::{self, NOT_SHOWN};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Setting {
     pub fn shown(&self) -> Cow<'_, str> {
         match structure_above(self.key) {
             _ if is_secret(self.key) => Cow::Borrowed(NOT_SHOWN),
-            None => Cow::Borrowed(&self.value),
+            None => url::shown(&self.value),
             Some(structure) => match serde_json::from_str(&self.value) {
                 Ok(mut value) => {
                     hide(&mut value, structure);
@@ -76,8 +77,6 @@ impl Setting {
         }
     }
 }
-
-const NOT_SHOWN: &str = "(not shown)";
 
 fn hide(value: &mut Value, structure: &Structure) {
     match value {
@@ -91,7 +90,12 @@ fn hide(value: &mut Value, structure: &Structure) {
                 }
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::String(text) => {
+            if let Cow::Owned(shown) = url::shown(text) {
+                *text = shown;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -29,6 +29,8 @@ mod edge;
 mod error;
 pub mod explain;
 mod finding;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod head;
 mod health;
 mod impatient;

@@ -24,6 +24,8 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("callers", &["durable", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
+    // What fuzz targets reach beyond all doors.
+    ("fuzzing", &["audit", "http", "pip"]),
     (
         "cli",
         &[

@@ -4,7 +4,7 @@
 //! For callers that may do [`Action::Admin`], the log for those that may do [`Action::Audit`].
 
 mod ask;
-mod audit_log;
+pub(super) mod audit_log;
 mod dto;
 
 use std::sync::Arc;

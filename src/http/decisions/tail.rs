@@ -23,6 +23,7 @@ use super::params::Params;
 use crate::http::error::Refusal;
 use crate::http::serve::Stopping;
 use crate::http::{Invalid, Services};
+use crate::pdp::Caller;
 use crate::ports::{DecisionFilter, DecisionQuery, Followed, StoredRecord};
 
 /// Events that wait for a listener.
@@ -41,12 +42,13 @@ const STILL_HERE: &[u8] = b": nothing new\n\n";
 const LAST_EVENT_ID: &str = "last-event-id";
 
 pub(super) async fn tail(
+    caller: Caller,
     State(services): State<Arc<Services>>,
     Extension(stopping): Extension<Stopping>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let filter = Params::tail(&uri)?;
+    let filter = Params::tail(&uri, &caller)?;
     let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
     let after = seen(&headers)?.unwrap_or_else(|| log.last_seq());
     let room = services.budget.listener().await?;

@@ -204,7 +204,7 @@ fn every_place_is_masked_as_its_rule_says() {
         ("context", Remove, "/context", json!({})),
         ("auxData.jwt.sub", Hash, "/auxData/jwt/claims/sub", digest(&hash, json!("secret-sub"))),
         ("auxData.jwts.*.sub", Hash, "/auxData/jwts/first/claims/sub", digest(&hash, json!("secret-sub1"))),
-        ("call.caller", Remove, "/call/caller", json!({})),
+        ("call.caller", Remove, "/call/caller", json!({"method": "token", "tenants": ["acme"]})),
         ("call.caller.address", Hash, "/call/caller/address", digest(&hash, json!("192.0.2.1:5"))),
         ("call.requestId", Remove, "/call/requestId", Json::Null),
         ("outputs", Hash, "/results/0/decisions/0/outputs/0/value", digest(&hash, json!("for secret-alice"))),
@@ -228,7 +228,7 @@ fn nothing_masked_is_told_by_what_follows_from_it() {
         ("context.*", Treatment::Remove),
         ("auxData.jwt.sub", Treatment::Hash),
         ("auxData.jwts.*.*", Treatment::Hash),
-        ("call.caller.name", Treatment::Hash),
+        ("call.caller", Treatment::Hash),
         ("call.requestId", Treatment::Hash),
     ]);
     let (text, record) = masked(&everything);
