@@ -62,7 +62,7 @@ fn only_the_whole_key_is_accepted_and_the_file_does_not_hold_it() {
         format!("procura_{}_{other_secret}", shop.id),
         format!("procura_{}_{hash}", shop.id),
         format!("{text}0"),
-        text[..text.len() - 1].to_owned(),
+        text.get(..text.len() - 1).unwrap().to_owned(),
         text.to_uppercase(),
         format!("procura_{}_", shop.id),
         format!("procura_nobody_{secret}"),

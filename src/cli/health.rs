@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use super::credential::Credential;
 use super::exit::Exit;
 use super::options::Options;
 use super::print;
@@ -19,17 +20,22 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MOST: u64 = 64 * 1024;
 
 /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
+///
+/// With a credential that may see metrics, it also tells what somebody should look at.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    credential: Credential,
 }
 
 /// Asks the server at the configured address for `/readyz`.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let listen = args.options.load()?.server.listen;
     let address = local(&listen)?;
-    let answer = ask(address).with_context(|| format!("no server answers at {address}"))?;
+    let credential = args.credential.head()?;
+    let answer = ask(address, &credential).with_context(|| format!("no server answers at {address}"))?;
     let status = answer.split(' ').nth(1).unwrap_or_default();
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     if status != "200" {
@@ -71,11 +77,11 @@ fn local(listen: &str) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<String> {
+fn ask(address: SocketAddr, credential: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\n{credential}Connection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MOST).read_to_string(&mut answer)?;
     Ok(answer)

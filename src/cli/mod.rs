@@ -7,6 +7,7 @@ mod clock;
 mod compare;
 mod compile;
 mod config;
+mod credential;
 mod decide;
 mod exit;
 mod explain;

@@ -30,7 +30,7 @@ fn shipped_policies_pass_the_tests_beside_them_which_meet_every_rule() {
     assert!(compiled.diagnostics.is_empty(), "{:?}", compiled.diagnostics);
     let snapshot = compiled.snapshot.unwrap();
     let (report, coverage) = run_covered(&files, &snapshot, &Settings::default(), &Filter::default());
-    let decisions = report.suites.iter().flat_map(|suite| suite.decisions());
+    let decisions = report.suites.iter().flat_map(procura_core::suite::SuiteReport::decisions);
     let mut played = 0;
     for (_, principal, _, action) in decisions {
         assert_eq!(action.details.result, TestResult::Passed, "{}: {}", principal.name, action.name);
