@@ -16,9 +16,11 @@ mod health;
 mod key;
 mod options;
 mod policies;
+mod quarantine;
 mod replay;
 mod report;
 mod serve;
+mod server;
 mod signals;
 mod test;
 mod tokens;
@@ -68,6 +70,7 @@ enum Command {
     Explain(explain::Args),
     Audit(audit::Args),
     Replay(replay::Args),
+    Quarantine(quarantine::Args),
     Config(config::Args),
     Key(key::Args),
     #[command(alias = "healthcheck")]
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Quarantine(args) => quarantine::run(args),
         Command::Config(args) => config::run(args),
         Command::Key(args) => key::run(args),
         Command::Health(args) => health::run(args),

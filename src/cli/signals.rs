@@ -1,6 +1,7 @@
 //! What the signals of the operating system mean to a running server.
 //!
-//! SIGTERM and SIGINT ask it to stop, a second one to stop at once; SIGHUP asks it to reload the policies, and the keys of callers.
+//! SIGTERM and SIGINT ask it to stop, a second one to stop at once; SIGHUP asks it to reload the policies, the certificates
+//! and the keys of callers.
 
 use std::io;
 

@@ -9,8 +9,7 @@ use serde_json::Value;
 use super::file::{self, Content, Leaf};
 use super::interpolate::interpolate;
 use super::keys::{
-    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, refused,
-    structure_above,
+    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, structure_above,
 };
 use super::suggest::nearest;
 use super::url::{self, NOT_SHOWN};
@@ -223,10 +222,6 @@ impl Layers {
                     self.settings.insert(key, Setting { key, value, origin });
                 }
                 None => self.problems.push(format!("{origin}: `{key}` must be a single value, not a list")),
-            }
-        } else if let Some(entry) = refused(key) {
-            if value.is_none_or(|value| !value.is_empty() && value != entry.harmless) {
-                self.problems.push(format!("{origin}: `{key}` {}", entry.why));
             }
         } else if let Some(entry) = inert(key) {
             if self.noticed.insert(entry.prefix) {

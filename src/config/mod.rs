@@ -15,18 +15,20 @@ mod limits;
 mod reload;
 mod ship;
 mod suggest;
+mod tls;
 mod token_rules;
 mod typed;
 mod url;
 
 pub use audit::Audit;
-pub use aux_data::{AuxData, KeySet, KeySource};
+pub use aux_data::{AuxData, KeySet, KeySource, PrincipalClaims};
 pub use callers::{Anonymous, CallerIssuer, Callers, TokenGrant};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use tls::{CertificateRule, Tls};
 pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
 
 use std::fs::File;
@@ -87,6 +89,8 @@ pub struct Server {
     pub limits: Limits,
     /// Whether the admin API answers.
     pub admin_api: bool,
+    /// How connections are encrypted; `None` if they are not.
+    pub tls: Option<Tls>,
 }
 
 /// Where policies are and how changes are found.

@@ -4,6 +4,7 @@ mod audit;
 mod callers;
 mod limits;
 mod reload;
+mod tls;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -63,6 +64,7 @@ fn server(reader: &mut Reader) -> Server {
         max_body_bytes: reader.count("server.requestLimits.maxBodyBytes", KIB..=64 * MIB),
         limits: limits::limits(reader),
         admin_api: reader.switch("server.adminAPI.enabled"),
+        tls: tls::tls(reader),
     }
 }
 
@@ -114,6 +116,7 @@ fn aux_data(reader: &mut Reader) -> AuxData {
     AuxData {
         disable_verification: reader.switch("auxData.jwt.disableVerification"),
         acceptable_time_skew: reader.duration("auxData.jwt.acceptableTimeSkew", Duration::ZERO..=10 * MINUTE),
+        max_actors: reader.count("auxData.jwt.maxActors", 1..=16),
         key_sets,
     }
 }

@@ -1,7 +1,7 @@
 //! Who calls, read from the connection and the head of the request.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -19,7 +19,9 @@ const PROXY_PREFIX: &str = "x-forwarded-";
 
 /// A connection, as far as it says who calls over it.
 pub(super) struct Connection {
-    /// Who is at its other end, for admission.
+    /// The address of its other end.
+    pub(super) address: SocketAddr,
+    /// The other end as admission sees it.
     pub(super) guest: Guest,
     is_loopback: bool,
     /// The certificate that was shown at its beginning.
@@ -39,10 +41,19 @@ struct Memo {
 }
 
 impl Connection {
-    /// A connection of `guest`, over which `certificate` was shown.
-    pub(super) fn new(guest: Guest, certificate: Option<Box<dyn ClientCertificate>>) -> Self {
-        let is_loopback = guest.address().ip().to_canonical().is_loopback();
-        Self { guest, is_loopback, certificate, last: Mutex::new(None) }
+    /// A connection of `guest` at `address`, over which `certificate` was shown.
+    pub(super) fn new(
+        address: SocketAddr,
+        guest: Guest,
+        certificate: Option<Box<dyn ClientCertificate>>,
+    ) -> Self {
+        let is_loopback = address.ip().to_canonical().is_loopback();
+        Self { address, guest, is_loopback, certificate, last: Mutex::new(None) }
+    }
+
+    /// Whether a certificate was shown.
+    pub(super) const fn has_certificate(&self) -> bool {
+        self.certificate.is_some()
     }
 
     /// Who sends `request`. It is found out anew only if the request does not show what the one before has shown, or if that
@@ -51,7 +62,7 @@ impl Connection {
         let head = Head::of(request.headers());
         let local = self.is_loopback && head.is_made_here(request.uri());
         let certificate = self.certificate.as_ref().map(|shown| shown.holder()).transpose();
-        let certificate = certificate.map_err(|_| callers.distrust(self.guest.address()))?;
+        let certificate = certificate.map_err(|_| callers.distrust(self.address))?;
         // The epoch is older than what is found out, so no change is missed.
         let epoch = callers.epoch();
         if let Some(caller) = self.remembered(&head, certificate.as_ref(), (local, epoch), callers.now()) {
@@ -64,7 +75,7 @@ impl Connection {
             garbled: head.is_garbled(),
             local,
         };
-        let found = callers.identify(&shown, Some(self.guest.address())).await?;
+        let found = callers.identify(&shown, Some(self.address)).await?;
         let caller = found.caller.clone();
         let (authorization, key) = (head.authorization.cloned(), head.key.cloned());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -176,8 +187,6 @@ pub(super) fn is_loopback_host(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use axum::http::HeaderName;
 
     use super::*;

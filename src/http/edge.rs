@@ -10,7 +10,7 @@ use std::task::Poll;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::Service;
@@ -23,6 +23,7 @@ use super::routes::Place;
 use super::serve::Stopping;
 use super::{Services, authzen, cerbos, head, leaving};
 use crate::pdp::Caller;
+use crate::ports::ClientCertificate;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
 use crate::telemetry::{Api, Outcome, Surface, Where};
 
@@ -50,9 +51,14 @@ impl Edge {
         }
     }
 
-    /// What is known of a connection from `address` while it stands.
-    pub(super) fn welcome(&self, address: SocketAddr) -> Connection {
-        Connection::new(Guest::new(address, self.services.budget.accounts()), None)
+    /// What is known of a connection from `address`, over which `certificate` was shown, while it stands.
+    pub(super) fn welcome(
+        &self,
+        address: SocketAddr,
+        certificate: Option<Box<dyn ClientCertificate>>,
+    ) -> Connection {
+        let guest = Guest::new(address, self.services.budget.accounts());
+        Connection::new(address, guest, certificate)
     }
 
     /// The answer to `request`, which came over `connection`.
@@ -71,7 +77,12 @@ impl Edge {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = self.refuse(&refusal, surface, api, response);
         }
+        let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
+        if is_unknown && connection.has_certificate() {
+            // What was shown in the handshake can only be replaced in another one.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(id) = request_id {
             headers.insert(X_REQUEST_ID, id);
         }
@@ -95,7 +106,7 @@ impl Edge {
             let known = connection.caller(&self.services.callers, &request).await;
             let (caller, unknown) = match known {
                 Ok(caller) => (caller, None),
-                Err(unknown) => (Caller::unknown(Some(guest.address())), Some(unknown)),
+                Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
             };
             let account = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
@@ -142,7 +153,7 @@ impl Edge {
         if place == &authzen::EVALUATION {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
-            cerbos::check_resources(services, caller, body).await
+            cerbos::check_resources(services, caller, head.headers, body).await
         }
     }
 

@@ -1,6 +1,6 @@
 //! The readers of requests, for fuzz targets.
 
-use axum::http::Uri;
+use axum::http::{Request, Uri, header};
 use procura_core::model::Timestamp;
 
 use super::admin::audit_log::params::Wanted;
@@ -9,7 +9,8 @@ use super::caller::{is_loopback_host, is_loopback_origin};
 use super::cerbos::set::SetRequest;
 use super::cerbos::{CheckCall, batch, direct};
 use super::decisions::params::Params;
-use super::{Invalid, RequestLimits};
+use super::{Invalid, RequestLimits, head};
+use crate::pdp::Caller;
 
 /// What both readers make of a check, for comparison: the direct one says nothing where it gives up.
 pub fn both_readers(body: &[u8], limits: &RequestLimits) -> (Option<String>, Result<String, String>) {
@@ -44,9 +45,16 @@ pub fn evaluation<'a>(body: &'a [u8], limits: &RequestLimits) -> Result<CheckCal
 
 /// Reads the query of a request to the decision log in every way that there is.
 pub fn queries(uri: &Uri) {
-    let _ = Params::page(uri);
-    let _ = Params::stats(uri);
+    let _ = Params::page(uri, &Caller::unknown(None));
+    let _ = Params::stats(uri, &Caller::unknown(None));
     let _ = Wanted::of(uri, Timestamp::UNIX_EPOCH);
+}
+
+/// Whether a request to `uri` with this `host` is unambiguous, and so read at all.
+#[must_use]
+pub fn is_unambiguous(uri: &Uri, host: &str) -> bool {
+    let request = Request::builder().uri(uri).header(header::HOST, host).body(());
+    request.is_ok_and(|request| head::check(&request).is_ok())
 }
 
 /// Whether `host` and `origin` are of this machine.

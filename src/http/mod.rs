@@ -6,7 +6,7 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
-//! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
+//! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
 //! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
@@ -31,6 +31,7 @@ pub mod explain;
 mod finding;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod handshake;
 mod head;
 mod health;
 mod impatient;
@@ -54,8 +55,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use self::routes::Route;
-use crate::pdp::{Action, Callers, Health, Pdp, ReloadHandle, Shadow};
-use crate::ports::{DecisionQuery, LogProofs};
+use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
+use crate::ports::{DecisionQuery, Encryption, LogProofs};
 use crate::telemetry::Metrics;
 
 /// What the edge calls.
@@ -70,10 +71,14 @@ pub struct Services {
     pub proofs: Option<Arc<dyn LogProofs>>,
     /// Loads policies again.
     pub reload: ReloadHandle,
+    /// Knows what must not be relied on any more.
+    pub quarantine: Arc<QuarantineOffice>,
     /// Decides with a candidate set beside the live one; `None` if there is none.
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
     pub health: Health,
+    /// Encrypts connections; `None` if they are not encrypted.
+    pub encryption: Option<Arc<dyn Encryption>>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// Whether there is an admin API.

@@ -7,8 +7,10 @@ mod callers;
 mod index;
 mod policies;
 mod proof;
+mod quarantine;
 mod shedding;
 mod shipping;
+mod tls;
 mod tokens;
 
 use std::error::Error;
@@ -24,8 +26,10 @@ pub use policies::{
     ShadowLoaded, SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use quarantine::QuarantineChanged;
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
+pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

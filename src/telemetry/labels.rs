@@ -193,6 +193,28 @@ label! {
 }
 
 label! {
+    /// How an attempt to load certificates ended.
+    pub TlsReload {
+        /// They are those in the files.
+        Succeeded => "succeeded",
+        /// They could not be used; the old ones stay.
+        Failed => "failed",
+    }
+}
+
+label! {
+    /// How a handshake ended.
+    pub HandshakeOutcome {
+        /// With an encrypted connection.
+        Completed => "completed",
+        /// The other end speaks no TLS, shows no certificate where it must, or one that is not trusted.
+        Failed => "failed",
+        /// The other end took too long.
+        TimedOut => "timed_out",
+    }
+}
+
+label! {
     /// Who keeps checkpoints of the decision log.
     pub WitnessKind {
         /// `audit.witness.file`.

@@ -12,8 +12,8 @@ use prometheus::{
 };
 
 use super::labels::{
-    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Shed,
-    StatusClass, Surface, Where, WitnessKind,
+    Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, Refused, ReloadOutcome,
+    ShadowCall, Shed, StatusClass, Surface, TlsReload, Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -55,6 +55,9 @@ pub struct Metrics {
     pub(super) callers_refused: By<Refused, IntCounter>,
     pub(super) api_keys: IntGauge,
     pub(super) api_keys_failing: IntGauge,
+    pub(super) tls_reloads: By<TlsReload, IntCounter>,
+    pub(super) certificate_expiry: IntGauge,
+    pub(super) handshakes: By<HandshakeOutcome, IntCounter>,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
     pub(super) shed: By<Shed, IntCounter>,
     calls_in_hand: IntGauge,
@@ -279,6 +282,20 @@ impl Metrics {
             api_keys_failing: names.gauge(
                 "procura_api_keys_failing",
                 "1 while the API keys in use are not those of their file, 0 otherwise.",
+            )?,
+            tls_reloads: names.counters(
+                "procura_tls_reloads_total",
+                "Attempts to load the certificates of the server, by how they ended.",
+                &["outcome"],
+            )?,
+            certificate_expiry: names.gauge(
+                "procura_tls_certificate_expiry_timestamp_seconds",
+                "The last second of the certificate of the server, in Unix time; 0 without TLS.",
+            )?,
+            handshakes: names.counters(
+                "procura_tls_handshakes_total",
+                "TLS handshakes with callers, by how they ended.",
+                &["outcome"],
             )?,
             http_requests: names.counters(
                 "procura_http_requests_total",

@@ -12,12 +12,13 @@ use crate::cli::tokens;
 use crate::config::{self, Config, ConfigError};
 use crate::pap::Disk;
 use crate::pdp::{Access, AccessWatch, Anonymous, Callers, TokenCallers, TokenIssuer};
-use crate::ports::{ApiKeys, TokenVerifier};
+use crate::ports::{ApiKeys, Quarantine, TokenVerifier};
 use crate::telemetry::Metrics;
 
 /// What knows callers, and what looks after policies that an operator wrote, for as long as it lives.
 pub(super) fn start(
     config: &Config,
+    quarantine: Arc<dyn Quarantine>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<(Callers, Option<Arc<KeyFile>>, Option<AccessWatch>)> {
     let (access, watch) = access(config.callers.policies.as_deref())?;
@@ -30,7 +31,8 @@ pub(super) fn start(
     };
     let callers = Callers::new(access, anonymous, Arc::new(SystemClock), Arc::clone(metrics))
         .with_keys(keys.clone().map(|keys| keys as Arc<dyn ApiKeys>))
-        .with_tokens(token_callers(config, metrics)?);
+        .with_tokens(token_callers(config, metrics)?)
+        .with_quarantine(quarantine);
     Ok((callers, keys, watch))
 }
 
@@ -66,7 +68,8 @@ fn token_issuer(issuer: String, grant: config::TokenGrant) -> TokenIssuer {
 
 /// Whether callers can show who they are.
 fn can_authenticate(config: &Config) -> bool {
-    config.callers.keys.is_some() || !config.callers.tokens.is_empty()
+    let by_certificate = config.server.tls.as_ref().is_some_and(|tls| tls.authorities.is_some());
+    by_certificate || config.callers.keys.is_some() || !config.callers.tokens.is_empty()
 }
 
 /// Refuses a configuration with which anybody or nobody could ask. Before anything is begun: the addresses may be others

@@ -11,8 +11,10 @@ mod limits;
 mod log;
 mod masking;
 mod notary;
+mod quarantine;
 mod replay;
 mod ship;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +36,7 @@ use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{
     Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
 };
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, Encryption};
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -54,7 +56,7 @@ Examples:
 
 Without configuration: policies from `policies/`, decisions recorded below `.procura/`, http://127.0.0.1:3592.
 
-Signals: SIGHUP reloads the policies; SIGTERM and SIGINT finish the requests in flight and stop, a second one stops
+Signals: SIGHUP reloads the policies and the certificates; SIGTERM and SIGINT finish the requests in flight and stop, a second one stops
 at once.
 
 Exit codes: 0 stopped when asked to, 1 failure, 2 wrong configuration, 3 errors in policies.";
@@ -148,10 +150,20 @@ async fn serve(
         }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let quarantine = quarantine::open(config, writer.clone())?;
     let masking = masking::start(config, log.as_ref()).await?;
-    let (callers, keys, _access_watch) = callers::start(config, &metrics)?;
+    let tls = tls::start(config, &metrics)?;
+    let (callers, keys, _access_watch) = callers::start(config, quarantine.quarantines(), &metrics)?;
     let callers = Arc::new(callers);
-    tokio::spawn(hangup.serve(reload.clone(), move || keys.iter().for_each(|keys| keys.look())));
+    let look = {
+        let tls = tls.clone();
+        move || {
+            tls.iter().for_each(|tls| tls.look_soon());
+            keys.iter().for_each(|keys| keys.look());
+        }
+    };
+    tokio::spawn(hangup.serve(reload.clone(), look));
+    let encryption = tls.map(|tls| tls as Arc<dyn Encryption>);
     let _watch = start_watch(config, &reload)?;
     let (decisions, index) = match &log {
         Some(log) => index::start(config, log, &metrics).map(|(log, index)| (Some(log), index))?,
@@ -170,6 +182,8 @@ async fn serve(
             verifier,
             config.engine.clone(),
         )
+        .with_evidence(tokens::evidence(&config.aux_data))
+        .with_quarantine(quarantine.quarantines())
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
         callers: Arc::clone(&callers),
@@ -179,9 +193,12 @@ async fn serve(
             .with_index(limit)
             .with_proofs(beside.proofs())
             .with_shipping(beside.shipping())
-            .with_callers(callers),
+            .with_callers(callers)
+            .with_encryption(encryption.clone()),
         reload,
+        quarantine,
         shadow,
+        encryption,
         metrics,
         admin: config.server.admin_api,
         limits: request_limits(&config.server),
@@ -257,9 +274,10 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     } else {
         ""
     };
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
     // The log has said the same; a full disk behind standard output is no reason not to serve.
     let _ = print(&format!(
-        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\n{warning}listening on http://{address}\n",
+        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\n{warning}listening on {scheme}://{address}\n",
         env!("CARGO_PKG_VERSION")
     ));
 }

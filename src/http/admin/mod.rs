@@ -1,11 +1,12 @@
-//! Administration of policies: what is live, what the last attempts found, reloading now, and going back. And the decision
-//! log in the shape of the peer.
+//! Administration of policies: what is live, what the last attempts found, reloading now, and going back. What is no
+//! longer relied on. And the decision log in the shape of the peer.
 //!
 //! For callers that may do [`Action::Admin`], the log for those that may do [`Action::Audit`].
 
 mod ask;
 pub(super) mod audit_log;
 mod dto;
+mod quarantine;
 
 use std::sync::Arc;
 
@@ -26,6 +27,10 @@ pub(super) fn routes() -> Vec<Route> {
         admins("/admin/policies/reload").with(post(ask::reload)),
         admins("/admin/policies/rollback").with(post(ask::rollback)),
         Place::needing(Action::Audit, "/admin/auditlog/list/{kind}").with(get(audit_log::list)),
+        admins("/admin/quarantine").with(get(quarantine::list)),
+        admins("/admin/quarantine/{id}")
+            .with(get(quarantine::get).put(quarantine::begin).delete(quarantine::lift)),
+        admins("/admin/quarantine/{id}/affected").with(get(quarantine::affected)),
     ]
 }
 

@@ -114,7 +114,7 @@ impl Callers {
             anonymous,
             keys: None,
             tokens: None,
-            quarantine: Arc::new(Quarantines),
+            quarantine: Arc::new(Quarantines::default()),
             clock,
             metrics,
             logged: Throttle::default(),

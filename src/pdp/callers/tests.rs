@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use procura_core::value::{Map, Value};
 
 use super::*;
-use crate::ports::{KeyHolder, Method, Token, TokenError, TokenVerifier, Verification, VerifiedToken};
+use crate::ports::{KeyHolder, Method, Proof, Token, TokenError, TokenVerifier, Verification, VerifiedToken};
 
 const KEY: &str = "procura_k1_secret";
 
@@ -60,6 +60,17 @@ impl TokenVerifier for OneToken {
             _ => Err(TokenError::Invalid("no".into())),
         };
         Box::pin(async { told })
+    }
+
+    fn proves(
+        &self,
+        _: &Proof<'_>,
+        _: &Token<'_>,
+        _: &VerifiedToken,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<bool, Cow<'static, str>> {
+        Ok(false)
     }
 }
 
