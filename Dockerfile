@@ -1,7 +1,10 @@
 # The server as an image: a static user, one volume for what must be remembered, policies mounted at /policies.
 #
 #   docker build -t procura .
-#   docker run -p 3592:3592 -v ./policies:/policies:ro -v procura-data:/var/lib/procura procura
+#   docker run -p 3592:3592 -v ./policies:/policies:ro -v procura-data:/var/lib/procura \
+#     -v ./keys.yaml:/etc/procura/keys.yaml:ro -e PROCURA_CALLERS__KEYS__FILE=/etc/procura/keys.yaml procura
+#
+# For a trial, `-e PROCURA_CALLERS__ANONYMOUS=allow` instead lets whoever reaches the port ask for decisions.
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
@@ -20,5 +23,6 @@ EXPOSE 3592
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["/usr/local/bin/procura", "health"]
 ENTRYPOINT ["/usr/local/bin/procura"]
-# A container is reached over its network only. The server warns at start that whoever reaches it may ask.
+# A container is reached over its network only, so the server starts with callers that can authenticate, or with leave to
+# answer everybody.
 CMD ["serve", "--listen", "0.0.0.0:3592"]

@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod background;
+pub mod callers;
 pub mod cli;
 pub mod config;
 mod durable;

@@ -1,9 +1,11 @@
 //! The traits through which the application services reach the outside world, each said once.
 
+mod api_keys;
 mod encryption;
 mod identity;
 mod quarantine;
 
+pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
 pub use identity::{Identity, Method};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};

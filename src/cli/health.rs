@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use super::credential::Credential;
 use super::exit::Exit;
 use super::options::Options;
 use super::print;
@@ -25,11 +26,15 @@ The server is asked at its configured address on this machine, with TLS if `serv
 certificate is not verified: it need not be one for an address of this machine.";
 
 /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
+///
+/// With a credential that may see metrics, it also tells what somebody should look at.
 #[derive(Debug, clap::Args)]
 #[command(after_help = TLS)]
 pub(super) struct Args {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    credential: Credential,
     /// Certificate to show to a server that demands one, in PEM
     #[arg(long, value_name = "FILE", requires = "client_key")]
     client_cert: Option<PathBuf>,
@@ -42,10 +47,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let server = args.options.load()?.server;
     let (address, scheme) = (local(&server.listen)?, if server.tls.is_some() { "https" } else { "http" });
+    let credential = args.credential.head()?;
     let answer = if server.tls.is_some() {
-        ask_encrypted(address, args)
+        ask_encrypted(address, args, &credential)
     } else {
-        connect(address).and_then(|stream| ask(stream, address))
+        connect(address).and_then(|stream| ask(stream, address, &credential))
     };
     let answer = answer.with_context(|| format!("no server answers at {address}"))?;
     let status = answer.split(' ').nth(1).unwrap_or_default();
@@ -96,14 +102,14 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn ask_encrypted(address: SocketAddr, args: &Args) -> io::Result<String> {
+fn ask_encrypted(address: SocketAddr, args: &Args, credential: &str) -> io::Result<String> {
     let shown = args.client_cert.clone().zip(args.client_key.clone());
     let shown = shown.map(|(certificate, key)| ProbeIdentity { certificate, key });
-    ask(probe(connect(address)?, shown.as_ref())?, address)
+    ask(probe(connect(address)?, shown.as_ref())?, address, credential)
 }
 
-fn ask(mut stream: impl Read + Write, address: SocketAddr) -> io::Result<String> {
-    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+fn ask(mut stream: impl Read + Write, address: SocketAddr, credential: &str) -> io::Result<String> {
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\n{credential}Connection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MOST).read_to_string(&mut answer)?;
     Ok(answer)

@@ -7,11 +7,13 @@ mod clock;
 mod compare;
 mod compile;
 mod config;
+mod credential;
 mod decide;
 mod exit;
 mod explain;
 mod explanation;
 mod health;
+mod key;
 mod options;
 mod policies;
 mod quarantine;
@@ -42,6 +44,8 @@ Examples:
   procura explain policies request.json  why it is answered so, and what would change it
   procura audit list --principal alice   who was decided on, and why
   procura replay --against candidate     what another policy set would change
+  procura key create --name shop --roles decide --file keys.yaml
+                                         let a caller show who it is
   procura config --config procura.yaml   show each setting and where it comes from
 
 Exit codes: 0 ok, 1 failure, 2 wrong usage or configuration, 3 problems in policies, 4 failing policy tests,
@@ -68,6 +72,7 @@ enum Command {
     Replay(replay::Args),
     Quarantine(quarantine::Args),
     Config(config::Args),
+    Key(key::Args),
     #[command(alias = "healthcheck")]
     Health(health::Args),
 }
@@ -100,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Quarantine(args) => quarantine::run(args),
         Command::Config(args) => config::run(args),
+        Command::Key(args) => key::run(args),
         Command::Health(args) => health::run(args),
     };
     result.unwrap_or_else(|error| report(&error)).into()

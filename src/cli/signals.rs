@@ -1,15 +1,14 @@
 //! What the signals of the operating system mean to a running server.
 //!
-//! SIGTERM and SIGINT ask it to stop, a second one to stop at once; SIGHUP asks it to reload the policies and the certificates.
+//! SIGTERM and SIGINT ask it to stop, a second one to stop at once; SIGHUP asks it to reload the policies, the certificates
+//! and the keys of callers.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::pdp::{Cause, ReloadHandle};
 use crate::telemetry::events::ReloadSignalled;
-use crate::tls::Tls;
 
 /// The signals that end the server. Listening begins with the value, so that none is missed while the server starts.
 #[derive(Debug)]
@@ -43,13 +42,11 @@ impl ReloadSignal {
         Ok(Self(signal(SignalKind::hangup())?))
     }
 
-    /// Reloads at each signal, forever; several that come during one reload count as one.
-    pub(super) async fn serve(mut self, reload: ReloadHandle, tls: Option<Arc<Tls>>) {
+    /// Reloads at each signal, after `look`, forever; several that come during one reload count as one.
+    pub(super) async fn serve(mut self, reload: ReloadHandle, look: impl Fn()) {
         while self.0.recv().await.is_some() {
             ReloadSignalled.emit();
-            if let Some(tls) = &tls {
-                tls.look_soon();
-            }
+            look();
             // The reload reports its own outcome as event, metric and status.
             let _ = reload.reload(Cause::Signal).await;
         }

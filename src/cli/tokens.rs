@@ -1,6 +1,7 @@
 //! From the configuration to what verifies tokens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::SystemClock;
 use crate::config::{self, AuxData, TokenProfile};
@@ -18,6 +19,20 @@ pub(super) fn start(aux_data: &AuxData, metrics: Arc<Metrics>) -> Result<Arc<Ver
         key_sets: aux_data.key_sets.iter().map(key_set).collect(),
         ..TokenSettings::default()
     };
+    Verifier::start(&settings, Arc::new(SystemClock), metrics).map(Arc::new)
+}
+
+/// Starts what verifies the tokens of callers, on the current runtime. Such a token must end.
+pub(super) fn start_for_callers<'c>(
+    key_sets: impl Iterator<Item = &'c config::KeySet>,
+    skew: Duration,
+    metrics: Arc<Metrics>,
+) -> Result<Arc<Verifier>, StartError> {
+    let mut key_sets: Vec<_> = key_sets.map(key_set).collect();
+    for set in &mut key_sets {
+        set.tokens.must_expire = true;
+    }
+    let settings = TokenSettings { skew, key_sets, ..TokenSettings::default() };
     Verifier::start(&settings, Arc::new(SystemClock), metrics).map(Arc::new)
 }
 

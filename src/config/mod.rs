@@ -5,6 +5,7 @@
 
 mod audit;
 mod aux_data;
+mod callers;
 mod file;
 mod globals;
 mod interpolate;
@@ -21,6 +22,7 @@ mod url;
 
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource, PrincipalClaims};
+pub use callers::{Anonymous, CallerIssuer, Callers, TokenGrant};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
@@ -44,6 +46,8 @@ use layers::Layers;
 pub struct Config {
     /// The HTTP server.
     pub server: Server,
+    /// Who may call it.
+    pub callers: Callers,
     /// The policies.
     pub storage: Storage,
     /// What a changed policy set must show before it goes live.

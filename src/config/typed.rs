@@ -1,6 +1,7 @@
 //! From text to types: each value is checked where it is read, and a wrong one names its origin and what is valid.
 
 mod audit;
+mod callers;
 mod limits;
 mod reload;
 mod tls;
@@ -36,6 +37,7 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     let mut reader = Reader(layers);
     reader.choice("storage.driver", &[("disk", ())]);
     let (server, storage) = (server(&mut reader), storage(&mut reader));
+    let callers = callers::callers(&mut reader);
     let (reload, shadow) = (reload::reload(&mut reader), reload::shadow(&reader));
     let (engine, aux_data) = (engine(&mut reader), aux_data(&mut reader));
     let (audit, log) = (audit::audit(&mut reader), log(&mut reader));
@@ -48,7 +50,7 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     }
     let settings = layers.settings.into_values().collect();
     let notices = layers.notices;
-    Ok(Config { server, storage, reload, shadow, engine, aux_data, audit, log, settings, notices })
+    Ok(Config { server, callers, storage, reload, shadow, engine, aux_data, audit, log, settings, notices })
 }
 
 fn server(reader: &mut Reader) -> Server {

@@ -8,9 +8,9 @@ use axum::response::Response;
 use procura_core::model::{Effect, Evaluation};
 use serde::Serialize;
 
-use super::Services;
 use super::error::Refusal;
-use crate::pdp::{Active, Answer, Call, Caller};
+use super::{Services, routes};
+use crate::pdp::{Action, Active, Answer, Call, Caller};
 use crate::telemetry::events::CallDecided;
 use crate::telemetry::{Trace, TraceParent};
 
@@ -40,6 +40,9 @@ pub(super) async fn decide(
     call: &mut Call<'_>,
     received: Instant,
 ) -> Result<Answer, Refusal> {
+    if call.request.items.len() > 1 {
+        routes::demand(caller, Action::Batch, &services.metrics)?;
+    }
     let trace = trace_of(headers);
     call.trace = trace.map(|trace| trace.parent);
     let answer = services.pdp.decide(caller, call).await?;

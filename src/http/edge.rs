@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Extension, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -18,11 +18,13 @@ use tower::Service;
 use super::admission::{Account, Guest};
 use super::answer::trace_of;
 use super::body::Bounded;
+use super::caller::Connection;
 use super::error::Refusal;
-use super::peer::Peer;
+use super::routes::Place;
 use super::serve::Stopping;
 use super::{Services, authzen, body, cerbos, head, leaving};
 use crate::pdp::Caller;
+use crate::ports::ClientCertificate;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
 use crate::telemetry::{Api, Outcome, Surface, TraceParent, Where};
 
@@ -36,29 +38,42 @@ const NO_CONTENT: HeaderValue = HeaderValue::from_static("default-src 'none'; fr
 pub(super) struct Edge {
     services: Arc<Services>,
     router: Router,
+    /// The paths that are there for everybody.
+    open: Vec<&'static str>,
 }
 
 impl Edge {
     /// The edge of `services`.
     pub(super) fn new(services: Services, stopping: Stopping) -> Self {
         let services = Arc::new(services);
-        Self { router: super::router(&services).layer(Extension(stopping)), services }
+        let routes = super::routes(&services.limits, services.admin);
+        let open = routes.iter().map(|route| route.place).filter(Place::is_open).map(|place| place.path);
+        Self {
+            open: open.collect(),
+            router: super::router(routes, &services).layer(Extension(stopping)),
+            services,
+        }
     }
 
-    /// A guest at `address`, for as long as its connection stands.
-    pub(super) fn welcome(&self, address: SocketAddr) -> Guest {
-        Guest::new(address, self.services.budget.accounts())
+    /// What is known of a connection from `address`, over which `certificate` was shown, while it stands.
+    pub(super) fn welcome(
+        &self,
+        address: SocketAddr,
+        certificate: Option<Box<dyn ClientCertificate>>,
+    ) -> Connection {
+        let guest = Guest::new(address, self.services.budget.accounts());
+        Connection::new(address, guest, certificate)
     }
 
-    /// The answer to `request`, which `peer` sent.
-    pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response {
+    /// The answer to `request`, which came over `connection`.
+    pub(super) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
         let parent = if cfg!(feature = "otel") { trace_of(request.headers()) } else { None };
         let parent = parent.map(|trace| trace.parent);
 
-        let mut response = match contain_panic(self.dispatch(peer, surface, api, request)).await {
+        let mut response = match contain_panic(self.dispatch(connection, surface, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -71,7 +86,7 @@ impl Edge {
         let is_decided = api.is_some() && response.status().is_success();
         let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
-        if is_unknown && peer.certificate.is_some() {
+        if is_unknown && connection.has_certificate() {
             // What was shown in the handshake can only be replaced in another one.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -92,15 +107,19 @@ impl Edge {
     /// What comes of `request`, whatever that is.
     async fn dispatch(
         &self,
-        peer: &Peer,
+        connection: &Connection,
         surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
     ) -> Response {
         let answered = async {
             head::check(&request)?;
-            let (guest, caller) = (&peer.guest, peer.caller()?);
-            let budget = &self.services.budget;
+            let (guest, budget) = (&connection.guest, &self.services.budget);
+            let known = connection.caller(&self.services.callers, &request).await;
+            let (caller, unknown) = match known {
+                Ok(caller) => (caller, None),
+                Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
+            };
             let admitted = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
                 Surface::Health | Surface::Admin => Ok(guest.account(&caller, budget.accounts())),
@@ -114,6 +133,9 @@ impl Edge {
                     return Err(refusal);
                 }
             };
+            if let Some(unknown) = unknown.filter(|_| !self.open.contains(&request.uri().path())) {
+                return Err(unknown.into());
+            }
             let response = self.ask(caller, &account, api, request).await?;
             leaving::with_room(budget, &account, response).await
         };
@@ -129,25 +151,26 @@ impl Edge {
         api: Option<Api>,
         request: Request<Incoming>,
     ) -> Result<Response, Refusal> {
-        match api {
-            Some(api @ (Api::CheckResources | Api::Evaluation)) if request.method() == Method::POST => {
-                self.decide(caller, account, api, request).await
-            }
-            _ => Ok(self.route(caller, account, request).await),
-        }
+        let place = match api {
+            Some(Api::CheckResources) if request.method() == Method::POST => &cerbos::CHECK_RESOURCES,
+            Some(Api::Evaluation) if request.method() == Method::POST => &authzen::EVALUATION,
+            _ => return Ok(self.route(caller, account, request).await),
+        };
+        place.admit(&caller, &self.services.metrics)?;
+        self.decide(caller, account, place, request).await
     }
 
     async fn decide(
         &self,
         caller: Caller,
         account: &Arc<Account>,
-        api: Api,
+        place: &Place,
         request: Request<Incoming>,
     ) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let services = State(Arc::clone(&self.services));
         let body = Bounded::read(&self.services, account, &head.headers, body).await?;
-        if api == Api::Evaluation {
+        if place == &authzen::EVALUATION {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
             cerbos::check_resources(services, caller, head.headers, body).await
@@ -161,9 +184,6 @@ impl Edge {
         mut request: Request<Incoming>,
     ) -> Response {
         request.extensions_mut().insert(Arc::clone(account));
-        if let Some(address) = caller.address {
-            request.extensions_mut().insert(ConnectInfo(address));
-        }
         request.extensions_mut().insert(caller);
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response
@@ -189,7 +209,10 @@ impl Edge {
         }
         let allowed_methods = carrier.headers_mut().remove(header::ALLOW);
         let mut response = refusal.render(surface);
-        response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        // To whom a path is not there, its methods are not either.
+        if matches!(refusal, Refusal::MethodNotAllowed) {
+            response.headers_mut().extend(allowed_methods.map(|methods| (header::ALLOW, methods)));
+        }
         response
     }
 }

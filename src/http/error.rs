@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::json::Invalid;
-use crate::pdp::{DecideError, ReloadOutcome};
+use crate::pdp::{DecideError, ReloadOutcome, Unknown};
 use crate::ports::{LogError, TokenError};
 use crate::telemetry::{Outcome, Shed, Surface};
 
@@ -54,6 +54,9 @@ pub(super) enum Refusal {
         /// Whether it showed one.
         shown: bool,
     },
+    /// The caller has no right to this.
+    #[error("the caller has no right to ask this")]
+    Forbidden,
     /// There is nothing at this path, or nothing for this caller.
     #[error("there is nothing here")]
     NotFound,
@@ -147,6 +150,7 @@ impl Refusal {
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
             Self::Unauthenticated { .. } => Outcome::Unauthenticated,
+            Self::Forbidden => Outcome::Forbidden,
             Self::Overloaded => Outcome::Overloaded,
             Self::TooOften { .. } | Self::TooManyAtOnce => Outcome::Limited,
             Self::NoPolicySet => Outcome::NoPolicySet,
@@ -229,6 +233,7 @@ impl Refusal {
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
             Self::Unauthenticated { .. } => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
+            Self::Forbidden => ("permission_denied", StatusCode::FORBIDDEN, 7),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),
@@ -281,6 +286,18 @@ impl IntoResponse for Refusal {
         let mut response = self.kind().1.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<Unknown> for Refusal {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::NoCredential => Self::Unauthenticated { shown: false },
+            Unknown::BadCredential => Self::Unauthenticated { shown: true },
+            Unknown::Unjudged => {
+                Self::KeysUnavailable("the keys that vouch for the caller could not be fetched yet".into())
+            }
+        }
     }
 }
 

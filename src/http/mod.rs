@@ -39,7 +39,7 @@ mod json;
 mod leaving;
 mod limits;
 mod openapi;
-mod peer;
+mod routes;
 mod scan;
 mod serve;
 mod validate;
@@ -54,7 +54,8 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::pdp::{Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
+use self::routes::Route;
+use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
 use crate::ports::{DecisionQuery, Encryption, LogProofs};
 use crate::telemetry::Metrics;
 
@@ -62,6 +63,8 @@ use crate::telemetry::Metrics;
 pub struct Services {
     /// Decides.
     pub pdp: Pdp,
+    /// Knows who asks, and what they may.
+    pub callers: Arc<Callers>,
     /// Finds recorded decisions; `None` if the log is turned off.
     pub decisions: Option<Arc<dyn DecisionQuery>>,
     /// Proves recorded decisions to others; `None` if the log is turned off.
@@ -88,18 +91,30 @@ pub struct Services {
     pub public_url: Option<String>,
 }
 
-/// All routes.
-fn router(services: &Arc<Services>) -> Router {
-    let admin = if services.admin { admin::routes() } else { Router::new() };
-    Router::new()
-        .merge(cerbos::routes())
-        .merge(authzen::routes())
-        .merge(decisions::routes())
-        .merge(explain::routes())
-        .merge(admin)
-        .merge(health::routes())
-        .merge(openapi::routes(services))
-        .fallback(edge::not_found)
-        .method_not_allowed_fallback(edge::method_not_allowed)
-        .with_state(Arc::clone(services))
+/// Every path of a server, with an admin API or without, and what each needs: the action of callers, nothing if it is there
+/// for everybody.
+#[must_use]
+pub fn paths(admin: bool) -> Vec<(&'static str, Option<Action>)> {
+    routes(&RequestLimits::default(), admin)
+        .into_iter()
+        .map(|route| (route.place.path, route.place.need))
+        .collect()
+}
+
+fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
+    let surfaces = [
+        cerbos::routes(),
+        authzen::routes(),
+        decisions::routes(),
+        explain::routes(),
+        if admin { admin::routes() } else { Vec::new() },
+        health::routes(),
+        openapi::routes(limits, admin),
+    ];
+    surfaces.into_iter().flatten().collect()
+}
+
+fn router(routes: Vec<Route>, services: &Arc<Services>) -> Router {
+    let router = routes.into_iter().fold(Router::new(), |router, route| route.add_to(router, services));
+    router.fallback(edge::not_found).with_state(Arc::clone(services))
 }

@@ -20,7 +20,6 @@ use super::connections::{Connections, Line};
 use super::edge::Edge;
 use super::handshake::Handshakes;
 use super::impatient::Impatient;
-use super::peer::Peer;
 use super::{Capacity, Services};
 use crate::ports::{ClientCertificate, Encrypted};
 use crate::telemetry::Shed;
@@ -141,10 +140,10 @@ impl Host {
         line: &Line,
     ) {
         let Self { edge, capacity, stopped, .. } = self;
-        let peer = Peer { address, guest: edge.welcome(address), certificate };
+        let connected = edge.welcome(address, certificate);
         let service = service_fn(|request| async {
             line.step();
-            let response = edge.answer(&peer, request).await;
+            let response = edge.answer(&connected, request).await;
             line.step();
             Ok::<_, Infallible>(response)
         });

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use procura_core::record;
 
+use super::access::{Action, Rights};
 use crate::ports::Identity;
 
 /// The sender of one request, as far as it is known. Cheap to clone.
@@ -15,6 +16,8 @@ pub struct Caller {
     pub identity: Arc<Identity>,
     /// The address it connects from; `None` for a call that came through no connection.
     pub address: Option<SocketAddr>,
+    /// What it may do.
+    pub rights: Rights,
 }
 
 impl Caller {
@@ -22,14 +25,20 @@ impl Caller {
     #[must_use]
     pub fn bound_to(tenants: Vec<String>) -> Self {
         let identity = Identity { tenants: Some(tenants), ..Identity::default() };
-        Self { identity: Arc::new(identity), address: None }
+        Self { identity: Arc::new(identity), address: None, rights: Rights::default() }
     }
 
-    /// A caller that showed no credential.
+    /// A caller that showed no credential and has no rights over HTTP.
     #[must_use]
     pub fn unknown(address: Option<SocketAddr>) -> Self {
         static NOBODY: LazyLock<Arc<Identity>> = LazyLock::new(Arc::default);
-        Self { identity: Arc::clone(&NOBODY), address }
+        Self { identity: Arc::clone(&NOBODY), address, rights: Rights::default() }
+    }
+
+    /// Whether it may do `action`.
+    #[must_use]
+    pub fn may(&self, action: Action) -> bool {
+        self.rights.include(action)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use super::{Active, ReloadHandle};
+use super::{Active, Callers, ReloadHandle};
 use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, Encryption, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
@@ -16,6 +16,7 @@ pub struct Health {
     reload: ReloadHandle,
     shipping: Option<Arc<dyn Shipping>>,
     index: Option<LagLimit>,
+    callers: Option<Arc<Callers>>,
     encryption: Option<Arc<dyn Encryption>>,
 }
 
@@ -79,7 +80,16 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, proofs: None, shipping: None, reload, index: None, encryption: None }
+        Self {
+            active,
+            log,
+            proofs: None,
+            shipping: None,
+            reload,
+            index: None,
+            callers: None,
+            encryption: None,
+        }
     }
 
     /// The same of a server that keeps an index of its log.
@@ -100,6 +110,12 @@ impl Health {
         Self { shipping, ..self }
     }
 
+    /// The same with what knows callers.
+    #[must_use]
+    pub fn with_callers(self, callers: Arc<Callers>) -> Self {
+        Self { callers: Some(callers), ..self }
+    }
+
     /// The same of a server that encrypts its connections, if it does.
     #[must_use]
     pub fn with_encryption(self, encryption: Option<Arc<dyn Encryption>>) -> Self {
@@ -112,6 +128,7 @@ impl Health {
         let mut checks = vec![self.policies(), self.reload(), self.decision_log()];
         checks.extend(self.decision_index());
         checks.extend(self.checkpoints());
+        checks.extend(self.callers());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
         checks.extend(self.tls());
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
@@ -167,6 +184,15 @@ impl Health {
         let lag = index.log.unindexed();
         let state = if lag <= index.records { CheckState::Good } else { CheckState::Degraded };
         Some(Check { name: "decisionIndex", state, detail: format!("{lag} records behind") })
+    }
+
+    /// Keys and policies about callers that are not good leave those before them in use.
+    fn callers(&self) -> Option<Check> {
+        let (state, detail) = match self.callers.as_ref()?.trouble() {
+            None => (CheckState::Good, "are known by what is configured".to_owned()),
+            Some(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "callers", state, detail })
     }
 
     /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.

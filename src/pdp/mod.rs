@@ -1,6 +1,8 @@
 //! Application services: what the server does, without knowing HTTP or a disk.
 
+mod access;
 mod caller;
+mod callers;
 mod decide;
 mod evidence;
 mod explain;
@@ -16,7 +18,9 @@ mod tenants;
 mod tokens;
 
 pub use crate::ports::{Identity, Method};
+pub use access::{Access, AccessError, AccessWatch, Action, Rights};
 pub use caller::Caller;
+pub use callers::{ANONYMOUS, Anonymous, Callers, Found, LOCAL, Shown, TokenCallers, TokenIssuer, Unknown};
 pub use decide::{Answer, Call, DecideError};
 pub use evidence::{Distrust, EvidenceRules, KeySetEvidence, PrincipalClaims};
 pub use explain::Explained;

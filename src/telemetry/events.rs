@@ -3,6 +3,7 @@
 //! Log lines have a constant message, the same as the `event` field, and everything else in fields. Attribute values
 //! and tokens never appear in them: those belong in the decision log.
 
+mod callers;
 mod index;
 mod policies;
 mod proof;
@@ -16,6 +17,9 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use callers::{
+    AccessPoliciesLoaded, AccessPoliciesRefused, ApiKeysLoaded, ApiKeysRefused, CallerDenied, CallerRefused,
+};
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
@@ -105,7 +109,15 @@ impl CallRejected<'_> {
     /// otherwise) and moves the metric.
     pub fn emit(&self, metrics: &Metrics) {
         let (api, outcome, detail) = (self.api.as_str(), self.outcome.as_str(), self.detail);
-        if matches!(self.outcome, Outcome::Invalid | Outcome::Limited | Outcome::Overloaded) {
+        let is_expected = matches!(
+            self.outcome,
+            Outcome::Invalid
+                | Outcome::Unauthenticated
+                | Outcome::Forbidden
+                | Outcome::Limited
+                | Outcome::Overloaded
+        );
+        if is_expected {
             debug!(event = "call_rejected", api, outcome, detail, "call rejected");
         } else {
             error!(event = "call_rejected", api, outcome, detail, "call rejected");
@@ -343,7 +355,7 @@ impl OpenToNetwork {
         warn!(
             event = "open_to_network",
             address = self.address.to_string(),
-            "whoever reaches this address may ask for decisions"
+            "`callers.anonymous` is `allow`: whoever reaches this address may ask for decisions"
         );
     }
 }

@@ -91,6 +91,8 @@ label! {
         Invalid => "invalid_request",
         /// Refused because nobody vouches for the caller.
         Unauthenticated => "unauthenticated",
+        /// Refused because the caller has no right to it.
+        Forbidden => "permission_denied",
         /// Refused because there was no room for it beside the others.
         Overloaded => "overloaded",
         /// Refused because its caller asks for more than it may.
@@ -105,6 +107,32 @@ label! {
         Unrecordable => "decision_unrecordable",
         /// Refused because of an error of ours.
         Internal => "internal_error",
+    }
+}
+
+label! {
+    /// Why a caller is refused.
+    pub Refused {
+        /// It shows no credential.
+        NoCredential => "no_credential",
+        /// What it shows is none of the credentials that there are, or several.
+        Garbled => "garbled",
+        /// Its API key is none of ours.
+        UnknownKey => "unknown_key",
+        /// Its API key was revoked.
+        RevokedKey => "revoked_key",
+        /// Its API key has ended.
+        ExpiredKey => "expired_key",
+        /// Its certificate is not good any more.
+        BadCertificate => "bad_certificate",
+        /// Its token is not believed.
+        BadToken => "bad_token",
+        /// Its token cannot be judged: the keys of the issuer could not be fetched.
+        KeysUnavailable => "keys_unavailable",
+        /// What its credential rests on is under quarantine.
+        Quarantined => "quarantined",
+        /// It is known, and has no right to what it asks for.
+        NoRight => "no_right",
     }
 }
 

@@ -12,8 +12,8 @@ use prometheus::{
 };
 
 use super::labels::{
-    Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall, Shed,
-    StatusClass, Surface, TlsReload, Where, WitnessKind,
+    Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, Refused, ReloadOutcome,
+    ShadowCall, Shed, StatusClass, Surface, TlsReload, Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -52,6 +52,9 @@ pub struct Metrics {
     pub(super) witness_errors: By<WitnessKind, IntCounter>,
     pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
+    pub(super) callers_refused: By<Refused, IntCounter>,
+    pub(super) api_keys: IntGauge,
+    pub(super) api_keys_failing: IntGauge,
     pub(super) tls_reloads: By<TlsReload, IntCounter>,
     pub(super) certificate_expiry: IntGauge,
     pub(super) handshakes: By<HandshakeOutcome, IntCounter>,
@@ -270,6 +273,16 @@ impl Metrics {
                 "When the remote key set that is out of touch the longest was last fetched, in Unix time; 0 if some \
                  never was, or if there is none.",
             )?)?,
+            callers_refused: names.counters(
+                "procura_callers_refused_total",
+                "Requests that were refused for who sent them, by why.",
+                &["reason"],
+            )?,
+            api_keys: names.gauge("procura_api_keys", "API keys in the file of keys, revoked ones included.")?,
+            api_keys_failing: names.gauge(
+                "procura_api_keys_failing",
+                "1 while the API keys in use are not those of their file, 0 otherwise.",
+            )?,
             tls_reloads: names.counters(
                 "procura_tls_reloads_total",
                 "Attempts to load the certificates of the server, by how they ended.",

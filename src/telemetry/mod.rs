@@ -13,8 +13,8 @@ pub mod spans;
 mod trace;
 
 pub use labels::{
-    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, TlsReload,
-    Where, WitnessKind,
+    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Shed, Surface,
+    TlsReload, Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
 pub use trace::{Trace, TraceParent};

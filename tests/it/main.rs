@@ -37,5 +37,6 @@ mod sdk;
 mod secrets;
 mod ship;
 mod shipped_policies;
+mod strangers;
 mod suites;
 mod tidy;

@@ -7,8 +7,17 @@ use crate::ports::{Clock, DecisionLog, NewRecord};
 use anyhow::Context;
 
 /// What the keys begin with that can change a decision or what is recorded of it.
-const MATTER: &[&str] =
-    &["audit.", "auxData.", "engine.", "reload.", "schema.", "server.requestLimits.", "shadow.", "storage."];
+const MATTER: &[&str] = &[
+    "audit.",
+    "auxData.",
+    "callers.",
+    "engine.",
+    "reload.",
+    "schema.",
+    "server.requestLimits.",
+    "shadow.",
+    "storage.",
+];
 
 /// Records the settings of `config`, as durably as `log` usually does.
 pub(super) async fn record(config: &Config, log: &dyn DecisionLog, clock: &dyn Clock) -> anyhow::Result<()> {

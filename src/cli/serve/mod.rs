@@ -4,6 +4,7 @@
 //! what works beside the log; so no request is answered without a record, and none is taken before there is a policy set.
 
 mod beside;
+mod callers;
 mod configuration;
 mod index;
 mod limits;
@@ -29,7 +30,7 @@ use super::options::Options;
 use super::signals::{ReloadSignal, StopSignals};
 use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
-use crate::config::{Config, ConfigError};
+use crate::config::{Anonymous, Config, ConfigError};
 use crate::http::{self, Budget, Services};
 #[cfg(feature = "otel")]
 use crate::otel::Export;
@@ -85,6 +86,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     for message in &config.notices {
         ConfigurationNotice { message }.emit();
     }
+    callers::require_callers(&config)?;
     policies::require_directory(&config.storage.directory, NO_DIRECTORY)?;
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
@@ -157,7 +159,16 @@ async fn serve(
     let quarantine = quarantine::open(config, writer.clone())?;
     let masking = masking::start(config, log.as_ref()).await?;
     let tls = tls::start(config, &metrics)?;
-    tokio::spawn(hangup.serve(reload.clone(), tls.clone()));
+    let (callers, keys, _access_watch) = callers::start(config, quarantine.quarantines(), &metrics)?;
+    let callers = Arc::new(callers);
+    let look = {
+        let tls = tls.clone();
+        move || {
+            tls.iter().for_each(|tls| tls.look_soon());
+            keys.iter().for_each(|keys| keys.look());
+        }
+    };
+    tokio::spawn(hangup.serve(reload.clone(), look));
     let encryption = tls.map(|tls| tls as Arc<dyn Encryption>);
     let _watch = start_watch(config, &reload)?;
     let (decisions, index) = match &log {
@@ -181,12 +192,14 @@ async fn serve(
         .with_quarantine(quarantine.quarantines())
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
+        callers: Arc::clone(&callers),
         decisions,
         proofs: beside.proofs(),
         health: Health::new(Arc::clone(&active), writer, reload.clone())
             .with_index(limit)
             .with_proofs(beside.proofs())
             .with_shipping(beside.shipping())
+            .with_callers(callers)
             .with_encryption(encryption.clone()),
         reload,
         quarantine,
@@ -202,6 +215,7 @@ async fn serve(
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on `{listen}`: choose another address with `--listen HOST:PORT`")
     })?;
+    callers::require_callers_at(config, listener.local_addr()?)?;
     announce(config, listener.local_addr()?, active.load().as_deref());
     let (drain, draining) = oneshot::channel::<()>();
     let serving = http::serve(listener, services, capacity, async {
@@ -252,7 +266,7 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     let policies = config.storage.directory.display().to_string();
     let data_dir = config.server.data_dir.display().to_string();
     ServerStarted { address, policies: &policies, data_dir: &data_dir }.emit();
-    if !address.ip().is_loopback() {
+    if config.callers.anonymous == Anonymous::Allow {
         OpenToNetwork { address }.emit();
     }
     let files = policies::counted(active.map_or(0, |active| active.snapshot.files), "file");

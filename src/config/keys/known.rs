@@ -40,6 +40,32 @@ pub const KEYS: &[Key] = &[
         default: "4194304",
         meaning: "Largest request body in bytes, 1 KiB to 64 MiB.",
     },
+    Key { name: "server.adminAPI.enabled", default: "true", meaning: "Whether `/admin` answers." },
+    Key {
+        name: "callers.anonymous",
+        default: "auto",
+        meaning: "What becomes of requests without a credential. `refuse`: 401. `local`: those made on this machine are \
+                  answered. `allow`: those from elsewhere may ask for decisions too. `auto`: `refuse` if callers can \
+                  authenticate, else `local`. See [Callers](callers.md).",
+    },
+    Key {
+        name: "callers.keys.file",
+        default: "",
+        meaning: "File of API keys, which `procura key create` makes; only their hashes are in it. It is read again when \
+                  it changes.",
+    },
+    Key {
+        name: "callers.tokens",
+        default: "[]",
+        meaning: "The issuers whose tokens name callers, a list of key sets as in `auxData.jwt.keySets` with `issuer`, \
+                  `audiences` and what their callers are given; see [Callers](callers.md).",
+    },
+    Key {
+        name: "callers.policies",
+        default: "",
+        meaning: "Directory of the policies that say what callers may do. If empty, those that ship. See \
+                  [Callers](callers.md).",
+    },
     Key {
         name: "server.limits.requestsPerSecond",
         default: "0",
@@ -88,11 +114,6 @@ pub const KEYS: &[Key] = &[
         name: "server.limits.answerTimeout",
         default: "60s",
         meaning: "How long a caller may take to read an answer until the connection is closed. 100 ms to 1 h.",
-    },
-    Key {
-        name: "server.adminAPI.enabled",
-        default: "true",
-        meaning: "Whether `/admin` answers. Only loopback may use it.",
     },
     Key {
         name: "server.tls.cert",

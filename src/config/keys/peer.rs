@@ -20,7 +20,7 @@ pub(in crate::config) const INERT: &[Inert] = &[
     Inert { prefix: "schema.cacheSize", why: NO_MEANING },
     Inert {
         prefix: "server.adminAPI.adminCredentials",
-        why: "is not evaluated yet: only loopback may use the admin API",
+        why: "has no meaning here: the roles of callers say who may use the admin API",
     },
     Inert {
         prefix: "audit.backend",

@@ -10,14 +10,12 @@ use serde::Deserialize;
 
 use super::dto::Outcome;
 use crate::http::body::Bounded;
-use crate::http::caller::Operator;
 use crate::http::error::{Refusal, reload_status};
 use crate::http::json::{self, Object};
 use crate::http::{Invalid, Services, answer};
 use crate::pdp::{Ask, Caller, Cause, Force, ReloadOutcome};
 
 pub(super) async fn reload(
-    _: Operator,
     State(services): State<Arc<Services>>,
     caller: Caller,
     uri: Uri,
@@ -27,7 +25,6 @@ pub(super) async fn reload(
 }
 
 pub(super) async fn rollback(
-    _: Operator,
     State(services): State<Arc<Services>>,
     caller: Caller,
     body: Bounded,

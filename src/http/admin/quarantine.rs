@@ -10,7 +10,6 @@ use procura_core::model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::http::body::Bounded;
-use crate::http::caller::Operator;
 use crate::http::decisions::{Page, Params, query};
 use crate::http::error::Refusal;
 use crate::http::json::{self, Object};
@@ -25,14 +24,13 @@ const MAX_ID: usize = 64;
 const MAX_TEXT: usize = 1024;
 
 /// Every quarantine, oldest first.
-pub(super) async fn list(_: Operator, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+pub(super) async fn list(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
     let all = services.quarantine.quarantines().all();
     answer::json(&Listed { quarantines: &all })
 }
 
 /// One quarantine.
 pub(super) async fn get(
-    _: Operator,
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
@@ -41,7 +39,6 @@ pub(super) async fn get(
 
 /// Begins one; to ask for the same again changes nothing.
 pub(super) async fn begin(
-    _: Operator,
     caller: Caller,
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
@@ -53,7 +50,6 @@ pub(super) async fn begin(
 
 /// Lifts one.
 pub(super) async fn lift(
-    _: Operator,
     caller: Caller,
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
@@ -64,7 +60,6 @@ pub(super) async fn lift(
 
 /// A page of the recorded calls that had relied on it since it is suspect, newest first.
 pub(super) async fn affected(
-    _: Operator,
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
     uri: Uri,

@@ -7,7 +7,6 @@ pub(super) mod request;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
@@ -22,15 +21,15 @@ use super::body::Bounded;
 use super::cerbos::CheckResponse;
 use super::edge::X_REQUEST_ID;
 use super::error::Refusal;
+use super::routes::{Place, Route};
 use super::{Invalid, Services, answer};
-use crate::pdp::Caller;
+use crate::pdp::{Action, Caller};
 
-const EVALUATION: &str = "/access/v1/evaluation";
+pub(super) const EVALUATION: Place = Place::needing(Action::Decide, "/access/v1/evaluation");
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new()
-        .route(EVALUATION, post(evaluation))
-        .route("/.well-known/authzen-configuration", get(configuration))
+pub(super) fn routes() -> Vec<Route> {
+    let configured = Place::needing(Action::Decide, "/.well-known/authzen-configuration");
+    vec![EVALUATION.with(post(evaluation)), configured.with(get(configuration))]
 }
 
 pub(super) async fn evaluation(
@@ -57,7 +56,7 @@ async fn configuration(
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("https://{}", host(&headers, &uri)?),
     };
-    let access_evaluation_endpoint = format!("{base}{EVALUATION}");
+    let access_evaluation_endpoint = format!("{base}{}", EVALUATION.path);
     answer::json(&Configuration { policy_decision_point: base, access_evaluation_endpoint })
 }
 

@@ -13,7 +13,6 @@ pub use response::CheckResponse;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -24,18 +23,23 @@ use super::admission::Account;
 use super::aux_data::take_transaction;
 use super::body::Bounded;
 use super::error::Refusal;
+use super::routes::{Place, Route};
 use super::{Services, answer};
-use crate::pdp::Caller;
+use crate::pdp::{Action, Caller};
 use batch::BatchResponse;
 use set::{SetRequest, SetResponse};
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new()
-        .route("/api/check/resources", post(check_resources))
-        .route("/api/check", post(check_resource_set))
-        .route("/api/check_resource_batch", post(check_resource_batch))
-        .route("/api/plan/resources", get(plan_resources).post(plan_resources))
-        .route("/api/server_info", get(server_info))
+pub(super) const CHECK_RESOURCES: Place = Place::needing(Action::Decide, "/api/check/resources");
+
+pub(super) fn routes() -> Vec<Route> {
+    let decides = |path| Place::needing(Action::Decide, path);
+    vec![
+        CHECK_RESOURCES.with(post(check_resources)),
+        decides("/api/check").with(post(check_resource_set)),
+        decides("/api/check_resource_batch").with(post(check_resource_batch)),
+        decides("/api/plan/resources").with(get(plan_resources).post(plan_resources)),
+        decides("/api/server_info").with(get(server_info)),
+    ]
 }
 
 pub(super) async fn check_resources(

@@ -1,6 +1,6 @@
 //! The decision log, read: one page of what matches, how many match, what comes in, or one call by its id.
 //!
-//! For operators only, see [`Operator`]. Who is bound to tenants finds only what is about nothing but them.
+//! For callers that may do [`Action::Audit`]. Who is bound to tenants finds only what is about nothing but them.
 
 mod dto;
 pub(super) mod params;
@@ -8,7 +8,6 @@ mod tail;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Uri, header};
@@ -19,40 +18,32 @@ use procura_core::record::DecisionId;
 pub(super) use self::dto::Page;
 use self::dto::{Found, Stats};
 pub(super) use self::params::Params;
-use super::caller::Operator;
 use super::error::Refusal;
+use super::routes::{Place, Route};
 use super::{Invalid, Services, answer};
-use crate::pdp::Caller;
+use crate::pdp::{Action, Caller};
 use crate::ports::{DecisionQuery, LogError, RecordProof, StoredRecord};
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new()
-        .route("/api/decisions", get(find))
-        .route("/api/decisions/stats", get(stats))
-        .route("/api/decisions/tail", get(tail::tail))
-        .route("/api/decisions/{call}", get(call))
-        .route("/api/decisions/{call}/proof", get(proof))
-        .route("/api/decisions/{call}/{number}", get(decision))
+pub(super) fn routes() -> Vec<Route> {
+    let audits = |path| Place::needing(Action::Audit, path);
+    vec![
+        audits("/api/decisions").with(get(find)),
+        audits("/api/decisions/stats").with(get(stats)),
+        audits("/api/decisions/tail").with(get(tail::tail)),
+        audits("/api/decisions/{call}").with(get(call)),
+        audits("/api/decisions/{call}/proof").with(get(proof)),
+        audits("/api/decisions/{call}/{number}").with(get(decision)),
+    ]
 }
 
-async fn find(
-    _: Operator,
-    caller: Caller,
-    State(services): State<Arc<Services>>,
-    uri: Uri,
-) -> Result<Response, Refusal> {
+async fn find(caller: Caller, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
     let filter = Params::page(&uri, &caller)?;
     let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
     answer::json(&Page::new(&page)?)
 }
 
-async fn stats(
-    _: Operator,
-    caller: Caller,
-    State(services): State<Arc<Services>>,
-    uri: Uri,
-) -> Result<Response, Refusal> {
+async fn stats(caller: Caller, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
     let (filter, by) = Params::stats(&uri, &caller)?;
     let _room = services.budget.log_reader().await?;
     let limit = filter.limit;
@@ -67,7 +58,6 @@ async fn stats(
 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
 async fn call(
-    _: Operator,
     caller: Caller,
     services: State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
@@ -77,7 +67,6 @@ async fn call(
 }
 
 async fn decision(
-    _: Operator,
     caller: Caller,
     services: State<Arc<Services>>,
     id: Result<Path<(String, String)>, PathRejection>,
@@ -88,7 +77,6 @@ async fn decision(
 
 /// The record of a call with its proof, as `procura audit prove` writes it.
 async fn proof(
-    _: Operator,
     caller: Caller,
     services: State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,

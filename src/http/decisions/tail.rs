@@ -20,7 +20,6 @@ use tokio::sync::mpsc;
 
 use super::dto::Found;
 use super::params::Params;
-use crate::http::caller::Operator;
 use crate::http::error::Refusal;
 use crate::http::serve::Stopping;
 use crate::http::{Invalid, Services};
@@ -43,7 +42,6 @@ const STILL_HERE: &[u8] = b": nothing new\n\n";
 const LAST_EVENT_ID: &str = "last-event-id";
 
 pub(super) async fn tail(
-    _: Operator,
     caller: Caller,
     State(services): State<Arc<Services>>,
     Extension(stopping): Extension<Stopping>,

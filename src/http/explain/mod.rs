@@ -1,10 +1,9 @@
 //! `POST /api/explain`: why a check request is answered as it is. Nothing is decided by it, so nothing is recorded.
 //!
-//! For operators only, see `Operator` in `http/caller.rs`: an explanation shows policies and what they read.
+//! For callers that may do [`Action::Explain`]: an explanation shows policies and what they read.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -14,18 +13,17 @@ use serde::Serialize;
 
 use super::aux_data::take_transaction;
 use super::body::Bounded;
-use super::caller::Operator;
 use super::cerbos::CheckCall;
 use super::error::Refusal;
+use super::routes::{Place, Route};
 use super::{Services, answer};
-use crate::pdp::Caller;
+use crate::pdp::{Action, Caller};
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new().route("/api/explain", post(explain))
+pub(super) fn routes() -> Vec<Route> {
+    vec![Place::needing(Action::Explain, "/api/explain").with(post(explain))]
 }
 
 async fn explain(
-    _: Operator,
     caller: Caller,
     State(services): State<Arc<Services>>,
     headers: HeaderMap,

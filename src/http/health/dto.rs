@@ -20,7 +20,8 @@ pub(super) struct Serving {
 #[derive(Serialize)]
 pub(super) struct Ready<'r> {
     status: &'static str,
-    checks: Vec<CheckEntry<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<CheckEntry<'r>>>,
 }
 
 #[derive(Serialize)]
@@ -30,10 +31,12 @@ struct CheckEntry<'r> {
     detail: &'r str,
 }
 
-impl<'r> From<&'r Readiness> for Ready<'r> {
-    fn from(readiness: &'r Readiness) -> Self {
+impl<'r> Ready<'r> {
+    /// The status of `readiness`, and what it follows from if `detailed`.
+    pub(super) fn of(readiness: &'r Readiness, detailed: bool) -> Self {
         let status = if readiness.ready { "ready" } else { "not_ready" };
-        Self { status, checks: readiness.checks.iter().map(CheckEntry::from).collect() }
+        let checks = detailed.then(|| readiness.checks.iter().map(CheckEntry::from).collect());
+        Self { status, checks }
     }
 }
 

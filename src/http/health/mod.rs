@@ -6,7 +6,6 @@ mod dto;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -14,24 +13,30 @@ use axum::routing::get;
 
 use self::dto::{Life, Ready, Serving};
 use super::error::{Refusal, readiness_status};
+use super::routes::{Place, Route};
 use super::{Services, answer};
+use crate::pdp::{Action, Caller};
 
-pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new()
-        .route("/healthz", get(life))
-        .route("/readyz", get(readiness))
-        .route("/metrics", get(metrics))
-        .route("/_cerbos/health", get(serving))
-        .route("/_cerbos/metrics", get(metrics))
+pub(super) fn routes() -> Vec<Route> {
+    let measures = |path| Place::needing(Action::Metrics, path);
+    vec![
+        Place::open("/healthz").with(get(life)),
+        Place::open("/readyz").with(get(readiness)),
+        Place::open("/_cerbos/health").with(get(serving)),
+        measures("/metrics").with(get(metrics)),
+        measures("/_cerbos/metrics").with(get(metrics)),
+    ]
 }
 
 async fn life() -> Result<Response, Refusal> {
     answer::json(&Life { status: "alive" })
 }
 
-async fn readiness(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
+/// Whether the server is ready; why is for those who may see its metrics.
+async fn readiness(State(services): State<Arc<Services>>, caller: Caller) -> Result<Response, Refusal> {
     let readiness = services.health.readiness();
-    let mut response = answer::json(&Ready::from(&readiness))?;
+    let page = Ready::of(&readiness, caller.may(Action::Metrics));
+    let mut response = answer::json(&page)?;
     *response.status_mut() = readiness_status(readiness.ready);
     Ok(response)
 }

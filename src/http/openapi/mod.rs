@@ -15,9 +15,7 @@ mod refusals;
 mod schema;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
@@ -26,15 +24,17 @@ use serde_json::{Map, Value, json};
 
 use self::operation::Operation;
 use self::schema::{Schemas, named};
-use super::{RequestLimits, Services};
+use super::RequestLimits;
+use super::routes::{Place, Route};
+use crate::pdp::Action;
 
 /// The media type of the document.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 
-pub(super) fn routes(services: &Services) -> Router<Arc<Services>> {
-    let document = Bytes::from(document(&services.limits, services.admin).to_string());
+pub(super) fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
+    let document = Bytes::from(document(limits, admin).to_string());
     let answer = move || async { ([(header::CONTENT_TYPE, MEDIA_TYPE)], document).into_response() };
-    Router::new().route("/openapi.json", get(answer))
+    vec![Place::needing(Action::Decide, "/openapi.json").with(get(answer))]
 }
 
 /// The document of a server with these `limits`, and with an admin API or without.

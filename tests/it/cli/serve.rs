@@ -87,10 +87,13 @@ async fn what_the_server_keeps_is_for_its_owner_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serve_on_all_interfaces_warns_at_start() {
+async fn serve_on_all_interfaces_needs_callers_or_leave_and_warns_at_start() {
     let (dir, data) = (policies(GOOD), TempDir::new("data"));
     let spec = ServerSpec::new(BINARY, dir.path(), data.path()).arg("--listen=0.0.0.0:0");
-    let server = spec.start().await.unwrap();
+    let refused = spec.start().await.unwrap_err().to_string();
+    assert!(refused.contains("`callers.anonymous=allow`"), "{refused}");
+    assert!(!refused.contains("listening on"), "{refused}");
+    let server = spec.arg("--set=callers.anonymous=allow").start().await.unwrap();
     says(&server, "open_to_network").await;
 }
 

@@ -24,8 +24,8 @@ use procura::audit::{DirFiles, Log, LogSettings};
 use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
 use procura::pdp::{
-    Call, Caller, Cause, Health, Pdp, QuarantineOffice, QuarantineParts, ReloadHandle, ReloadOutcome,
-    ReloadParts, ReloadTiming, Tokens,
+    Access, Anonymous, Call, Caller, Callers, Cause, Health, Pdp, QuarantineOffice, QuarantineParts,
+    ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming, Tokens,
 };
 use procura::pip::{TokenSettings, Verifier};
 use procura::ports::{Clock, DecisionLog, Encryption};
@@ -173,6 +173,9 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
     let settings = Settings::default();
     let verifier =
         Verifier::start(&TokenSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
+    let access = Arc::new(Access::shipped().unwrap());
+    let callers =
+        Callers::new(access, Anonymous::Local, Arc::new(SteppingClock::default()), Arc::clone(&metrics));
     let store = Arc::new(QuarantineFile::of(directory.path()));
     let quarantine = QuarantineParts { store, log: Some(Arc::clone(&writer)), clock: Arc::clone(&clock) };
     let quarantine = QuarantineOffice::open(quarantine).unwrap();
@@ -183,6 +186,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
     };
     let beside = pdp();
     let services = Services {
+        callers: Arc::new(callers),
         pdp: pdp(),
         decisions: Some(log.clone()),
         proofs: None,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::TestServer;
 use crate::sdk::{python_workspace, run, url};
-use crate::tidy::{all_rust_files, root};
+use crate::tidy::root;
 
 /// The only answer without an end.
 const ENDLESS: &str = "/api/decisions/tail";
@@ -58,7 +58,7 @@ async fn every_path_and_method_of_the_router_is_described_and_nothing_else() {
     let mut connection = server.connect().await;
     let document = document(&mut connection).await;
     let described: BTreeSet<&str> = operations(&document).map(|(path, ..)| path).collect();
-    assert_eq!(described, routed().iter().map(String::as_str).collect());
+    assert_eq!(described, procura::http::paths(true).into_iter().map(|(path, _)| path).collect());
     for path in described {
         let at = path.replace("{kind}", "KIND_DECISION").replace(['{', '}'], "");
         let response = connection.send("PURGE", &at, &[], b"").await.unwrap();
@@ -67,25 +67,6 @@ async fn every_path_and_method_of_the_router_is_described_and_nothing_else() {
         let methods = document["paths"][path].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((response.status, allowed), (405, methods), "{path}");
     }
-}
-
-/// The paths in the code of the router.
-fn routed() -> BTreeSet<String> {
-    let files = all_rust_files().into_iter().filter(|path| path.starts_with(root().join("src/http")));
-    let code: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
-    let routes = code.split(".route(").skip(1).filter_map(|rest| rest.trim_start().split(',').next());
-    let path = |route: &str| match route.strip_prefix('"') {
-        Some(path) => Some(path.trim_end_matches('"').to_owned()),
-        None => route.starts_with(char::is_uppercase).then(|| constant(&code, route)),
-    };
-    routes.filter_map(path).collect()
-}
-
-/// The text of the constant called `name`.
-fn constant(code: &str, name: &str) -> String {
-    let (_, rest) =
-        code.split_once(&format!("const {name}: &str = \"")).unwrap_or_else(|| panic!("no `{name}`"));
-    rest.split('"').next().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

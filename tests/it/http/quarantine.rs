@@ -131,5 +131,5 @@ async fn affected_lists_exactly_what_had_relied_on_it_since_it_is_suspect() {
 fn identified([name, issuer, key]: &[&str; 3]) -> Caller {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let identity = Identity { name: text(name), issuer: text(issuer), key: text(key), ..Identity::default() };
-    Caller { identity: identity.into(), address: None }
+    Caller { identity: identity.into(), ..Caller::unknown(None) }
 }

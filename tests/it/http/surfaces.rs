@@ -315,11 +315,11 @@ async fn strangers_find_neither_administration_nor_the_log() {
         ("POST", "/api/explain"),
     ] {
         let response = connection.send(method, path, &relayed, b"").await.unwrap();
-        assert_eq!(response.status, 404, "{path}");
-        assert_eq!(response.json().unwrap()["code"], "not_found");
+        assert_eq!(response.status, 401, "{path}");
+        assert_eq!(response.json().unwrap()["code"], "unauthenticated");
     }
     let body = good_check().to_string();
-    assert_eq!(connection.send("POST", CHECK, &relayed, body.as_bytes()).await.unwrap().status, 200);
+    assert_eq!(connection.send("POST", CHECK, &relayed, body.as_bytes()).await.unwrap().status, 401);
 }
 
 #[tokio::test]

@@ -19,7 +19,6 @@ use tokio::sync::mpsc::Sender;
 use self::entry::write_entry;
 use self::lines::{Line, Lines};
 use self::params::Wanted;
-use crate::http::caller::Operator;
 use crate::http::error::Refusal;
 use crate::http::{Invalid, Services};
 use crate::pdp::Caller;
@@ -30,7 +29,6 @@ const PAGE: usize = 100;
 
 /// The log entries that the query asks for. There are no access logs: a list of them is empty.
 pub(super) async fn list(
-    _: Operator,
     caller: Caller,
     State(services): State<Arc<Services>>,
     Path(kind): Path<String>,

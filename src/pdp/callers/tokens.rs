@@ -1,0 +1,147 @@
+//! Callers that show a token of an issuer: whom it names, and which roles and tenants that gives.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procura_core::model::Timestamp;
+use procura_core::value::{Map, Value};
+use tokio::time::timeout;
+
+use super::{ANONYMOUS, Holder, LOCAL};
+use crate::ports::{Identity, Method, Token, TokenError, TokenVerifier, VerifiedToken};
+use crate::telemetry::Refused;
+
+/// How long a token may take: the keys of its issuer may have to be fetched.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longest name of a caller, in bytes: it stands in every record.
+const NAME_BYTES: usize = 256;
+
+/// Most roles or tenants that a token may give.
+const MOST: usize = 64;
+
+/// What the tokens of an issuer say about callers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenIssuer {
+    /// Its name, the `iss` of its tokens.
+    pub issuer: String,
+    /// The claim that names the caller.
+    pub name_claim: String,
+    /// Roles that each of its callers has.
+    pub roles: Vec<String>,
+    /// The claim with more roles.
+    pub roles_claim: Option<String>,
+    /// The roles that a value of that claim stands for; `None` if each stands for itself.
+    pub roles_map: Option<BTreeMap<String, Vec<String>>>,
+    /// The tenants that its callers are bound to; `None` if they are bound to none.
+    pub tenants: Option<Vec<String>>,
+    /// The claim with the tenants of a caller, which then must be there.
+    pub tenants_claim: Option<String>,
+    /// Whether its callers are agents.
+    pub agent: bool,
+}
+
+/// Knows callers by tokens.
+pub struct TokenCallers {
+    verifier: Arc<dyn TokenVerifier>,
+    issuers: BTreeMap<String, TokenIssuer>,
+}
+
+impl TokenCallers {
+    /// Knows those whom tokens name that `verifier` believes; `issuers` by the ids of their key sets.
+    #[must_use]
+    pub fn new(verifier: Arc<dyn TokenVerifier>, issuers: BTreeMap<String, TokenIssuer>) -> Self {
+        Self { verifier, issuers }
+    }
+
+    /// Whom the token `text` names at `now`.
+    pub(super) async fn holder(&self, text: Cow<'_, str>, now: Timestamp) -> Result<Holder, Refused> {
+        let token = Token { text, key_set: Cow::Borrowed("") };
+        let verified = match timeout(DEADLINE, self.verifier.verify(&token, now)).await {
+            Ok(Ok(verified)) => verified,
+            Ok(Err(TokenError::Invalid(_))) => return Err(Refused::BadToken),
+            Ok(Err(TokenError::KeysUnavailable { .. })) | Err(_) => return Err(Refused::KeysUnavailable),
+        };
+        let issuer = verified.key_set.as_ref().and_then(|id| self.issuers.get(&**id));
+        let issuer = issuer.ok_or(Refused::BadToken)?;
+        let expires = verified.expires;
+        let identity = issuer.identity(verified).ok_or(Refused::BadToken)?;
+        Ok(Holder { identity: Arc::new(identity), expires })
+    }
+}
+
+impl TokenIssuer {
+    /// Who a token of this issuer stands for; nobody if it does not say all that it must.
+    fn identity(&self, token: VerifiedToken) -> Option<Identity> {
+        let Some(Value::String(name)) = claim(&token.claims, &self.name_claim) else { return None };
+        let name = Some(name.as_ref()).filter(|name| !name.is_empty() && name.len() <= NAME_BYTES)?;
+        Some(Identity {
+            name: Some(name.to_owned()),
+            method: Some(Method::Token),
+            issuer: Some(self.issuer.clone()),
+            roles: self.roles(&token.claims)?,
+            tenants: self.tenants(&token.claims)?,
+            agent: self.agent,
+            key: token.key.map(|key| key.to_string()),
+        })
+    }
+
+    fn roles(&self, claims: &Map<'_>) -> Option<Vec<String>> {
+        let mut roles = self.roles.clone();
+        let values = match self.roles_claim.as_ref().and_then(|name| claim(claims, name)) {
+            Some(value) => texts(value)?,
+            None => Vec::new(),
+        };
+        for value in values {
+            match &self.roles_map {
+                Some(map) => roles.extend(map.get(value).into_iter().flatten().cloned()),
+                // Who has these roles shows no credential.
+                None if [LOCAL, ANONYMOUS].contains(&value) => {}
+                None => roles.push(value.to_owned()),
+            }
+        }
+        roles.sort_unstable();
+        roles.dedup();
+        Some(roles)
+    }
+
+    /// INVARIANT(bound_stays_bound): a token that should name tenants and does not is not good for all of them.
+    fn tenants(&self, claims: &Map<'_>) -> Option<Option<Vec<String>>> {
+        let Some(name) = &self.tenants_claim else { return Some(self.tenants.clone()) };
+        let named = texts(claim(claims, name)?)?.into_iter();
+        let allowed =
+            |tenant: &&str| self.tenants.as_ref().is_none_or(|all| all.iter().any(|one| one == tenant));
+        let tenants: Vec<_> = named.filter(allowed).map(str::to_owned).collect();
+        (!tenants.is_empty()).then_some(Some(tenants))
+    }
+}
+
+/// The claim `name`, which may lie within others: `realm_access.roles`. Names with dots of their own come first.
+fn claim<'c>(claims: &'c Map<'_>, name: &str) -> Option<&'c Value<'c>> {
+    if let Some(value) = claims.get(name) {
+        return Some(value);
+    }
+    let (first, rest) = name.split_once('.')?;
+    match claims.get(first)? {
+        Value::Map(within) => claim(within, rest),
+        _ => None,
+    }
+}
+
+/// One text or a list of texts; texts with spaces between them, as in `scope` (RFC 8693, section 4.2), are several.
+fn texts<'c>(value: &'c Value<'_>) -> Option<Vec<&'c str>> {
+    let texts = match value {
+        Value::String(text) => text.split(' ').filter(|text| !text.is_empty()).collect(),
+        Value::List(items) => {
+            let text = |item: &'c Value<'_>| match item {
+                Value::String(text) => Some(text.as_ref()),
+                _ => None,
+            };
+            items.iter().map(text).collect::<Option<Vec<_>>>()?
+        }
+        _ => return None,
+    };
+    Some(texts).filter(|texts: &Vec<_>| texts.len() <= MOST)
+}
