@@ -98,6 +98,7 @@ impl Decided<'_> {
             request_id: Some("call-1".into()),
             api: "check_resources".into(),
             caller: Caller { address: Some("127.0.0.1:50000".into()), ..Caller::default() },
+            ..Call::default()
         };
         let at = Now.now();
         let record = CallRecord {

@@ -2,9 +2,11 @@
 
 mod encryption;
 mod identity;
+mod quarantine;
 
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
 pub use identity::{Identity, Method};
+pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,6 +45,31 @@ impl std::fmt::Debug for Token<'_> {
     }
 }
 
+/// What shows that whoever used a token holds the key that it is bound to: untrusted text as well.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proof<'a> {
+    /// A DPoP proof (RFC 9449, section 4), with what it was made for.
+    Dpop {
+        /// The proof.
+        text: Cow<'a, str>,
+        /// The HTTP method of the request that it came with.
+        method: Cow<'a, str>,
+        /// The URL of that request.
+        url: Cow<'a, str>,
+    },
+    /// The client certificate that the enforcement point saw, in PEM (RFC 8705, section 3).
+    Certificate(Cow<'a, str>),
+}
+
+impl std::fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dpop { .. } => "Dpop",
+            Self::Certificate(_) => "Certificate",
+        })
+    }
+}
+
 /// What a token says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedToken {
@@ -77,27 +104,19 @@ pub type Verification<'a> = Pin<Box<dyn Future<Output = Result<VerifiedToken, To
 pub trait TokenVerifier: Send + Sync + 'static {
     /// What `token` says at the instant `now`.
     fn verify<'a>(&'a self, token: &'a Token<'_>, now: Timestamp) -> Verification<'a>;
-}
-
-/// What a credential rests on. What is not known of it, or does not exist for its kind, is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Origin<'a> {
-    /// Who issued it: the `iss` of a token, the trust domain of a certificate.
-    pub issuer: Option<&'a str>,
-    /// The key set that vouches for it.
-    pub key_set: Option<&'a str>,
-    /// The key: the `kid` of a token, the id of an API key, the fingerprint of a certificate.
-    pub key: Option<&'a str>,
-}
-
-/// What must not be relied on any more, although its signature is good. Asked about each credential of each request, also
-/// where it was found good before: cheap, never blocks.
-pub trait Quarantine: Send + Sync + 'static {
-    /// Rises with every change. Who remembers that a credential was good reads this before it asks, and asks again once it
-    /// has risen.
-    fn epoch(&self) -> u64;
-    /// Whether a credential that rests on `origin` is refused.
-    fn is_quarantined(&self, origin: &Origin<'_>) -> bool;
+    /// Whether `proof` shows at `now` that whoever used `token` holds the key that it is bound to, in what the request
+    /// with this id asks about; `false` if it is bound to no key, or to one that such a proof says nothing of.
+    ///
+    /// # Errors
+    /// If the proof is wrong, or for another key or token: somebody tried. The text says why.
+    fn proves(
+        &self,
+        proof: &Proof<'_>,
+        token: &Token<'_>,
+        told: &VerifiedToken,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<bool, Cow<'static, str>>;
 }
 
 /// How much of a set is read.

@@ -78,6 +78,7 @@ impl Bench {
             request_id: Some("call-1".into()),
             api: "check_resources".into(),
             caller: Caller { address: Some("127.0.0.1:50000".into()), ..Caller::default() },
+            ..Call::default()
         };
         let record = CallRecord {
             at: Timestamp::constant(1_795_349_586, 676_906_651),

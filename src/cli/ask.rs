@@ -60,7 +60,8 @@ impl Asked {
             let _context = runtime.enter();
             tokens::start(&config.aux_data, Arc::new(Metrics::new()?))?
         };
-        let pdp = Pdp::new(active, None, clock, verifier, config.engine);
+        let evidence = tokens::evidence(&config.aux_data);
+        let pdp = Pdp::new(active, None, clock, verifier, config.engine).with_evidence(evidence);
         let caller = match self.tenants.is_empty() {
             true => Caller::unknown(None),
             false => Caller::bound_to(self.tenants.clone()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clock::SystemClock;
 use crate::config::{self, AuxData, TokenProfile};
+use crate::pdp::{EvidenceRules, KeySetEvidence, PrincipalClaims};
 use crate::pip::{
     Algorithm, KeyRules, KeySetSettings, KeySource, Profile, StartError, TokenRules, TokenSettings, Verifier,
 };
@@ -18,6 +19,19 @@ pub(super) fn start(aux_data: &AuxData, metrics: Arc<Metrics>) -> Result<Arc<Ver
         ..TokenSettings::default()
     };
     Verifier::start(&settings, Arc::new(SystemClock), metrics).map(Arc::new)
+}
+
+/// What is made of tokens besides their claims.
+pub(super) fn evidence(aux_data: &AuxData) -> EvidenceRules {
+    let of = |set: &config::KeySet| KeySetEvidence {
+        actor: set.actor,
+        transactions: set.tokens.profile == TokenProfile::TxnToken,
+        principal: set.principal.clone().map(|config::PrincipalClaims { id, attributes, must_match }| {
+            PrincipalClaims { id, attributes, must_match }
+        }),
+    };
+    let key_sets = aux_data.key_sets.iter().map(|set| (set.id.clone(), of(set))).collect();
+    EvidenceRules { max_actors: aux_data.max_actors, key_sets }
 }
 
 fn key_set(set: &config::KeySet) -> KeySetSettings {

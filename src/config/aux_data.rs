@@ -1,6 +1,6 @@
 //! `auxData.jwt.keySets`: where the keys are that verify tokens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use super::url;
 /// Most key sets; each remote one is fetched on its own.
 const MAX_KEY_SETS: usize = 100;
 
+/// Most attributes that come from claims.
+const MAX_ATTRIBUTES: usize = 100;
+
 /// How often a remote key set is fetched if nothing else is said.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -30,6 +33,8 @@ pub struct AuxData {
     pub disable_verification: bool,
     /// How far the clocks of issuers may be off.
     pub acceptable_time_skew: Duration,
+    /// Most actors of a chain of delegation.
+    pub max_actors: usize,
     /// The key sets, in the order of the configuration; each id occurs once.
     pub key_sets: Vec<KeySet>,
 }
@@ -47,6 +52,33 @@ pub struct KeySet {
     pub optional_kid: bool,
     /// What tokens must say.
     pub tokens: TokenRules,
+    /// Whether tokens say who acts, if that is said.
+    pub actor: Option<bool>,
+    /// What tokens say about the principal.
+    pub principal: Option<PrincipalClaims>,
+}
+
+/// How claims speak about the principal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrincipalClaims {
+    /// The claim that is the id of the principal.
+    #[serde(default = "subject")]
+    pub id: String,
+    /// Attributes of the principal, each with its claim.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// Whether a token about somebody else spoils the call.
+    #[serde(default = "must")]
+    pub must_match: bool,
+}
+
+fn subject() -> String {
+    "sub".to_owned()
+}
+
+const fn must() -> bool {
+    true
 }
 
 /// Where keys are.
@@ -109,6 +141,8 @@ struct KeySetEntry {
     #[serde(default)]
     algorithms: Vec<String>,
     trust_domain: Option<String>,
+    actor: Option<bool>,
+    principal: Option<PrincipalClaims>,
 }
 
 #[derive(Deserialize)]
@@ -170,7 +204,15 @@ impl KeySetEntry {
         };
         let Self { profile, issuer, audiences, types, algorithms, trust_domain, .. } = self;
         let tokens = TokenRules { profile, issuer, audiences, types, algorithms, trust_domain }.check()?;
-        Ok(KeySet { id: self.id, source, optional_alg, optional_kid, tokens })
+        let (actor, principal) = (self.actor, self.principal);
+        let names = principal.iter().flat_map(|of| of.attributes.iter().chain([(&of.id, &of.id)]));
+        if names.clone().count() > MAX_ATTRIBUTES + 1
+            || names.into_iter().any(|(a, b)| a.is_empty() || b.is_empty())
+        {
+            let advice = format!("must have names and claims that are not empty, at most {MAX_ATTRIBUTES}");
+            return Err((".principal", advice));
+        }
+        Ok(KeySet { id: self.id, source, optional_alg, optional_kid, tokens, actor, principal })
     }
 }
 
@@ -251,6 +293,8 @@ mod tests {
             optional_alg,
             optional_kid,
             tokens: TokenRules::default(),
+            actor: None,
+            principal: None,
         };
         assert_eq!(
             sets.unwrap(),
@@ -286,6 +330,7 @@ mod tests {
             (r#"{"id": "a", "local": {"file": "x", "data": "e30="}}"#, "[0].local", "either"),
             (r#"{"id": "a", "local": {"data": "?"}}"#, "[0].local.data", "base64"),
             (r#"{"id": "a", "local": {"file": "x"}, "issuer": ""}"#, "[0].issuer", "must not be empty"),
+            (r#"{"id": "a", "local": {"file": "x"}, "principal": {"id": ""}}"#, "[0].principal", "not empty"),
         ] {
             let problems = check(&format!("[{entry}]")).unwrap_err();
             let found = problems.iter().any(|(at, text)| at == member && text.contains(advice));

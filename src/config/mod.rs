@@ -20,7 +20,7 @@ mod typed;
 mod url;
 
 pub use audit::Audit;
-pub use aux_data::{AuxData, KeySet, KeySource};
+pub use aux_data::{AuxData, KeySet, KeySource, PrincipalClaims};
 pub use keys::{KEYS, Key, environment_name};
 pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;

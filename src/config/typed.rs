@@ -114,6 +114,7 @@ fn aux_data(reader: &mut Reader) -> AuxData {
     AuxData {
         disable_verification: reader.switch("auxData.jwt.disableVerification"),
         acceptable_time_skew: reader.duration("auxData.jwt.acceptableTimeSkew", Duration::ZERO..=10 * MINUTE),
+        max_actors: reader.count("auxData.jwt.maxActors", 1..=16),
         key_sets,
     }
 }

@@ -3,25 +3,57 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use axum::http::{HeaderMap, HeaderName};
 use procura_core::value::{Map, Value};
 use serde::Deserialize;
 
 use super::json::{Named, Object, Text};
 use super::{Invalid, RequestLimits};
-use crate::pdp::Tokens;
-use crate::ports::Token;
+use crate::pdp::{Call, TRANSACTION, Tokens};
+use crate::ports::{Proof, Token};
 
 /// Most tokens of a call; each costs a signature check and may have to wait for keys.
 const MAX_TOKENS: usize = 8;
+
+/// Longest text of a proof.
+const MAX_PROOF_BYTES: usize = 16 * 1024;
+
+/// The header with a transaction token (draft-ietf-oauth-transaction-tokens, section 6).
+const TXN_TOKEN: HeaderName = HeaderName::from_static("txn-token");
 
 /// Tokens about the principal. Nothing of them reaches a condition or a record unverified.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuxData<'a> {
     #[serde(borrow)]
-    jwt: Option<Object<Entry<'a>>>,
+    jwt: Option<Object<ProvenEntry<'a>>>,
     #[serde(borrow)]
     jwts: Option<Named<'a, Object<Entry<'a>>>>,
+}
+
+/// The one token, perhaps with what shows that its key is held.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProvenEntry<'a> {
+    #[serde(borrow)]
+    token: Option<Text<'a>>,
+    #[serde(borrow, rename = "keySetId", alias = "key_set_id")]
+    key_set_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    proof: Option<Object<ProofEntry<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofEntry<'a> {
+    #[serde(borrow)]
+    dpop: Option<Text<'a>>,
+    #[serde(borrow)]
+    method: Option<Text<'a>>,
+    #[serde(borrow)]
+    url: Option<Text<'a>>,
+    #[serde(borrow)]
+    certificate: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +69,8 @@ impl<'a> AuxData<'a> {
     /// From a value at `path`, where the request is read as values first.
     pub(super) fn from_value(path: &str, value: Value<'a>) -> Result<Self, Invalid> {
         let mut members = object(path, value)?;
-        let jwt = present(&mut members, "jwt").map(|value| Entry::from_value(&format!("{path}.jwt"), value));
+        let jwt =
+            present(&mut members, "jwt").map(|value| ProvenEntry::from_value(&format!("{path}.jwt"), value));
         let jwts = match present(&mut members, "jwts") {
             Some(value) => named(&format!("{path}.jwts"), value)?,
             None => BTreeMap::new(),
@@ -59,13 +92,70 @@ impl<'a> AuxData<'a> {
                 format_args!("{count} tokens, the limit is {MAX_TOKENS}"),
             ));
         }
-        let jwt = self.jwt.map(|Object(entry)| entry.token("auxData.jwt", limits)).transpose()?;
+        let (jwt, proof) = match self.jwt {
+            Some(Object(ProvenEntry { token, key_set_id, proof })) => {
+                let proof = proof.map(|Object(proof)| proof.check("auxData.jwt.proof")).transpose()?;
+                (Some(Entry { token, key_set_id }.token("auxData.jwt", limits)?), proof)
+            }
+            None => (None, None),
+        };
         let jwts = jwts.into_iter().map(|(name, Object(entry))| {
             let name = limits.required("auxData.jwts", Some(Text(name)))?;
             let token = entry.token(&format!("auxData.jwts.{name}"), limits)?;
             Ok((name, token))
         });
-        Ok(Tokens { jwt, jwts: jwts.collect::<Result<_, Invalid>>()? })
+        Ok(Tokens { jwt, proof, jwts: jwts.collect::<Result<_, Invalid>>()?, transaction: None })
+    }
+}
+
+/// Adds the token in the header `Txn-Token` to those of `call`.
+pub(super) fn take_transaction(headers: &HeaderMap, call: &mut Call<'_>) -> Result<(), Invalid> {
+    let mut values = headers.get_all(TXN_TOKEN).iter();
+    let Some(value) = values.next() else { return Ok(()) };
+    let text = value.to_str().ok().filter(|text| !text.is_empty() && values.next().is_none());
+    let text = text.ok_or_else(|| Invalid::at("Txn-Token", "must be there once, as text"))?;
+    if call.tokens.jwts.contains_key(TRANSACTION) {
+        let why = "this name is taken by the token in the header `Txn-Token`";
+        return Err(Invalid::at("auxData.jwts.txn", why));
+    }
+    call.tokens.transaction = Some(Token { text: Cow::Owned(text.to_owned()), key_set: Cow::Borrowed("") });
+    Ok(())
+}
+
+impl<'a> ProvenEntry<'a> {
+    fn from_value(path: &str, value: Value<'a>) -> Result<Self, Invalid> {
+        let mut members = object(path, value)?;
+        let proof = present(&mut members, "proof")
+            .map(|value| ProofEntry::from_value(&format!("{path}.proof"), value));
+        let Entry { token, key_set_id } = Entry::from_value(path, Value::Map(members))?;
+        Ok(Self { token, key_set_id, proof: proof.transpose()?.map(Object) })
+    }
+}
+
+impl<'a> ProofEntry<'a> {
+    fn from_value(path: &str, value: Value<'a>) -> Result<Self, Invalid> {
+        let mut members = object(path, value)?;
+        let (dpop, method) = (text(path, &mut members, "dpop")?, text(path, &mut members, "method")?);
+        let (url, certificate) = (text(path, &mut members, "url")?, text(path, &mut members, "certificate")?);
+        all_known(path, &members)?;
+        Ok(Self { dpop, method, url, certificate })
+    }
+
+    fn check(self, path: &str) -> Result<Proof<'a>, Invalid> {
+        let long = |text: &Text<'_>| text.0.len() > MAX_PROOF_BYTES;
+        if [&self.dpop, &self.method, &self.url, &self.certificate].into_iter().flatten().any(long) {
+            return Err(Invalid::at(
+                path,
+                format_args!("a text is longer than {MAX_PROOF_BYTES} bytes, the limit"),
+            ));
+        }
+        match (self.dpop, self.method, self.url, self.certificate) {
+            (Some(Text(text)), Some(Text(method)), Some(Text(url)), None) => {
+                Ok(Proof::Dpop { text, method, url })
+            }
+            (None, None, None, Some(Text(certificate))) => Ok(Proof::Certificate(certificate)),
+            _ => Err(Invalid::at(path, "must have `dpop`, `method` and `url`, or else `certificate`")),
+        }
     }
 }
 

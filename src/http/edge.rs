@@ -49,13 +49,13 @@ impl Edge {
         Guest::new(address, self.services.budget.accounts())
     }
 
-    /// The answer to `request`, which came over the connection of `peer`, which is `guest`.
-    pub(super) async fn answer(&self, peer: &Peer, guest: &Guest, request: Request<Incoming>) -> Response {
+    /// The answer to `request`, which `peer` sent.
+    pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
 
-        let mut response = match contain_panic(self.dispatch((peer, guest), surface, api, request)).await {
+        let mut response = match contain_panic(self.dispatch(peer, surface, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -89,14 +89,14 @@ impl Edge {
     /// What comes of `request`, whatever that is.
     async fn dispatch(
         &self,
-        (peer, guest): (&Peer, &Guest),
+        peer: &Peer,
         surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
     ) -> Response {
         let answered = async {
             head::check(&request)?;
-            let caller = peer.caller()?;
+            let (guest, caller) = (&peer.guest, peer.caller()?);
             let budget = &self.services.budget;
             let admitted = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
@@ -147,7 +147,7 @@ impl Edge {
         if api == Api::Evaluation {
             authzen::evaluation(services, caller, head.headers, body).await
         } else {
-            cerbos::check_resources(services, caller, body).await
+            cerbos::check_resources(services, caller, head.headers, body).await
         }
     }
 

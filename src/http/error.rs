@@ -84,9 +84,20 @@ pub(super) enum Refusal {
     /// A token cannot be judged: the keys for it could not be fetched.
     #[error("{0}")]
     KeysUnavailable(String),
+    /// A token is believed and must not be used like this.
+    #[error("{reason}")]
+    Distrusted {
+        /// The stable code.
+        code: &'static str,
+        /// Which token, and why.
+        reason: String,
+    },
     /// The decision log cannot be written or read, or does not have a record any more.
     #[error("{0}")]
     LogUnavailable(LogError),
+    /// A change of quarantines is recorded, but could not be kept.
+    #[error("{0}")]
+    NotKept(String),
     /// The record is there, and no checkpoint covers it yet.
     #[error("no checkpoint covers record {seq} yet: ask again in a moment")]
     NotYetProven {
@@ -134,10 +145,12 @@ impl Refusal {
             Self::KeysUnavailable(_) => Outcome::KeysUnavailable,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
+            Self::NotKept(_) => Outcome::Internal,
             Self::Internal => Outcome::Internal,
             Self::Invalid(_)
             | Self::Malformed(_)
             | Self::NotJson
+            | Self::Distrusted { .. }
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
@@ -216,8 +229,10 @@ impl Refusal {
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NoPolicySet => ("no_policy_set", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::KeysUnavailable(_) => ("keys_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Distrusted { code, .. } => (code, StatusCode::BAD_REQUEST, 3),
             Self::LogUnavailable(LogError::Deleted { .. }) => ("deleted_by_retention", StatusCode::GONE, 5),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::NotKept(_) => ("quarantine_not_kept", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NotYetProven { .. } => ("not_yet_proven", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
@@ -265,6 +280,9 @@ impl From<DecideError> for Refusal {
             DecideError::NoPolicySet => Self::NoPolicySet,
             DecideError::Token { token, error: TokenError::Invalid(reason) } => {
                 Self::Invalid(Invalid::at(format_args!("auxData.{token}"), reason))
+            }
+            DecideError::Distrusted { token, distrust, reason } => {
+                Self::Distrusted { code: distrust.code(), reason: format!("`auxData.{token}`: {reason}") }
             }
             error @ DecideError::Token { .. } => Self::KeysUnavailable(error.to_string()),
             DecideError::Unrecorded(error @ LogError::TooLarge { .. }) => {

@@ -10,7 +10,7 @@ use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
 use uuid::{NoContext, Uuid};
 
 use super::caller::sender;
-use super::{Active, Caller, Pdp, Tokens};
+use super::{Active, Caller, Distrust, Pdp, Tokens};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::Api;
 
@@ -25,7 +25,7 @@ pub struct Call<'a> {
     /// The caller's own id for the request, empty if it gave none.
     pub request_id: Cow<'a, str>,
     /// What is asked. Its `aux_data` is what `tokens` turn out to say, its `tenants` are those of the caller, and nothing
-    /// else.
+    /// else; so are the attributes of its principal that are to come from claims.
     pub request: Request<'a>,
     /// The tokens that came with it.
     pub tokens: Tokens<'a>,
@@ -62,6 +62,16 @@ pub enum DecideError {
         /// Why.
         error: TokenError,
     },
+    /// A token is believed and must not be used like this, so nothing is decided.
+    #[error("`auxData.{token}`: {reason}")]
+    Distrusted {
+        /// Which one: `jwt`, or `jwts` and its name.
+        token: String,
+        /// What is wrong.
+        distrust: Distrust,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
     /// The decision was made but could not be recorded.
     #[error(transparent)]
     Unrecorded(#[from] LogError),
@@ -77,8 +87,7 @@ impl Pdp {
     pub async fn decide(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Answer, DecideError> {
         let begun = Instant::now();
         let now = self.clock.now();
-        let (claims, vouchers) = self.claims(&call.tokens, now).await?;
-        call.request.aux_data = claims;
+        let evidence = self.rely(call, now).await?;
         call.request.tenants = caller.asks_for();
         let started = if call.tokens.is_empty() { begun } else { Instant::now() };
         // The set is taken after the tokens, which may have to wait for keys.
@@ -95,6 +104,8 @@ impl Pdp {
                 id: Cow::Borrowed(&call_id),
                 request_id: Some(Cow::Borrowed(&*call.request_id)).filter(|id| !id.is_empty()),
                 api: Cow::Borrowed(call.api.as_str()),
+                txn: evidence.transaction.as_ref().map(|txn| Cow::Borrowed(txn.id.as_str())),
+                txn_stated: evidence.transaction.as_ref().is_some_and(|txn| txn.is_stated),
                 caller: sender(caller),
             };
             let route = self.routes.iter().find(|(api, _)| *api == call.api);
@@ -104,7 +115,7 @@ impl Pdp {
                 call: &origin,
                 basis: &self.encoded_basis(&active, durability),
                 request: &call.request,
-                vouchers: &vouchers,
+                vouchers: &evidence.vouchers,
                 evaluation: &evaluation,
             };
             let payload = match &self.masking {

@@ -20,8 +20,7 @@ impl Pdp {
     /// decides again and again.
     pub async fn explain(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Explained, DecideError> {
         let now = self.clock.now();
-        let (claims, _) = self.claims(&call.tokens, now).await?;
-        call.request.aux_data = claims;
+        self.rely(call, now).await?;
         call.request.tenants = caller.asks_for();
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
         // The semaphore is never closed; without a permit the call is explained all the same.

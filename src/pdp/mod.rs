@@ -2,6 +2,7 @@
 
 mod caller;
 mod decide;
+mod evidence;
 mod explain;
 mod health;
 mod masking;
@@ -17,17 +18,18 @@ mod tokens;
 pub use crate::ports::{Identity, Method};
 pub use caller::Caller;
 pub use decide::{Answer, Call, DecideError};
+pub use evidence::{Distrust, EvidenceRules, KeySetEvidence, PrincipalClaims};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
-pub use quarantine::Quarantines;
+pub use quarantine::{QuarantineError, QuarantineOffice, QuarantineParts, Quarantines, WantedQuarantine};
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{
     Attempt, Cause, FAILED_TESTS, FewerTests, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
     Running,
 };
-pub use tokens::Tokens;
+pub use tokens::{TRANSACTION, Tokens};
 
 use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
@@ -39,7 +41,7 @@ use procura_core::policy::Snapshot;
 use procura_core::record::EncodedBasis;
 use tokio::sync::Semaphore;
 
-use crate::ports::{Clock, DecisionLog, Durability, TokenVerifier};
+use crate::ports::{Clock, DecisionLog, Durability, Quarantine, TokenVerifier};
 use crate::telemetry::Api;
 
 /// A snapshot together with when and as which generation it went live.
@@ -69,6 +71,10 @@ pub struct Pdp {
     log: Option<Arc<dyn DecisionLog>>,
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn TokenVerifier>,
+    /// What is made of tokens besides their claims.
+    evidence: EvidenceRules,
+    /// What tokens must not rest on.
+    quarantine: Arc<dyn Quarantine>,
     settings: Settings,
     /// What the calls of some APIs wait for instead of the usual.
     routes: Vec<(Api, Durability)>,
@@ -90,7 +96,20 @@ impl Pdp {
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (routes, masking, large_calls) = (Vec::new(), None, Semaphore::new(processors));
-        Self { active, log, clock, tokens, settings, routes, masking, large_calls }
+        let (evidence, quarantine) = (EvidenceRules::default(), Arc::new(Quarantines::default()));
+        Self { active, log, clock, tokens, evidence, quarantine, settings, routes, masking, large_calls }
+    }
+
+    /// The same service, which makes of tokens what `evidence` says.
+    #[must_use]
+    pub fn with_evidence(self, evidence: EvidenceRules) -> Self {
+        Self { evidence, ..self }
+    }
+
+    /// The same service, which relies on nothing that is under `quarantine`.
+    #[must_use]
+    pub fn with_quarantine(self, quarantine: Arc<dyn Quarantine>) -> Self {
+        Self { quarantine, ..self }
     }
 
     /// The same service, where calls of these APIs wait for another durability of their records than usual.

@@ -31,6 +31,16 @@ pub(super) fn keys(text: &[u8]) -> Result<Vec<Key>, KeyError> {
     }
 }
 
+/// The one certificate in `text`, in DER.
+pub(super) fn certificate(text: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = text;
+    let first = pem::from_buf(&mut rest).ok()??;
+    match (first, pem::from_buf(&mut rest)) {
+        ((SectionKind::Certificate, der), Ok(None)) => Some(der),
+        _ => None,
+    }
+}
+
 /// A `SubjectPublicKeyInfo` with every algorithm that it is a key for.
 fn key(spki: &[u8]) -> Key {
     let check = |algorithm: &Algorithm| Some((*algorithm, Check::public(*algorithm, spki)?));

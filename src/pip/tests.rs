@@ -1,6 +1,7 @@
 //! Tokens of every kind against keys of every kind.
 
 mod cache;
+mod proof;
 mod renewal;
 mod rules;
 

@@ -19,6 +19,8 @@ pub(super) struct Token<'t> {
     pub(super) key_id: Option<String>,
     /// Of which kind it claims to be: the `typ` of its header.
     pub(super) kind: Option<String>,
+    /// The key in its header, which nobody vouches for.
+    pub(super) jwk: Option<Value<'static>>,
     /// The bytes that are signed.
     pub(super) signed: &'t [u8],
     /// The claims, as JSON text that nobody has vouched for yet.
@@ -58,6 +60,7 @@ impl<'t> Token<'t> {
             algorithm,
             key_id,
             kind,
+            jwk: header.remove("jwk").map(Value::into_owned),
             signed: signed.as_bytes(),
             payload: decode(payload)?,
             signature: decode(signature)?,

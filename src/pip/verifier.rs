@@ -1,5 +1,6 @@
 //! Whether a token is believed, and what it says.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -15,9 +16,10 @@ use super::fetch::Fetcher;
 use super::key_set::{KeySet, KeySetSettings, KeySource, Reports, Shelf};
 use super::keys::{Keys, Unvouched};
 use super::local;
+use super::proof::{Proofs, Use};
 use super::remote::{Remote, RemoteTiming};
 use super::token::Token;
-use crate::ports::{self, Clock, TokenError, TokenVerifier, Verification, VerifiedToken};
+use crate::ports::{self, Clock, Proof, TokenError, TokenVerifier, Verification, VerifiedToken};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::TokensNotVerified;
 
@@ -59,6 +61,7 @@ pub struct Verifier {
     trust: Trust,
     skew: Duration,
     cache: Cache,
+    proofs: Proofs,
     watches: Vec<JoinHandle<()>>,
 }
 
@@ -80,8 +83,9 @@ impl Verifier {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
-        let mut verifier =
-            Self { trust: Trust::Blind, skew: settings.skew, cache: Cache::default(), watches: Vec::new() };
+        let (trust, skew, watches) = (Trust::Blind, settings.skew, Vec::new());
+        let (cache, proofs) = (Cache::default(), Proofs::default());
+        let mut verifier = Self { trust, skew, cache, proofs, watches };
         if settings.unverified {
             TokensNotVerified.emit();
             return Ok(verifier);
@@ -174,6 +178,21 @@ impl Verifier {
 impl TokenVerifier for Verifier {
     fn verify<'a>(&'a self, token: &'a ports::Token<'_>, now: Timestamp) -> Verification<'a> {
         Box::pin(self.claims_of(token, now))
+    }
+
+    fn proves(
+        &self,
+        proof: &Proof<'_>,
+        token: &ports::Token<'_>,
+        told: &VerifiedToken,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<bool, Cow<'static, str>> {
+        if told.key_set.is_none() {
+            return Ok(false);
+        }
+        let (token, claims, skew) = (&*token.text, &*told.claims, self.skew);
+        self.proofs.judge(proof, &Use { token, claims, request_id, now, skew })
     }
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod decisions;
 mod differential;
 mod documents;
+mod evidence;
 mod examples;
 mod explain;
 mod fuzz_seeds;

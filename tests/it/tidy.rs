@@ -18,16 +18,31 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
+    ("quarantine", &["durable", "ports"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
     ("tls", &["ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
-    ("fuzzing", &["audit", "http", "pip"]),
+    ("fuzzing", &["audit", "http", "pip", "tls"]),
     (
         "cli",
-        &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry", "tls"],
+        &[
+            "audit",
+            "background",
+            "config",
+            "http",
+            "outgoing",
+            "pap",
+            "pdp",
+            "pip",
+            "ports",
+            "quarantine",
+            "ship",
+            "telemetry",
+            "tls",
+        ],
     ),
 ];
 

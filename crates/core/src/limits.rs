@@ -196,6 +196,9 @@ pub const SCHEMA_MISMATCH_BYTES: usize = 4 * 1024;
 /// default fit a record together.
 pub const SCHEMA_REPORT_BYTES: usize = 64 * 1024;
 
+/// Most actors of a chain of delegation, whatever a server allows.
+pub const ACTORS: usize = 16;
+
 /// Longest filter of the decision log, in bytes; it fits the head of a request.
 pub const FILTER_BYTES: usize = 8 * 1024;
 

@@ -102,7 +102,7 @@ fn evaluate(program: &Program, frame: &Frame) -> String {
     };
     let aux_data = AuxData {
         jwt: map(r#"{"sub": "alice", "n": 3, "aud": ["x"], "deep": {"a": 1}}"#),
-        jwts: Map::default(),
+        ..AuxData::default()
     };
     let globals = map(r#"{"env": "prod", "num": 5, "m": {"a": 1}}"#);
     let inputs = Inputs {

@@ -233,7 +233,11 @@ impl Case {
     #[must_use]
     pub fn core_request<'b>(&self, body: &'b str) -> Request<'b> {
         let jwt = self.claims.jwt.as_ref().and_then(serde_json::Value::as_object).map(map_of);
-        let aux_data = model::AuxData { jwt: jwt.unwrap_or_default(), jwts: map_of(&self.claims.jwts) };
+        let aux_data = model::AuxData {
+            jwt: jwt.unwrap_or_default(),
+            jwts: map_of(&self.claims.jwts),
+            ..model::AuxData::default()
+        };
         let owned = |tenants: &Vec<String>| tenants.iter().cloned().map(Cow::Owned).collect();
         Request { aux_data, tenants: self.tenants.as_ref().map(owned), ..core_request(body) }
     }

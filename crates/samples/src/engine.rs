@@ -88,7 +88,7 @@ impl Engine {
 #[must_use]
 pub fn recorded(snapshot: &Snapshot, settings: &Settings, request: &Request<'_>, at: Timestamp) -> Vec<u8> {
     let caller = Caller { tenants: request.tenants.clone(), ..Caller::default() };
-    let call = Call { id: "c1".into(), request_id: None, api: "check".into(), caller };
+    let call = Call { id: "c1".into(), request_id: None, api: "check".into(), caller, ..Call::default() };
     let basis = Basis {
         engine: "0.0.0".into(),
         policy_revision: snapshot.revision.as_str().into(),

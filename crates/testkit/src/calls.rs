@@ -5,7 +5,7 @@ use procura_core::model::{
     ActionDecision, Effect, Evaluation, Item, Principal, Reason, Request, Resource, ResourceEvaluation,
     Timestamp,
 };
-use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
+use procura_core::record::{Basis, Call, CallRecord, EncodedBasis, Vouchers};
 use procura_core::value::{Map, Value};
 
 /// A call to record: `principal` does `action` on the resource `album:<resource>`.
@@ -41,7 +41,7 @@ impl MadeUpCall<'_> {
     pub fn record(&self) -> NewRecord {
         let id = self.id();
         let (request, evaluation) = (self.request(), self.evaluation());
-        let call = Call { id: id.into(), request_id: None, api: "check".into(), caller: Caller::default() };
+        let call = Call { id: id.into(), request_id: None, api: "check".into(), ..Call::default() };
         let basis = Basis {
             engine: "0.0.0".into(),
             policy_revision: "none".into(),

@@ -79,14 +79,30 @@ fn inputs(record: &DecisionRecord<'_>) -> anyhow::Result<String> {
     if let Some(tokens) = &record.aux_data {
         let one = tokens.jwt.iter().map(|token| (String::new(), token));
         let named = tokens.jwts.iter().map(|(name, token)| (format!("`{}` ", name.escape_debug()), token));
-        for (name, TokenInput { key_set, claims }) in one.chain(named) {
+        for (name, TokenInput { key_set, key, attributes, claims }) in one.chain(named) {
             let claims = serde_json::to_string(claims)?;
+            let by = key.as_ref().map(|key| format!(" by key `{}`", key.escape_debug())).unwrap_or_default();
             let voucher = match key_set {
-                Some(key_set) => format!("for which key set `{}` vouched", key_set.escape_debug()),
+                Some(key_set) => format!("for which key set `{}` vouched{by}", key_set.escape_debug()),
                 None => "which nobody verified".to_owned(),
             };
-            text.push_str(&format!("claims     {name}{claims}, {voucher}\n"));
+            let names: Vec<_> = attributes.keys().map(|name| name.escape_debug().to_string()).collect();
+            let taken = match names.as_slice() {
+                [] => String::new(),
+                names => format!("; attributes of the principal from it: {}", names.join(", ")),
+            };
+            text.push_str(&format!("claims     {name}{claims}, {voucher}{taken}\n"));
         }
+        if tokens.bound {
+            text.push_str("holder     proved to hold the key that the token is bound to\n");
+        }
+    }
+    if let Some(actor) = &record.actor {
+        text.push_str(&format!("actor      {}\n", serde_json::to_string(actor)?));
+    }
+    if let Some(txn) = &record.call.txn {
+        let stated = if record.call.txn_stated { ", as the caller says" } else { "" };
+        text.push_str(&format!("txn        {}{stated}\n", txn.escape_debug()));
     }
     if !record.masked.is_empty() {
         let paths: Vec<_> = record.masked.iter().map(|path| path.escape_debug().to_string()).collect();

@@ -239,6 +239,11 @@ pub const KEYS: &[Key] = &[
         meaning: "How far the clocks of token issuers may be off when `exp` and `nbf` are checked, at most 10 min.",
     },
     Key {
+        name: "auxData.jwt.maxActors",
+        default: "4",
+        meaning: "Most actors of a chain of delegation, 1 to 16: a token whose claim `act` names more spoils its call.",
+    },
+    Key {
         name: "auxData.jwt.keySets",
         default: "[]",
         meaning: "Keys that verify tokens, a list; see [Tokens](aux-data.md).",

@@ -17,6 +17,7 @@ use procura_core::model::{Effect, Evaluation};
 use serde::Serialize;
 
 use self::request::EvaluationCall;
+use super::aux_data::take_transaction;
 use super::body::Bounded;
 use super::cerbos::CheckResponse;
 use super::edge::X_REQUEST_ID;
@@ -42,6 +43,7 @@ pub(super) async fn evaluation(
     demand_json(&headers)?;
     let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let mut evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
+    take_transaction(&headers, &mut evaluation.check.call)?;
     let answer = answer::decide(&services, &caller, &mut evaluation.check.call, received).await?;
     answer::respond(&answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
 }

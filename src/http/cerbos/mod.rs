@@ -15,11 +15,13 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::admission::Account;
+use super::aux_data::take_transaction;
 use super::body::Bounded;
 use super::error::Refusal;
 use super::{Services, answer};
@@ -39,10 +41,12 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 pub(super) async fn check_resources(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
     answer::respond_with(&answer, response.to_json())
@@ -52,6 +56,7 @@ async fn check_resource_set(
     State(services): State<Arc<Services>>,
     caller: Caller,
     Extension(account): Extension<Arc<Account>>,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
@@ -59,6 +64,7 @@ async fn check_resource_set(
     let size = request.size().within(&services.limits)?;
     let _room = services.budget.work(&account, size.text, size.decisions).await?;
     let mut check = request.validate(&services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     answer::respond(&answer, &SetResponse::new(&check, &answer.evaluation))
 }
@@ -66,10 +72,12 @@ async fn check_resource_set(
 async fn check_resource_batch(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let received = Instant::now();
     let mut check = batch::parse_call(&body.bytes, &services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
     answer::respond(&answer, &BatchResponse::new(&check, &answer.evaluation))
 }

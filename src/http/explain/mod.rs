@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use procura_core::engine::{ExplainedResource, Explanation};
 use serde::Serialize;
 
+use super::aux_data::take_transaction;
 use super::body::Bounded;
 use super::caller::Operator;
 use super::cerbos::CheckCall;
@@ -26,9 +28,11 @@ async fn explain(
     _: Operator,
     caller: Caller,
     State(services): State<Arc<Services>>,
+    headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
+    take_transaction(&headers, &mut check.call)?;
     let explained = services.pdp.explain(&caller, &mut check.call).await?;
     let response = answer::json(&ExplainResponse::new(&check, &explained.explanation))?;
     answer::with_revision(response, &explained.active)

@@ -143,6 +143,10 @@ pub(crate) enum Field {
     AuxData,
     /// `request.auxData.jwts`.
     Tokens,
+    /// `request.auxData.bound`.
+    Bound,
+    /// `request.actor` as a whole.
+    Actor,
 }
 
 /// A path of keys into one of the attribute maps of the request.
@@ -161,6 +165,8 @@ pub(crate) enum AttributeRoot {
     Claims,
     /// `request.auxData.jwts`: the first key is the name of a token, then come its claims.
     TokenClaims,
+    /// `request.actor`.
+    Actor,
     Globals,
 }
 
@@ -270,6 +276,7 @@ impl AttributeRoot {
             AttributeRoot::Context => "request.context",
             AttributeRoot::Claims => "request.auxData.jwt",
             AttributeRoot::TokenClaims => "request.auxData.jwts",
+            AttributeRoot::Actor => "request.actor",
             AttributeRoot::Globals => "globals",
         }
     }

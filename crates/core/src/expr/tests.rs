@@ -40,6 +40,10 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
     let aux_data = AuxData {
         jwt: map(r#"{"iss": "acme", "aud": ["x"]}"#),
         jwts: map(r#"{"agent": {"sub": "a1"}, "user": {"sub": "ann"}}"#),
+        actor: Some(map(
+            r#"{"chain": [{"sub": "b"}, {"sub": "c"}], "depth": 2, "leaf": {"sub": "c"}, "issuer": "i"}"#,
+        )),
+        bound: true,
     };
     let inputs = Inputs {
         principal: &principal,
@@ -85,6 +89,11 @@ fn conditions_read_the_request_variables_and_constants() {
         "has(request.auxData.jwts.user.claims) && request.auxData.jwts.exists(n, t, t.claims.sub == 'ann')",
         "request.auxData.jwts.all(n, has(request.auxData.jwts[n].claims.sub)) && request.auxData.jwts.size() == 2",
         "request.auxData.?jwt.?sub.orValue('none') == 'none' && request.auxData.jwts.?other.hasValue() == false",
+        "request.actor != null && request.actor.leaf.sub == 'c' && request.actor.chain.map(a, a.sub) == ['b', 'c']",
+        "request.actor.depth == 2.0 && request.actor.depth < 3 && request.actor.issuer == 'i' && has(request.actor)",
+        "!has(request.actor.client_id) && request.actor.?client_id.orValue('none') == 'none' && request.auxData.bound",
+        "request.actor.chain.all(a, a.sub in ['b', 'c']) && cel.bind(a, request.actor, a.leaf.sub) == 'c'",
+        "[request].exists(r, r.actor.depth == 2.0 && r.auxData.bound) && has(request.auxData.bound)",
         "cel.bind(r, request, r.resource.kind + r.principal.id) == 'docann' && [R].exists(r, r.id == 'd1')",
         "!has(G.x) && G.?x.orValue('none') == 'none' && R.attr.?gone.orValue(1) == 1",
         "now() == timestamp('2026-01-31T12:00:00Z')",
@@ -141,6 +150,9 @@ fn mistakes_are_found_before_evaluation() {
         ("R.attrs.owner == 1", "unknown field `attrs`", Some("did you mean `attr`?")),
         ("request.auxData.jwts.user.sub == 'a'", "unknown field `sub`", None),
         ("[R].map(r, r.knd)", "unknown field `knd`", Some("did you mean `kind`?")),
+        ("request.actor.clientId == 'a'", "unknown field `clientId`", Some("did you mean `client_id`?")),
+        ("actor.depth == 1", "unknown name `actor`", Some("write `request.actor`")),
+        ("request.auxData.bound == 'yes'", "`==` does not take (bool, string)", None),
         ("size(R)", "`size` does not take (request.resource)", None),
         ("P == R", "`==` does not take (request.principal, request.resource)", None),
         ("'x' in G", "`in` does not take (string, names)", None),

@@ -1,10 +1,12 @@
 //! The vocabulary of a decision: what is asked ([`Request`]) and what is answered ([`Evaluation`]).
 
+mod actor;
 mod evaluation;
 mod few;
 mod request;
 mod scope;
 
+pub use actor::{ActorFault, actor};
 pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
     ValidatedPart, ValidationError,

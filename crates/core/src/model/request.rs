@@ -30,6 +30,11 @@ pub struct AuxData<'a> {
     pub jwt: Map<'a>,
     /// Claims by the name of the token: `request.auxData.jwts`; each value is a map.
     pub jwts: Map<'a>,
+    /// Who acts for the principal, as [`actor`](super::actor) makes it: `request.actor`.
+    pub actor: Option<Map<'a>>,
+    /// Whether it was proven that whoever uses the one token holds the key that it is bound to:
+    /// `request.auxData.bound`.
+    pub bound: bool,
 }
 
 /// Who asks: a person, a workload or an agent.

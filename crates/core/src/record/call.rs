@@ -87,6 +87,10 @@ impl CallRecord<'_> {
             json.raw(r#","auxData":"#);
             json.serialize(&aux_data)?;
         }
+        if let Some(actor) = &self.request.aux_data.actor {
+            json.raw(r#","actor":"#);
+            json.map(actor);
+        }
         json.raw(r#","resources":"#);
         json.list(&self.request.items, |json, item: &Item<'_>| resource(json, &item.resource));
         json.check()
@@ -154,6 +158,13 @@ fn call(json: &mut Json, call: &Call<'_>) {
     }
     json.raw(r#","api":"#);
     json.string(&call.api);
+    if let Some(txn) = &call.txn {
+        json.raw(r#","txn":"#);
+        json.string(txn);
+    }
+    if call.txn_stated {
+        json.raw(r#","txnStated":true"#);
+    }
     json.raw(r#","caller":{"#);
     caller(json, &call.caller);
     json.raw("}}");

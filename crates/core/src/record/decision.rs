@@ -44,6 +44,9 @@ pub struct DecisionRecord<'a> {
     /// What the tokens of the call said; absent if it had none.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub aux_data: Option<AuxDataInput<'a>>,
+    /// Who acts for the principal, as a verified token says: `request.actor`; absent if nobody does.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Cow<'a, Map<'a>>>,
     /// The resources, in request order.
     #[serde(borrow)]
     pub resources: Vec<ResourceInput<'a>>,
@@ -59,7 +62,7 @@ pub struct DecisionRecord<'a> {
 }
 
 /// Which call, and who made it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call<'a> {
     /// Unique id, minted by the server: a UUIDv7 of the record's instant.
@@ -69,6 +72,12 @@ pub struct Call<'a> {
     pub request_id: Option<Cow<'a, str>>,
     /// The surface that was called, for example `check_resources` or `access_evaluation`.
     pub api: Cow<'a, str>,
+    /// The transaction that it belongs to, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub txn: Option<Cow<'a, str>>,
+    /// Whether only the caller says so (`context.txn`), and no verified transaction token.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub txn_stated: bool,
     /// The enforcement point that called.
     pub caller: Caller<'a>,
 }

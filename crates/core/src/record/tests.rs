@@ -2,6 +2,7 @@ mod plain;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -226,8 +227,11 @@ fn claims_stand_beside_who_vouched_for_them() {
     let claims = || Map::from_entries(vec![("sub".into(), Value::String("ada".into()))]).unwrap();
     request.aux_data.jwt = claims();
     request.aux_data.jwts.insert("agent".into(), Value::Map(claims()));
-    let jwts = BTreeMap::from([("agent".to_owned(), "issuer".to_owned())]);
-    let vouchers = Vouchers { jwt: None, jwts };
+    let attributes = BTreeMap::from([("dept".to_owned(), "org.dept".to_owned())]);
+    let voucher = Voucher { key_set: Some("issuer".into()), key: Some("k1".into()), attributes };
+    let vouchers = Vouchers { jwts: BTreeMap::from([("agent".to_owned(), voucher)]), ..Vouchers::default() };
+    request.aux_data.bound = true;
+    request.aux_data.actor = Some(claims());
     let (at, call, basis) = origin();
     let encoded_basis = EncodedBasis::new(&basis);
     let written = CallRecord {
@@ -243,12 +247,15 @@ fn claims_stand_beside_who_vouched_for_them() {
     let text = std::str::from_utf8(&payload).unwrap();
     let expected = concat!(
         r#""auxData":{"jwt":{"claims":{"sub":"ada"}},"#,
-        r#""jwts":{"agent":{"keySet":"issuer","claims":{"sub":"ada"}}}},"resources""#
+        r#""jwts":{"agent":{"keySet":"issuer","key":"k1","attributes":{"dept":"org.dept"},"claims":{"sub":"ada"}}},"#,
+        r#""bound":true},"actor":{"sub":"ada"},"resources""#
     );
     assert!(text.contains(expected), "{text}");
     let Record::Decision(decoded) = Record::decode(&payload).unwrap() else { panic!("a decision") };
     assert_eq!(*decoded, record);
-    assert_eq!(decoded.aux_data.as_ref().unwrap().claims(), request.aux_data);
+    let claimed = decoded.aux_data.as_ref().unwrap();
+    let again = AuxData { actor: request.aux_data.actor.clone(), ..claimed.claims() };
+    assert_eq!((again, claimed.vouchers()), (request.aux_data.clone(), vouchers));
     assert_eq!(AuxDataInput::new(&AuxData::default(), &Vouchers::default()), None);
 }
 
@@ -328,7 +335,7 @@ fn map_of(entries: BTreeMap<String, Value<'static>>) -> Map<'static> {
 }
 
 fn record<'a>(request: &'a Request<'_>, evaluation: &'a Evaluation) -> DecisionRecord<'a> {
-    static NOBODY: Vouchers = Vouchers { jwt: None, jwts: BTreeMap::new() };
+    static NOBODY: LazyLock<Vouchers> = LazyLock::new(Vouchers::default);
     plain::record(origin(), request, &NOBODY, evaluation)
 }
 
@@ -348,7 +355,13 @@ fn encoded_with(
 /// Everything about the call but what was asked and answered.
 fn origin<'a>() -> (Timestamp, Call<'a>, Basis<'a>) {
     let caller = Caller { address: Some("127.0.0.1:5000".into()), ..Caller::default() };
-    let call = Call { id: "c1".into(), request_id: Some("r1".into()), api: "check".into(), caller };
+    let call = Call {
+        id: "c1".into(),
+        request_id: Some("r1".into()),
+        api: "check".into(),
+        caller,
+        ..Call::default()
+    };
     let basis = Basis {
         engine: "0.1.0".into(),
         policy_revision: "abc".into(),

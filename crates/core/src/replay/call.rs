@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::engine::{self, OnError, SchemaEnforcement, Settings};
 use crate::model::{
-    Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource, ResourceEvaluation,
-    Timestamp, ValidatedPart,
+    AuxData, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
+    ResourceEvaluation, Timestamp, ValidatedPart,
 };
 use crate::policy::Snapshot;
 use crate::record::{
@@ -67,7 +67,10 @@ impl<'r> RecordedCall<'r> {
             },
             items: asked.map(item).collect(),
             context: record.context.clone().map(Cow::into_owned),
-            aux_data: record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default(),
+            aux_data: AuxData {
+                actor: record.actor.clone().map(|actor| actor.into_owned().into_owned()),
+                ..record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default()
+            },
             tenants: tenants.as_ref().map(|tenants| tenants.iter().map(|tenant| borrowed(tenant)).collect()),
         };
         Ok(Self { at: record.at, request, settings: settings(&record.basis)? })

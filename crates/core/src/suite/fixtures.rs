@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::document::{Broken, Field, Object, Reader, read};
 use super::spec::Fixtures;
-use crate::model::{AuxData, Principal, Resource};
+use crate::limits::ACTORS;
+use crate::model::{AuxData, Principal, Resource, actor};
 use crate::policy::SourceFile;
 use crate::policy::yaml::Place;
 use crate::value::{Map, Value};
@@ -124,7 +125,12 @@ pub(super) fn aux_data<'t>(
         }
         let named = |(name, claims): (String, Map<'static>)| (name.into(), Value::Map(claims));
         let jwts = Map::from_entries(tokens.into_iter().map(named).collect()).unwrap_or_default();
-        AuxData { jwt, jwts }
+        let actor = actor(&jwt, ACTORS);
+        if let Err(fault) = &actor {
+            fields.invalid(&fault.to_string(), reader);
+        }
+        let bound = reader.flag(fields.take("bound")).unwrap_or_default();
+        AuxData { jwt, jwts, actor: actor.unwrap_or_default(), bound }
     })
 }
 

@@ -218,6 +218,7 @@ impl Compiler<'_> {
             NAMES => Type::Dyn,
             record @ Type::Record(_) => match member(&record, field) {
                 Some(Place::Field(_, ty)) => ty,
+                Some(Place::Attribute(_, path)) if !path.is_empty() => Type::Dyn,
                 Some(_) => Type::attributes(),
                 None => self.unknown_field(&record, field, span).1,
             },

@@ -17,6 +17,7 @@ const RESOURCE: Type = Type::Record("request.resource");
 const AUX_DATA: Type = Type::Record("request.auxData");
 /// One of `request.auxData.jwts`.
 pub(super) const TOKEN: Type = Type::Record("request.auxData.jwts.name");
+const ACTOR: Type = Type::Record("request.actor");
 const RUNTIME: Type = Type::Record("runtime");
 
 /// What one of [`ROOTS`] stands for.
@@ -40,6 +41,7 @@ pub(super) fn full_name(name: &str) -> Option<&'static str> {
         "resource" => Some("`request.resource` or `R`"),
         "auxData" | "aux_data" => Some("`request.auxData`"),
         "context" => Some("`request.context`"),
+        "actor" => Some("`request.actor`"),
         _ => None,
     }
 }
@@ -55,6 +57,7 @@ pub(super) fn members(record: &Type) -> Option<Members> {
             (&["resource"], || Place::Field(Field::Resource, RESOURCE)),
             (&["auxData", "aux_data"], || Place::Field(Field::AuxData, AUX_DATA)),
             (&["context"], || attributes(AttributeRoot::Context)),
+            (&["actor"], || Place::Field(Field::Actor, ACTOR)),
         ],
         PRINCIPAL => &[
             (&["id"], || text(Field::PrincipalId)),
@@ -74,6 +77,15 @@ pub(super) fn members(record: &Type) -> Option<Members> {
         AUX_DATA => &[
             (&["jwt"], || attributes(AttributeRoot::Claims)),
             (&["jwts"], || Place::Field(Field::Tokens, Type::Map(Type::String.into(), TOKEN.into()))),
+            (&["bound"], || Place::Field(Field::Bound, Type::Bool)),
+        ],
+        ACTOR => &[
+            (&["client_id"], || actor("client_id")),
+            (&["instance_id"], || actor("instance_id")),
+            (&["issuer"], || actor("issuer")),
+            (&["chain"], || actor("chain")),
+            (&["depth"], || actor("depth")),
+            (&["leaf"], || actor("leaf")),
         ],
         TOKEN => &[(&["claims"], || attributes(AttributeRoot::Claims))],
         _ => return None,
@@ -86,6 +98,10 @@ fn text(field: Field) -> Place {
 
 fn names(field: Field) -> Place {
     Place::Field(field, Type::List(Type::String.into()))
+}
+
+fn actor(name: &str) -> Place {
+    Place::Attribute(AttributeRoot::Actor, vec![name.into()])
 }
 
 fn attributes(root: AttributeRoot) -> Place {

@@ -38,6 +38,8 @@ impl<'r> Machine<'_, 'r> {
             Field::Resource => resource_map(inputs),
             Field::AuxData => aux_data_map(inputs),
             Field::Tokens => tokens_map(inputs),
+            Field::Bound => Val::Bool(inputs.aux_data.bound),
+            Field::Actor => actor(inputs),
             Field::Runtime => record(vec![("effectiveDerivedRoles", self.field(Field::DerivedRoles, span)?)]),
         })
     }
@@ -64,6 +66,9 @@ impl<'r> Machine<'_, 'r> {
         let Some((last, parents)) = attribute.path.split_last() else {
             return Ok(self.attributes(attribute.root, span).is_ok_and(|map| !map.is_empty()));
         };
+        if attribute.root == AttributeRoot::Actor && self.inputs(span)?.aux_data.actor.is_none() {
+            return Ok(false);
+        }
         let map = self.attributes(attribute.root, span)?;
         match descend(map, parents) {
             Ok(parent) => Ok(parent.get(last).is_some()),
@@ -82,6 +87,7 @@ impl<'r> Machine<'_, 'r> {
             AttributeRoot::Context => inputs.context?,
             AttributeRoot::Claims => &inputs.aux_data.jwt,
             AttributeRoot::TokenClaims => &inputs.aux_data.jwts,
+            AttributeRoot::Actor => inputs.aux_data.actor.as_ref()?,
             AttributeRoot::Globals => inputs.globals,
         };
         match &*attribute.path {
@@ -99,6 +105,7 @@ impl<'r> Machine<'_, 'r> {
             AttributeRoot::Context => inputs.context.ok_or_else(|| absent(root.name(), span)),
             AttributeRoot::Claims => Ok(&inputs.aux_data.jwt),
             AttributeRoot::TokenClaims => Ok(&inputs.aux_data.jwts),
+            AttributeRoot::Actor => inputs.aux_data.actor.as_ref().ok_or_else(|| absent(root.name(), span)),
             AttributeRoot::Globals => Ok(inputs.globals),
         }
     }
@@ -291,13 +298,17 @@ fn record<'r>(members: Vec<(&'static str, Val<'r>)>) -> Val<'r> {
 fn request<'r>(inputs: &Inputs<'r>) -> Val<'r> {
     let mut entries = vec![("principal", principal_map(inputs)), ("resource", resource_map(inputs))];
     entries.extend(inputs.context.map(|context| ("context", Val::Map(MapVal::Values(context)))));
-    entries.push(("auxData", aux_data_map(inputs)));
+    entries.extend([("auxData", aux_data_map(inputs)), ("actor", actor(inputs))]);
     record(entries)
 }
 
 fn aux_data_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {
     let jwt = Val::Map(MapVal::Values(&inputs.aux_data.jwt));
-    record(vec![("jwt", jwt), ("jwts", tokens_map(inputs))])
+    record(vec![("jwt", jwt), ("jwts", tokens_map(inputs)), ("bound", Val::Bool(inputs.aux_data.bound))])
+}
+
+fn actor<'r>(inputs: &Inputs<'r>) -> Val<'r> {
+    inputs.aux_data.actor.as_ref().map_or(Val::Null, |actor| Val::Map(MapVal::Values(actor)))
 }
 
 fn tokens_map<'r>(inputs: &Inputs<'r>) -> Val<'r> {

@@ -123,6 +123,7 @@ static AUX_DATA: Object = Object {
     fields: &[
         optional("jwt", &VALUES, "The claims of the one token."),
         optional("jwts", &Shape::Map(&Shape::Object(&TOKEN)), "Several tokens by name."),
+        optional("bound", &Shape::Flag, "Whether the holder of the one token proved to hold its key."),
     ],
     one_of: &[],
 };

@@ -13,10 +13,14 @@ use crate::model::{
     ActionDecision, AuxData, Evaluation, Item, OutputEntry, OutputValue, Principal, Request, Resource,
     ResourceEvaluation,
 };
-use crate::record::{Call, CallRecord, Caller, RecordError};
+use crate::record::{Call, CallRecord, Caller, RecordError, Vouchers, claim_at};
+use crate::value::{Map, Value};
 
 /// What stands in the place of a text that must be there.
 const MASKED: &str = "masked";
+
+/// The claims that the actor is made of.
+const ACTOR_CLAIMS: [&str; 4] = ["act", "iss", "client_id", "client_instance_id"];
 
 /// How the names of principal policies begin; the id of the principal follows.
 const PRINCIPAL_POLICY: &str = "principal.";
@@ -26,9 +30,12 @@ impl CallRecord<'_> {
     pub fn encode_masked(&self, masks: &Masks, keys: &MaskKeys) -> Result<Vec<u8>, RecordError> {
         let kinds = self.request.items.iter().map(|item| &*item.resource.kind).collect();
         let mut walker = Walker::new(masks, keys, kinds);
-        let call = call(self.call, &mut walker);
+        let mut call = call(self.call, &mut walker);
         walker.take_has_masked();
-        let masked = Inputs::of(self.request, &mut walker);
+        let mut masked = Inputs::of(self.request, &mut walker);
+        masked.drop_what_was_claimed(self.request, self.vouchers);
+        call.txn =
+            call.txn.filter(|txn| self.call.txn.as_ref() != Some(txn) || masked.tells_transaction(txn));
         let evaluation = masked.evaluation(self, &mut walker);
         let request = &masked.request;
         let paths: Vec<&str> = walker.used().map(|rule| rule.written.as_str()).collect();
@@ -50,6 +57,8 @@ fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
         id: call.id.clone(),
         request_id: seen(&call.request_id, &[Place::RequestId]),
         api: call.api.clone(),
+        txn: seen(&call.txn, &[Place::Txn]),
+        txn_stated: call.txn_stated,
         caller: Caller {
             name: seen(name, &[Place::Caller, Place::CallerName]),
             method: method.clone(),
@@ -85,6 +94,8 @@ impl<'a> Inputs<'a> {
         let aux_data = AuxData {
             jwt: walker.map(&request.aux_data.jwt, Place::Jwt, None),
             jwts: walker.map(&request.aux_data.jwts, Place::Jwts, None),
+            actor: request.aux_data.actor.as_ref().map(|actor| walker.map(actor, Place::Actor, None)),
+            bound: request.aux_data.bound,
         };
         let shared = walker.take_has_masked() || principal_id_masked;
         let mut resources = Vec::with_capacity(request.items.len());
@@ -104,6 +115,37 @@ impl<'a> Inputs<'a> {
         Self { request, principal_id: principal_id_masked, shared, resources }
     }
 
+    /// Takes out what was made of claims that are masked: the actor, and attributes of the principal.
+    fn drop_what_was_claimed(&mut self, asked: &Request<'_>, vouchers: &Vouchers) {
+        let Request { principal, aux_data, .. } = &mut self.request;
+        let named = asked.aux_data.jwts.iter().map(|(name, claims)| {
+            (as_map(Some(claims)), as_map(aux_data.jwts.get(name)), vouchers.jwts.get(name))
+        });
+        let one = (Some(&asked.aux_data.jwt), Some(&aux_data.jwt), Some(&vouchers.jwt));
+        let mut tells_actor = true;
+        for (asked, seen, voucher) in named.chain([one]) {
+            let claim = |claims: Option<&Map<'_>>, path: &str| {
+                claims.and_then(|claims| claim_at(claims, path)).cloned().map(Value::into_owned)
+            };
+            let tells = |path: &str| claim(asked, path) == claim(seen, path);
+            tells_actor &= ACTOR_CLAIMS.iter().all(|name| tells(name));
+            for (name, path) in voucher.iter().flat_map(|voucher| &voucher.attributes) {
+                if !tells(path) {
+                    principal.attr.remove(name);
+                }
+            }
+        }
+        aux_data.actor = aux_data.actor.take().filter(|_| tells_actor);
+    }
+
+    /// Whether the transaction is still to be seen where it was said.
+    fn tells_transaction(&self, txn: &str) -> bool {
+        let AuxData { jwt, jwts, .. } = &self.request.aux_data;
+        let tokens = jwts.iter().filter_map(|(_, claims)| as_map(Some(claims))).chain([jwt]);
+        let is_told = |map: &Map<'_>| matches!(map.get("txn"), Some(Value::String(told)) if told == txn);
+        tokens.chain(&self.request.context).any(is_told)
+    }
+
     /// What was decided, without what could tell what is masked.
     fn evaluation(&self, record: &CallRecord<'_>, walker: &mut Walker<'_>) -> Evaluation {
         let decided = self.request.items.iter().zip(&record.evaluation.resources).zip(&self.resources);
@@ -120,6 +162,13 @@ impl<'a> Inputs<'a> {
             seen
         });
         Evaluation { resources: resources.collect() }
+    }
+}
+
+fn as_map<'m, 'v>(value: Option<&'m Value<'v>>) -> Option<&'m Map<'v>> {
+    match value {
+        Some(Value::Map(map)) => Some(map),
+        _ => None,
     }
 }
 

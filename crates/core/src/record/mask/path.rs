@@ -20,6 +20,8 @@ pub(super) enum Place {
     Context,
     Jwt,
     Jwts,
+    Actor,
+    Txn,
     Caller,
     CallerName,
     CallerAddress,
@@ -37,7 +39,7 @@ pub(super) enum Step {
 }
 
 /// Every place as it is written, and whether it is a map with members.
-const PLACES: [(&[&str], Place, bool); 12] = [
+const PLACES: [(&[&str], Place, bool); 14] = [
     (&["principal", "id"], Place::PrincipalId, false),
     (&["principal", "attr"], Place::PrincipalAttr, true),
     (&["resource", "id"], Place::ResourceId, false),
@@ -45,6 +47,8 @@ const PLACES: [(&[&str], Place, bool); 12] = [
     (&["context"], Place::Context, true),
     (&["auxData", "jwt"], Place::Jwt, true),
     (&["auxData", "jwts"], Place::Jwts, true),
+    (&["actor"], Place::Actor, true),
+    (&["call", "txn"], Place::Txn, false),
     (&["call", "caller", "name"], Place::CallerName, false),
     (&["call", "caller", "address"], Place::CallerAddress, false),
     (&["call", "caller"], Place::Caller, false),
@@ -85,7 +89,7 @@ impl Path {
 impl Place {
     /// Whether decisions can depend on it, or are what is there.
     pub(super) fn is_decided_on(self) -> bool {
-        !matches!(self, Self::Caller | Self::CallerName | Self::CallerAddress | Self::RequestId)
+        !matches!(self, Self::Caller | Self::CallerName | Self::CallerAddress | Self::RequestId | Self::Txn)
     }
 }
 

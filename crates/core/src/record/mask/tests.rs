@@ -10,7 +10,7 @@ use crate::model::{
     ActionDecision, AuxData, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem,
     ProblemCode, Reason, Request, Resource, ResourceEvaluation, ValidatedPart, ValidationError,
 };
-use crate::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Record, Vouchers};
+use crate::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Record, Voucher, Vouchers};
 use crate::value::{Map, Value};
 
 fn keys() -> MaskKeys {
@@ -66,6 +66,7 @@ fn request() -> Request<'static> {
         aux_data: AuxData {
             jwt: map(json!({"sub": "secret-sub", "iss": "i"})),
             jwts: map(json!({"first": {"sub": "secret-sub1"}})),
+            ..AuxData::default()
         },
         tenants: None,
     }
@@ -138,9 +139,16 @@ fn with_record<T>(
         tenants: Some(vec!["acme".into()]),
         address: Some("192.0.2.1:5".into()),
     };
-    let call = Call { id: "c1".into(), request_id: Some("secret-r1".into()), api: "check".into(), caller };
+    let call = Call {
+        id: "c1".into(),
+        request_id: Some("secret-r1".into()),
+        api: "check".into(),
+        caller,
+        ..Call::default()
+    };
     let basis = EncodedBasis::new(&basis());
-    let vouchers = Vouchers { jwt: Some("k".into()), jwts: BTreeMap::new() };
+    let vouchers =
+        Vouchers { jwt: Voucher { key_set: Some("k".into()), ..Voucher::default() }, jwts: BTreeMap::new() };
     let at = "2026-11-22T01:02:03Z".parse().unwrap();
     use_it(&CallRecord { at, call: &call, basis: &basis, request, vouchers: &vouchers, evaluation })
 }
@@ -344,5 +352,48 @@ proptest! {
         let Ok(Record::Decision(record)) = Record::decode(&payload) else { panic!("a decision") };
         let context = record.context.unwrap();
         prop_assert_eq!(context.get("x").cloned(), removed(value, &steps));
+    }
+}
+
+#[test]
+fn what_is_made_of_claims_is_masked_with_them() {
+    let mut request = request();
+    let claims = json!({
+        "sub": "u", "act": {"sub": "secret-bot"}, "org": {"dept": "secret-dept"}, "txn": "secret-txn", "note": "n",
+    });
+    request.aux_data.actor = crate::model::actor(&map(claims.clone()), 4).unwrap();
+    request.aux_data.jwt = map(claims);
+    request.principal.attr.insert("dept".into(), Value::String("secret-dept".into()));
+    let attributes = BTreeMap::from([("dept".to_owned(), "org.dept".to_owned())]);
+    let jwt = Voucher { attributes, ..Voucher::default() };
+    let vouchers = Vouchers { jwt, ..Vouchers::default() };
+    for (path, gone, kept) in [
+        ("auxData.jwt.act.sub", "secret-bot", ["secret-dept", "secret-txn"]),
+        ("auxData.jwt.act", "secret-bot", ["secret-dept", "secret-txn"]),
+        ("auxData.jwt.org.*", "secret-dept", ["secret-bot", "secret-txn"]),
+        ("auxData.jwt.txn", "secret-txn", ["secret-bot", "secret-dept"]),
+    ] {
+        for treatment in [Treatment::Remove, Treatment::Hash, Treatment::Pseudonym] {
+            let text = with_record(&request, &evaluation(), |record| {
+                let call = Call { txn: Some("secret-txn".into()), ..record.call.clone() };
+                let record = CallRecord { call: &call, vouchers: &vouchers, ..*record };
+                record.encode_masked(&masks(&[(path, treatment)]), &keys()).unwrap()
+            });
+            let text = String::from_utf8(text).unwrap();
+            assert!(!text.contains(gone), "{path}: {text}");
+            assert!(kept.iter().all(|kept| text.contains(kept)), "{path}: {text}");
+        }
+    }
+    let places = [("actor.chain", "secret-chain"), ("call.txn", "secret-txn"), ("actor", "\"actor\":{\"")];
+    for (path, gone) in places {
+        let text = with_record(&request, &evaluation(), |record| {
+            let call = Call { txn: Some("secret-txn".into()), ..record.call.clone() };
+            let mut request = request.clone();
+            request.aux_data.jwt.remove("txn");
+            let record = CallRecord { call: &call, request: &request, ..*record };
+            record.encode_masked(&masks(&[(path, Treatment::Remove)]), &keys()).unwrap()
+        });
+        let text = String::from_utf8(text).unwrap();
+        assert!(!text.contains(gone), "{path}: {text}");
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn record<'a>(
         },
         context: request.context.as_ref().map(Cow::Borrowed),
         aux_data: AuxDataInput::new(&request.aux_data, vouchers),
+        actor: request.aux_data.actor.as_ref().map(Cow::Borrowed),
         resources: request.items.iter().map(|item| resource(&item.resource)).collect(),
         replay: None,
         masked: Vec::new(),
