@@ -149,7 +149,7 @@ async fn clear_message_is_answered_once_and_the_next_one_too() {
         ("expectation", post(&format!("expect: 100-continue\r\ncontent-length: {length}\r\n"), &body), 200),
         ("h2c", post(&format!("connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\ncontent-length: {length}\r\n"), &body), 200),
         ("websocket", b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n".to_vec(), 200),
-        ("empty lines before", format!("\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").into(), 200),
+        ("empty lines before", b"\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(), 200),
         ("lines that end in LF", b"GET /healthz HTTP/1.1\nhost: localhost\n\n".to_vec(), 200),
         ("absolute target", format!("GET http://{target}/healthz HTTP/1.1\r\nhost: {target}\r\n\r\n").into(), 200),
         ("get with a body", b"GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc".to_vec(), 200),
