@@ -54,7 +54,11 @@ impl ServerArgs {
     pub(super) fn open(&self) -> anyhow::Result<Server> {
         let url = match &self.server {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", local(&self.options.load()?.server.listen)?),
+            None => {
+                let server = self.options.load()?.server;
+                let scheme = if server.tls.is_some() { "https" } else { "http" };
+                format!("{scheme}://{}", local(&server.listen)?)
+            }
         };
         let file = self.token_file.clone().or_else(|| env::var_os(TOKEN_FILE).map(PathBuf::from));
         let trust = match &self.ca {

@@ -134,7 +134,7 @@ impl Wanted {
 impl From<QuarantineError> for Refusal {
     fn from(error: QuarantineError) -> Self {
         match error {
-            QuarantineError::Taken | QuarantineError::TooMany => Invalid::at("id", error).into(),
+            QuarantineError::Taken | QuarantineError::TooMany => Refusal::Conflict(error.to_string()),
             QuarantineError::NotYet => Invalid::at("since", error).into(),
             QuarantineError::Unrecorded(error) => Refusal::LogUnavailable(error),
             QuarantineError::Unrecordable(error) => Refusal::Unrecordable(error.to_string()),

@@ -102,7 +102,7 @@ fn tags() -> Value {
         ("authzen", "AuthZEN Authorization API 1.0."),
         ("explain", "Why a request is answered as it is."),
         ("decisions", "The decision log."),
-        ("admin", "Administration of policies."),
+        ("admin", "Administration of policies and of what is relied on."),
         ("health", "For whoever runs the server."),
     ];
     tags.iter().map(|(name, description)| json!({"name": name, "description": description})).collect()

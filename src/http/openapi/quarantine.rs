@@ -39,7 +39,7 @@ fn begin() -> Operation {
         .body("QuarantineRequest", true, &example)
         .answers(200, "It counts.", "Quarantine")
         .headers(&[])
-        .refuses(&[404, 408, 413])
+        .refuses(&[404, 408, 409, 413])
 }
 
 fn affected() -> Operation {
@@ -75,7 +75,7 @@ pub(super) fn schemas() -> Schemas {
         &["reason"],
         json!({
             "issuer": optional(), "keySet": optional(), "key": optional(), "reason": said(),
-            "since": {"type": ["string", "null"], "format": "date-time"},
+            "since": {"type": ["string", "null"], "format": "instant-past"},
         }),
     );
     let one: Value = ["issuer", "keySet", "key"].map(named).into_iter().collect();

@@ -31,7 +31,7 @@ async fn quarantine_counts_from_its_answer_until_it_is_lifted_and_both_are_recor
     // The same again changes nothing, something else under the same id is refused.
     assert_eq!(send(&server, "PUT", "/admin/quarantine/one", &body).await, (200, begun.clone()));
     let other = with(body.clone(), "/reason", json!("other"));
-    assert_eq!(send(&server, "PUT", "/admin/quarantine/one", &other).await.0, 400);
+    assert_eq!(send(&server, "PUT", "/admin/quarantine/one", &other).await.0, 409);
     assert_eq!(send(&server, "GET", "/admin/quarantine/one", &Value::Null).await, (200, begun.clone()));
     let listed = send(&server, "GET", "/admin/quarantine", &Value::Null).await;
     assert_eq!(listed, (200, json!({"quarantines": [begun]})));
