@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use procura::audit::{DirFiles, verify};
 use tokio::time::sleep;
 
@@ -137,7 +137,7 @@ async fn round(
         let seen = if figures.len() < 2 { whole } else { tallies.into_iter().next().context("no load")? };
         figures.push(seen.p99());
     }
-    let [half, triple, alone, beside] = figures[..] else { unreachable!("four loads were run") };
+    let [half, triple, alone, beside] = figures[..] else { bail!("not all loads were run") };
     Ok(Round { half, triple, alone, beside })
 }
 
