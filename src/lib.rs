@@ -14,6 +14,8 @@ mod durable;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;
+#[cfg(feature = "otel")]
+mod otel;
 mod outgoing;
 pub mod pap;
 pub mod pdp;

@@ -20,6 +20,9 @@ mod fuzz_seeds;
 mod http;
 mod image;
 mod kill;
+#[cfg(feature = "otel")]
+mod otel;
+mod overload;
 mod peer_conformance;
 mod privacy;
 mod proof;

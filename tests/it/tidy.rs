@@ -14,7 +14,8 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("durable", &[]),
     ("background", &[]),
-    ("outgoing", &[]),
+    ("outgoing", &["telemetry"]),
+    ("otel", &["outgoing", "telemetry"]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
@@ -25,7 +26,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
-    ("fuzzing", &["audit", "http", "pip"]),
+    ("fuzzing", &["audit", "http", "pip", "tls"]),
     (
         "cli",
         &[
@@ -34,6 +35,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
             "config",
             "http",
             "outgoing",
+            "otel",
             "pap",
             "pdp",
             "pip",
@@ -65,7 +67,11 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
 /// Each risky dependency and the only files that may name it.
 const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
-    ("prometheus", &["src/telemetry/metrics.rs"]),
+    ("prometheus", &["src/telemetry/metrics.rs", "src/telemetry/samples.rs"]),
+    ("opentelemetry", &["src/otel/mod.rs", "src/telemetry/spans.rs"]),
+    ("opentelemetry_http", &["src/otel/client.rs", "src/otel/metrics.rs"]),
+    ("opentelemetry_otlp", &["src/otel/mod.rs"]),
+    ("opentelemetry_sdk", &["src/otel/mod.rs", "src/otel/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
     (
         "aws_lc_rs",

@@ -31,6 +31,8 @@ use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
 use crate::config::{Config, ConfigError};
 use crate::http::{self, Budget, Services};
+#[cfg(feature = "otel")]
+use crate::otel::Export;
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{
     Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
@@ -89,7 +91,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
     let beside = Beside::start(&config, log.as_deref(), &metrics)?;
+    #[cfg(feature = "otel")]
+    let export = Export::start(&metrics, runtime.handle()).context("cannot start OpenTelemetry")?;
     let ended = runtime.block_on(serve(&config, metrics, log.clone(), &beside));
+    #[cfg(feature = "otel")]
+    export.into_iter().for_each(|export| export.stop(runtime.handle()));
     take_down(runtime, log.as_deref());
     beside.close();
     ended
