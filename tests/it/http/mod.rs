@@ -13,6 +13,7 @@ mod openapi;
 mod quarantine;
 mod shares;
 mod surfaces;
+mod tenants;
 mod tls;
 mod traces;
 
@@ -129,16 +130,22 @@ impl TestServer {
         Self { address, directory, log, quarantine, pdp, stop: Some(stop), served }
     }
 
-    /// Lets `caller` ask whether alice may view an album.
-    async fn decide(&self, caller: &Caller) {
+    /// Lets `caller` ask whether alice may view albums in these scopes; the id of the call.
+    async fn decide(&self, caller: &Caller, scopes: &[&'static str]) -> String {
         let principal =
             Principal { id: "alice".into(), roles: ["user".into()].into(), ..Principal::default() };
-        let resource = Resource { kind: "album".into(), id: "a1".into(), ..Resource::default() };
-        let items = [Item { resource, actions: ["view".into()].into() }].into();
+        let resource = |scope: &&'static str| Resource {
+            kind: "album".into(),
+            id: "a1".into(),
+            scope: (*scope).into(),
+            ..Resource::default()
+        };
+        let item = |scope| Item { resource: resource(scope), actions: ["view".into()].into() };
+        let items = scopes.iter().map(item).collect();
         let request = Request { principal, items, ..Request::default() };
         let (api, request_id, tokens) = (Api::CheckResources, "".into(), Tokens::default());
         let call = &mut Call { api, request_id, request, tokens, trace: None };
-        self.pdp.decide(caller, call).await.unwrap();
+        self.pdp.decide(caller, call).await.unwrap().call_id
     }
 
     async fn connect(&self) -> Connection {

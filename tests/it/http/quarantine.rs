@@ -87,7 +87,7 @@ const CALLERS: [[&str; 3]; 5] = [
 async fn affected_lists_exactly_what_had_relied_on_it_since_it_is_suspect() {
     let server = TestServer::start().await;
     for caller in CALLERS.iter().cycle().take(23) {
-        server.decide(&identified(caller)).await;
+        server.decide(&identified(caller), &[""]).await;
     }
     let (_, all) = send(&server, "GET", "/api/decisions?limit=500", &Value::Null).await;
     let all: Vec<&Value> = all["decisions"].as_array().unwrap().iter().collect();

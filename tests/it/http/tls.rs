@@ -15,7 +15,7 @@ const BILLING: &str = "spiffe://acme.org/ns/prod/billing";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An encrypting server with its authorities, whose files can be exchanged.
-struct Site {
+pub(super) struct Site {
     files: TempDir,
     /// Vouches for the server.
     house: Authority,
@@ -23,11 +23,11 @@ struct Site {
     clients: Authority,
     tls: Arc<Tls>,
     metrics: Arc<Metrics>,
-    server: TestServer,
+    pub(super) server: TestServer,
 }
 
 impl Site {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::with(true, false, Capacity::default()).await
     }
 
@@ -67,11 +67,11 @@ impl Site {
         TlsClient::new(&self.house.pem(), credential)
     }
 
-    fn workload(&self) -> TlsClient {
+    pub(super) fn workload(&self) -> TlsClient {
         self.client(Some(&self.clients.issue(&Leaf::workload(BILLING))))
     }
 
-    async fn connect(&self, client: &TlsClient) -> anyhow::Result<Connection> {
+    pub(super) async fn connect(&self, client: &TlsClient) -> anyhow::Result<Connection> {
         Connection::open_tls(self.server.address, client).await
     }
 
