@@ -174,9 +174,9 @@ fn proven(token: &Value) -> Value {
 
 /// A DPoP proof with the request that it was made for (RFC 9449), or the client certificate (RFC 8705).
 fn proof() -> Value {
-    let part = |format: &str| json!({"type": "string", "format": format, "maxLength": 16 * 1024});
-    let dpop = json!({"dpop": part("dpop"), "method": part("method"), "url": part("uri")});
-    let certificate = json!({"certificate": part("certificate")});
+    let part = || json!({"type": "string", "maxLength": 16 * 1024});
+    let dpop = json!({"dpop": part(), "method": part(), "url": part()});
+    let certificate = json!({"certificate": part()});
     json!({"oneOf": [object(&["dpop", "method", "url"], dpop), object(&["certificate"], certificate)]})
 }
 
