@@ -21,6 +21,7 @@ pub mod pap;
 pub mod pdp;
 pub mod pip;
 pub mod ports;
+pub mod quarantine;
 pub mod ship;
 pub mod telemetry;
 pub mod tls;

@@ -95,6 +95,12 @@ pub(super) enum Refusal {
     /// The decision log cannot be written or read, or does not have a record any more.
     #[error("{0}")]
     LogUnavailable(LogError),
+    /// What is there already forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A change of quarantines is recorded, but could not be kept.
+    #[error("{0}")]
+    NotKept(String),
     /// The record is there, and no checkpoint covers it yet.
     #[error("no checkpoint covers record {seq} yet: ask again in a moment")]
     NotYetProven {
@@ -147,6 +153,7 @@ impl Refusal {
             Self::KeysUnavailable(_) => Outcome::KeysUnavailable,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
+            Self::NotKept(_) => Outcome::Internal,
             Self::Internal => Outcome::Internal,
             Self::Invalid(_)
             | Self::Malformed(_)
@@ -155,6 +162,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
+            | Self::Conflict(_)
             | Self::NotYetProven { .. }
             | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
@@ -233,6 +241,8 @@ impl Refusal {
             Self::Distrusted { code, .. } => (code, StatusCode::BAD_REQUEST, 3),
             Self::LogUnavailable(LogError::Deleted { .. }) => ("deleted_by_retention", StatusCode::GONE, 5),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Conflict(_) => ("conflict", StatusCode::CONFLICT, 6),
+            Self::NotKept(_) => ("quarantine_not_kept", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NotYetProven { .. } => ("not_yet_proven", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),
@@ -308,4 +318,27 @@ struct Problem {
     status: u16,
     detail: String,
     code: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// What stands between the first two of `quote` in each of `lines` that has one.
+    fn quoted<'t>(lines: impl Iterator<Item = &'t str>, quote: char) -> BTreeSet<&'t str> {
+        lines.filter_map(|line| line.split(quote).nth(1)).collect()
+    }
+
+    #[test]
+    fn every_code_is_in_the_reference_and_nothing_else() {
+        let (source, page) = (include_str!("error.rs"), include_str!("../../docs/reference/http-api.md"));
+        let (_, kinds) = source.split_once("const fn kind(").unwrap();
+        let kinds = kinds.lines().take_while(|line| *line != "    }");
+        let codes = quoted(kinds.filter(|line| line.contains("StatusCode::")), '"');
+        let (_, table) = page.split_once("## Codes").unwrap();
+        let table =
+            table.lines().skip_while(|line| !line.starts_with("| `")).take_while(|line| !line.is_empty());
+        assert!(codes.len() > 15, "{codes:?}");
+        assert_eq!(codes, quoted(table, '`'));
+    }
 }

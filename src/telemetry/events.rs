@@ -6,6 +6,7 @@
 mod index;
 mod policies;
 mod proof;
+mod quarantine;
 mod shedding;
 mod shipping;
 mod tls;
@@ -21,6 +22,7 @@ pub use policies::{
     ShadowLoaded, SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use quarantine::QuarantineChanged;
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};

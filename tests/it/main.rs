@@ -22,11 +22,13 @@ mod image;
 mod kill;
 #[cfg(feature = "otel")]
 mod otel;
+mod overload;
 mod peer_conformance;
 mod privacy;
 mod proof;
 mod proof_cli;
 mod proof_witness;
+mod quarantine;
 mod readme_tour;
 mod reload;
 mod replay;

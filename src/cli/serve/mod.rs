@@ -10,6 +10,7 @@ mod limits;
 mod log;
 mod masking;
 mod notary;
+mod quarantine;
 mod replay;
 mod ship;
 mod tls;
@@ -153,6 +154,7 @@ async fn serve(
         }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let quarantine = quarantine::open(config, writer.clone())?;
     let masking = masking::start(config, log.as_ref()).await?;
     let tls = tls::start(config, &metrics)?;
     tokio::spawn(hangup.serve(reload.clone(), tls.clone()));
@@ -176,6 +178,7 @@ async fn serve(
             config.engine.clone(),
         )
         .with_evidence(tokens::evidence(&config.aux_data))
+        .with_quarantine(quarantine.quarantines())
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
         decisions,
@@ -186,6 +189,7 @@ async fn serve(
             .with_shipping(beside.shipping())
             .with_encryption(encryption.clone()),
         reload,
+        quarantine,
         shadow,
         encryption,
         metrics,
