@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::check::{CALL_REFUSALS, name, names, scope, version};
+use super::check::{CALL_REFUSALS, call_headers, name, names, scope, version};
 use super::operation::Operation;
 use super::refusals::Shape;
 use super::schema::{Schemas, nullable, object, of, open_object, text, told, with};
@@ -15,7 +15,7 @@ pub(super) fn operations() -> Vec<Operation> {
         "name": "X-Request-ID", "in": "header", "schema": {"type": "string"},
         "description": "Id of the request, unless `cerbos.requestId` of its context is one.",
     });
-    let evaluation = Operation::post("/access/v1/evaluation", "evaluate", TAG)
+    let evaluation = call_headers(Operation::post("/access/v1/evaluation", "evaluate", TAG))
         .shape(Shape::Authzen)
         .summary("May the subject do this to the resource?")
         .description("Unknown members are ignored.")

@@ -22,7 +22,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 fn check_resources() -> Operation {
-    Operation::post("/api/check/resources", "checkResources", TAG)
+    call_headers(Operation::post("/api/check/resources", "checkResources", TAG))
         .shape(Shape::Cerbos)
         .summary("May the principal do this to these resources?")
         .description(
@@ -50,7 +50,7 @@ fn check_resource_set() -> Operation {
         members.insert("actions".to_owned(), json!(["view", "approve"]));
         members.insert("resource".to_owned(), json!({"kind": "leave_request", "instances": {"LR-2": attr}}));
     }
-    Operation::post("/api/check", "checkResourceSet", TAG)
+    call_headers(Operation::post("/api/check", "checkResourceSet", TAG))
         .shape(Shape::Cerbos)
         .summary("The same for several instances of one kind; Cerbos deprecates it")
         .body("CheckSetRequest", true, &example)
@@ -60,7 +60,7 @@ fn check_resource_set() -> Operation {
 }
 
 fn check_resource_batch() -> Operation {
-    Operation::post("/api/check_resource_batch", "checkResourceBatch", TAG)
+    call_headers(Operation::post("/api/check_resource_batch", "checkResourceBatch", TAG))
         .shape(Shape::Cerbos)
         .summary("The same without metadata and outputs; Cerbos deprecates it")
         .body("CheckBatchRequest", true, &example())
@@ -142,6 +142,7 @@ fn parts(limits: &RequestLimits) -> Schemas {
             "keySetId": optional(),
         }),
     );
+    let proven = with(token.clone(), "properties", proven(&token));
     let principal = entity(&["id", "roles"], ("roles", names(limits, limits.max_roles)));
     let resource = entity(&["id", "kind"], ("kind", name(limits)));
     let actions = names(limits, limits.max_actions_per_resource);
@@ -153,15 +154,46 @@ fn parts(limits: &RequestLimits) -> Schemas {
             object(&["actions", "resource"], json!({"actions": actions, "resource": of("Resource")})),
         ),
         ("Token", told("A JSON Web Token in compact form.", aliased(token, &[("keySetId", "key_set_id")]))),
+        (
+            "ProvenToken",
+            told(
+                "The same, perhaps with what shows that its holder has the key it is bound to.",
+                aliased(proven, &[("keySetId", "key_set_id")]),
+            ),
+        ),
+        ("HolderProof", proof()),
         ("AuxData", told("Tokens about the principal: one, or some by name.", aux_data(limits))),
     ]
+}
+
+/// The members of `token`, and a proof.
+fn proven(token: &Value) -> Value {
+    let members = token.get("properties").cloned().unwrap_or_default();
+    with(members, "proof", nullable(of("HolderProof")))
+}
+
+/// A DPoP proof with the request that it was made for (RFC 9449), or the client certificate (RFC 8705).
+fn proof() -> Value {
+    let part = || json!({"type": "string", "maxLength": 16 * 1024});
+    let dpop = json!({"dpop": part(), "method": part(), "url": part()});
+    let certificate = json!({"certificate": part()});
+    json!({"oneOf": [object(&["dpop", "method", "url"], dpop), object(&["certificate"], certificate)]})
+}
+
+/// The headers that every call may have besides.
+pub(super) fn call_headers(operation: Operation) -> Operation {
+    let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "description": description, "schema": schema});
+    let token = json!({"type": "string", "format": "jwt", "minLength": 1});
+    operation
+        .parameter(header("Txn-Token", "The transaction token that the call belongs to.", token))
+        .parameter(header("traceparent", "The trace that the call belongs to (W3C Trace Context).", text()))
 }
 
 fn aux_data(limits: &RequestLimits) -> Value {
     let mut jwts = map_of(of("Token"));
     set(&mut jwts, "maxProperties", json!(8));
     set(&mut jwts, "propertyNames", name(limits));
-    let both = object(&[], json!({"jwt": nullable(of("Token")), "jwts": nullable(jwts)}));
+    let both = object(&[], json!({"jwt": nullable(of("ProvenToken")), "jwts": nullable(jwts)}));
     let without =
         |member: &str| json!({"properties": {member: {"maxProperties": 0, "type": ["object", "null"]}}});
     let no_jwt = json!({"properties": {"jwt": {"type": "null"}}});

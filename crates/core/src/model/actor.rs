@@ -60,7 +60,7 @@ fn one(act: &Map<'_>) -> Result<Value<'static>, ActorFault> {
         match act.get(name) {
             None => {}
             Some(Value::String(text)) => {
-                insert(&mut actor, name, Some(Value::String(text.to_string().into())))
+                insert(&mut actor, name, Some(Value::String(text.to_string().into())));
             }
             Some(_) => return Err(ActorFault::Malformed),
         }
