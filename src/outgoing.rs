@@ -1,4 +1,4 @@
-//! HTTP requests that this server makes. The only module that knows the TLS library.
+//! HTTP requests that this server makes. Beside `tls` the only module that knows the TLS library.
 
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};

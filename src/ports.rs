@@ -460,6 +460,8 @@ pub enum Followed {
 pub struct DecisionFilter {
     /// What is asked of one decision. Unless it names the kind of record, it is asked of decisions only.
     pub condition: Condition,
+    /// The tenants that whoever asks is bound to: only calls that are about nothing else are found. `None` for all.
+    pub tenants: Option<Vec<Box<str>>>,
     /// Call id.
     pub call_id: Option<String>,
     /// At or after.
@@ -479,6 +481,9 @@ impl DecisionFilter {
         let mut whole = self.condition.clone();
         if !whole.names(Field::Kind) {
             whole = whole.and(Condition::Is(Field::Kind, "decision".into()));
+        }
+        if let Some(tenants) = &self.tenants {
+            whole = whole.and(Condition::Within(tenants.clone()));
         }
         if let Some(since) = self.since {
             whole = whole.and(Condition::Since(since));

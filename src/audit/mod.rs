@@ -26,6 +26,8 @@ mod files;
 mod filter;
 mod find;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod index;
 mod mark;
 mod masking;

@@ -159,6 +159,10 @@ impl<'a> Frame<'a> {
         if checksum(length, covered) != expected {
             return Err("the checksum of the record does not match");
         }
+        // Whoever reads backwards begins with it.
+        if !covered.ends_with(&length) {
+            return Err("the length at the end of the record is another than at its start");
+        }
         let mut rest = covered;
         let fields = (|| {
             Some(Self {
@@ -313,6 +317,16 @@ mod tests {
             assert!(Header::parse(&changed).is_err(), "byte {at}");
             assert!(Header::parse(&bytes[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn frame_with_two_lengths_is_refused_though_its_checksum_fits() {
+        let mut bytes = encoded(&frame(b"{}"));
+        let end = bytes.len();
+        bytes[end - TRAILER_BYTES] ^= 1;
+        let (mut unsealed, _) = Unsealed::split(&mut bytes).unwrap();
+        unsealed.seal(7, 3, frame(b"{}").hash);
+        assert!(Frame::parse(&bytes).unwrap_err().contains("at the end of the record"));
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! `procura health`: asks a running server whether it is ready. For containers, which have no other client.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,6 +12,7 @@ use super::exit::Exit;
 use super::options::Options;
 use super::print;
 use crate::pdp::CheckState;
+use crate::tls::{ProbeIdentity, probe};
 
 /// How long the server may take for each step of its answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,24 +20,40 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Most bytes read of an answer; the readiness page is far smaller.
 const MOST: u64 = 64 * 1024;
 
+const TLS: &str = "\
+The server is asked at its configured address on this machine, with TLS if `server.tls.cert` is configured. Its
+certificate is not verified: it need not be one for an address of this machine.";
+
 /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
 #[derive(Debug, clap::Args)]
+#[command(after_help = TLS)]
 pub(super) struct Args {
     #[command(flatten)]
     options: Options,
+    /// Certificate to show to a server that demands one, in PEM
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
 }
 
 /// Asks the server at the configured address for `/readyz`.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let listen = args.options.load()?.server.listen;
-    let address = local(&listen)?;
-    let answer = ask(address).with_context(|| format!("no server answers at {address}"))?;
+    let server = args.options.load()?.server;
+    let (address, scheme) = (local(&server.listen)?, if server.tls.is_some() { "https" } else { "http" });
+    let answer = if server.tls.is_some() {
+        ask_encrypted(address, args)
+    } else {
+        connect(address).and_then(|stream| ask(stream, address))
+    };
+    let answer = answer.with_context(|| format!("no server answers at {address}"))?;
     let status = answer.split(' ').nth(1).unwrap_or_default();
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     if status != "200" {
         bail!("the server at {address} is not ready (status `{status}`): {body}");
     }
-    print(&format!("ready: http://{address}\n{}", degraded(body)))?;
+    print(&format!("ready: {scheme}://{address}\n{}", degraded(body)))?;
     Ok(Exit::Ok)
 }
 
@@ -71,10 +89,20 @@ fn local(listen: &str) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn ask_encrypted(address: SocketAddr, args: &Args) -> io::Result<String> {
+    let shown = args.client_cert.clone().zip(args.client_key.clone());
+    let shown = shown.map(|(certificate, key)| ProbeIdentity { certificate, key });
+    ask(probe(connect(address)?, shown.as_ref())?, address)
+}
+
+fn ask(mut stream: impl Read + Write, address: SocketAddr) -> io::Result<String> {
     write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MOST).read_to_string(&mut answer)?;

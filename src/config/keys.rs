@@ -4,7 +4,7 @@ mod known;
 mod peer;
 
 pub use known::KEYS;
-pub(in crate::config) use peer::{INERT, Inert, REFUSED, Refused};
+pub(in crate::config) use peer::{INERT, Inert};
 
 /// A key that has a meaning here.
 #[derive(Debug)]
@@ -46,17 +46,13 @@ pub(super) const STRUCTURES: &[Structure] = &[
     Structure { name: "audit.ship", hidden: &["headers"], setting: StructureSetting::Whole },
     Structure { name: "audit.mask", hidden: &[], setting: StructureSetting::Whole },
     Structure { name: "auxData.jwt.keySets", hidden: &["data"], setting: StructureSetting::Whole },
+    Structure { name: "callers.certificates", hidden: &[], setting: StructureSetting::Whole },
     Structure { name: "engine.globals", hidden: &[], setting: StructureSetting::Members },
 ];
 
 /// The entry of [`INERT`] that `name` is, or is below.
 pub(super) fn inert(name: &str) -> Option<&'static Inert> {
     INERT.iter().find(|entry| covers(entry.prefix, name))
-}
-
-/// The entry of [`REFUSED`] that `name` is, or is below.
-pub(super) fn refused(name: &str) -> Option<&'static Refused> {
-    REFUSED.iter().find(|entry| covers(entry.prefix, name))
 }
 
 /// Whether the value of `name` is a list or a map.
@@ -132,15 +128,6 @@ mod tests {
         );
         for Inert { prefix, why } in INERT {
             writeln!(page, "| `{prefix}` | {why} |").unwrap();
-        }
-        page.push_str(
-            "\n## Refused\n\n\
-             With these keys of a Cerbos configuration the server does not start, unless they have no value or the one \
-             that asks for nothing.\n\n| key | asks for nothing | why |\n|---|---|---|\n",
-        );
-        for Refused { prefix, harmless, why } in REFUSED {
-            let harmless = if harmless.is_empty() { String::new() } else { format!("`{harmless}`") };
-            writeln!(page, "| `{prefix}` | {harmless} | {why} |").unwrap();
         }
         page
     }

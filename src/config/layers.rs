@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::file::{self, Content, Leaf};
 use super::interpolate::interpolate;
 use super::keys::{
-    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, refused,
-    structure_above,
+    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, structure_above,
 };
 use super::suggest::nearest;
+use super::url::{self, NOT_SHOWN};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Setting {
     pub fn shown(&self) -> Cow<'_, str> {
         match structure_above(self.key) {
             _ if is_secret(self.key) => Cow::Borrowed(NOT_SHOWN),
-            None => Cow::Borrowed(&self.value),
+            None => url::shown(&self.value),
             Some(structure) => match serde_json::from_str(&self.value) {
                 Ok(mut value) => {
                     hide(&mut value, structure);
@@ -76,8 +76,6 @@ impl Setting {
         }
     }
 }
-
-const NOT_SHOWN: &str = "(not shown)";
 
 fn hide(value: &mut Value, structure: &Structure) {
     match value {
@@ -91,7 +89,12 @@ fn hide(value: &mut Value, structure: &Structure) {
                 }
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::String(text) => {
+            if let Cow::Owned(shown) = url::shown(text) {
+                *text = shown;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -219,10 +222,6 @@ impl Layers {
                     self.settings.insert(key, Setting { key, value, origin });
                 }
                 None => self.problems.push(format!("{origin}: `{key}` must be a single value, not a list")),
-            }
-        } else if let Some(entry) = refused(key) {
-            if value.is_none_or(|value| !value.is_empty() && value != entry.harmless) {
-                self.problems.push(format!("{origin}: `{key}` {}", entry.why));
             }
         } else if let Some(entry) = inert(key) {
             if self.noticed.insert(entry.prefix) {

@@ -14,6 +14,7 @@ mod limits;
 mod reload;
 mod ship;
 mod suggest;
+mod tls;
 mod token_rules;
 mod typed;
 mod url;
@@ -25,6 +26,7 @@ pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use tls::{CertificateRule, Tls};
 pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
 
 use std::fs::File;
@@ -83,6 +85,8 @@ pub struct Server {
     pub limits: Limits,
     /// Whether the admin API answers.
     pub admin_api: bool,
+    /// How connections are encrypted; `None` if they are not.
+    pub tls: Option<Tls>,
 }
 
 /// Where policies are and how changes are found.

@@ -96,7 +96,7 @@ fn wrong_values_name_their_origin_and_what_is_valid() {
         ("server.httpListenAddr=:99999", "must be `host:port`"),
         ("storage.driver=git", "`storage.driver` must be `disk`, not `git`"),
         ("storage.disk.directory=", "must not be empty"),
-        ("server.tls.cert=/c", "--set: `server.tls.cert` is not supported yet"),
+        ("server.tls.cert=/c", "--set: `server.tls.cert` has no effect without `server.tls.key`"),
         ("engine.defaultScope=a..b", "must be segments of letters, digits, `_` and `-`"),
         ("engine.strictEvaluation=yes", "must be `false` or `true`, not `yes`"),
     ] {
@@ -275,4 +275,50 @@ fn environment_is_a_map_so_its_order_is_irrelevant() {
     };
     let (one, two) = (Config::from_sources(&one).unwrap(), Config::from_sources(&two).unwrap());
     assert_eq!(one.settings, two.settings);
+}
+
+#[test]
+fn tls_without_effect_is_refused_and_what_it_asks_of_clients_follows_from_their_authorities() {
+    let (cert, key) = ("server.tls.cert=/c", "server.tls.key=/k");
+    let (ca, crl) = ("server.tls.caCert=/a", "server.tls.crl=/r");
+    let rules = "callers.certificates=[{match: '**', roles: [decide]}]";
+    for (set, want) in [
+        (&[key][..], "`server.tls.key` has no effect without `server.tls.cert`"),
+        (&[ca], "`server.tls.caCert` has no effect without `server.tls.cert`"),
+        (&[cert, key, crl], "`server.tls.crl` has no effect without `server.tls.caCert`"),
+        (&[cert, key, rules], "`callers.certificates` has no effect without `server.tls.caCert`"),
+        (&[cert, key, "server.tls.clientAuth=required"], "needs `server.tls.caCert`"),
+        (
+            &[cert, key, ca, "server.tls.clientAuth=none"],
+            "has no effect where `server.tls.clientAuth` is `none`",
+        ),
+        (
+            &[cert, key, ca, "server.tls.clientAuth=yes"],
+            "must be `auto` or `none` or `optional` or `required`",
+        ),
+        (&[cert, key, "server.tls.watchInterval=2h"], "must be a duration from 100ms"),
+        (&[cert, key, ca, "callers.certificates=[{match: ''}]"], "[0].match` must not be empty"),
+        (&[cert, key, ca, "callers.certificates=[{match: a, roles: ['']}]"], "[0].roles` must not hold"),
+        (
+            &[cert, key, ca, "callers.certificates=[{match: a, tenants: []}]"],
+            "[0].tenants` must name a tenant",
+        ),
+        (&[cert, key, ca, "callers.certificates=[{match: a, tenants: [b.c]}]"], "`b.c` is no tenant"),
+        (&[cert, key, ca, "callers.certificates=[{match: a, role: b}]"], "unknown field `role`"),
+    ] {
+        let text = problems(&sources("", &[], set));
+        assert!(text.contains(want), "{set:?}: {text}");
+    }
+    let tls = |set: &[&str]| Config::from_sources(&sources("", &[], set)).unwrap().server.tls;
+    assert_eq!(tls(&[]), None);
+    for (set, asks, required) in [
+        (&[cert, key][..], false, false),
+        (&[cert, key, ca], true, false),
+        (&[cert, key, ca, crl, rules, "server.tls.clientAuth=required"], true, true),
+    ] {
+        let tls = tls(set).unwrap();
+        assert_eq!((tls.authorities.is_some(), tls.required), (asks, required), "{set:?}");
+        assert_eq!(tls.watch_interval, Some(Duration::from_secs(1)));
+    }
+    assert_eq!(tls(&[cert, key, "server.tls.watchInterval=0s"]).unwrap().watch_interval, None);
 }

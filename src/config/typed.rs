@@ -3,6 +3,7 @@
 mod audit;
 mod limits;
 mod reload;
+mod tls;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -61,6 +62,7 @@ fn server(reader: &mut Reader) -> Server {
         max_body_bytes: reader.count("server.requestLimits.maxBodyBytes", KIB..=64 * MIB),
         limits: limits::limits(reader),
         admin_api: reader.switch("server.adminAPI.enabled"),
+        tls: tls::tls(reader),
     }
 }
 

@@ -33,7 +33,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::unknown(address(parts)))
+        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self::unknown(address(parts))))
     }
 }
 
@@ -81,13 +81,13 @@ fn sent_by_foreign_page(headers: &HeaderMap) -> bool {
         || !headers.get_all(SEC_FETCH_SITE).iter().all(of_own_page)
 }
 
-fn is_loopback_origin(origin: &str) -> bool {
+pub(super) fn is_loopback_origin(origin: &str) -> bool {
     let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     host.is_some_and(is_loopback_host)
 }
 
 /// Whether `host`, with or without a port, is a name or an address of loopback.
-fn is_loopback_host(host: &str) -> bool {
+pub(super) fn is_loopback_host(host: &str) -> bool {
     let name = host
         .rsplit_once(':')
         .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))

@@ -10,7 +10,7 @@ use std::task::Poll;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, State};
-use axum::http::{HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::Service;
@@ -18,6 +18,7 @@ use tower::Service;
 use super::admission::{Account, Guest};
 use super::body::Bounded;
 use super::error::Refusal;
+use super::peer::Peer;
 use super::serve::Stopping;
 use super::{Services, authzen, cerbos, head, leaving};
 use crate::pdp::Caller;
@@ -45,13 +46,13 @@ impl Edge {
         Guest::new(address, self.services.budget.accounts())
     }
 
-    /// The answer to `request`, which `guest` sent.
-    pub(super) async fn answer(&self, guest: &Guest, request: Request<Incoming>) -> Response {
+    /// The answer to `request`, which came over the connection of `peer`, which is `guest`.
+    pub(super) async fn answer(&self, peer: &Peer, guest: &Guest, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
 
-        let mut response = match contain_panic(self.dispatch(guest, surface, api, request)).await {
+        let mut response = match contain_panic(self.dispatch((peer, guest), surface, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -61,7 +62,12 @@ impl Edge {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = self.refuse(&refusal, surface, api, response);
         }
+        let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
+        if is_unknown && peer.certificate.is_some() {
+            // What was shown in the handshake can only be replaced in another one.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(id) = request_id {
             headers.insert(X_REQUEST_ID, id);
         }
@@ -74,14 +80,14 @@ impl Edge {
     /// What comes of `request`, whatever that is.
     async fn dispatch(
         &self,
-        guest: &Guest,
+        (peer, guest): (&Peer, &Guest),
         surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
     ) -> Response {
         let answered = async {
             head::check(&request)?;
-            let caller = Caller::unknown(Some(guest.address()));
+            let caller = peer.caller()?;
             let budget = &self.services.budget;
             let account = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
@@ -107,7 +113,7 @@ impl Edge {
             Some(api @ (Api::CheckResources | Api::Evaluation)) if request.method() == Method::POST => {
                 self.decide(caller, account, api, request).await
             }
-            _ => Ok(self.route(&caller, account, request).await),
+            _ => Ok(self.route(caller, account, request).await),
         }
     }
 
@@ -130,7 +136,7 @@ impl Edge {
 
     async fn route(
         &self,
-        caller: &Caller,
+        caller: Caller,
         account: &Arc<Account>,
         mut request: Request<Incoming>,
     ) -> Response {
@@ -138,6 +144,7 @@ impl Edge {
         if let Some(address) = caller.address {
             request.extensions_mut().insert(ConnectInfo(address));
         }
+        request.extensions_mut().insert(caller);
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response
     }

@@ -18,6 +18,13 @@ use crate::telemetry::{Outcome, Shed, Surface};
 /// Seconds after which a caller may try again what was refused for a passing reason.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+/// How a caller may show who it is (RFC 6750, section 3).
+const NO_CREDENTIAL: HeaderValue = HeaderValue::from_static("Bearer realm=\"procura\"");
+
+/// The same for one that has shown something.
+const BAD_CREDENTIAL: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"procura\", error=\"invalid_token\"");
+
 /// Why a request has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Refusal {
@@ -38,6 +45,14 @@ pub(super) enum Refusal {
     TooSlow {
         /// The limit in seconds.
         seconds: f64,
+    },
+    /// Nobody vouches for the caller: it showed no credential, or a bad one.
+    #[error(
+        "show a good credential: a client certificate, or a token or an API key as `Authorization: Bearer …`"
+    )]
+    Unauthenticated {
+        /// Whether it showed one.
+        shown: bool,
     },
     /// There is nothing at this path, or nothing for this caller.
     #[error("there is nothing here")]
@@ -120,6 +135,7 @@ impl Refusal {
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
+            Self::Unauthenticated { .. } => Outcome::Unauthenticated,
             Self::Overloaded => Outcome::Overloaded,
             Self::TooOften { .. } | Self::TooManyAtOnce => Outcome::Limited,
             Self::NoPolicySet => Outcome::NoPolicySet,
@@ -178,6 +194,10 @@ impl Refusal {
             }
             _ => {}
         }
+        if let Self::Unauthenticated { shown } = self {
+            let challenge = if *shown { BAD_CREDENTIAL } else { NO_CREDENTIAL };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
     }
 
@@ -195,6 +215,7 @@ impl Refusal {
             Self::NotJson => ("not_json", StatusCode::BAD_REQUEST, 3),
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
+            Self::Unauthenticated { .. } => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, 12),

@@ -62,6 +62,11 @@ pub struct Capacity {
     pub head_timeout: Duration,
     /// Longest time a caller may take to read an answer.
     pub answer_timeout: Duration,
+    /// TLS handshakes under way at a time: half of the connections, so that those who connect and say nothing cannot have
+    /// all of them.
+    pub handshakes: usize,
+    /// Longest time from the connect to the end of the handshake.
+    pub handshake_timeout: Duration,
 }
 
 /// Bounds on one caller.
@@ -88,6 +93,8 @@ impl Default for Capacity {
             patience: Duration::from_secs(1),
             head_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(60),
+            handshakes: 2048,
+            handshake_timeout: Duration::from_secs(10),
         }
     }
 }

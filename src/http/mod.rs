@@ -29,6 +29,9 @@ mod edge;
 mod error;
 pub mod explain;
 mod finding;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod handshake;
 mod head;
 mod health;
 mod impatient;
@@ -36,6 +39,7 @@ mod json;
 mod leaving;
 mod limits;
 mod openapi;
+mod peer;
 mod scan;
 mod serve;
 mod validate;
@@ -51,7 +55,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::pdp::{Health, Pdp, ReloadHandle, Shadow};
-use crate::ports::{DecisionQuery, LogProofs};
+use crate::ports::{DecisionQuery, Encryption, LogProofs};
 use crate::telemetry::Metrics;
 
 /// What the edge calls.
@@ -68,6 +72,8 @@ pub struct Services {
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
     pub health: Health,
+    /// Encrypts connections; `None` if they are not encrypted.
+    pub encryption: Option<Arc<dyn Encryption>>,
     /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
     /// Whether there is an admin API.

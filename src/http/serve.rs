@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
@@ -17,8 +18,11 @@ use tokio::time::sleep;
 use super::beside::{First, beside};
 use super::connections::{Connections, Line};
 use super::edge::Edge;
+use super::handshake::Handshakes;
 use super::impatient::Impatient;
+use super::peer::Peer;
 use super::{Capacity, Services};
+use crate::ports::Encrypted;
 use crate::telemetry::Shed;
 use crate::telemetry::events::{AcceptFailed, RequestShed};
 
@@ -40,7 +44,15 @@ pub async fn serve(
     let connections = Connections::new(&capacity);
     let metrics = Arc::clone(&services.metrics);
     let (stop, stopped) = watch::channel(());
-    let edge = Arc::new(Edge::new(services, Stopping(stopped.clone())));
+    let encryption = services.encryption.clone();
+    let handshakes =
+        encryption.map(|encryption| Handshakes::new(encryption, &capacity, Arc::clone(&metrics)));
+    let host = Host {
+        edge: Arc::new(Edge::new(services, Stopping(stopped.clone()))),
+        handshakes: handshakes.map(Arc::new),
+        capacity,
+        stopped,
+    };
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -48,15 +60,14 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer, place)) => {
-                let Some(slot) = connections.open_from(peer, place) else {
+            Ok((stream, address, place)) => {
+                let Some(slot) = connections.open_from(address, place) else {
                     RequestShed { reason: Shed::Connections }.emit(&metrics);
                     continue;
                 };
-                let stream = Impatient::new(stream, capacity.answer_timeout);
-                let (edge, stopped) = (Arc::clone(&edge), stopped.clone());
+                let host = host.clone();
                 tokio::spawn(async move {
-                    connection(stream, (peer, slot.line()), &edge, capacity.head_timeout, stopped).await;
+                    host.receive(stream, address, slot.line()).await;
                 });
             }
             Err(error) => {
@@ -65,7 +76,7 @@ pub async fn serve(
             }
         }
     }
-    drop((listener, stopped, edge));
+    drop((listener, host));
     stop.send_replace(());
     stop.closed().await;
 }
@@ -93,29 +104,53 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-/// One connection, to its end; after `stop` it ends with the request in flight. Its errors are the caller's: a
-/// connection that breaks or is not HTTP concerns nobody else.
-async fn connection(
-    stream: Impatient<TcpStream>,
-    (peer, line): (SocketAddr, &Line),
-    edge: &Edge,
-    head_timeout: Duration,
-    stop: watch::Receiver<()>,
-) {
-    let guest = edge.welcome(peer);
-    let service = service_fn(|request| async {
-        line.step();
-        let response = edge.answer(&guest, request).await;
-        line.step();
-        Ok::<_, Infallible>(response)
-    });
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let patrol = pin!(patrol(line, head_timeout, stop));
-    if let First::Beside(End::WithTheRequest) = beside(connection.as_mut(), patrol).await {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+/// What every connection is served with.
+#[derive(Clone)]
+struct Host {
+    edge: Arc<Edge>,
+    /// Begin each connection, if connections are encrypted.
+    handshakes: Option<Arc<Handshakes>>,
+    capacity: Capacity,
+    stopped: watch::Receiver<()>,
+}
+
+impl Host {
+    /// Serves one connection, to its end.
+    async fn receive(self, stream: TcpStream, address: SocketAddr, line: &Line) {
+        let Some(handshakes) = self.handshakes.clone() else {
+            return self.converse(stream, Peer { address, certificate: None }, line).await;
+        };
+        let mut stopped = self.stopped.clone();
+        let shaken = tokio::select! {
+            shaken = handshakes.shake(stream) => shaken,
+            () = line.make_way.notified() => None,
+            _ = stopped.changed() => None,
+        };
+        if let Some(Encrypted { stream, certificate }) = shaken {
+            self.converse(stream, Peer { address, certificate }, line).await;
+        }
+    }
+
+    /// What is said on one connection, to its end; after a stop it ends with the request in flight. Its errors are the
+    /// caller's: a connection that breaks or is not HTTP concerns nobody else.
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S, peer: Peer, line: &Line) {
+        let Self { edge, capacity, stopped, .. } = self;
+        let guest = edge.welcome(peer.address);
+        let service = service_fn(|request| async {
+            line.step();
+            let response = edge.answer(&peer, &guest, request).await;
+            line.step();
+            Ok::<_, Infallible>(response)
+        });
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
+        let stream = TokioIo::new(Impatient::new(stream, capacity.answer_timeout));
+        let mut connection = pin!(builder.serve_connection(stream, service));
+        let patrol = pin!(patrol(line, capacity.head_timeout, stopped));
+        if let First::Beside(End::WithTheRequest) = beside(connection.as_mut(), patrol).await {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
     }
 }
 

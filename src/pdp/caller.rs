@@ -33,12 +33,6 @@ impl Caller {
     }
 }
 
-/// The tenants that there are for requests of `caller`.
-pub(super) fn tenants_of(caller: &Caller) -> Option<Vec<Cow<'static, str>>> {
-    let tenants = caller.identity.tenants.as_ref()?;
-    Some(tenants.iter().cloned().map(Cow::Owned).collect())
-}
-
 /// How records name `caller`.
 pub(super) fn sender(caller: &Caller) -> record::Caller<'_> {
     let Identity { name, method, issuer, key, tenants, .. } = &*caller.identity;

@@ -9,7 +9,7 @@ use procura_core::model::{Evaluation, Request, Timestamp};
 use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
 use uuid::{NoContext, Uuid};
 
-use super::caller::{sender, tenants_of};
+use super::caller::sender;
 use super::{Active, Caller, Distrust, Pdp, Tokens};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::Api;
@@ -88,7 +88,7 @@ impl Pdp {
         let begun = Instant::now();
         let now = self.clock.now();
         let evidence = self.rely(call, now).await?;
-        call.request.tenants = tenants_of(caller);
+        call.request.tenants = caller.asks_for();
         let started = if call.tokens.is_empty() { begun } else { Instant::now() };
         // The set is taken after the tokens, which may have to wait for keys.
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;

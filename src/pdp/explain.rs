@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use procura_core::engine::{self, Explanation};
 
-use super::caller::tenants_of;
 use super::{Active, Call, Caller, DecideError, Pdp};
 
 /// A call that was explained, not answered: it has no id and no record.
@@ -22,7 +21,7 @@ impl Pdp {
     pub async fn explain(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Explained, DecideError> {
         let now = self.clock.now();
         self.rely(call, now).await?;
-        call.request.tenants = tenants_of(caller);
+        call.request.tenants = caller.asks_for();
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
         // The semaphore is never closed; without a permit the call is explained all the same.
         let _permit = self.large_calls.acquire().await.ok();

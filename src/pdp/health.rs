@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::{Active, ReloadHandle};
-use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, LogProofs, Room, Shipping};
+use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, Encryption, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Health {
     reload: ReloadHandle,
     shipping: Option<Arc<dyn Shipping>>,
     index: Option<LagLimit>,
+    encryption: Option<Arc<dyn Encryption>>,
 }
 
 /// How far the index of the log may be behind.
@@ -78,7 +79,7 @@ impl Health {
         log: Option<Arc<dyn DecisionLog>>,
         reload: ReloadHandle,
     ) -> Self {
-        Self { active, log, proofs: None, shipping: None, reload, index: None }
+        Self { active, log, proofs: None, shipping: None, reload, index: None, encryption: None }
     }
 
     /// The same of a server that keeps an index of its log.
@@ -99,6 +100,12 @@ impl Health {
         Self { shipping, ..self }
     }
 
+    /// The same of a server that encrypts its connections, if it does.
+    #[must_use]
+    pub fn with_encryption(self, encryption: Option<Arc<dyn Encryption>>) -> Self {
+        Self { encryption, ..self }
+    }
+
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -106,6 +113,7 @@ impl Health {
         checks.extend(self.decision_index());
         checks.extend(self.checkpoints());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
+        checks.extend(self.tls());
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 
@@ -168,6 +176,15 @@ impl Health {
             Err(reason) => (CheckState::Degraded, reason),
         };
         Some(Check { name: "checkpoints", state, detail })
+    }
+
+    /// Who looks at the certificate does not connect any more when it has ended; whoever does not, does.
+    fn tls(&self) -> Option<Check> {
+        let (state, detail) = match self.encryption.as_ref()?.health() {
+            Ok(detail) => (CheckState::Good, detail),
+            Err(reason) => (CheckState::Degraded, reason),
+        };
+        Some(Check { name: "tls", state, detail })
     }
 }
 

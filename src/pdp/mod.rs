@@ -12,6 +12,7 @@ mod retrace;
 mod settle;
 mod shadow;
 mod status;
+mod tenants;
 mod tokens;
 
 pub use crate::ports::{Identity, Method};

@@ -15,6 +15,8 @@ mod algorithm;
 mod cache;
 mod claims;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod jwk;
 mod key_set;
 mod keys;

@@ -8,6 +8,7 @@ mod policies;
 mod proof;
 mod shedding;
 mod shipping;
+mod tls;
 mod tokens;
 
 use std::error::Error;
@@ -22,6 +23,7 @@ pub use policies::{
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
+pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};
 

@@ -89,6 +89,8 @@ label! {
         Answered => "answered",
         /// Refused because the request is not valid.
         Invalid => "invalid_request",
+        /// Refused because nobody vouches for the caller.
+        Unauthenticated => "unauthenticated",
         /// Refused because there was no room for it beside the others.
         Overloaded => "overloaded",
         /// Refused because its caller asks for more than it may.
@@ -159,6 +161,28 @@ label! {
         Succeeded => "succeeded",
         /// The keys could not be loaded; the old ones stay.
         Failed => "failed",
+    }
+}
+
+label! {
+    /// How an attempt to load certificates ended.
+    pub TlsReload {
+        /// They are those in the files.
+        Succeeded => "succeeded",
+        /// They could not be used; the old ones stay.
+        Failed => "failed",
+    }
+}
+
+label! {
+    /// How a handshake ended.
+    pub HandshakeOutcome {
+        /// With an encrypted connection.
+        Completed => "completed",
+        /// The other end speaks no TLS, shows no certificate where it must, or one that is not trusted.
+        Failed => "failed",
+        /// The other end took too long.
+        TimedOut => "timed_out",
     }
 }
 

@@ -12,8 +12,8 @@ use prometheus::{
 };
 
 use super::labels::{
-    Api, EffectLabel, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, StatusClass,
-    Surface, Where, WitnessKind,
+    Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, ReloadOutcome, ShadowCall, Shed,
+    StatusClass, Surface, TlsReload, Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -52,6 +52,9 @@ pub struct Metrics {
     pub(super) witness_errors: By<WitnessKind, IntCounter>,
     pub(super) key_refreshes: By<KeyRefresh, IntCounter>,
     pub(super) oldest_keys: Gauge,
+    pub(super) tls_reloads: By<TlsReload, IntCounter>,
+    pub(super) certificate_expiry: IntGauge,
+    pub(super) handshakes: By<HandshakeOutcome, IntCounter>,
     pub(super) http_requests: By<(Surface, StatusClass), IntCounter>,
     pub(super) shed: By<Shed, IntCounter>,
     calls_in_hand: IntGauge,
@@ -267,6 +270,20 @@ impl Metrics {
                 "When the remote key set that is out of touch the longest was last fetched, in Unix time; 0 if some \
                  never was, or if there is none.",
             )?)?,
+            tls_reloads: names.counters(
+                "procura_tls_reloads_total",
+                "Attempts to load the certificates of the server, by how they ended.",
+                &["outcome"],
+            )?,
+            certificate_expiry: names.gauge(
+                "procura_tls_certificate_expiry_timestamp_seconds",
+                "The last second of the certificate of the server, in Unix time; 0 without TLS.",
+            )?,
+            handshakes: names.counters(
+                "procura_tls_handshakes_total",
+                "TLS handshakes with callers, by how they ended.",
+                &["outcome"],
+            )?,
             http_requests: names.counters(
                 "procura_http_requests_total",
                 "HTTP requests, by group of paths and class of the status.",

@@ -8,7 +8,8 @@ mod labels;
 mod metrics;
 
 pub use labels::{
-    Api, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, Where, WitnessKind,
+    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, TlsReload,
+    Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
 

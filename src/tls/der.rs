@@ -189,7 +189,8 @@ mod tests {
     }
 
     fn certificate(names: &[u8]) -> Vec<u8> {
-        let validity = [value(UTC_TIME, b"491231235959Z"), value(GENERALIZED_TIME, b"20500101000000Z")].concat();
+        let validity =
+            [value(UTC_TIME, b"491231235959Z"), value(GENERALIZED_TIME, b"20500101000000Z")].concat();
         let extension = [
             value(OBJECT_ID, SUBJECT_ALT_NAME),
             value(0x01, &[0xff]),
@@ -210,7 +211,8 @@ mod tests {
 
     #[test]
     fn names_and_times_of_a_certificate_are_found() {
-        let names = [value(DNS_NAME, b"a.example"), value(URI, b"spiffe://a/b"), value(0x87, &[127, 0, 0, 1])];
+        let names =
+            [value(DNS_NAME, b"a.example"), value(URI, b"spiffe://a/b"), value(0x87, &[127, 0, 0, 1])];
         let found = Facts {
             not_before: 2_524_607_999,
             not_after: 2_524_608_000,

@@ -51,7 +51,8 @@ fn name(facts: &Facts<'_>) -> Result<(String, Option<String>), &'static str> {
         let [id] = facts.uris.as_slice() else {
             return Err("it has a SPIFFE id and another URI: a SPIFFE certificate has exactly one");
         };
-        let domain = spiffe::trust_domain(id).ok_or("its SPIFFE id is malformed, or is not that of a workload")?;
+        let domain =
+            spiffe::trust_domain(id).ok_or("its SPIFFE id is malformed, or is not that of a workload")?;
         return Ok(((*id).to_owned(), Some(domain.to_owned())));
     }
     let issuer = facts.issuer.map(str::to_owned);
@@ -115,7 +116,11 @@ fn fingerprint(der: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn named(uris: &[&'static str], dns_names: &[&'static str], subject: &'static str) -> Result<String, String> {
+    fn named(
+        uris: &[&'static str],
+        dns_names: &[&'static str],
+        subject: &'static str,
+    ) -> Result<String, String> {
         let facts = Facts {
             uris: uris.to_vec(),
             dns_names: dns_names.to_vec(),

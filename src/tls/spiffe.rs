@@ -16,8 +16,7 @@ pub(super) fn trust_domain(id: &str) -> Option<&str> {
     let (domain, path) = id.strip_prefix(SCHEME).filter(|_| id.len() <= MAX_ID)?.split_once('/')?;
     let of_domain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_".contains(&b);
     let of_path = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
-    let is_domain =
-        !domain.is_empty() && domain.len() <= MAX_TRUST_DOMAIN && domain.bytes().all(of_domain);
+    let is_domain = !domain.is_empty() && domain.len() <= MAX_TRUST_DOMAIN && domain.bytes().all(of_domain);
     let is_segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(of_path);
     Some(domain).filter(|_| is_domain && path.split('/').all(is_segment))
 }
@@ -51,16 +50,21 @@ mod tests {
         ] {
             assert_eq!(trust_domain(id), domain, "{id}");
         }
-        let long = |domain: usize, path: usize| format!("spiffe://{}/{}", "a".repeat(domain), "b".repeat(path));
+        let long =
+            |domain: usize, path: usize| format!("spiffe://{}/{}", "a".repeat(domain), "b".repeat(path));
         assert!(trust_domain(&long(255, 1)).is_some() && trust_domain(&long(256, 1)).is_none());
         assert!(trust_domain(&long(1, 2037)).is_some() && trust_domain(&long(1, 2038)).is_none());
     }
 
     #[test]
     fn malformed_id_is_still_claimed_to_be_one() {
-        for (uri, claimed) in
-            [("spiffe://", true), ("SPIFFE://Acme/a", true), ("spiffe:/a", false), ("urn:x", false), ("ä", false)]
-        {
+        for (uri, claimed) in [
+            ("spiffe://", true),
+            ("SPIFFE://Acme/a", true),
+            ("spiffe:/a", false),
+            ("urn:x", false),
+            ("ä", false),
+        ] {
             assert_eq!(is_claimed(uri), claimed, "{uri}");
         }
     }

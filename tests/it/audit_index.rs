@@ -101,6 +101,11 @@ const VALUES: &[(&str, &[&str])] = &[
     ("caller", &["10.0.0.1", "gateway", ""]),
     ("api", &["check_resources", "access_evaluation"]),
     ("requestId", &["", "req-1", "req-2"]),
+    ("txn", &["", "t-1"]),
+    ("tenant", &["", "acme", "umbrella", "initech"]),
+    ("issuer", &["", "https://id.example", "mesh.example"]),
+    ("keySet", &["", "staff"]),
+    ("key", &["", "k1", "k2"]),
 ];
 
 fn one(rng: &mut Rng, field: &str) -> String {
@@ -110,6 +115,47 @@ fn one(rng: &mut Rng, field: &str) -> String {
     values[at].to_owned()
 }
 
+/// Scopes, and whose they are.
+const SCOPES: &[(&str, &str)] = &[
+    ("acme", "acme"),
+    ("acme.hr", "acme"),
+    ("umbrella", "umbrella"),
+    ("initech.x", "initech"),
+    ("", ""),
+    (".", ""),
+];
+
+/// The scope of something whose record names `default` as the default one, and the tenant of it.
+fn scope(rng: &mut Rng, default: usize) -> (&'static str, &'static str) {
+    let (scope, tenant) = SCOPES[[0, 0, 0, 1, 1, 2, 3, 4, 5][rng.below(9)]];
+    (scope, if scope.is_empty() { SCOPES[default].1 } else { tenant })
+}
+
+/// Tokens in a record, and what they say of issuers, key sets and keys.
+fn tokens(rng: &mut Rng, row: &mut BTreeMap<&'static str, Vec<String>>) -> serde_json::Value {
+    let mut token = |rng: &mut Rng| {
+        let odd = [json!(7), json!(["x"]), json!({"y": null}), json!(null)][rng.below(4)].clone();
+        let mut token = json!({"claims": {"sub": "alice", "iss": odd}});
+        for (field, member) in [("issuer", "/claims/iss"), ("keySet", ""), ("key", "")] {
+            let value = one(rng, field);
+            if value.is_empty() {
+                continue;
+            }
+            match token.pointer_mut(member) {
+                Some(iss) if !member.is_empty() => *iss = json!(value),
+                _ => token[field] = json!(value),
+            }
+            row.get_mut(field).unwrap().push(value);
+        }
+        token
+    };
+    match rng.below(4) {
+        0 => json!({"jwt": token(rng)}),
+        1 => json!({"jwts": {"first": token(rng), "second": token(rng)}}),
+        _ => json!({}),
+    }
+}
+
 /// A call with up to three decisions on each of up to two resources, and what the oracle knows of it.
 fn call(rng: &mut Rng, seq: u64) -> (NewRecord, Plain) {
     let at = BEGIN + seq as i64;
@@ -117,9 +163,17 @@ fn call(rng: &mut Rng, seq: u64) -> (NewRecord, Plain) {
     let mut shared: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     shared.insert("kind", vec!["decision".to_owned()]);
     shared.insert("role", vec![one(rng, "role"), one(rng, "role")]);
-    for field in ["principal", "policyRevision", "caller", "api", "requestId"] {
+    for field in ["principal", "policyRevision", "caller", "api", "requestId", "txn"] {
         shared.insert(field, vec![one(rng, field)]);
     }
+    for field in ["issuer", "keySet", "key"] {
+        shared.insert(field, Vec::new());
+    }
+    let aux_data = tokens(rng, &mut shared);
+    let default = [4, 4, 4, 2][rng.below(4)];
+    let (principal_scope, principal_tenant) = if rng.below(3) == 0 { scope(rng, default) } else { (".", "") };
+    let mut tenants: Vec<String> =
+        [principal_tenant].into_iter().filter(|of| !of.is_empty()).map(str::to_owned).collect();
     let (mut rows, mut resources, mut results) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..1 + rng.below(2) {
         let (kind, resource, policy) = (one(rng, "resourceKind"), one(rng, "resourceId"), one(rng, "policy"));
@@ -153,25 +207,48 @@ fn call(rng: &mut Rng, seq: u64) -> (NewRecord, Plain) {
             row.insert("problem", problems);
             rows.push(row);
         }
-        resources.push(json!({"kind": kind, "id": resource, "attr": {"note": "alice req-1 admin"}}));
+        let (scope, tenant) = scope(rng, default);
+        tenants.push(tenant.to_owned());
+        resources.push(
+            json!({"kind": kind, "id": resource, "scope": scope, "attr": {"note": "alice req-1 admin"}}),
+        );
         results.push(json!({"policy": policy, "derivedRoles": derived, "decisions": decisions}));
     }
-    let caller = match shared["caller"][0].as_str() {
+    let mut caller = match shared["caller"][0].as_str() {
         "" => json!({}),
         "gateway" => json!({"name": "gateway", "address": "10.0.0.9:1"}),
         address => json!({"address": format!("{address}:{seq}")}),
     };
+    for field in ["issuer", "key"] {
+        let value = one(rng, field);
+        if !value.is_empty() {
+            caller[field] = json!(value);
+            shared.get_mut(field).unwrap().push(value);
+        }
+    }
+    for field in ["issuer", "keySet", "key"] {
+        if shared[field].is_empty() {
+            shared.insert(field, vec![String::new()]);
+        }
+    }
+    shared.insert("tenant", tenants);
+    for row in &mut rows {
+        row.extend(["issuer", "keySet", "key", "tenant"].map(|field| (field, shared[field].clone())));
+    }
     let mut about = json!({"id": id, "api": shared["api"][0], "caller": caller});
     if !shared["requestId"][0].is_empty() {
         about["requestId"] = json!(shared["requestId"][0]);
+    }
+    if !shared["txn"][0].is_empty() {
+        about["txn"] = json!(shared["txn"][0]);
     }
     let instant = Timestamp::from_millisecond(at).unwrap();
     let record = json!({
         "v": 1, "kind": "decision", "at": instant.to_string(), "call": about,
         "basis": {"engine": "0", "policyRevision": shared["policyRevision"][0], "policyGeneration": 1,
-            "onError": "closed", "durability": "async"},
-        "principal": {"id": shared["principal"][0], "roles": shared["role"]},
-        "resources": resources, "results": results,
+            "defaultScope": SCOPES[default].0, "onError": "closed", "durability": "async"},
+        "principal": {"id": shared["principal"][0], "roles": shared["role"], "scope": principal_scope},
+        "auxData": aux_data, "resources": resources, "results": results,
     });
     let payload = serde_json::to_vec(&record).unwrap();
     (NewRecord { at: instant, payload }, Plain { seq, at, id, rows })
@@ -227,8 +304,12 @@ impl Bench {
             let ask = Ask::random(&mut self.rng, 2);
             let condition = Condition::parse(&ask.text()).unwrap_or_else(|e| panic!("{}: {e}", ask.text()));
             let limit = 1 + self.rng.below(120);
-            let filter = DecisionFilter { condition, limit, ..DecisionFilter::default() };
-            let matching = |plain: &&Plain| plain.rows.iter().any(|row| ask.holds(plain.at, row));
+            let tenants = (self.rng.below(2) == 0).then(|| self.tenants());
+            let within = tenants.clone();
+            let filter = DecisionFilter { condition, limit, tenants, ..DecisionFilter::default() };
+            let matching = |plain: &&Plain| {
+                plain.rows.iter().any(|row| ask.holds(plain.at, row) && is_within(row, within.as_deref()))
+            };
             let expected: Vec<u64> =
                 self.written.iter().rev().filter(matching).map(|plain| plain.seq).collect();
             assert_eq!(pages(log, &filter), expected, "{}", ask.text());
@@ -240,16 +321,22 @@ impl Bench {
         assert_eq!(log.get(&other).unwrap().map(|found| found.seq), None);
     }
 
+    /// What some caller is bound to: none, one or more.
+    fn tenants(&mut self) -> Vec<Box<str>> {
+        let all = ["acme", "umbrella", "initech", ""];
+        all.into_iter().filter(|_| self.rng.below(2) == 0).map(Into::into).collect()
+    }
+
     fn ask_how_many(&mut self, log: &dyn DecisionQuery, ask: &Ask, filter: &DecisionFilter) {
-        let by = [Field::Role, Field::Action, Field::Caller];
-        let by = &by[..self.rng.below(4)];
+        let by = [Field::Role, Field::Tenant, Field::Issuer, Field::Caller];
+        let by = &by[..self.rng.below(5)];
         let mut expected: BTreeMap<Vec<Box<str>>, u64> = BTreeMap::new();
         let mut total = 0;
         for (row, _) in self
             .written
             .iter()
             .flat_map(|plain| plain.rows.iter().map(|row| (row, plain.at)))
-            .filter(|(row, at)| ask.holds(*at, row))
+            .filter(|(row, at)| ask.holds(*at, row) && is_within(row, filter.tenants.as_deref()))
         {
             total += 1;
             let mut keys = vec![Vec::new()];
@@ -273,6 +360,12 @@ impl Bench {
         assert_eq!((counts.total, counts.next_before_seq), (total, None), "{}", ask.text());
         assert_eq!(counts.groups, expected, "{} by {by:?}", ask.text());
     }
+}
+
+/// Whether a caller that is bound to `tenants` sees the call of a decision.
+fn is_within(row: &BTreeMap<&'static str, Vec<String>>, tenants: Option<&[Box<str>]>) -> bool {
+    let Some(tenants) = tenants else { return true };
+    row["tenant"].iter().all(|tenant| !tenant.is_empty() && tenants.iter().any(|known| **known == **tenant))
 }
 
 /// All that matches, page after page.

@@ -4,14 +4,22 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
+use procura::ports::Duplex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// One connection to a server.
-#[derive(Debug)]
+use crate::certificates::TlsClient;
+
+/// One connection to a server, encrypted or not.
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Duplex>>,
     host: String,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 /// One answer.
@@ -30,7 +38,15 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
+        Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
+    }
+
+    /// Connects to `address` as `client` does.
+    pub async fn open_tls(address: SocketAddr, client: &TlsClient) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await.context("cannot connect")?;
+        stream.set_nodelay(true)?;
+        let stream = client.shake(stream).await.context("cannot shake hands")?;
+        Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
     }
 
     /// Connects to `address` from `source`, an address of this machine.
@@ -39,7 +55,7 @@ impl Connection {
         socket.bind(SocketAddr::new(source, 0)).context("cannot use the address")?;
         let stream = socket.connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
+        Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
     }
 
     /// Sends a GET request and reads the answer.

@@ -10,19 +10,23 @@
 )]
 
 pub mod calls;
+pub mod certificates;
 pub mod clock;
+pub mod credentials;
 pub mod differential;
 pub mod faults;
 pub mod http;
 pub mod issuer;
 pub mod key_server;
 pub mod kill;
+pub mod load;
 pub mod mutants;
 pub mod power_cut;
 pub mod query;
 pub mod receiver;
 pub mod reload_storm;
 pub mod replay;
+pub mod rotate;
 pub mod server;
 pub mod ship;
 pub mod sim_disk;

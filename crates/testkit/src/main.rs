@@ -9,8 +9,10 @@ use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use procura::ports::Durability;
 use procura_samples::generate::Size;
+use procura_testkit::credentials::{self, Comparison};
 use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
+use procura_testkit::rotate::{self, Rotation};
 use procura_testkit::temp_dir::TempDir;
 use procura_testkit::{faults, kill, mutants, power_cut, query, ship, tamper};
 
@@ -128,6 +130,45 @@ enum Trial {
         #[arg(long, default_value = "target/mutants")]
         copy: PathBuf,
     },
+    /// Certificates, authorities and credentials exchanged under load: no request of a caller that is up to date may fail.
+    Rotate {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// At least how long.
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+        /// Callers that ask all the time.
+        #[arg(long, default_value_t = 16)]
+        callers: usize,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// What it costs the server to know who asks: CPU for one request, by the credential that is shown.
+    Credentials {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// Directory of policies.
+        #[arg(long)]
+        policies: PathBuf,
+        /// File with the body of one check a line.
+        #[arg(long)]
+        bodies: PathBuf,
+        /// The CPUs of the server, as `taskset` takes them.
+        #[arg(long)]
+        server_cpus: Option<String>,
+        /// Rounds, in each of which every credential has its turn.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of a turn.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+        /// Connections that are kept.
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+    },
     /// Whole policy sets exchanged under load: every answer must come from one set alone.
     ReloadStorm {
         /// The server to run; build it first.
@@ -162,6 +203,20 @@ fn main() -> anyhow::Result<()> {
             let root = PathBuf::from(".");
             let copy = std::path::absolute(copy)?;
             mutants(&mutants::Trial { root, path, copy, sample, seed })
+        }
+        Trial::Rotate { bin: binary, seconds, callers, seed } => {
+            rotate(&Rotation { binary, duration: Duration::from_secs(seconds), callers, seed })
+        }
+        Trial::Credentials { bin, policies, bodies, server_cpus, rounds, seconds, connections } => {
+            credentials(&Comparison {
+                binary: &bin,
+                policies: &policies,
+                bodies: &bodies,
+                server_cpus: server_cpus.as_deref(),
+                rounds,
+                turn: Duration::from_secs(seconds),
+                connections,
+            })
         }
         Trial::ReloadStorm { bin: binary, files, swaps, seed } => reload_storm(&Storm {
             binary,
@@ -265,6 +320,35 @@ fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
         "seed {}: {} answers, 0 wrong; slowest set live after {:?}; {} rounds repeated for a slow writer",
         storm.seed, report.answers, report.slowest, report.repeated
     );
+    Ok(())
+}
+
+fn rotate(rotation: &Rotation) -> anyhow::Result<()> {
+    let trial = rotate::run(rotation, |so_far| {
+        let exchanges: u64 = so_far.exchanges.values().sum();
+        progress(&format!("{exchanges} exchanges, {} answers, 0 failed", so_far.answers));
+    });
+    let outcome = tokio::runtime::Runtime::new()?.block_on(trial)?;
+    println!(
+        "\nseed {}: {} answers over {} connections, 0 failed; {} attempts with what is not good any more, all refused",
+        rotation.seed, outcome.answers, outcome.connections, outcome.refused
+    );
+    for (kind, count) in &outcome.exchanges {
+        println!("{count:>8} exchanges: {kind}");
+    }
+    Ok(())
+}
+
+fn credentials(comparison: &Comparison<'_>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let costs = runtime.block_on(credentials::compare(comparison, progress))?;
+    println!(
+        "\n{} rounds of {:?}, {} connections:",
+        comparison.rounds, comparison.turn, comparison.connections
+    );
+    for cost in &costs {
+        println!("{cost}");
+    }
     Ok(())
 }
 

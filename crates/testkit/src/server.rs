@@ -11,13 +11,14 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::certificates::TlsClient;
 use crate::http::Connection;
 
 /// How long a server may take until it says that it listens.
 const START: Duration = Duration::from_secs(60);
 
-/// What the server prints, followed by `http://` and its address.
-const LISTENING: &str = "listening on http://";
+/// What the server prints, followed by the scheme and its address.
+const LISTENING: &str = "listening on http";
 
 /// How to start a server.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct ServerSpec {
     pub data: PathBuf,
     /// More arguments of `procura serve`.
     pub args: Vec<String>,
+    /// The CPUs it may use, as `taskset` takes them; `None` for all.
+    pub cpus: Option<String>,
 }
 
 /// A running server.
@@ -49,6 +52,7 @@ impl ServerSpec {
             policies: policies.as_ref().to_owned(),
             data: data.as_ref().to_owned(),
             args: Vec::new(),
+            cpus: None,
         }
     }
 
@@ -61,7 +65,15 @@ impl ServerSpec {
 
     /// Starts the server and waits until it listens.
     pub async fn start(&self) -> anyhow::Result<Server> {
-        let mut child = Command::new(&self.binary)
+        let mut command = match &self.cpus {
+            None => Command::new(&self.binary),
+            Some(cpus) => {
+                let mut pinned = Command::new("taskset");
+                pinned.args(["-c", cpus]).arg(&self.binary);
+                pinned
+            }
+        };
+        let mut child = command
             .arg("serve")
             .arg("--set=server.httpListenAddr=127.0.0.1:0")
             .arg(format!("--set=storage.disk.directory={}", self.policies.display()))
@@ -101,6 +113,11 @@ impl Server {
     /// A new connection to it.
     pub async fn connect(&self) -> anyhow::Result<Connection> {
         Connection::open(self.address).await
+    }
+
+    /// A new encrypted connection to it.
+    pub async fn connect_tls(&self, client: &TlsClient) -> anyhow::Result<Connection> {
+        Connection::open_tls(self.address, client).await
     }
 
     /// Process id; `None` once it has ended.
@@ -153,7 +170,7 @@ async fn collect(
 }
 
 fn listening_address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once(LISTENING)?;
+    let (_, rest) = line.split_once(LISTENING)?.1.split_once("://")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
@@ -171,7 +188,7 @@ mod tests {
         let lines = [
             "INFO listening on http://127.0.0.1:3592",
             r#"{"level":"INFO","message":"listening on http://127.0.0.1:3592","a":1}"#,
-            "listening on http://127.0.0.1:3592/ (loopback only)",
+            "listening on https://127.0.0.1:3592/ (loopback only)",
         ];
         for line in lines {
             assert_eq!(listening_address(line), Some("127.0.0.1:3592".parse().unwrap()), "{line}");

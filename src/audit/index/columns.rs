@@ -1,6 +1,6 @@
 //! What a block of the index can be asked, in memory or stored, and how a filter is evaluated on it.
 
-use procura_core::query::{Condition, Field};
+use procura_core::query::{Condition, Field, is_beyond};
 
 use super::bits::Bits;
 use super::block::{Spot, nanoseconds};
@@ -60,7 +60,19 @@ pub(super) fn evaluate(condition: &Condition, block: &dyn Columns) -> Result<Bit
         Condition::Is(field, value) => block.is(*field, value)?,
         Condition::StartsWith(field, prefix) => block.starts_with(*field, prefix)?,
         Condition::Since(at) => since(nanoseconds(*at), block)?,
+        Condition::Within(tenants) => within(tenants, block)?,
     })
+}
+
+fn within(tenants: &[Box<str>], block: &dyn Columns) -> Result<Bits, IndexError> {
+    let mut beyond = Bits::none(block.rows());
+    block.each_value(Field::Tenant, &mut |tenant, rows| {
+        if is_beyond(tenant, tenants) {
+            rows.iter().for_each(|row| beyond.set(*row));
+        }
+    })?;
+    beyond.invert();
+    Ok(beyond)
 }
 
 fn since(at: i64, block: &dyn Columns) -> Result<Bits, IndexError> {

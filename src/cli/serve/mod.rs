@@ -12,6 +12,7 @@ mod masking;
 mod notary;
 mod replay;
 mod ship;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{
     Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
 };
-use crate::ports::DecisionLog;
+use crate::ports::{DecisionLog, Encryption};
 use crate::telemetry::events::{
     ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
@@ -53,7 +54,7 @@ Examples:
 
 Without configuration: policies from `policies/`, decisions recorded below `.procura/`, http://127.0.0.1:3592.
 
-Signals: SIGHUP reloads the policies; SIGTERM and SIGINT finish the requests in flight and stop, a second one stops
+Signals: SIGHUP reloads the policies and the certificates; SIGTERM and SIGINT finish the requests in flight and stop, a second one stops
 at once.
 
 Exit codes: 0 stopped when asked to, 1 failure, 2 wrong configuration, 3 errors in policies.";
@@ -147,7 +148,9 @@ async fn serve(
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     let masking = masking::start(config, log.as_ref()).await?;
-    tokio::spawn(hangup.serve(reload.clone()));
+    let tls = tls::start(config, &metrics)?;
+    tokio::spawn(hangup.serve(reload.clone(), tls.clone()));
+    let encryption = tls.map(|tls| tls as Arc<dyn Encryption>);
     let _watch = start_watch(config, &reload)?;
     let (decisions, index) = match &log {
         Some(log) => index::start(config, log, &metrics).map(|(log, index)| (Some(log), index))?,
@@ -174,9 +177,11 @@ async fn serve(
         health: Health::new(Arc::clone(&active), writer, reload.clone())
             .with_index(limit)
             .with_proofs(beside.proofs())
-            .with_shipping(beside.shipping()),
+            .with_shipping(beside.shipping())
+            .with_encryption(encryption.clone()),
         reload,
         shadow,
+        encryption,
         metrics,
         admin: config.server.admin_api,
         limits: request_limits(&config.server),
@@ -251,9 +256,10 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     } else {
         ""
     };
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
     // The log has said the same; a full disk behind standard output is no reason not to serve.
     let _ = print(&format!(
-        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\n{warning}listening on http://{address}\n",
+        "procura {}\n  policies   {policies} ({files})\n  decisions  {log}\n{warning}listening on {scheme}://{address}\n",
         env!("CARGO_PKG_VERSION")
     ));
 }

@@ -94,6 +94,46 @@ pub const KEYS: &[Key] = &[
         default: "true",
         meaning: "Whether `/admin` answers. Only loopback may use it.",
     },
+    Key {
+        name: "server.tls.cert",
+        default: "",
+        meaning: "File with the certificate of the server, in PEM, followed by those between it and its authority. With it \
+                  and its key connections are encrypted, otherwise they are not.",
+    },
+    Key {
+        name: "server.tls.key",
+        default: "",
+        meaning: "File with the private key of that certificate, in PEM, not encrypted.",
+    },
+    Key {
+        name: "server.tls.caCert",
+        default: "",
+        meaning: "File with the authorities, in PEM, whose client certificates show who a caller is.",
+    },
+    Key {
+        name: "server.tls.clientAuth",
+        default: "auto",
+        meaning: "Whether callers are asked for a certificate: `none`, `optional` or `required`; `auto` is `optional` with \
+                  `server.tls.caCert` and `none` without. A certificate that is shown must be good in any case.",
+    },
+    Key {
+        name: "server.tls.crl",
+        default: "",
+        meaning: "File with revocation lists in PEM, one that is up to date of every authority between a client \
+                  certificate and `server.tls.caCert`.",
+    },
+    Key {
+        name: "server.tls.watchInterval",
+        default: "1s",
+        meaning: "How often these files are read again, 100 ms to 1 h; `0s` for SIGHUP alone. What is not good never \
+                  replaces what is.",
+    },
+    Key {
+        name: "callers.certificates",
+        default: "[]",
+        meaning: "What callers with a client certificate are given: a list of `{match, roles, tenants, agent}`, of which \
+                  the first counts whose `match` is about the name. See [TLS](tls.md).",
+    },
     Key { name: "storage.driver", default: "disk", meaning: "Where policies come from. Only `disk`." },
     Key {
         name: "storage.disk.directory",

@@ -68,22 +68,3 @@ pub(in crate::config) const INERT: &[Inert] = &[
     Inert { prefix: "server.udsFileMode", why: NO_MEANING },
     Inert { prefix: "telemetry", why: "has no meaning here: nothing is sent to anyone" },
 ];
-
-/// A key of the peer that is refused, with everything below it, because to leave it without effect would permit more
-/// than was asked for.
-#[derive(Debug)]
-pub(in crate::config) struct Refused {
-    /// Dotted name; keys below it are meant as well.
-    pub(in crate::config) prefix: &'static str,
-    /// The value that asks for nothing and is accepted; no value at all always is.
-    pub(in crate::config) harmless: &'static str,
-    /// Why it is refused and what to do.
-    pub(in crate::config) why: &'static str,
-}
-
-/// Keys of the peer that are refused.
-pub(in crate::config) const REFUSED: &[Refused] = &[Refused {
-    prefix: "server.tls",
-    harmless: "",
-    why: "is not supported yet: end TLS in a proxy before the server and remove the key",
-}];

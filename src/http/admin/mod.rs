@@ -4,7 +4,7 @@
 //! For operators only, see [`Operator`].
 
 mod ask;
-mod audit_log;
+pub(super) mod audit_log;
 mod dto;
 
 use std::sync::Arc;

@@ -11,7 +11,6 @@ use crate::pdp::{Caller, Identity};
 /// Who is at the other end of a connection, with the accounts of those that speak through it.
 #[derive(Debug)]
 pub(in crate::http) struct Guest {
-    address: SocketAddr,
     stranger: Arc<Account>,
     last: Mutex<Option<(Arc<Identity>, Arc<Account>)>>,
 }
@@ -20,12 +19,7 @@ impl Guest {
     /// The guest at `address`.
     pub(in crate::http) fn new(address: SocketAddr, accounts: &Accounts) -> Self {
         let stranger = accounts.of_network(Network::of(address.ip()));
-        Self { address, stranger, last: Mutex::default() }
-    }
-
-    /// Its address.
-    pub(in crate::http) const fn address(&self) -> SocketAddr {
-        self.address
+        Self { stranger, last: Mutex::default() }
     }
 
     /// The account of `caller`, which spoke through this connection, after one more request is charged to it.

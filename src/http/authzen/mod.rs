@@ -2,7 +2,7 @@
 //!
 //! Members mean what the peer takes them for: see [`request`].
 
-mod request;
+pub(super) mod request;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -31,16 +31,16 @@ use crate::telemetry::Api;
 const PEER_PREFIX: &str = "cerbos.";
 
 /// A valid evaluation request.
-pub(super) struct EvaluationCall<'a> {
+pub(in crate::http) struct EvaluationCall<'a> {
     /// The same question as a check request of one resource and one action.
-    pub(super) check: CheckCall<'a>,
+    pub(in crate::http) check: CheckCall<'a>,
     /// Whether the answer carries the check response: the request's context has a member of the peer.
     pub(super) wants_check_response: bool,
 }
 
 impl<'a> EvaluationCall<'a> {
     /// Parses and validates the JSON text `body`; `request_id` serves if the body names none.
-    pub(super) fn parse(
+    pub(in crate::http) fn parse(
         body: &'a [u8],
         request_id: &'a str,
         limits: &RequestLimits,

@@ -12,7 +12,10 @@ use crate::http::{Invalid, RequestLimits};
 use crate::telemetry::Api;
 
 /// Parses and validates the JSON text `body`; strings are borrowed from it.
-pub(super) fn parse_call<'a>(body: &'a [u8], limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
+pub(in crate::http) fn parse_call<'a>(
+    body: &'a [u8],
+    limits: &RequestLimits,
+) -> Result<CheckCall<'a>, Invalid> {
     let Object(BatchRequest { request_id, principal, resources, aux_data }) =
         parse::<Object<BatchRequest<'a>>>(body)?;
     let head = Head { request_id, principal, aux_data, context: None };

@@ -19,7 +19,7 @@ use crate::pdp::{Call, Tokens};
 use crate::telemetry::Api;
 
 /// The call that `body` asks for, if the body is a usual one.
-pub(super) fn parse<'a>(body: &'a [u8], limits: &RequestLimits) -> Option<CheckCall<'a>> {
+pub(in crate::http) fn parse<'a>(body: &'a [u8], limits: &RequestLimits) -> Option<CheckCall<'a>> {
     let mut json = Scanner::new(body)?;
     let check = check(&mut json, limits)?;
     json.end()?;

@@ -1,10 +1,10 @@
 //! The check API, as Cerbos clients speak it, so that an SDK needs no change.
 
-mod batch;
-mod direct;
+pub(super) mod batch;
+pub(super) mod direct;
 mod request;
 mod response;
-mod set;
+pub(super) mod set;
 mod write;
 
 pub use request::CheckCall;

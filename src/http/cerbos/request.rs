@@ -35,7 +35,7 @@ impl<'a> CheckCall<'a> {
     }
 
     /// The same for any body. It defines what a request is and says what is wrong with one.
-    pub(super) fn parse_any(body: &'a [u8], limits: &RequestLimits) -> Result<Self, Invalid> {
+    pub(in crate::http) fn parse_any(body: &'a [u8], limits: &RequestLimits) -> Result<Self, Invalid> {
         let Object(wire) = parse::<Object<CheckRequest<'a>>>(body)?;
         wire.validate(limits)
     }

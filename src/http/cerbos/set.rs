@@ -18,7 +18,7 @@ use crate::telemetry::Api;
 /// A request as it came, not yet multiplied out.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SetRequest<'a> {
+pub(in crate::http) struct SetRequest<'a> {
     #[serde(borrow, alias = "request_id")]
     request_id: Option<Text<'a>>,
     #[serde(alias = "include_meta")]
@@ -55,7 +55,7 @@ struct Instance<'a> {
 
 impl<'a> SetRequest<'a> {
     /// Parses the JSON text `body`; strings are borrowed from it.
-    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
+    pub(in crate::http) fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
         parse::<Object<SetRequest<'a>>>(body).map(|Object(request)| request)
     }
 
@@ -72,7 +72,7 @@ impl<'a> SetRequest<'a> {
     }
 
     /// The valid call; instances stand in the order of their ids.
-    pub(super) fn validate(self, limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
+    pub(in crate::http) fn validate(self, limits: &RequestLimits) -> Result<CheckCall<'a>, Invalid> {
         let Self { request_id, principal, aux_data, .. } = self;
         let head = Head { request_id, principal, aux_data, context: None };
         let mut call = head.call(Api::CheckResourceSet, limits)?;

@@ -1,9 +1,9 @@
 //! The decision log, read: one page of what matches, how many match, what comes in, or one call by its id.
 //!
-//! For operators only, see [`Operator`].
+//! For operators only, see [`Operator`]. Who is bound to tenants finds only what is about nothing but them.
 
 mod dto;
-mod params;
+pub(super) mod params;
 mod tail;
 
 use std::sync::Arc;
@@ -21,7 +21,8 @@ use self::params::Params;
 use super::caller::Operator;
 use super::error::Refusal;
 use super::{Invalid, Services, answer};
-use crate::ports::{DecisionQuery, LogError, RecordProof};
+use crate::pdp::Caller;
+use crate::ports::{DecisionQuery, LogError, RecordProof, StoredRecord};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
@@ -33,15 +34,25 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/api/decisions/{call}/{number}", get(decision))
 }
 
-async fn find(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
-    let filter = Params::page(&uri)?;
+async fn find(
+    _: Operator,
+    caller: Caller,
+    State(services): State<Arc<Services>>,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    let filter = Params::page(&uri, &caller)?;
     let _room = services.budget.log_reader().await?;
     let page = query(&services, move |log| log.find(&filter)).await?;
     answer::json(&Page::new(&page)?)
 }
 
-async fn stats(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> Result<Response, Refusal> {
-    let (filter, by) = Params::stats(&uri)?;
+async fn stats(
+    _: Operator,
+    caller: Caller,
+    State(services): State<Arc<Services>>,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    let (filter, by) = Params::stats(&uri, &caller)?;
     let _room = services.budget.log_reader().await?;
     let limit = filter.limit;
     let fields = by.clone();
@@ -56,25 +67,28 @@ async fn stats(_: Operator, State(services): State<Arc<Services>>, uri: Uri) -> 
 /// A call by its id, or one decision of it by `<call id>/<n>` with the slash encoded.
 async fn call(
     _: Operator,
+    caller: Caller,
     services: State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
     let Path(id) = id.map_err(not_text)?;
-    by_id(&services, id).await
+    by_id(&services, &caller, id).await
 }
 
 async fn decision(
     _: Operator,
+    caller: Caller,
     services: State<Arc<Services>>,
     id: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Refusal> {
     let Path((call, number)) = id.map_err(not_text)?;
-    by_id(&services, format!("{call}/{number}")).await
+    by_id(&services, &caller, format!("{call}/{number}")).await
 }
 
 /// The record of a call with its proof, as `procura audit prove` writes it.
 async fn proof(
     _: Operator,
+    caller: Caller,
     services: State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
@@ -82,6 +96,7 @@ async fn proof(
     let call_id = DecisionId::parse(&id).map_or(id.clone(), |decision| decision.call.to_string());
     let proofs = services.proofs.clone().ok_or(Refusal::NotFound)?;
     let _room = services.budget.log_reader().await?;
+    stored(&services, &caller, call_id.clone()).await?;
     let proof = tokio::task::spawn_blocking(move || proofs.prove(&call_id)).await;
     match proof.map_err(|_| Refusal::Internal)?.map_err(Refusal::LogUnavailable)? {
         None => Err(Refusal::NotFound),
@@ -97,16 +112,22 @@ fn not_text(_: PathRejection) -> Invalid {
     Invalid::at("id", "the text between the slashes is not UTF-8")
 }
 
-async fn by_id(services: &Services, id: String) -> Result<Response, Refusal> {
+async fn by_id(services: &Services, caller: &Caller, id: String) -> Result<Response, Refusal> {
     let decision = DecisionId::parse(&id);
     let call_id = decision.as_ref().map_or(id.clone(), |decision| decision.call.to_string());
     let _room = services.budget.log_reader().await?;
-    let stored = query(services, move |log| log.get(&call_id)).await?.ok_or(Refusal::NotFound)?;
+    let stored = stored(services, caller, call_id).await?;
     let found = Found::new(&stored)?;
     match decision {
         None => answer::json(&found),
         Some(decision) => answer::json(&found.with_decision(decision.number)?),
     }
+}
+
+/// The record of this call. One that is not only of the caller's tenants is not there.
+async fn stored(services: &Services, caller: &Caller, call_id: String) -> Result<StoredRecord, Refusal> {
+    let found = query(services, move |log| log.get(&call_id)).await?;
+    found.filter(|stored| caller.sees(&stored.payload)).ok_or(Refusal::NotFound)
 }
 
 /// Reading the log blocks, so it is done where that is allowed.

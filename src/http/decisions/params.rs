@@ -8,6 +8,7 @@ use procura_core::model::Timestamp;
 use procura_core::query::{Condition, Field};
 
 use crate::http::Invalid;
+use crate::pdp::Caller;
 use crate::ports::DecisionFilter;
 
 /// Records in a page, or groups, if the caller does not say.
@@ -28,24 +29,27 @@ const STATS_PARAMETERS: [&str; 6] = ["filter", "since", "until", "limit", "curso
 const TAIL_PARAMETERS: [&str; 1] = ["filter"];
 
 /// What a request asks for, each parameter at most once; all that is given must match.
-pub(super) struct Params(BTreeMap<String, String>);
+pub(in crate::http) struct Params(BTreeMap<String, String>);
 
 impl Params {
     /// A page.
-    pub(super) fn page(uri: &Uri) -> Result<DecisionFilter, Invalid> {
-        Self::of(uri, &PAGE_PARAMETERS)?.filter(MAX_PAGE)
+    pub(in crate::http) fn page(uri: &Uri, caller: &Caller) -> Result<DecisionFilter, Invalid> {
+        Self::of(uri, &PAGE_PARAMETERS)?.filter(caller, MAX_PAGE)
     }
 
     /// What to count, and by what.
-    pub(super) fn stats(uri: &Uri) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
+    pub(in crate::http) fn stats(
+        uri: &Uri,
+        caller: &Caller,
+    ) -> Result<(DecisionFilter, Vec<Field>), Invalid> {
         let params = Self::of(uri, &STATS_PARAMETERS)?;
         let by = params.given("by").map_or(Ok(Vec::new()), fields)?;
-        Ok((params.filter(MAX_GROUPS)?, by))
+        Ok((params.filter(caller, MAX_GROUPS)?, by))
     }
 
     /// What to follow.
-    pub(super) fn tail(uri: &Uri) -> Result<DecisionFilter, Invalid> {
-        Self::of(uri, &TAIL_PARAMETERS)?.filter(MAX_PAGE)
+    pub(super) fn tail(uri: &Uri, caller: &Caller) -> Result<DecisionFilter, Invalid> {
+        Self::of(uri, &TAIL_PARAMETERS)?.filter(caller, MAX_PAGE)
     }
 
     fn of(uri: &Uri, known: &[&str]) -> Result<Self, Invalid> {
@@ -68,11 +72,12 @@ impl Params {
         Ok(Self(given))
     }
 
-    fn filter(&self, max_limit: usize) -> Result<DecisionFilter, Invalid> {
+    fn filter(&self, caller: &Caller, max_limit: usize) -> Result<DecisionFilter, Invalid> {
         let instant = |parameter| self.given(parameter).map(|text| instant(parameter, text)).transpose();
         let call_id = self.given("callId").map(|text| name("callId", text)).transpose()?;
         Ok(DecisionFilter {
             condition: self.condition()?,
+            tenants: caller.tenants(),
             call_id: call_id.map(str::to_owned),
             since: instant("since")?,
             until: instant("until")?,

@@ -24,6 +24,7 @@ use crate::http::caller::Operator;
 use crate::http::error::Refusal;
 use crate::http::serve::Stopping;
 use crate::http::{Invalid, Services};
+use crate::pdp::Caller;
 use crate::ports::{DecisionFilter, DecisionQuery, Followed, StoredRecord};
 
 /// Events that wait for a listener.
@@ -43,12 +44,13 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 pub(super) async fn tail(
     _: Operator,
+    caller: Caller,
     State(services): State<Arc<Services>>,
     Extension(stopping): Extension<Stopping>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let filter = Params::tail(&uri)?;
+    let filter = Params::tail(&uri, &caller)?;
     let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
     let after = seen(&headers)?.unwrap_or_else(|| log.last_seq());
     let room = services.budget.listener().await?;

@@ -3,6 +3,7 @@
 mod compile;
 mod serve;
 mod test;
+mod tls;
 
 use std::fs;
 use std::io::Write;

@@ -279,7 +279,7 @@ async fn in_flight(server: &Server) -> Connection {
 }
 
 /// Waits until the server has said `text`: its two outputs are not read in step.
-async fn says(server: &Server, text: &str) {
+pub(super) async fn says(server: &Server, text: &str) {
     let said = async {
         while !server.output().contains(text) {
             tokio::task::yield_now().await;

@@ -12,6 +12,7 @@ mod large_calls;
 mod openapi;
 mod shares;
 mod surfaces;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
 use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
 use procura::pip::{TokenSettings, Verifier};
-use procura::ports::{Clock, DecisionLog};
+use procura::ports::{Clock, DecisionLog, Encryption};
 use procura::telemetry::Metrics;
 use procura_core::engine::Settings;
 use procura_testkit::clock::SteppingClock;
@@ -80,11 +81,17 @@ struct Setup {
     capacity: Capacity,
     /// Whether the policies are loaded before the first request.
     loaded: bool,
+    encryption: Option<Arc<dyn Encryption>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: RequestLimits::default(), capacity: Capacity::default(), loaded: true }
+        Self {
+            limits: RequestLimits::default(),
+            capacity: Capacity::default(),
+            loaded: true,
+            encryption: None,
+        }
     }
 }
 
@@ -147,9 +154,10 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, Arc::new(verifier), settings),
         decisions: Some(log.clone()),
         proofs: None,
-        health: Health::new(active, Some(writer), reload.clone()),
+        health: Health::new(active, Some(writer), reload.clone()).with_encryption(setup.encryption.clone()),
         reload,
         shadow: None,
+        encryption: setup.encryption.clone(),
         metrics,
         limits: setup.limits,
         budget: Budget::new(&setup.capacity),

@@ -18,6 +18,8 @@ pub enum Condition {
     StartsWith(Field, Box<str>),
     /// The record is of this instant or a later one.
     Since(Timestamp),
+    /// The call is about something, and all of it is of these tenants. Nothing is of the tenant without a name.
+    Within(Vec<Box<str>>),
 }
 
 impl Default for Condition {
@@ -65,6 +67,7 @@ impl Condition {
             Condition::Is(field, text) => row.any(*field, |value| value == &**text),
             Condition::StartsWith(field, text) => row.any(*field, |value| value.starts_with(&**text)),
             Condition::Since(at) => row.at() >= *at,
+            Condition::Within(tenants) => !row.any(Field::Tenant, |tenant| is_beyond(tenant, tenants)),
         }
     }
 
@@ -76,6 +79,7 @@ impl Condition {
             Condition::Not(part) => part.names(field),
             Condition::Is(named, _) | Condition::StartsWith(named, _) => *named == field,
             Condition::Since(_) => false,
+            Condition::Within(_) => field == Field::Tenant,
         }
     }
 
@@ -130,4 +134,10 @@ impl Condition {
         });
         until.min()
     }
+}
+
+/// Whether `tenant` is none of `tenants`.
+#[must_use]
+pub fn is_beyond(tenant: &str, tenants: &[Box<str>]) -> bool {
+    tenant.is_empty() || !tenants.iter().any(|known| **known == *tenant)
 }

@@ -1,12 +1,14 @@
 //! What a record says that can be asked for, read without the attributes: most of a record is skipped.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::Field;
-use crate::model::Timestamp;
+use super::{Field, is_beyond};
+use crate::model::{Timestamp, tenant_of};
 use crate::record::RecordError;
 
 /// The facts of one record of any kind.
@@ -24,6 +26,8 @@ pub struct Facts<'a> {
     #[serde(borrow, default)]
     principal: Option<Principal<'a>>,
     #[serde(borrow, default)]
+    aux_data: Option<AuxData<'a>>,
+    #[serde(borrow, default)]
     resources: Vec<Resource<'a>>,
     #[serde(borrow, default)]
     results: Vec<Outcome<'a>>,
@@ -33,7 +37,7 @@ pub struct Facts<'a> {
     to: Option<PolicySet<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -48,12 +52,18 @@ struct Call<'a> {
     api: Text<'a>,
     #[serde(borrow, default)]
     caller: Caller<'a>,
+    #[serde(borrow, default)]
+    txn: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Caller<'a> {
     #[serde(borrow, default)]
     name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    issuer: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    key: Option<Text<'a>>,
     #[serde(borrow, default)]
     address: Option<Text<'a>>,
 }
@@ -63,6 +73,8 @@ struct Caller<'a> {
 struct Basis<'a> {
     #[serde(borrow)]
     policy_revision: Text<'a>,
+    #[serde(borrow, default)]
+    default_scope: Text<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +83,33 @@ struct Principal<'a> {
     id: Text<'a>,
     #[serde(borrow)]
     roles: Vec<Text<'a>>,
+    #[serde(borrow, default)]
+    scope: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AuxData<'a> {
+    #[serde(borrow, default)]
+    jwt: Option<Token<'a>>,
+    #[serde(borrow, default)]
+    jwts: BTreeMap<Text<'a>, Token<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Token<'a> {
+    #[serde(borrow, default)]
+    key_set: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    key: Option<Text<'a>>,
+    #[serde(borrow)]
+    claims: Claims<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Claims<'a> {
+    #[serde(borrow, default, deserialize_with = "text_if_it_is")]
+    iss: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,6 +118,8 @@ struct Resource<'a> {
     kind: Text<'a>,
     #[serde(borrow)]
     id: Text<'a>,
+    #[serde(borrow, default)]
+    scope: Text<'a>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,6 +189,7 @@ impl<'a> Facts<'a> {
             call: None,
             basis: None,
             principal: None,
+            aux_data: None,
             resources,
             results,
             caller: None,
@@ -167,10 +209,35 @@ impl<'a> Facts<'a> {
         &self.kind.0
     }
 
+    /// Who sent the call, or asked for what happened.
+    fn caller(&self) -> Option<&Caller<'a>> {
+        self.call.as_ref().map(|call| &call.caller).or(self.caller.as_ref())
+    }
+
     /// Id of the call, if it is the record of one.
     #[must_use]
     pub fn call_id(&self) -> Option<&str> {
         self.call.as_ref().map(|call| &*call.id.0)
+    }
+
+    /// Whether all that the record is about is of these tenants. A record that is not of a call is of none.
+    #[must_use]
+    pub fn is_within(&self, tenants: &[Box<str>]) -> bool {
+        !self.any_tenant(|tenant| is_beyond(tenant, tenants))
+    }
+
+    /// Whether `holds` for one of the tenants; the root is the one without a name.
+    fn any_tenant(&self, holds: impl FnMut(&str) -> bool) -> bool {
+        let default = self.basis.as_ref().map_or("", |basis| &basis.default_scope.0);
+        let of_principal = self.principal.as_ref().and_then(|principal| principal.scope.tenant(default));
+        let of_resources = self.resources.iter().map(|of| of.scope.tenant(default).unwrap_or_default());
+        let nothing = self.resources.is_empty().then_some("");
+        of_resources.chain(of_principal).chain(nothing).any(holds)
+    }
+
+    /// The tokens of the call.
+    fn tokens(&self) -> impl Iterator<Item = &Token<'a>> {
+        self.aux_data.iter().flat_map(|aux_data| aux_data.jwt.iter().chain(aux_data.jwts.values()))
     }
 
     /// The decisions in the order of their numbers; for a record that is not of a call, one row without any.
@@ -223,6 +290,16 @@ impl Row<'_, '_> {
                 let problems = self.decided.map(|decided| &decided.entry.problems);
                 problems.into_iter().flatten().any(|problem| holds(&problem.code.0))
             }
+            Field::Tenant => self.facts.any_tenant(holds),
+            Field::Issuer => {
+                let of_tokens = self.facts.tokens().map(|token| &token.claims.iss);
+                any_or_none(of_tokens.chain(self.facts.caller().map(|caller| &caller.issuer)), holds)
+            }
+            Field::KeySet => any_or_none(self.facts.tokens().map(|token| &token.key_set), holds),
+            Field::Key => {
+                let of_tokens = self.facts.tokens().map(|token| &token.key);
+                any_or_none(of_tokens.chain(self.facts.caller().map(|caller| &caller.key)), holds)
+            }
             _ => holds(self.only(field).unwrap_or_default()),
         }
     }
@@ -246,12 +323,26 @@ impl Row<'_, '_> {
                 Some(basis) => &basis.policy_revision,
                 None => &facts.to.as_ref()?.revision,
             },
-            Field::Caller => return call.map(|call| &call.caller).or(facts.caller.as_ref())?.label(),
+            Field::Caller => return facts.caller()?.label(),
             Field::Api => &call?.api,
             Field::RequestId => &call?.request_id,
-            Field::Role | Field::DerivedRole | Field::Problem => return None,
+            Field::Txn => &call?.txn,
+            Field::Role
+            | Field::DerivedRole
+            | Field::Problem
+            | Field::Tenant
+            | Field::Issuer
+            | Field::KeySet
+            | Field::Key => return None,
         };
         Some(&text.0)
+    }
+}
+
+impl Text<'_> {
+    /// The tenant of this scope, or of the default one if none is written.
+    fn tenant<'t>(&'t self, default: &'t str) -> Option<&'t str> {
+        tenant_of(if self.0.is_empty() { default } else { &self.0 })
     }
 }
 
@@ -263,6 +354,18 @@ impl Caller<'_> {
     }
 }
 
+/// Whether `holds` for one of the texts that are there, or for the empty one if none is.
+fn any_or_none<'f>(
+    texts: impl Iterator<Item = &'f Option<Text<'f>>>,
+    mut holds: impl FnMut(&str) -> bool,
+) -> bool {
+    let mut texts = texts.flatten().peekable();
+    if texts.peek().is_none() {
+        return holds("");
+    }
+    texts.any(|text| holds(&text.0))
+}
+
 fn host(address: &str) -> &str {
     let bare = address.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     bare.map_or(address, |(host, _)| host.trim_start_matches('[').trim_end_matches(']'))
@@ -270,4 +373,44 @@ fn host(address: &str) -> &str {
 
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     Text::deserialize(deserializer)?.0.parse().map_err(D::Error::custom)
+}
+
+/// The text, or nothing if it is something else: the claims of a token are what its issuer likes.
+fn text_if_it_is<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<'a>>, D::Error> {
+    struct IfText;
+    impl<'de> Visitor<'de> for IfText {
+        type Value = Option<Cow<'de, str>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("anything")
+        }
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Some(Cow::Borrowed(text)))
+        }
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(Cow::Owned(text.to_owned())))
+        }
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            IgnoredAny.visit_seq(seq).map(|_| None)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            IgnoredAny.visit_map(map).map(|_| None)
+        }
+    }
+    Ok(deserializer.deserialize_any(IfText)?.map(Text))
 }

@@ -37,11 +37,22 @@ pub enum Field {
     Api,
     /// The id that the request carried.
     RequestId,
+    /// The transaction that the call belongs to.
+    Txn,
+    /// The tenants that the call is about: that of each of its resources, and that of the scope of its principal if it
+    /// has one.
+    Tenant,
+    /// Who vouches for what the call showed: for the caller, and for each of its tokens.
+    Issuer,
+    /// The key sets that vouch for its tokens.
+    KeySet,
+    /// The keys that were used for that: by the caller, and by the issuer of each token.
+    Key,
 }
 
 impl Field {
     /// Every field, in the order of their numbers.
-    pub const ALL: [Field; 17] = [
+    pub const ALL: [Field; 22] = [
         Field::Kind,
         Field::Principal,
         Field::Role,
@@ -59,6 +70,11 @@ impl Field {
         Field::Caller,
         Field::Api,
         Field::RequestId,
+        Field::Txn,
+        Field::Tenant,
+        Field::Issuer,
+        Field::KeySet,
+        Field::Key,
     ];
 
     /// The name in filters.
@@ -82,6 +98,11 @@ impl Field {
             Field::Caller => "caller",
             Field::Api => "api",
             Field::RequestId => "requestId",
+            Field::Txn => "txn",
+            Field::Tenant => "tenant",
+            Field::Issuer => "issuer",
+            Field::KeySet => "keySet",
+            Field::Key => "key",
         }
     }
 
@@ -94,6 +115,6 @@ impl Field {
     /// Whether the values of the field stand in the record as they are, each as a JSON string.
     #[must_use]
     pub const fn is_verbatim(self) -> bool {
-        !matches!(self, Field::Caller)
+        !matches!(self, Field::Caller | Field::Tenant)
     }
 }

@@ -9,7 +9,7 @@ mod facts;
 mod field;
 mod parse;
 
-pub use condition::Condition;
+pub use condition::{Condition, is_beyond};
 pub use facts::{Facts, Row};
 pub use field::Field;
 pub use parse::FilterError;

@@ -14,6 +14,9 @@ pub struct FilterError {
     pub what: String,
 }
 
+/// White space: what it is in CEL, as every filter is an expression.
+const SPACE: [char; 5] = [' ', '\t', '\n', '\r', '\u{c}'];
+
 /// Reads a filter.
 pub(super) fn parse(text: &str) -> Result<Condition, FilterError> {
     let mut parser = Parser { text, rest: text, depth: 0, comparisons: 0 };
@@ -144,7 +147,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// A text in single or double quotes, with the escapes `\\`, `\"`, `\'`, `\n`, `\t`.
+    /// A text in single or double quotes, in one line, with the escapes `\\`, `\"`, `\'`, `\n`, `\t`.
     fn string(&mut self) -> Result<String, FilterError> {
         self.skip_space();
         let unfinished = self.error("the text has no closing quote");
@@ -165,8 +168,8 @@ impl<'t> Parser<'t> {
                         return Err(self.error("after `\\`, expected `\\`, a quote, `n` or `t`"));
                     }
                 },
-                Some(c) => text.push(c),
-                None => return Err(unfinished),
+                Some(c) if !matches!(c, '\n' | '\r') => text.push(c),
+                _ => return Err(unfinished),
             }
         }
         self.rest = chars.as_str();
@@ -215,7 +218,7 @@ impl<'t> Parser<'t> {
     }
 
     fn skip_space(&mut self) -> &'t str {
-        self.rest = self.rest.trim_start();
+        self.rest = self.rest.trim_start_matches(SPACE);
         self.rest
     }
 

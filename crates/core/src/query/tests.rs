@@ -73,6 +73,8 @@ fn what_is_wrong_with_a_filter_is_said_with_its_place() {
         ("rôle == 'x'", "at character 1: expected a field"),
         ("role == 'ü' role", "at character 13: expected `&&`"),
         ("role == 'x", "at character 9: the text has no closing quote"),
+        ("role == 'x\ny'", "at character 9: the text has no closing quote"),
+        ("role ==\u{a0}'x'", "at character 8: expected a text in quotes"),
         (r"role == '\q'", "at character 12: after `\\`"),
         ("effect == 'maybe'", "at character 11: expected the effect"),
         ("at == '2026-01-01'", "at character 4: expected `>=`"),

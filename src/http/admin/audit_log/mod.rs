@@ -5,7 +5,7 @@
 
 mod entry;
 mod lines;
-mod params;
+pub(in crate::http) mod params;
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use self::params::Wanted;
 use crate::http::caller::Operator;
 use crate::http::error::Refusal;
 use crate::http::{Invalid, Services};
+use crate::pdp::Caller;
 use crate::ports::{DecisionFilter, DecisionQuery, LogError, StoredRecord};
 
 /// Records that are read at once.
@@ -30,6 +31,7 @@ const PAGE: usize = 100;
 /// The log entries that the query asks for. There are no access logs: a list of them is empty.
 pub(super) async fn list(
     _: Operator,
+    caller: Caller,
     State(services): State<Arc<Services>>,
     Path(kind): Path<String>,
     uri: Uri,
@@ -39,7 +41,7 @@ pub(super) async fn list(
     let (lines, body) = Lines::channel();
     match kind.as_str() {
         "KIND_DECISION" => {
-            tokio::spawn(Feed { services, log, lines }.run(wanted));
+            tokio::spawn(Feed { services, caller, log, lines }.run(wanted));
         }
         "KIND_ACCESS" => drop(lines),
         _ => return Err(Invalid::at("kind", "expected `KIND_DECISION` or `KIND_ACCESS`").into()),
@@ -52,6 +54,7 @@ pub(super) async fn list(
 /// What fills the answer, for as long as somebody reads it.
 struct Feed {
     services: Arc<Services>,
+    caller: Caller,
     log: Arc<dyn DecisionQuery>,
     lines: Sender<Line>,
 }
@@ -71,7 +74,7 @@ impl Feed {
 
     async fn look_up(self: Arc<Self>, id: String) -> Result<(), Refusal> {
         let found = self.in_turn(move |feed| {
-            if let Some(stored) = feed.log.get(&id)? {
+            if let Some(stored) = feed.log.get(&id)?.filter(|stored| feed.caller.sees(&stored.payload)) {
                 feed.tell(&stored);
             }
             Ok(())
@@ -81,6 +84,7 @@ impl Feed {
 
     async fn pages(self: Arc<Self>, mut filter: DecisionFilter, most: usize) -> Result<(), Refusal> {
         let mut left = most;
+        filter.tenants = self.caller.tenants();
         loop {
             filter.limit = left.min(PAGE);
             let asked = filter.clone();

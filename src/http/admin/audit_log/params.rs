@@ -19,7 +19,7 @@ const PARAMETERS: &str = "`tail`, `since`, `between.start` with `between.end`, `
 
 /// What is asked for.
 #[derive(Debug, PartialEq)]
-pub(super) enum Wanted {
+pub(in crate::http) enum Wanted {
     /// One call, by its id.
     Call(String),
     /// So many of the records that match, newest first.
@@ -33,7 +33,7 @@ pub(super) enum Wanted {
 
 impl Wanted {
     /// What the query of `uri` asks for at the instant `now`.
-    pub(super) fn of(uri: &Uri, now: Timestamp) -> Result<Self, Invalid> {
+    pub(in crate::http) fn of(uri: &Uri, now: Timestamp) -> Result<Self, Invalid> {
         let Query(pairs): Query<Vec<(String, String)>> =
             Query::try_from_uri(uri).map_err(|refused| Invalid::at("query", refused.body_text()))?;
         let mut given = BTreeMap::new();

@@ -1,0 +1,185 @@
+//! What it costs the server to know who asks: CPU for one request, by the credential that callers show.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::certificates::{Authority, Leaf, TlsClient};
+use crate::load::{Load, Taken};
+use crate::server::{Server, ServerSpec};
+use crate::temp_dir::TempDir;
+
+/// Ticks in which the system counts CPU time, in a second (`sysconf(_SC_CLK_TCK)` on Linux).
+const TICKS: f64 = 100.0;
+
+/// How the comparison is made.
+#[derive(Clone, Debug)]
+pub struct Comparison<'a> {
+    /// The `procura` binary.
+    pub binary: &'a Path,
+    /// Directory of policies.
+    pub policies: &'a Path,
+    /// File with the body of one request a line.
+    pub bodies: &'a Path,
+    /// The CPUs of the server, as `taskset` takes them; `None` for all.
+    pub server_cpus: Option<&'a str>,
+    /// Rounds, in each of which every credential has its turn.
+    pub rounds: usize,
+    /// How long a turn takes.
+    pub turn: Duration,
+    /// Connections that are kept.
+    pub connections: usize,
+}
+
+/// What one kind of credential costs.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// The credential.
+    pub name: &'static str,
+    /// User and system time of the server for one request in each round, in microseconds.
+    pub cpu: Vec<f64>,
+    /// The same over that of plain text without credentials in the same round.
+    pub ratios: Vec<f64>,
+    /// What share of its CPU the server used in each round.
+    pub busy: Vec<f64>,
+    /// Median latency in the last round.
+    pub latency: Duration,
+}
+
+/// A server and how it is asked.
+struct Kind {
+    name: &'static str,
+    server: Server,
+    load: Load,
+}
+
+/// Measures each kind in turn; the first is plain text without credentials.
+pub async fn compare(
+    comparison: &Comparison<'_>,
+    mut progress: impl FnMut(&str),
+) -> anyhow::Result<Vec<Cost>> {
+    let files = TempDir::new("credentials");
+    let kinds = [
+        kind("none, plain text", comparison, &files, None).await?,
+        kind("none, TLS", comparison, &files, Some(false)).await?,
+        kind("client certificate, TLS", comparison, &files, Some(true)).await?,
+    ];
+    let mut costs: Vec<Cost> = kinds.iter().map(|kind| Cost::of(kind.name)).collect();
+    for kind in &kinds {
+        Load { duration: Duration::from_secs(1), ..kind.load.clone() }.run().await?;
+    }
+    for round in 0..comparison.rounds {
+        let mut turns: Vec<usize> = (0..kinds.len()).collect();
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for turn in turns {
+            let (taken, cpu) = kinds[turn].turn().await.with_context(|| kinds[turn].name)?;
+            let requests = taken.latencies.len() as f64;
+            costs[turn].cpu.push(cpu * 1e6 / requests);
+            costs[turn].busy.push(cpu / comparison.turn.as_secs_f64());
+            costs[turn].latency = taken.percentile(50);
+            progress(&format!("round {} of {}: {}", round + 1, comparison.rounds, kinds[turn].name));
+        }
+    }
+    let plain = costs[0].cpu.clone();
+    for cost in &mut costs {
+        cost.ratios = cost.cpu.iter().zip(&plain).map(|(cpu, plain)| cpu / plain).collect();
+    }
+    Ok(costs)
+}
+
+/// A server of its own for one kind; `certificate` says whether callers show one, if connections are encrypted.
+async fn kind(
+    name: &'static str,
+    comparison: &Comparison<'_>,
+    files: &TempDir,
+    certificate: Option<bool>,
+) -> anyhow::Result<Kind> {
+    let authority = Authority::new("authority");
+    let data = files.path().join(name);
+    let mut spec = ServerSpec::new(comparison.binary, comparison.policies, data)
+        .arg("--set=audit.enabled=false")
+        .arg("--set=engine.onError=cerbos")
+        .arg("--set=storage.disk.watchForChanges=false");
+    spec.cpus = comparison.server_cpus.map(str::to_owned);
+    if certificate.is_some() {
+        let server = authority.issue(&Leaf::server());
+        let at = |end: &str| -> PathBuf { files.path().join(format!("{name}{end}")) };
+        fs::write(at(".crt"), server.certificate)?;
+        fs::write(at(".key"), server.key)?;
+        fs::write(at(".ca"), authority.pem())?;
+        spec = spec
+            .arg(format!("--set=server.tls.cert={}", at(".crt").display()))
+            .arg(format!("--set=server.tls.key={}", at(".key").display()));
+        if certificate == Some(true) {
+            spec = spec
+                .arg(format!("--set=server.tls.caCert={}", at(".ca").display()))
+                .arg("--set=server.tls.clientAuth=required")
+                .arg("--set=callers.certificates=[{match: '**', roles: [decide, batch]}]");
+        }
+    }
+    let server = spec.start().await?;
+    let shown = certificate == Some(true);
+    let shown = shown.then(|| authority.issue(&Leaf::workload("spiffe://acme.org/ns/prod/load")));
+    let text = fs::read_to_string(comparison.bodies).context("cannot read the bodies")?;
+    let bodies: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
+    ensure!(!bodies.is_empty(), "there are no bodies");
+    let load = Load {
+        address: server.address(),
+        tls: certificate.map(|_| TlsClient::new(&authority.pem(), shown.as_ref())),
+        headers: String::new(),
+        path: "/api/check/resources",
+        bodies: Arc::new(bodies),
+        connections: comparison.connections,
+        duration: comparison.turn,
+    };
+    Ok(Kind { name, server, load })
+}
+
+impl Kind {
+    /// One turn: what was answered, and the seconds of CPU that this took the server.
+    async fn turn(&self) -> anyhow::Result<(Taken, f64)> {
+        let before = self.cpu_seconds()?;
+        let taken = self.load.run().await?;
+        Ok((taken, self.cpu_seconds()? - before))
+    }
+
+    fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let pid = self.server.pid().context("the server has ended")?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        let ticks: Vec<f64> = fields.skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(ticks.iter().sum::<f64>() / TICKS)
+    }
+}
+
+impl Cost {
+    fn of(name: &'static str) -> Self {
+        Self { name, cpu: Vec::new(), ratios: Vec::new(), busy: Vec::new(), latency: Duration::ZERO }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, cpu, ratios, busy, latency } = self;
+        write!(
+            f,
+            "{name:24} {:6.1} µs of CPU, {:.2} times plain text, {:3.0} % of the CPU used, median latency {:.2} ms",
+            median(cpu),
+            median(ratios),
+            median(busy) * 100.0,
+            latency.as_secs_f64() * 1e3
+        )
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

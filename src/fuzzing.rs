@@ -1,0 +1,6 @@
+//! What fuzz targets need of parsers that nobody else may call. It is there only with `--cfg fuzzing`, which `fuzz/run`
+//! passes: nothing of it is in any other build.
+
+pub use crate::audit::fuzzing as audit;
+pub use crate::http::fuzzing as http;
+pub use crate::pip::fuzzing as pip;
