@@ -20,6 +20,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .summary("May the subject do this to the resource?")
         .description("Unknown members are ignored.")
         .parameter(request_id)
+        .parameter(super::check::txn_token())
         .body("EvaluationRequest", true, &example())
         .answers(200, "The decision.", "EvaluationResponse")
         .headers(&["PolicyRevision", "CallId"])

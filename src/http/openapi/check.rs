@@ -6,6 +6,7 @@ use super::operation::Operation;
 use super::refusals::Shape;
 use super::schema::{Schemas, effect, list_of, map_of, nullable, object, of, one_of, set, text, told, with};
 use crate::http::RequestLimits;
+use crate::http::aux_data::MAX_PROOF_BYTES;
 
 const TAG: &str = "check";
 
@@ -29,6 +30,7 @@ fn check_resources() -> Operation {
             "As a PDP of Cerbos answers it, with `context` in addition. Members may be written in snake_case too; `null` is \
              the same as absent.",
         )
+        .parameter(txn_token())
         .body("CheckRequest", true, &example())
         .answers(200, "The decisions, in the order of the request.", "CheckResponse")
         .headers(&["PolicyRevision", "CallId"])
@@ -135,13 +137,10 @@ fn parts(limits: &RequestLimits) -> Schemas {
         });
         aliased(object(required, with(members, extra.0, extra.1)), &[("policyVersion", "policy_version")])
     };
-    let token = object(
-        &["token"],
-        json!({
-            "token": {"type": "string", "format": "jwt", "minLength": 1},
-            "keySetId": optional(),
-        }),
-    );
+    let members =
+        json!({"token": {"type": "string", "format": "jwt", "minLength": 1}, "keySetId": optional()});
+    let proven = with(members.clone(), "proof", nullable(of("Proof")));
+    let token = |members| aliased(object(&["token"], members), &[("keySetId", "key_set_id")]);
     let principal = entity(&["id", "roles"], ("roles", names(limits, limits.max_roles)));
     let resource = entity(&["id", "kind"], ("kind", name(limits)));
     let actions = names(limits, limits.max_actions_per_resource);
@@ -152,16 +151,33 @@ fn parts(limits: &RequestLimits) -> Schemas {
             "ResourceEntry",
             object(&["actions", "resource"], json!({"actions": actions, "resource": of("Resource")})),
         ),
-        ("Token", told("A JSON Web Token in compact form.", aliased(token, &[("keySetId", "key_set_id")]))),
+        ("Token", told("A JSON Web Token in compact form.", token(members))),
+        ("ProvenToken", told("The same, perhaps with what shows that its key is held.", token(proven))),
+        ("Proof", told("A DPoP proof, or the client certificate that was seen.", proof())),
         ("AuxData", told("Tokens about the principal: one, or some by name.", aux_data(limits))),
     ]
+}
+
+fn proof() -> Value {
+    let text = || json!({"type": "string", "maxLength": MAX_PROOF_BYTES});
+    let dpop = object(&["dpop", "method", "url"], json!({"dpop": text(), "method": text(), "url": text()}));
+    let certificate = object(&["certificate"], json!({"certificate": text()}));
+    json!({"anyOf": [dpop, certificate]})
+}
+
+/// The header with a transaction token.
+pub(super) fn txn_token() -> Value {
+    json!({
+        "name": "Txn-Token", "in": "header", "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"},
+        "description": "A transaction token; not looked at without a key set of that profile.",
+    })
 }
 
 fn aux_data(limits: &RequestLimits) -> Value {
     let mut jwts = map_of(of("Token"));
     set(&mut jwts, "maxProperties", json!(8));
     set(&mut jwts, "propertyNames", name(limits));
-    let both = object(&[], json!({"jwt": nullable(of("Token")), "jwts": nullable(jwts)}));
+    let both = object(&[], json!({"jwt": nullable(of("ProvenToken")), "jwts": nullable(jwts)}));
     let without =
         |member: &str| json!({"properties": {member: {"maxProperties": 0, "type": ["object", "null"]}}});
     let no_jwt = json!({"properties": {"jwt": {"type": "null"}}});
