@@ -4,3 +4,4 @@
 pub use crate::audit::fuzzing as audit;
 pub use crate::http::fuzzing as http;
 pub use crate::pip::fuzzing as pip;
+pub use crate::tls::fuzzing as tls;

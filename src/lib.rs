@@ -14,11 +14,14 @@ mod durable;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;
+#[cfg(feature = "otel")]
+mod otel;
 mod outgoing;
 pub mod pap;
 pub mod pdp;
 pub mod pip;
 pub mod ports;
+pub mod quarantine;
 pub mod ship;
 pub mod telemetry;
 pub mod tls;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+#[cfg(feature = "otel")]
+use hyper::header::HeaderName;
 use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -18,6 +20,9 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+
+#[cfg(feature = "otel")]
+use crate::telemetry::spans::Asked;
 
 /// Whose certificates a client believes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +80,37 @@ impl Client {
         Ok(Self(legacy::Client::builder(TokioExecutor::new()).build(connector)))
     }
 
-    /// The answer to `request`, complete within `deadline` and with at most `most` bytes of body.
+    /// The answer to `request`, complete within `deadline` and with at most `most` bytes of body. Where traces are made, it
+    /// is a span of one.
     pub(crate) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        deadline: Duration,
+        most: usize,
+    ) -> Result<Answer, SendError> {
+        #[cfg(feature = "otel")]
+        return self.send_traced(request, deadline, most).await;
+        #[cfg(not(feature = "otel"))]
+        self.send_untraced(request, deadline, most).await
+    }
+
+    #[cfg(feature = "otel")]
+    async fn send_traced(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        deadline: Duration,
+        most: usize,
+    ) -> Result<Answer, SendError> {
+        let asked = Asked::begin(request.method().as_str(), request.uri().host().unwrap_or_default());
+        let header = asked.traceparent().and_then(|text| HeaderValue::from_str(&text).ok());
+        request.headers_mut().extend(header.map(|header| (HeaderName::from_static("traceparent"), header)));
+        let answer = self.send_untraced(request, deadline, most).await;
+        asked.end(answer.as_ref().ok().map(|answer| answer.status.as_u16()));
+        answer
+    }
+
+    /// The same without a span.
+    pub(crate) async fn send_untraced(
         &self,
         mut request: Request<Full<Bytes>>,
         deadline: Duration,

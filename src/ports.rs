@@ -2,9 +2,11 @@
 
 mod encryption;
 mod identity;
+mod quarantine;
 
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
 pub use identity::{Identity, Method};
+pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -115,27 +117,6 @@ pub trait TokenVerifier: Send + Sync + 'static {
         request_id: &str,
         now: Timestamp,
     ) -> Result<bool, Cow<'static, str>>;
-}
-
-/// What a credential rests on. What is not known of it, or does not exist for its kind, is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Origin<'a> {
-    /// Who issued it: the `iss` of a token, the trust domain of a certificate.
-    pub issuer: Option<&'a str>,
-    /// The key set that vouches for it.
-    pub key_set: Option<&'a str>,
-    /// The key: the `kid` of a token, the id of an API key, the fingerprint of a certificate.
-    pub key: Option<&'a str>,
-}
-
-/// What must not be relied on any more, although its signature is good. Asked about each credential of each request, also
-/// where it was found good before: cheap, never blocks.
-pub trait Quarantine: Send + Sync + 'static {
-    /// Rises with every change. Who remembers that a credential was good reads this before it asks, and asks again once it
-    /// has risen.
-    fn epoch(&self) -> u64;
-    /// Whether a credential that rests on `origin` is refused.
-    fn is_quarantined(&self, origin: &Origin<'_>) -> bool;
 }
 
 /// How much of a set is read.

@@ -76,6 +76,7 @@ impl Bench {
         let call = Call {
             id: CALL_ID.into(),
             request_id: Some("call-1".into()),
+            trace_id: None,
             api: "check_resources".into(),
             caller: Caller { address: Some("127.0.0.1:50000".into()), ..Caller::default() },
             ..Call::default()

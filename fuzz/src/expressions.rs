@@ -173,6 +173,20 @@ fn comes_to(
     Some(value.map(|value| format!("{:?}", value.to_json(&budget))))
 }
 
+/// The trust domain of a SPIFFE id as policies know it.
+pub(crate) fn trust_domain(id: &str) -> Option<String> {
+    let variables = [("a", Type::String)];
+    let declarations = Declarations { container: "", variables: &variables, typing: Typing::Static };
+    let program =
+        expr::compile_with("spiffeID(a).trustDomain().name()", &declarations).expect("a known expression");
+    let (budget, values) = (budget(), [Some(Val::string(id))]);
+    let scope = Scope::of_bindings(Bindings { values: &values, now: Timestamp::UNIX_EPOCH }, &budget);
+    match program.eval(&scope).ok()?.to_json(&budget).ok()? {
+        Value::String(name) => Some(name.into_owned()),
+        _ => None,
+    }
+}
+
 /// `text` as a literal of CEL.
 fn literal(text: &str) -> String {
     let escaped: String = text.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();

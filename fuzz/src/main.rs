@@ -38,6 +38,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("edge", requests::edge),
     ("token", tokens::token),
     ("keys", tokens::keys),
+    ("certificate", tokens::certificate),
     ("configuration", configuration::configuration),
     ("segment", log::segment),
     ("compressed", log::compressed),

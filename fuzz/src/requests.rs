@@ -51,6 +51,12 @@ pub(crate) fn edge(data: &[u8]) {
         http::queries(&uri);
     }
     let (host, origin) = (part(1), part(2));
+    if let Ok(uri) = part(0).parse::<::http::Uri>()
+        && http::is_unambiguous(&uri, host)
+    {
+        let named = uri.authority().map_or(host, |authority| authority.as_str());
+        assert!(named.eq_ignore_ascii_case(host) && uri.path() != "", "`{uri}` is read for `{host}`");
+    }
     let (is_own_host, is_own_origin) = http::are_loopback(host, origin);
     let may_be = |text: &str| {
         let text = text.to_ascii_lowercase();

@@ -78,7 +78,7 @@ struct CheckEntry {
 }
 
 /// The address to ask: a server on all interfaces is asked over loopback.
-fn local(listen: &str) -> anyhow::Result<SocketAddr> {
+pub(super) fn local(listen: &str) -> anyhow::Result<SocketAddr> {
     let resolved = listen.to_socket_addrs().with_context(|| format!("`{listen}` is not an address"))?.next();
     let mut address = resolved.with_context(|| format!("`{listen}` is not an address"))?;
     match address.ip() {

@@ -14,9 +14,11 @@ mod explanation;
 mod health;
 mod options;
 mod policies;
+mod quarantine;
 mod replay;
 mod report;
 mod serve;
+mod server;
 mod signals;
 mod test;
 mod tokens;
@@ -64,6 +66,7 @@ enum Command {
     Explain(explain::Args),
     Audit(audit::Args),
     Replay(replay::Args),
+    Quarantine(quarantine::Args),
     Config(config::Args),
     #[command(alias = "healthcheck")]
     Health(health::Args),
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Quarantine(args) => quarantine::run(args),
         Command::Config(args) => config::run(args),
         Command::Health(args) => health::run(args),
     };

@@ -12,6 +12,7 @@ use super::Services;
 use super::error::Refusal;
 use crate::pdp::{Active, Answer, Call, Caller};
 use crate::telemetry::events::CallDecided;
+use crate::telemetry::{Trace, TraceParent};
 
 /// The content hash of the policy set that decided.
 const POLICY_REVISION: HeaderName = HeaderName::from_static("procura-policy-revision");
@@ -19,21 +20,35 @@ const POLICY_REVISION: HeaderName = HeaderName::from_static("procura-policy-revi
 /// The id under which the decision log holds the call.
 const CALL_ID: HeaderName = HeaderName::from_static("procura-call-id");
 
+/// The trace that the caller wants the call to belong to (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What tracing systems pass on beside it.
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Most bytes of it: what everybody passes on at least (W3C Trace Context, section 3.3.1.5).
+const TRACESTATE_BYTES: usize = 512;
+
 /// Most headers of a response, those of `edge.rs` among them.
 const HEADERS: usize = 6;
 
-/// Asks for the decisions of `call`, whose body was complete at `received`.
+/// Asks for the decisions of `call`, which came with `headers` and whose body was complete at `received`.
 pub(super) async fn decide(
     services: &Services,
     caller: &Caller,
+    headers: &HeaderMap,
     call: &mut Call<'_>,
     received: Instant,
 ) -> Result<Answer, Refusal> {
+    let trace = trace_of(headers);
+    call.trace = trace.map(|trace| trace.parent);
     let answer = services.pdp.decide(caller, call).await?;
     let (allowed, denied, problems) = count(&answer.evaluation);
     CallDecided {
         api: call.api,
         call_id: &answer.call_id,
+        trace,
+        revision: answer.active.snapshot.revision.as_str(),
         allowed,
         denied,
         problems,
@@ -43,6 +58,15 @@ pub(super) async fn decide(
     }
     .emit(&services.metrics);
     Ok(answer)
+}
+
+/// Where the request with these `headers` stands in a trace; `None` if it does not say so well.
+pub(super) fn trace_of(headers: &HeaderMap) -> Option<Trace<'_>> {
+    let parent = TraceParent::parse(headers.get(TRACEPARENT)?.as_bytes())?;
+    let is_one = headers.get_all(TRACEPARENT).iter().nth(1).is_none();
+    let state = headers.get(TRACESTATE).and_then(|state| state.to_str().ok());
+    let state = state.filter(|state| state.len() <= TRACESTATE_BYTES).unwrap_or_default();
+    is_one.then_some(Trace { parent, state })
 }
 
 /// The response with `body` as JSON, and in its headers which set decided and how to find the record.

@@ -115,7 +115,8 @@ pub(super) fn take_transaction(headers: &HeaderMap, call: &mut Call<'_>) -> Resu
     let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     let text = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(is_of_token));
     let text = text.filter(|_| values.next().is_none());
-    let text = text.ok_or_else(|| Invalid::at("Txn-Token", "must be there once, as a token in compact form"))?;
+    let text =
+        text.ok_or_else(|| Invalid::at("Txn-Token", "must be there once, as a token in compact form"))?;
     if call.tokens.jwts.contains_key(TRANSACTION) {
         let why = "this name is taken by the token in the header `Txn-Token`";
         return Err(Invalid::at("auxData.jwts.txn", why));

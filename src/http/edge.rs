@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use tower::Service;
 
 use super::admission::{Account, Guest};
+use super::answer::trace_of;
 use super::body::Bounded;
 use super::error::Refusal;
 use super::peer::Peer;
@@ -23,7 +24,7 @@ use super::serve::Stopping;
 use super::{Services, authzen, cerbos, head, leaving};
 use crate::pdp::Caller;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
-use crate::telemetry::{Api, Outcome, Surface, Where};
+use crate::telemetry::{Api, Outcome, Surface, TraceParent, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,13 +47,15 @@ impl Edge {
         Guest::new(address, self.services.budget.accounts())
     }
 
-    /// The answer to `request`, which came over the connection of `peer`, which is `guest`.
-    pub(super) async fn answer(&self, peer: &Peer, guest: &Guest, request: Request<Incoming>) -> Response {
+    /// The answer to `request`, which `peer` sent.
+    pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
+        let parent = if cfg!(feature = "otel") { trace_of(request.headers()) } else { None };
+        let parent = parent.map(|trace| trace.parent);
 
-        let mut response = match contain_panic(self.dispatch((peer, guest), surface, api, request)).await {
+        let mut response = match contain_panic(self.dispatch(peer, surface, api, request)).await {
             Some(response) => response,
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
@@ -60,7 +63,7 @@ impl Edge {
             }
         };
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
-            response = self.refuse(&refusal, surface, api, response);
+            response = self.refuse(&refusal, surface, api.map(|api| (api, parent)), response);
         }
         let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
@@ -80,14 +83,14 @@ impl Edge {
     /// What comes of `request`, whatever that is.
     async fn dispatch(
         &self,
-        (peer, guest): (&Peer, &Guest),
+        peer: &Peer,
         surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
     ) -> Response {
         let answered = async {
             head::check(&request)?;
-            let caller = peer.caller()?;
+            let (guest, caller) = (&peer.guest, peer.caller()?);
             let budget = &self.services.budget;
             let account = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
@@ -149,23 +152,23 @@ impl Edge {
         response
     }
 
-    /// `refusal` in the shape of its surface; `carrier` brought it from the handler.
+    /// `refusal` of a `call`, if it is one, in the shape of its surface; `carrier` brought it from the handler.
     fn refuse(
         &self,
         refusal: &Refusal,
         surface: Surface,
-        api: Option<Api>,
+        call: Option<(Api, Option<TraceParent>)>,
         mut carrier: Response,
     ) -> Response {
         if let Some(reason) = refusal.shed() {
             RequestShed { reason }.emit(&self.services.metrics);
         }
-        if let Some(api) = api {
-            let outcome = refusal.outcome();
+        if let Some((api, parent)) = call {
+            let (outcome, status) = (refusal.outcome(), refusal.status().as_u16());
             // What is wrong with a request may repeat what must not be kept.
             let is_told = outcome != Outcome::Invalid || !self.services.pdp.is_masking();
             let detail = if is_told { refusal.to_string() } else { "masked".to_owned() };
-            CallRejected { api, outcome, detail: &detail }.emit(&self.services.metrics);
+            CallRejected { api, outcome, detail: &detail, parent, status }.emit(&self.services.metrics);
         }
         let allowed_methods = carrier.headers_mut().remove(header::ALLOW);
         let mut response = refusal.render(surface);

@@ -95,6 +95,12 @@ pub(super) enum Refusal {
     /// The decision log cannot be written or read, or does not have a record any more.
     #[error("{0}")]
     LogUnavailable(LogError),
+    /// What is there already forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A change of quarantines is recorded, but could not be kept.
+    #[error("{0}")]
+    NotKept(String),
     /// The record is there, and no checkpoint covers it yet.
     #[error("no checkpoint covers record {seq} yet: ask again in a moment")]
     NotYetProven {
@@ -132,6 +138,11 @@ impl Refusal {
         self.kind().0
     }
 
+    /// The status of the response.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.kind().1
+    }
+
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
@@ -142,6 +153,7 @@ impl Refusal {
             Self::KeysUnavailable(_) => Outcome::KeysUnavailable,
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
+            Self::NotKept(_) => Outcome::Internal,
             Self::Internal => Outcome::Internal,
             Self::Invalid(_)
             | Self::Malformed(_)
@@ -150,6 +162,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::TooSlow { .. }
             | Self::NotFound
+            | Self::Conflict(_)
             | Self::NotYetProven { .. }
             | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
@@ -228,6 +241,8 @@ impl Refusal {
             Self::Distrusted { code, .. } => (code, StatusCode::BAD_REQUEST, 3),
             Self::LogUnavailable(LogError::Deleted { .. }) => ("deleted_by_retention", StatusCode::GONE, 5),
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Conflict(_) => ("conflict", StatusCode::CONFLICT, 6),
+            Self::NotKept(_) => ("quarantine_not_kept", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::NotYetProven { .. } => ("not_yet_proven", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),

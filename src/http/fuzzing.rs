@@ -1,6 +1,6 @@
 //! The readers of requests, for fuzz targets.
 
-use axum::http::Uri;
+use axum::http::{Request, Uri, header};
 use procura_core::model::Timestamp;
 
 use super::admin::audit_log::params::Wanted;
@@ -9,7 +9,7 @@ use super::caller::{is_loopback_host, is_loopback_origin};
 use super::cerbos::set::SetRequest;
 use super::cerbos::{CheckCall, batch, direct};
 use super::decisions::params::Params;
-use super::{Invalid, RequestLimits};
+use super::{Invalid, RequestLimits, head};
 use crate::pdp::Caller;
 
 /// What both readers make of a check, for comparison: the direct one says nothing where it gives up.
@@ -48,6 +48,13 @@ pub fn queries(uri: &Uri) {
     let _ = Params::page(uri, &Caller::unknown(None));
     let _ = Params::stats(uri, &Caller::unknown(None));
     let _ = Wanted::of(uri, Timestamp::UNIX_EPOCH);
+}
+
+/// Whether a request to `uri` with this `host` is unambiguous, and so read at all.
+#[must_use]
+pub fn is_unambiguous(uri: &Uri, host: &str) -> bool {
+    let request = Request::builder().uri(uri).header(header::HOST, host).body(());
+    request.is_ok_and(|request| head::check(&request).is_ok())
 }
 
 /// Whether `host` and `origin` are of this machine.

@@ -6,7 +6,7 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
-//! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/auditlog/list/{kind}` |
+//! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
 //! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
 //!
@@ -54,7 +54,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::pdp::{Health, Pdp, ReloadHandle, Shadow};
+use crate::pdp::{Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
 use crate::ports::{DecisionQuery, Encryption, LogProofs};
 use crate::telemetry::Metrics;
 
@@ -68,6 +68,8 @@ pub struct Services {
     pub proofs: Option<Arc<dyn LogProofs>>,
     /// Loads policies again.
     pub reload: ReloadHandle,
+    /// Knows what must not be relied on any more.
+    pub quarantine: Arc<QuarantineOffice>,
     /// Decides with a candidate set beside the live one; `None` if there is none.
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::admission::Guest;
 use super::error::Refusal;
 use crate::pdp::Caller;
 use crate::ports::ClientCertificate;
@@ -10,6 +11,8 @@ use crate::ports::ClientCertificate;
 pub(super) struct Peer {
     /// Its address.
     pub(super) address: SocketAddr,
+    /// As admission sees it.
+    pub(super) guest: Guest,
     /// The certificate that it has shown; `None` if it has shown none.
     pub(super) certificate: Option<Box<dyn ClientCertificate>>,
 }
@@ -20,8 +23,9 @@ impl Peer {
     /// # Errors
     /// If the certificate of the connection is not good any more.
     pub(super) fn caller(&self) -> Result<Caller, Refusal> {
-        let Some(certificate) = &self.certificate else { return Ok(Caller::unknown(Some(self.address))) };
+        let address = Some(self.address);
+        let Some(certificate) = &self.certificate else { return Ok(Caller::unknown(address)) };
         let identity = certificate.holder().map_err(|_| Refusal::Unauthenticated { shown: true })?;
-        Ok(Caller { identity, address: Some(self.address) })
+        Ok(Caller { identity, address })
     }
 }

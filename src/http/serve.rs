@@ -22,7 +22,7 @@ use super::handshake::Handshakes;
 use super::impatient::Impatient;
 use super::peer::Peer;
 use super::{Capacity, Services};
-use crate::ports::Encrypted;
+use crate::ports::{ClientCertificate, Encrypted};
 use crate::telemetry::Shed;
 use crate::telemetry::events::{AcceptFailed, RequestShed};
 
@@ -118,7 +118,7 @@ impl Host {
     /// Serves one connection, to its end.
     async fn receive(self, stream: TcpStream, address: SocketAddr, line: &Line) {
         let Some(handshakes) = self.handshakes.clone() else {
-            return self.converse(stream, Peer { address, certificate: None }, line).await;
+            return self.converse(stream, address, None, line).await;
         };
         let mut stopped = self.stopped.clone();
         let shaken = tokio::select! {
@@ -127,18 +127,24 @@ impl Host {
             _ = stopped.changed() => None,
         };
         if let Some(Encrypted { stream, certificate }) = shaken {
-            self.converse(stream, Peer { address, certificate }, line).await;
+            self.converse(stream, address, certificate, line).await;
         }
     }
 
     /// What is said on one connection, to its end; after a stop it ends with the request in flight. Its errors are the
     /// caller's: a connection that breaks or is not HTTP concerns nobody else.
-    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S, peer: Peer, line: &Line) {
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        stream: S,
+        address: SocketAddr,
+        certificate: Option<Box<dyn ClientCertificate>>,
+        line: &Line,
+    ) {
         let Self { edge, capacity, stopped, .. } = self;
-        let guest = edge.welcome(peer.address);
+        let peer = Peer { address, guest: edge.welcome(address), certificate };
         let service = service_fn(|request| async {
             line.step();
-            let response = edge.answer(&peer, &guest, request).await;
+            let response = edge.answer(&peer, request).await;
             line.step();
             Ok::<_, Infallible>(response)
         });

@@ -12,7 +12,7 @@ use uuid::{NoContext, Uuid};
 use super::caller::sender;
 use super::{Active, Caller, Distrust, Pdp, Tokens};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
-use crate::telemetry::Api;
+use crate::telemetry::{Api, TraceParent};
 
 /// Cost units up to which a call is small: one or two milliseconds at most.
 const SMALL_CALL: u64 = 100_000;
@@ -29,6 +29,8 @@ pub struct Call<'a> {
     pub request: Request<'a>,
     /// The tokens that came with it.
     pub tokens: Tokens<'a>,
+    /// The trace of its caller that it belongs to.
+    pub trace: Option<TraceParent>,
 }
 
 /// What a call is answered. It exists only once its record is as durable as the log promises.
@@ -103,6 +105,7 @@ impl Pdp {
             let origin = record::Call {
                 id: Cow::Borrowed(&call_id),
                 request_id: Some(Cow::Borrowed(&*call.request_id)).filter(|id| !id.is_empty()),
+                trace_id: call.trace.as_ref().map(|trace| Cow::Borrowed(trace.trace_id())),
                 api: Cow::Borrowed(call.api.as_str()),
                 txn: evidence.transaction.as_ref().map(|txn| Cow::Borrowed(txn.id.as_str())),
                 txn_stated: evidence.transaction.as_ref().is_some_and(|txn| txn.is_stated),

@@ -22,7 +22,7 @@ pub use evidence::{Distrust, EvidenceRules, KeySetEvidence, PrincipalClaims};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
-pub use quarantine::Quarantines;
+pub use quarantine::{QuarantineError, QuarantineOffice, QuarantineParts, Quarantines, WantedQuarantine};
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use status::{

@@ -6,6 +6,7 @@
 mod index;
 mod policies;
 mod proof;
+mod quarantine;
 mod shedding;
 mod shipping;
 mod tls;
@@ -21,6 +22,7 @@ pub use policies::{
     ShadowLoaded, SnapshotActivated, TestsFailed, TestsFewer, WatchDegraded,
 };
 pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessFailed, WitnessKept};
+pub use quarantine::QuarantineChanged;
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
 pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
@@ -29,6 +31,7 @@ use tracing::{debug, error, info, trace, warn};
 
 use super::labels::{Api, EffectLabel, Outcome, Phase, StatusClass, Surface, Where};
 use super::metrics::Metrics;
+use super::trace::{Trace, TraceParent};
 
 // === Calls ===
 
@@ -39,6 +42,10 @@ pub struct CallDecided<'a> {
     pub api: Api,
     /// Its id.
     pub call_id: &'a str,
+    /// Where it stands in a trace.
+    pub trace: Option<Trace<'a>>,
+    /// The policy set that decided.
+    pub revision: &'a str,
     /// How many actions are allowed.
     pub allowed: u64,
     /// How many actions are denied.
@@ -60,11 +67,14 @@ impl CallDecided<'_> {
             event = "call_decided",
             api = self.api.as_str(),
             call_id = self.call_id,
+            trace_id = self.trace.as_ref().map(|trace| trace.parent.trace_id()),
             allowed = self.allowed,
             denied = self.denied,
             problems = self.problems,
             "call decided"
         );
+        #[cfg(feature = "otel")]
+        super::spans::decided(self);
         metrics.calls.inc((self.api, Outcome::Answered));
         metrics.decisions.inc_by(EffectLabel::Allow, self.allowed);
         metrics.decisions.inc_by(EffectLabel::Deny, self.denied);
@@ -84,6 +94,10 @@ pub struct CallRejected<'a> {
     pub outcome: Outcome,
     /// Why, for the operator.
     pub detail: &'a str,
+    /// Where it stands in a trace, if that is of use.
+    pub parent: Option<TraceParent>,
+    /// The status of the answer.
+    pub status: u16,
 }
 
 impl CallRejected<'_> {
@@ -96,6 +110,8 @@ impl CallRejected<'_> {
         } else {
             error!(event = "call_rejected", api, outcome, detail, "call rejected");
         }
+        #[cfg(feature = "otel")]
+        super::spans::rejected(self);
         metrics.calls.inc((self.api, self.outcome));
     }
 }
@@ -417,6 +433,8 @@ mod tests {
         CallDecided {
             api: Api::CheckResources,
             call_id: "c",
+            trace: None,
+            revision: "abc",
             allowed: 2,
             denied: 1,
             problems: 0,

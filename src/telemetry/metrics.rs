@@ -19,7 +19,7 @@ use super::labels::{
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    pub(super) registry: Registry,
     pub(super) calls: By<(Api, Outcome), IntCounter>,
     pub(super) decisions: By<EffectLabel, IntCounter>,
     pub(super) phases: By<(Api, Phase), Histogram>,

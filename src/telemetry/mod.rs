@@ -6,12 +6,18 @@
 pub mod events;
 mod labels;
 mod metrics;
+#[cfg(feature = "otel")]
+pub mod samples;
+#[cfg(feature = "otel")]
+pub mod spans;
+mod trace;
 
 pub use labels::{
     Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, ReloadOutcome, ShadowCall, Shed, Surface, TlsReload,
     Where, WitnessKind,
 };
 pub use metrics::{Metrics, MetricsError, ShipMetrics};
+pub use trace::{Trace, TraceParent};
 
 use std::io::IsTerminal;
 

@@ -5,6 +5,8 @@
 
 mod der;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod identity;
 mod live;
 mod probe;

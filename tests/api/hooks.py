@@ -4,6 +4,7 @@ The texts are the `format`s of the document. Tokens pass a server that does not 
 """
 import base64
 import json
+from datetime import datetime
 
 import schemathesis
 from hypothesis import strategies as st
@@ -30,6 +31,8 @@ comparisons = st.builds(
 )
 schemathesis.openapi.format("jwt", names.map(token))
 schemathesis.openapi.format("decision-filter", st.lists(comparisons, min_size=1, max_size=3).map(" && ".join))
+past = st.datetimes(datetime(2000, 1, 1), datetime(2020, 1, 1))
+schemathesis.openapi.format("instant-past", past.map(lambda at: at.isoformat() + "Z"))
 schemathesis.openapi.format("duration-ago", st.builds("{}{}".format, st.integers(1, 1000), st.sampled_from("smh")))
 
 

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use procura::audit::proof::{Notary, Proof, SigningKeys, prove};
 use procura::audit::{Log, LogSettings};
 use procura::ports::{Clock, DecisionLog, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
 use procura_testkit::calls::MadeUpCall;
+use procura_testkit::certificates::{Authority, Leaf};
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::issuer::{SigningKey, jwks};
 use procura_testkit::sim_disk::SimDisk;
@@ -58,6 +61,7 @@ async fn seeds_are_written_anew_when_asked_for() {
     policies(&mut seeds);
     requests(&mut seeds);
     tokens(&mut seeds);
+    certificates(&mut seeds);
     log(&mut seeds).await;
     for ((target, name), bytes) in seeds {
         write(&format!("seeds/{target}/{name}"), &bytes);
@@ -285,11 +289,46 @@ fn tokens(seeds: &mut Seeds) {
     let unsigned =
         keys[2].sign(&json!({"alg": "none", "crit": ["x"], "kid": 1}), claims.to_string().as_bytes());
     seeds.insert(("token", "none".to_owned()), unsigned.into_bytes());
+    let mut header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": keys[2].jwk()});
+    let said = json!({"jti": "1", "htm": "GET", "htu": "https://host/a", "iat": 1_795_305_600, "ath": "x"});
+    seeds.insert(
+        ("token", "dpop".to_owned()),
+        keys[2].sign(&header, said.to_string().as_bytes()).into_bytes(),
+    );
+    header["jwk"]["d"] = "x".into();
+    seeds.insert(("token", "private".to_owned()), keys[2].sign(&header, b"{}").into_bytes());
+    seeds.insert(
+        ("token", "claims".to_owned()),
+        br#"{"act":{"sub":"a","client_id":"c","act":{"sub":"b"}}}"#.to_vec(),
+    );
     seeds.insert(("keys", "jwks".to_owned()), [b"\0", set.as_bytes()].concat());
     for key in &keys[1..] {
         let name = format!("{}.pem", key.alg);
         seeds.insert(("keys", name), [b"\x01", key.pem().as_bytes()].concat());
     }
+}
+
+/// Certificates of each kind of name, and a revocation list.
+fn certificates(seeds: &mut Seeds) {
+    let authority = Authority::new("acme");
+    let host = Leaf { dns_names: vec!["Billing.acme.org".to_owned()], ..Leaf::client("billing") };
+    let leaves = [
+        ("spiffe", Leaf::workload("spiffe://acme.org/ns/a/sa/b")),
+        ("host", host),
+        ("name", Leaf::client("ann")),
+    ];
+    for (name, leaf) in leaves {
+        let certificate = der(&authority.issue(&leaf).certificate);
+        seeds.insert(("certificate", name.to_owned()), certificate);
+    }
+    seeds.insert(("certificate", "list".to_owned()), der(&authority.revoke(&[1, 2], 3600)));
+    seeds.insert(("certificate", "id".to_owned()), b"spiffe://acme.org/ns/a/sa/b".to_vec());
+}
+
+/// What stands in the first block of a PEM text.
+fn der(pem: &str) -> Vec<u8> {
+    let lines = pem.lines().skip(1).take_while(|line| !line.starts_with('-'));
+    STANDARD.decode(lines.collect::<String>()).unwrap()
 }
 
 /// A small log: its records, segments, checkpoints, and a proof.

@@ -20,11 +20,14 @@ mod fuzz_seeds;
 mod http;
 mod image;
 mod kill;
+#[cfg(feature = "otel")]
+mod otel;
 mod peer_conformance;
 mod privacy;
 mod proof;
 mod proof_cli;
 mod proof_witness;
+mod quarantine;
 mod readme_tour;
 mod reload;
 mod replay;

@@ -14,20 +14,37 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("durable", &[]),
     ("background", &[]),
-    ("outgoing", &[]),
+    ("outgoing", &["telemetry"]),
+    ("otel", &["outgoing", "telemetry"]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
+    ("quarantine", &["durable", "ports"]),
     ("pip", &["outgoing", "ports", "telemetry"]),
     ("tls", &["ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
-    ("fuzzing", &["audit", "http", "pip"]),
+    ("fuzzing", &["audit", "http", "pip", "tls"]),
     (
         "cli",
-        &["audit", "background", "config", "http", "pap", "pdp", "pip", "ports", "ship", "telemetry", "tls"],
+        &[
+            "audit",
+            "background",
+            "config",
+            "http",
+            "outgoing",
+            "otel",
+            "pap",
+            "pdp",
+            "pip",
+            "ports",
+            "quarantine",
+            "ship",
+            "telemetry",
+            "tls",
+        ],
     ),
 ];
 
@@ -50,7 +67,11 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
 /// Each risky dependency and the only files that may name it.
 const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["crates/core/src/policy/yaml.rs", "src/config/file.rs", "crates/samples/src/yaml.rs"]),
-    ("prometheus", &["src/telemetry/metrics.rs"]),
+    ("prometheus", &["src/telemetry/metrics.rs", "src/telemetry/samples.rs"]),
+    ("opentelemetry", &["src/otel/mod.rs", "src/telemetry/spans.rs"]),
+    ("opentelemetry_http", &["src/otel/client.rs", "src/otel/metrics.rs"]),
+    ("opentelemetry_otlp", &["src/otel/mod.rs"]),
+    ("opentelemetry_sdk", &["src/otel/mod.rs", "src/otel/metrics.rs"]),
     ("notify", &["src/pap/watch.rs"]),
     (
         "aws_lc_rs",

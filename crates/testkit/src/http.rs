@@ -38,7 +38,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
+        Ok(Self::over(Box::new(stream), address))
     }
 
     /// Connects to `address` as `client` does.
@@ -46,7 +46,7 @@ impl Connection {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let stream = client.shake(stream).await.context("cannot shake hands")?;
-        Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
+        Ok(Self::over(Box::new(stream), address))
     }
 
     /// Connects to `address` from `source`, an address of this machine.
@@ -55,7 +55,11 @@ impl Connection {
         socket.bind(SocketAddr::new(source, 0)).context("cannot use the address")?;
         let stream = socket.connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(Box::new(stream)), host: address.to_string() })
+        Ok(Self::over(Box::new(stream), address))
+    }
+
+    fn over(stream: Box<dyn Duplex>, address: SocketAddr) -> Self {
+        Self { stream: BufReader::new(stream), host: address.to_string() }
     }
 
     /// Sends a GET request and reads the answer.

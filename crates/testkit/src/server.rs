@@ -31,6 +31,8 @@ pub struct ServerSpec {
     pub data: PathBuf,
     /// More arguments of `procura serve`.
     pub args: Vec<String>,
+    /// More of its environment.
+    pub env: Vec<(String, String)>,
     /// The CPUs it may use, as `taskset` takes them; `None` for all.
     pub cpus: Option<String>,
 }
@@ -52,6 +54,7 @@ impl ServerSpec {
             policies: policies.as_ref().to_owned(),
             data: data.as_ref().to_owned(),
             args: Vec::new(),
+            env: Vec::new(),
             cpus: None,
         }
     }
@@ -60,6 +63,13 @@ impl ServerSpec {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Adds one variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -79,6 +89,7 @@ impl ServerSpec {
             .arg(format!("--set=storage.disk.directory={}", self.policies.display()))
             .arg(format!("--data-dir={}", self.data.display()))
             .args(&self.args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -10,6 +10,7 @@ mod limits;
 mod log;
 mod masking;
 mod notary;
+mod quarantine;
 mod replay;
 mod ship;
 mod tls;
@@ -30,6 +31,8 @@ use super::{policies, print, print_error, tokens};
 use crate::audit::Log;
 use crate::config::{Config, ConfigError};
 use crate::http::{self, Budget, Services};
+#[cfg(feature = "otel")]
+use crate::otel::Export;
 use crate::pap::{Archive, Disk, Watch};
 use crate::pdp::{
     Active, Cause, Health, LagLimit, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming,
@@ -88,7 +91,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let metrics = Arc::new(Metrics::new()?);
     let log = log::open(&config, &metrics)?;
     let beside = Beside::start(&config, log.as_deref(), &metrics)?;
+    #[cfg(feature = "otel")]
+    let export = Export::start(&metrics, runtime.handle()).context("cannot start OpenTelemetry")?;
     let ended = runtime.block_on(serve(&config, metrics, log.clone(), &beside));
+    #[cfg(feature = "otel")]
+    export.into_iter().for_each(|export| export.stop(runtime.handle()));
     take_down(runtime, log.as_deref());
     beside.close();
     ended
@@ -147,6 +154,7 @@ async fn serve(
         }
     }
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
+    let quarantine = quarantine::open(config, writer.clone())?;
     let masking = masking::start(config, log.as_ref()).await?;
     let tls = tls::start(config, &metrics)?;
     tokio::spawn(hangup.serve(reload.clone(), tls.clone()));
@@ -170,6 +178,7 @@ async fn serve(
             config.engine.clone(),
         )
         .with_evidence(tokens::evidence(&config.aux_data))
+        .with_quarantine(quarantine.quarantines())
         .with_routes(config.audit.routes.clone())
         .with_masking(masking),
         decisions,
@@ -180,6 +189,7 @@ async fn serve(
             .with_shipping(beside.shipping())
             .with_encryption(encryption.clone()),
         reload,
+        quarantine,
         shadow,
         encryption,
         metrics,

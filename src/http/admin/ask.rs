@@ -23,7 +23,7 @@ pub(super) async fn reload(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let ask = Ask { cause: Cause::Admin, caller: Some(caller), force: force(&uri)? };
-    respond(services.reload.reload(ask).await)
+    respond(&services.reload.reload(ask).await)
 }
 
 pub(super) async fn rollback(
@@ -33,12 +33,12 @@ pub(super) async fn rollback(
     body: Bounded,
 ) -> Result<Response, Refusal> {
     let wanted = Wanted::parse(&body.bytes)?;
-    respond(services.reload.roll_back(caller, wanted).await)
+    respond(&services.reload.roll_back(caller, wanted).await)
 }
 
-fn respond(outcome: ReloadOutcome) -> Result<Response, Refusal> {
-    let mut response = answer::json(&Outcome::from(&outcome))?;
-    *response.status_mut() = reload_status(&outcome);
+fn respond(outcome: &ReloadOutcome) -> Result<Response, Refusal> {
+    let mut response = answer::json(&Outcome::from(outcome))?;
+    *response.status_mut() = reload_status(outcome);
     Ok(response)
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn evaluation(
     let request_id = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let mut evaluation = EvaluationCall::parse(&body.bytes, request_id, &services.limits)?;
     take_transaction(&headers, &mut evaluation.check.call)?;
-    let answer = answer::decide(&services, &caller, &mut evaluation.check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut evaluation.check.call, received).await?;
     answer::respond(&answer, &Decision::new(&evaluation, &answer.evaluation, &answer.call_id))
 }
 

@@ -106,7 +106,7 @@ impl<'a> EvaluationRequest<'a> {
             aux_data: model::AuxData::default(),
             tenants: None,
         };
-        let call = Call { api: Api::Evaluation, request_id, request, tokens };
+        let call = Call { api: Api::Evaluation, request_id, request, tokens, trace: None };
         let check = CheckCall { call, include_meta };
         Ok(EvaluationCall { check, wants_check_response })
     }

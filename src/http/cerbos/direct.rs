@@ -47,7 +47,7 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
     let (principal, items, aux_data) = (principal?, items?, AuxData::default());
     let request = Request { principal, items, context, aux_data, tenants: None };
     let (api, request_id, tokens) = (Api::CheckResources, request_id.unwrap_or_default(), Tokens::default());
-    let call = Call { api, request_id, request, tokens };
+    let call = Call { api, request_id, request, tokens, trace: None };
     Some(CheckCall { call, include_meta: include_meta.unwrap_or(false) })
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn check_resources(
     let received = Instant::now();
     let mut check = CheckCall::parse(&body.bytes, &services.limits)?;
     take_transaction(&headers, &mut check.call)?;
-    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     let response = CheckResponse::new(&check, &answer.evaluation, &answer.call_id);
     answer::respond_with(&answer, response.to_json())
 }
@@ -65,7 +65,7 @@ async fn check_resource_set(
     let _room = services.budget.work(&account, size.text, size.decisions).await?;
     let mut check = request.validate(&services.limits)?;
     take_transaction(&headers, &mut check.call)?;
-    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     answer::respond(&answer, &SetResponse::new(&check, &answer.evaluation))
 }
 
@@ -78,7 +78,7 @@ async fn check_resource_batch(
     let received = Instant::now();
     let mut check = batch::parse_call(&body.bytes, &services.limits)?;
     take_transaction(&headers, &mut check.call)?;
-    let answer = answer::decide(&services, &caller, &mut check.call, received).await?;
+    let answer = answer::decide(&services, &caller, &headers, &mut check.call, received).await?;
     answer::respond(&answer, &BatchResponse::new(&check, &answer.evaluation))
 }
 

@@ -133,7 +133,7 @@ impl<'a> Head<'a> {
             aux_data: model::AuxData::default(),
             tenants: None,
         };
-        Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default() })
+        Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default(), trace: None })
     }
 }
 

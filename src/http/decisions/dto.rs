@@ -14,7 +14,7 @@ use crate::ports::{DecisionCounts, DecisionPage, StoredRecord};
 /// Body of `GET /api/decisions`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Page<'p> {
+pub(in crate::http) struct Page<'p> {
     /// Newest first.
     decisions: Vec<Found<'p>>,
     /// Absent at the end of the log. A page may be empty and still have one.
@@ -23,7 +23,7 @@ pub(super) struct Page<'p> {
 }
 
 impl<'p> Page<'p> {
-    pub(super) fn new(page: &'p DecisionPage) -> Result<Self, Refusal> {
+    pub(in crate::http) fn new(page: &'p DecisionPage) -> Result<Self, Refusal> {
         Ok(Self {
             decisions: page.records.iter().map(Found::new).collect::<Result<_, _>>()?,
             next_cursor: page.next_before_seq.map(cursor_of),

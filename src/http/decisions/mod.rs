@@ -16,8 +16,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use procura_core::record::DecisionId;
 
-use self::dto::{Found, Page, Stats};
-use self::params::Params;
+pub(super) use self::dto::Page;
+use self::dto::{Found, Stats};
+pub(super) use self::params::Params;
 use super::caller::Operator;
 use super::error::Refusal;
 use super::{Invalid, Services, answer};
@@ -131,7 +132,7 @@ async fn stored(services: &Services, caller: &Caller, call_id: String) -> Result
 }
 
 /// Reading the log blocks, so it is done where that is allowed.
-async fn query<T: Send + 'static>(
+pub(super) async fn query<T: Send + 'static>(
     services: &Services,
     read: impl FnOnce(&dyn DecisionQuery) -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -26,6 +26,7 @@ const MAX_BY: usize = 4;
 /// What can be asked for besides the fields of a decision, each by its own name.
 const PAGE_PARAMETERS: [&str; 6] = ["filter", "callId", "since", "until", "limit", "cursor"];
 const STATS_PARAMETERS: [&str; 6] = ["filter", "since", "until", "limit", "cursor", "by"];
+const NARROWING_PARAMETERS: [&str; 3] = ["filter", "limit", "cursor"];
 const TAIL_PARAMETERS: [&str; 1] = ["filter"];
 
 /// What a request asks for, each parameter at most once; all that is given must match.
@@ -50,6 +51,12 @@ impl Params {
     /// What to follow.
     pub(super) fn tail(uri: &Uri, caller: &Caller) -> Result<DecisionFilter, Invalid> {
         Self::of(uri, &TAIL_PARAMETERS)?.filter(caller, MAX_PAGE)
+    }
+
+    /// A page of what `condition` and what else is asked for hold of, for a caller that is bound to no tenant.
+    pub(in crate::http) fn narrowing(uri: &Uri, condition: Condition) -> Result<DecisionFilter, Invalid> {
+        let filter = Self::of(uri, &NARROWING_PARAMETERS)?.filter(&Caller::unknown(None), MAX_PAGE)?;
+        Ok(DecisionFilter { condition: filter.condition.and(condition), ..filter })
     }
 
     fn of(uri: &Uri, known: &[&str]) -> Result<Self, Invalid> {

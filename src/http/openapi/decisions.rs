@@ -17,7 +17,7 @@ const LOG_REFUSALS: [u16; 2] = [404, 410];
 const SOME_CALL: &str = "01a20123-ab0b-7f8d-a49e-eb04e5eb4399";
 
 /// Kinds of records.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "decision",
     "policy_change",
     "shadow_difference",
@@ -25,6 +25,7 @@ const KINDS: [&str; 7] = [
     "log_repair",
     "retention",
     "pseudonym_key",
+    "quarantine",
 ];
 
 pub(super) fn operations() -> Vec<Operation> {

@@ -10,6 +10,7 @@ mod decisions;
 mod explain;
 mod health;
 mod operation;
+mod quarantine;
 mod refusals;
 mod schema;
 
@@ -38,7 +39,8 @@ pub(super) fn routes(services: &Services) -> Router<Arc<Services>> {
 
 /// The document of a server with these `limits`, and with an admin API or without.
 fn document(limits: &RequestLimits, admin: bool) -> Value {
-    let administration = if admin { admin::operations() } else { Vec::new() };
+    let administration = [admin::operations(), quarantine::operations()].into_iter().flatten();
+    let administration = administration.filter(|_| admin).collect();
     let operations = [
         check::operations(),
         authzen::operations(),
@@ -75,6 +77,7 @@ fn schemas(limits: &RequestLimits) -> Schemas {
         explain::schemas(),
         decisions::schemas(),
         admin::schemas(),
+        quarantine::schemas(),
         health::schemas(),
         refusals::schemas(),
     ];
@@ -99,7 +102,7 @@ fn tags() -> Value {
         ("authzen", "AuthZEN Authorization API 1.0."),
         ("explain", "Why a request is answered as it is."),
         ("decisions", "The decision log."),
-        ("admin", "Administration of policies."),
+        ("admin", "Administration of policies and of what is relied on."),
         ("health", "For whoever runs the server."),
     ];
     tags.iter().map(|(name, description)| json!({"name": name, "description": description})).collect()

@@ -34,6 +34,16 @@ impl Operation {
         Self::new("post", path, id, tag)
     }
 
+    /// `PUT path`, whose refusals are problems.
+    pub(super) fn put(path: &'static str, id: &'static str, tag: &'static str) -> Self {
+        Self::new("put", path, id, tag)
+    }
+
+    /// `DELETE path`, whose refusals are problems.
+    pub(super) fn delete(path: &'static str, id: &'static str, tag: &'static str) -> Self {
+        Self::new("delete", path, id, tag)
+    }
+
     fn new(method: &'static str, path: &'static str, id: &'static str, tag: &'static str) -> Self {
         Self {
             path,

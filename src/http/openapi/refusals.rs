@@ -16,7 +16,7 @@ pub(super) enum Shape {
 }
 
 /// Every status of a refusal, with what it says.
-const STATUSES: [(u16, &str, &str); 13] = [
+const STATUSES: [(u16, &str, &str); 14] = [
     (
         400,
         "Invalid",
@@ -26,6 +26,7 @@ const STATUSES: [(u16, &str, &str); 13] = [
     (403, "Forbidden", "The caller may not do this."),
     (404, "NotFound", "There is nothing here, or nothing for this caller."),
     (408, "TooSlow", "The body did not arrive in time."),
+    (409, "Conflict", "What is there already forbids it."),
     (410, "Gone", "The record was deleted by `audit.retention`."),
     (413, "TooLarge", "The body is larger than the limit."),
     (414, "TargetTooLong", "The path with its query is longer than the limit; there is no body."),

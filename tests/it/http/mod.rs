@@ -10,9 +10,11 @@ mod heads;
 mod hostile;
 mod large_calls;
 mod openapi;
+mod quarantine;
 mod shares;
 mod surfaces;
 mod tls;
+mod traces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,11 +23,16 @@ use arc_swap::ArcSwapOption;
 use procura::audit::{DirFiles, Log, LogSettings};
 use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
-use procura::pdp::{Cause, Health, Pdp, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming};
+use procura::pdp::{
+    Call, Caller, Cause, Health, Pdp, QuarantineOffice, QuarantineParts, ReloadHandle, ReloadOutcome,
+    ReloadParts, ReloadTiming, Tokens,
+};
 use procura::pip::{TokenSettings, Verifier};
 use procura::ports::{Clock, DecisionLog, Encryption};
-use procura::telemetry::Metrics;
+use procura::quarantine::QuarantineFile;
+use procura::telemetry::{Api, Metrics};
 use procura_core::engine::Settings;
+use procura_core::model::{Item, Principal, Request, Resource};
 use procura_testkit::clock::SteppingClock;
 use procura_testkit::http::Connection;
 use procura_testkit::temp_dir::TempDir;
@@ -71,6 +78,9 @@ struct TestServer {
     address: SocketAddr,
     directory: TempDir,
     log: Arc<Log>,
+    quarantine: Arc<QuarantineOffice>,
+    /// Decides as the server does, with its policies and its log.
+    pdp: Pdp,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
 }
@@ -107,7 +117,8 @@ impl TestServer {
     async fn with(setup: Setup) -> Self {
         let directory = TempDir::new("http");
         directory.write("policies/album.yaml", ALBUM_POLICY);
-        let (services, log) = services(&directory, &setup).await;
+        let (services, log, pdp) = services(&directory, &setup).await;
+        let quarantine = Arc::clone(&services.quarantine);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -115,7 +126,18 @@ impl TestServer {
             let _ = stopped.await;
         };
         let served = tokio::spawn(http::serve(listener, services, setup.capacity, shutdown));
-        Self { address, directory, log, stop: Some(stop), served }
+        Self { address, directory, log, quarantine, pdp, stop: Some(stop), served }
+    }
+
+    /// Lets `caller` ask whether alice may view an album.
+    async fn decide(&self, caller: &Caller) {
+        let principal =
+            Principal { id: "alice".into(), roles: ["user".into()].into(), ..Principal::default() };
+        let resource = Resource { kind: "album".into(), id: "a1".into(), ..Resource::default() };
+        let items = [Item { resource, actions: ["view".into()].into() }].into();
+        let request = Request { principal, items, ..Request::default() };
+        let (api, request_id, tokens) = (Api::CheckResources, "".into(), Tokens::default());
+        self.pdp.decide(caller, &mut Call { api, request_id, request, tokens }).await.unwrap();
     }
 
     async fn connect(&self) -> Connection {
@@ -123,7 +145,7 @@ impl TestServer {
     }
 }
 
-async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
+async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pdp) {
     let active = Arc::new(ArcSwapOption::empty());
     let clock: Arc<dyn Clock> = Arc::new(SteppingClock::default());
     let metrics = Arc::new(Metrics::new().unwrap());
@@ -150,12 +172,22 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
     let settings = Settings::default();
     let verifier =
         Verifier::start(&TokenSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
+    let store = Arc::new(QuarantineFile::of(directory.path()));
+    let quarantine = QuarantineParts { store, log: Some(Arc::clone(&writer)), clock: Arc::clone(&clock) };
+    let quarantine = QuarantineOffice::open(quarantine).unwrap();
+    let verifier = Arc::new(verifier);
+    let pdp = || {
+        let (active, writer, clock) = (Arc::clone(&active), Arc::clone(&writer), Arc::clone(&clock));
+        Pdp::new(active, Some(writer), clock, verifier.clone(), settings.clone())
+    };
+    let beside = pdp();
     let services = Services {
-        pdp: Pdp::new(Arc::clone(&active), Some(Arc::clone(&writer)), clock, Arc::new(verifier), settings),
+        pdp: pdp(),
         decisions: Some(log.clone()),
         proofs: None,
         health: Health::new(active, Some(writer), reload.clone()).with_encryption(setup.encryption.clone()),
         reload,
+        quarantine: Arc::new(quarantine),
         shadow: None,
         encryption: setup.encryption.clone(),
         metrics,
@@ -164,7 +196,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>) {
         admin: true,
         public_url: None,
     };
-    (services, log)
+    (services, log, beside)
 }
 
 const CHECK: &str = "/api/check/resources";

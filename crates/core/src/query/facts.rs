@@ -235,6 +235,20 @@ impl<'a> Facts<'a> {
         of_resources.chain(of_principal).chain(nothing).any(holds)
     }
 
+    /// Whether `holds` for one of the credentials of the call, that of its caller or a token: who issued it, which key set
+    /// vouches for it, and which key was used.
+    pub fn any_credential(
+        &self,
+        mut holds: impl FnMut(Option<&str>, Option<&str>, Option<&str>) -> bool,
+    ) -> bool {
+        fn text<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
+            text.as_ref().map(|text| &*text.0)
+        }
+        let caller = self.call.as_ref().map(|call| &call.caller);
+        caller.is_some_and(|caller| holds(text(&caller.issuer), None, text(&caller.key)))
+            || self.tokens().any(|of| holds(text(&of.claims.iss), text(&of.key_set), text(&of.key)))
+    }
+
     /// The tokens of the call.
     fn tokens(&self) -> impl Iterator<Item = &Token<'a>> {
         self.aux_data.iter().flat_map(|aux_data| aux_data.jwt.iter().chain(aux_data.jwts.values()))

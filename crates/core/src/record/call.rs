@@ -156,6 +156,10 @@ fn call(json: &mut Json, call: &Call<'_>) {
         json.raw(r#","requestId":"#);
         json.string(id);
     }
+    if let Some(id) = &call.trace_id {
+        json.raw(r#","traceId":"#);
+        json.string(id);
+    }
     json.raw(r#","api":"#);
     json.string(&call.api);
     if let Some(txn) = &call.txn {

@@ -70,6 +70,9 @@ pub struct Call<'a> {
     /// The id that the request itself carried, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Cow<'a, str>>,
+    /// The trace of its caller that it belongs to, 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<Cow<'a, str>>,
     /// The surface that was called, for example `check_resources` or `access_evaluation`.
     pub api: Cow<'a, str>,
     /// The transaction that it belongs to, if it says so.

@@ -3,7 +3,7 @@
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
 //! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`),
-//! [`PseudonymKey`] (`pseudonym_key`) and [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain
+//! [`PseudonymKey`] (`pseudonym_key`), [`QuarantineChange`] (`quarantine`) and [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain
 //! ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
@@ -17,6 +17,7 @@ mod event;
 mod id;
 mod json;
 mod mask;
+mod quarantine;
 mod sentence;
 mod shadow;
 mod tokens;
@@ -33,6 +34,7 @@ pub use event::{
 };
 pub use id::DecisionId;
 pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
+pub use quarantine::QuarantineChange;
 pub use sentence::{happening, sentence};
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
 pub use tokens::{AuxDataInput, TokenInput, Voucher, Vouchers, claim_at};
@@ -63,6 +65,8 @@ pub enum Record<'a> {
     ShadowDifference(ShadowDifference<'a>),
     /// A key of pseudonyms was created or destroyed.
     PseudonymKey(PseudonymKey<'a>),
+    /// A quarantine was begun or lifted.
+    Quarantine(QuarantineChange<'a>),
 }
 
 /// Why a record could not be written or read.
@@ -95,6 +99,7 @@ impl<'a> Record<'a> {
             Record::Retention(record) => encode(KIND_RETENTION, record),
             Record::ShadowDifference(record) => encode(KIND_SHADOW_DIFFERENCE, record),
             Record::PseudonymKey(record) => encode(KIND_PSEUDONYM_KEY, record),
+            Record::Quarantine(record) => encode(KIND_QUARANTINE, record),
         }
     }
 
@@ -109,6 +114,7 @@ impl<'a> Record<'a> {
             (VERSION, KIND_RETENTION) => parse(payload).map(Record::Retention),
             (VERSION, KIND_SHADOW_DIFFERENCE) => parse(payload).map(Record::ShadowDifference),
             (VERSION, KIND_PSEUDONYM_KEY) => parse(payload).map(Record::PseudonymKey),
+            (VERSION, KIND_QUARANTINE) => parse(payload).map(Record::Quarantine),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
@@ -132,6 +138,7 @@ pub const KINDS: &[&str] = &[
     KIND_CONFIGURATION,
     KIND_LOG_REPAIR,
     KIND_PSEUDONYM_KEY,
+    KIND_QUARANTINE,
     KIND_RETENTION,
     KIND_SHADOW_DIFFERENCE,
 ];
@@ -141,6 +148,7 @@ const KIND_POLICY_CHANGE: &str = "policy_change";
 const KIND_CONFIGURATION: &str = "configuration";
 const KIND_LOG_REPAIR: &str = "log_repair";
 const KIND_PSEUDONYM_KEY: &str = "pseudonym_key";
+const KIND_QUARANTINE: &str = "quarantine";
 const KIND_RETENTION: &str = "retention";
 
 /// What every encoded [`Retention`] begins with, and no record of another kind.

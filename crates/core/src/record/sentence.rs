@@ -3,8 +3,8 @@
 //! Names come from requests and files, so control characters in them are escaped: a name cannot forge a second line.
 
 use super::{
-    Caller, Configuration, Decision, DecisionRecord, LogRepair, PolicyChange, PseudonymKey, Record,
-    Retention, ShadowDifference, Verdict,
+    Caller, Configuration, Decision, DecisionRecord, LogRepair, PolicyChange, PseudonymKey, QuarantineChange,
+    Record, Retention, ShadowDifference, Verdict,
 };
 use crate::model::{Effect, Reason};
 
@@ -33,6 +33,7 @@ pub fn happening(record: &Record<'_>) -> Option<String> {
         Record::Retention(retention) => deletion(retention),
         Record::ShadowDifference(difference) => shadow_difference(difference),
         Record::PseudonymKey(key) => pseudonym_key(key),
+        Record::Quarantine(change) => quarantine(change),
     })
 }
 
@@ -131,6 +132,16 @@ fn pseudonym_key(key: &PseudonymKey<'_>) -> String {
     let (name, event) = (key.key.escape_debug(), key.event.escape_debug());
     let after = if key.event == "destroyed" { ": nobody can tell any more who was behind them" } else { "" };
     format!("the key `{name}` of the pseudonyms from {from} until {until} was {event}{after}")
+}
+
+fn quarantine(change: &QuarantineChange<'_>) -> String {
+    let named = [("issuer", &change.issuer), ("key set", &change.key_set), ("key", &change.key)];
+    let named = named.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?)));
+    let named: Vec<_> = named.map(|(what, text)| format!("{what} `{}`", text.escape_debug())).collect();
+    let (id, event, since) = (change.id.escape_debug(), change.event.escape_debug(), change.since);
+    let by = caller(&change.caller).map_or(String::new(), |caller| format!(" by {caller}"));
+    let (named, reason) = (named.join(", "), change.reason.escape_debug());
+    format!("quarantine `{id}` of {named}, suspect since {since}, was {event}{by}: {reason}")
 }
 
 fn outcome(effect: Effect) -> &'static str {

@@ -27,7 +27,8 @@ fn a_record_has_this_text() {
     let text = String::from_utf8(written(&request, &evaluation).unwrap()).unwrap();
     let expected = concat!(
         r#"{"v":1,"kind":"decision","at":"2026-11-22T01:02:03.000000004Z","#,
-        r#""call":{"id":"c1","requestId":"r1","api":"check","caller":{"address":"127.0.0.1:5000"}},"#,
+        r#""call":{"id":"c1","requestId":"r1","traceId":"4bf92f3577b34da6a3ce929d0e0e4736","api":"check","#,
+        r#""caller":{"address":"127.0.0.1:5000"}},"#,
         r#""basis":{"engine":"0.1.0","policyRevision":"abc","policyGeneration":3,"onError":"closed","#,
         r#""durability":"durable"},"#,
         r#""principal":{"id":"alice","roles":["user","admin"]},"#,
@@ -358,6 +359,7 @@ fn origin<'a>() -> (Timestamp, Call<'a>, Basis<'a>) {
     let call = Call {
         id: "c1".into(),
         request_id: Some("r1".into()),
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
         api: "check".into(),
         caller,
         ..Call::default()

@@ -56,6 +56,7 @@ fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
     Call {
         id: call.id.clone(),
         request_id: seen(&call.request_id, &[Place::RequestId]),
+        trace_id: call.trace_id.clone(),
         api: call.api.clone(),
         txn: seen(&call.txn, &[Place::Txn]),
         txn_stated: call.txn_stated,
