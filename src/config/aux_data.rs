@@ -1,6 +1,7 @@
 //! `auxData.jwt.keySets`: where the keys are that verify tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ const fn must() -> bool {
 }
 
 /// Where keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// At a URL.
     Remote {
@@ -104,6 +105,17 @@ pub enum KeySource {
         /// Whether it is PEM.
         pem: bool,
     },
+}
+
+impl fmt::Debug for KeySource {
+    /// Says where the keys are, and nothing of what they are or what opens the way to them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote { .. } => f.write_str("Remote(..)"),
+            Self::File { path, .. } => f.debug_tuple("File").field(path).finish(),
+            Self::Data { .. } => f.write_str("Data(..)"),
+        }
+    }
 }
 
 /// The key sets as they are written.

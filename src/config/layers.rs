@@ -49,7 +49,7 @@ impl fmt::Display for Origin {
 }
 
 /// One key as it stands after layering.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Dotted key.
     pub key: &'static str,
@@ -57,6 +57,13 @@ pub struct Setting {
     pub value: String,
     /// What set it.
     pub origin: Origin,
+}
+
+impl fmt::Debug for Setting {
+    /// As people see it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} ({})", self.key, self.shown(), self.origin)
+    }
 }
 
 impl Setting {

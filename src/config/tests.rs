@@ -256,6 +256,11 @@ fn secrets_are_not_shown() {
     let ship = Setting { key: "audit.ship", value, origin: Origin::Default };
     let shown = r#"[{"http":{"headers":"(not shown)","url":"https://a/b"},"name":"a"}]"#;
     assert_eq!(ship.shown(), shown);
+    assert!(!format!("{ship:?} {keys:?}").contains("\"k\""), "{ship:?} {keys:?}");
+    let value = r#"[{"id":"a","remote":{"url":"https://u:word@issuer/keys?code=word"}}]"#.into();
+    let remote = Setting { key: "auxData.jwt.keySets", value, origin: Origin::Default };
+    let shown = r#"[{"id":"a","remote":{"url":"https://(not shown)@issuer/keys?(not shown)"}}]"#;
+    assert_eq!(remote.shown(), shown);
     let open = Setting { key: "log.level", value: "x".into(), origin: Origin::Default };
     assert_eq!(open.shown(), "x");
 }

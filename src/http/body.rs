@@ -66,6 +66,30 @@ impl Bounded {
     }
 }
 
+/// Reads `body` to its end and drops it, as far as it is worth it, so that whoever sent it is there to read why it was
+/// refused, and the connection stays usable.
+pub(super) async fn drop_unread<B>(limits: &RequestLimits, headers: &HeaderMap, mut body: B)
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    // Whoever waits for leave has sent nothing yet, and must not be given leave now.
+    if body.is_end_stream() || headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let limit = limits.max_body_bytes as u64;
+    let seen = AtomicU64::new(0);
+    let read = pin!(async {
+        while let Some(data) = next_data(&mut body).await? {
+            if seen.fetch_add(data.len() as u64, Ordering::Relaxed) > limit {
+                break;
+            }
+        }
+        Ok(())
+    });
+    // Whatever comes of it, the answer is the same.
+    let _ = in_time(limits.body_timeout, &seen, read).await;
+}
+
 impl FromRequest<Arc<Services>> for Bounded {
     type Rejection = Refusal;
 

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::Capacity;
 use super::admission::Network;
@@ -13,6 +15,9 @@ use super::admission::Network;
 /// How many idle connections are closed at once when there is no room for another. One by one would let a flood set the
 /// pace; all of them would hit callers who do no harm.
 const MADE_WAY: usize = 64;
+
+/// How often it is looked for connections that have become idle while somebody waits for a place.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The connections there are.
 #[derive(Debug)]
@@ -80,8 +85,12 @@ impl Connections {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Some(place);
         }
-        self.open().make_way();
-        Arc::clone(&self.places).acquire_owned().await.ok()
+        loop {
+            self.open().make_way();
+            if let Ok(place) = timeout(LOOK, Arc::clone(&self.places).acquire_owned()).await {
+                return place.ok();
+            }
+        }
     }
 
     /// Takes `place` for a connection from `address`; `None` if that has as many as it may.

@@ -21,13 +21,16 @@ use super::body::Bounded;
 use super::error::Refusal;
 use super::peer::Peer;
 use super::serve::Stopping;
-use super::{Services, authzen, cerbos, head, leaving};
+use super::{Services, authzen, body, cerbos, head, leaving};
 use crate::pdp::Caller;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
 use crate::telemetry::{Api, Outcome, Surface, TraceParent, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// No answer is a page, or belongs into one.
+const NO_CONTENT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Answers every request there is.
 pub(super) struct Edge {
@@ -65,6 +68,7 @@ impl Edge {
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = self.refuse(&refusal, surface, api.map(|api| (api, parent)), response);
         }
+        let is_decided = api.is_some() && response.status().is_success();
         let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
         let headers = response.headers_mut();
         if is_unknown && peer.certificate.is_some() {
@@ -75,6 +79,11 @@ impl Edge {
             headers.insert(X_REQUEST_ID, id);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !is_decided {
+            // What a browser may be made to open. A decision is none of it, and small.
+            headers.insert(header::CONTENT_SECURITY_POLICY, NO_CONTENT);
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         RequestServed { surface, status: response.status().as_u16() }.emit(&self.services.metrics);
         response
@@ -92,10 +101,18 @@ impl Edge {
             head::check(&request)?;
             let (guest, caller) = (&peer.guest, peer.caller()?);
             let budget = &self.services.budget;
-            let account = match surface {
+            let admitted = match surface {
                 // Whoever looks after the server is not kept out by those who ask it.
-                Surface::Health | Surface::Admin => guest.account(&caller, budget.accounts()),
-                _ => guest.admit(&caller, budget.accounts())?,
+                Surface::Health | Surface::Admin => Ok(guest.account(&caller, budget.accounts())),
+                _ => guest.admit(&caller, budget.accounts()),
+            };
+            let account = match admitted {
+                Ok(account) => account,
+                Err(refusal) => {
+                    let (head, body) = request.into_parts();
+                    body::drop_unread(&self.services.limits, &head.headers, body).await;
+                    return Err(refusal);
+                }
             };
             let response = self.ask(caller, &account, api, request).await?;
             leaving::with_room(budget, &account, response).await

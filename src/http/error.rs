@@ -319,3 +319,26 @@ struct Problem {
     detail: String,
     code: &'static str,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// What stands between the first two of `quote` in each of `lines` that has one.
+    fn quoted<'t>(lines: impl Iterator<Item = &'t str>, quote: char) -> BTreeSet<&'t str> {
+        lines.filter_map(|line| line.split(quote).nth(1)).collect()
+    }
+
+    #[test]
+    fn every_code_is_in_the_reference_and_nothing_else() {
+        let (source, page) = (include_str!("error.rs"), include_str!("../../docs/reference/http-api.md"));
+        let (_, kinds) = source.split_once("const fn kind(").unwrap();
+        let kinds = kinds.lines().take_while(|line| *line != "    }");
+        let codes = quoted(kinds.filter(|line| line.contains("StatusCode::")), '"');
+        let (_, table) = page.split_once("## Codes").unwrap();
+        let table =
+            table.lines().skip_while(|line| !line.starts_with("| `")).take_while(|line| !line.is_empty());
+        assert!(codes.len() > 15, "{codes:?}");
+        assert_eq!(codes, quoted(table, '`'));
+    }
+}

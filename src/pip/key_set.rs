@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl KeySetSettings {
 }
 
 /// Where keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// At a URL, as a JSON Web Key Set.
     Remote {
@@ -59,6 +60,17 @@ pub enum KeySource {
         /// Whether it is PEM.
         pem: bool,
     },
+}
+
+impl fmt::Debug for KeySource {
+    /// Says where the keys are, and nothing of what they are or what opens the way to them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote { .. } => f.write_str("Remote(..)"),
+            Self::File { path, .. } => f.debug_tuple("File").field(path).finish(),
+            Self::Data { .. } => f.write_str("Data(..)"),
+        }
+    }
 }
 
 /// A key set in use.

@@ -44,14 +44,17 @@ pub enum LogFormat {
 /// If `level` is not understood.
 pub fn init(level: &str, format: LogFormat) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(level)?;
+    let is_terminal = std::io::stderr().is_terminal();
     // A log line that cannot be written is lost. Reporting that on standard error would fail as well, and panic.
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .log_internal_errors(false)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Colours are for people: in a file or a pipe they are noise. https://no-color.org
+        .with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let json = match format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Auto => !is_terminal,
         LogFormat::Text => false,
         LogFormat::Json => true,
     };

@@ -22,6 +22,7 @@ mod image;
 mod kill;
 #[cfg(feature = "otel")]
 mod otel;
+mod overload;
 mod peer_conformance;
 mod privacy;
 mod proof;

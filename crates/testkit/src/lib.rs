@@ -21,6 +21,7 @@ pub mod key_server;
 pub mod kill;
 pub mod load;
 pub mod mutants;
+pub mod overload;
 pub mod power_cut;
 pub mod query;
 pub mod receiver;

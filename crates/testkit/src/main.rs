@@ -14,7 +14,7 @@ use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
 use procura_testkit::rotate::{self, Rotation};
 use procura_testkit::temp_dir::TempDir;
-use procura_testkit::{faults, kill, mutants, power_cut, query, ship, tamper};
+use procura_testkit::{faults, kill, mutants, overload, power_cut, query, ship, tamper};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -130,6 +130,24 @@ enum Trial {
         #[arg(long, default_value = "target/mutants")]
         copy: PathBuf,
     },
+    /// A real server that is asked for three times what its limits allow, and one caller that floods it.
+    Overload {
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura")]
+        bin: PathBuf,
+        /// For how long, all rounds together.
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+        /// How often everything is done.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Calls of 50 resources and 50 actions in a second that the limits allow each of four callers.
+        #[arg(long, default_value_t = 20)]
+        rate: u32,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Certificates, authorities and credentials exchanged under load: no request of a caller that is up to date may fail.
     Rotate {
         /// The server to run; build it first.
@@ -203,6 +221,10 @@ fn main() -> anyhow::Result<()> {
             let root = PathBuf::from(".");
             let copy = std::path::absolute(copy)?;
             mutants(&mutants::Trial { root, path, copy, sample, seed })
+        }
+        Trial::Overload { bin, seconds, rounds, rate, seed } => {
+            let time = Duration::from_secs(seconds);
+            overload(overload::Trial { binary: &bin, time, rounds, rate, seed })
         }
         Trial::Rotate { bin: binary, seconds, callers, seed } => {
             rotate(&Rotation { binary, duration: Duration::from_secs(seconds), callers, seed })
@@ -321,6 +343,15 @@ fn reload_storm(storm: &Storm) -> anyhow::Result<()> {
         storm.seed, report.answers, report.slowest, report.repeated
     );
     Ok(())
+}
+
+fn overload(trial: overload::Trial<'_>) -> anyhow::Result<()> {
+    let running = overload::run(trial, |rounds, so_far| {
+        progress(&format!("{rounds} of {} rounds, {} answered", trial.rounds, so_far.accepted));
+    });
+    let outcome = tokio::runtime::Runtime::new()?.block_on(running)?;
+    println!("\nseed {}, {} calls a second for each of 4 callers: {outcome}", trial.seed, trial.rate);
+    outcome.judge()
 }
 
 fn rotate(rotation: &Rotation) -> anyhow::Result<()> {

@@ -137,7 +137,8 @@ impl TestServer {
         let items = [Item { resource, actions: ["view".into()].into() }].into();
         let request = Request { principal, items, ..Request::default() };
         let (api, request_id, tokens) = (Api::CheckResources, "".into(), Tokens::default());
-        self.pdp.decide(caller, &mut Call { api, request_id, request, tokens }).await.unwrap();
+        let call = &mut Call { api, request_id, request, tokens, trace: None };
+        self.pdp.decide(caller, call).await.unwrap();
     }
 
     async fn connect(&self) -> Connection {
