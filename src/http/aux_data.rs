@@ -16,7 +16,7 @@ use crate::ports::{Proof, Token};
 const MAX_TOKENS: usize = 8;
 
 /// Longest text of a proof.
-const MAX_PROOF_BYTES: usize = 16 * 1024;
+pub(in crate::http) const MAX_PROOF_BYTES: usize = 16 * 1024;
 
 /// The header with a transaction token (draft-ietf-oauth-transaction-tokens, section 6).
 const TXN_TOKEN: HeaderName = HeaderName::from_static("txn-token");
@@ -112,8 +112,11 @@ impl<'a> AuxData<'a> {
 pub(super) fn take_transaction(headers: &HeaderMap, call: &mut Call<'_>) -> Result<(), Invalid> {
     let mut values = headers.get_all(TXN_TOKEN).iter();
     let Some(value) = values.next() else { return Ok(()) };
-    let text = value.to_str().ok().filter(|text| !text.is_empty() && values.next().is_none());
-    let text = text.ok_or_else(|| Invalid::at("Txn-Token", "must be there once, as text"))?;
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let text = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(is_of_token));
+    let text = text.filter(|_| values.next().is_none());
+    let text =
+        text.ok_or_else(|| Invalid::at("Txn-Token", "must be there once, as a token in compact form"))?;
     if call.tokens.jwts.contains_key(TRANSACTION) {
         let why = "this name is taken by the token in the header `Txn-Token`";
         return Err(Invalid::at("auxData.jwts.txn", why));

@@ -15,7 +15,7 @@ const NO_MEANING: &str = "has no meaning here";
 pub(in crate::config) const INERT: &[Inert] = &[
     Inert {
         prefix: "auxData.jwt.cacheSize",
-        why: "has no meaning here: every token is verified whenever it comes",
+        why: "has no meaning here: as many verified tokens are remembered as is good",
     },
     Inert { prefix: "schema.cacheSize", why: NO_MEANING },
     Inert {

@@ -6,6 +6,7 @@ use super::operation::Operation;
 use super::refusals::Shape;
 use super::schema::{Schemas, effect, list_of, map_of, nullable, object, of, one_of, set, text, told, with};
 use crate::http::RequestLimits;
+use crate::http::aux_data::MAX_PROOF_BYTES;
 
 const TAG: &str = "check";
 
@@ -174,7 +175,7 @@ fn proven(token: &Value) -> Value {
 
 /// A DPoP proof with the request that it was made for (RFC 9449), or the client certificate (RFC 8705).
 fn proof() -> Value {
-    let part = || json!({"type": "string", "maxLength": 16 * 1024});
+    let part = || json!({"type": "string", "maxLength": MAX_PROOF_BYTES});
     let dpop = json!({"dpop": part(), "method": part(), "url": part()});
     let certificate = json!({"certificate": part()});
     json!({"oneOf": [object(&["dpop", "method", "url"], dpop), object(&["certificate"], certificate)]})
