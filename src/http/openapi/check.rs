@@ -139,7 +139,7 @@ fn parts(limits: &RequestLimits) -> Schemas {
     };
     let members =
         json!({"token": {"type": "string", "format": "jwt", "minLength": 1}, "keySetId": optional()});
-    let proven = with(members.clone(), "proof", nullable(of("Proof")));
+    let proven = with(members.clone(), "proof", nullable(of("HolderProof")));
     let token = |members| aliased(object(&["token"], members), &[("keySetId", "key_set_id")]);
     let principal = entity(&["id", "roles"], ("roles", names(limits, limits.max_roles)));
     let resource = entity(&["id", "kind"], ("kind", name(limits)));
@@ -153,7 +153,7 @@ fn parts(limits: &RequestLimits) -> Schemas {
         ),
         ("Token", told("A JSON Web Token in compact form.", token(members))),
         ("ProvenToken", told("The same, perhaps with what shows that its key is held.", token(proven))),
-        ("Proof", told("A DPoP proof, or the client certificate that was seen.", proof())),
+        ("HolderProof", told("A DPoP proof, or the client certificate that was seen.", proof())),
         ("AuxData", told("Tokens about the principal: one, or some by name.", aux_data(limits))),
     ]
 }
