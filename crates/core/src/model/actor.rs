@@ -59,9 +59,7 @@ fn one(act: &Map<'_>) -> Result<Value<'static>, ActorFault> {
     for name in KEPT {
         match act.get(name) {
             None => {}
-            Some(Value::String(text)) => {
-                insert(&mut actor, name, Some(Value::String(text.to_string().into())));
-            }
+            Some(value @ Value::String(_)) => insert(&mut actor, name, owned(value)),
             Some(_) => return Err(ActorFault::Malformed),
         }
     }
