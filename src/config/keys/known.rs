@@ -51,8 +51,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "callers.keys.file",
         default: "",
-        meaning: "File of API keys, which `procura key create` makes; only their hashes are in it. It is read again when \
-                  it changes.",
+        meaning: "File of the hashes of API keys, which `procura key create` makes. It is read again when it changes.",
     },
     Key {
         name: "callers.tokens",
@@ -63,8 +62,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "callers.policies",
         default: "",
-        meaning: "Directory of the policies that say what callers may do. If empty, those that ship. See \
-                  [Callers](callers.md).",
+        meaning: "Directory of policies that say what callers may do; if empty, those that ship: [Callers](callers.md).",
     },
     Key {
         name: "server.limits.requestsPerSecond",

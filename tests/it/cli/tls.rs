@@ -26,6 +26,7 @@ async fn serve_with_tls_follows_sighup_and_tells_its_health() {
         format!("--set=server.tls.caCert={}/ca.pem", text(files.path())),
         "--set=server.tls.clientAuth=required".to_owned(),
         "--set=server.tls.watchInterval=0s".to_owned(),
+        "--set=callers.certificates=[{match: '**', roles: [decide, metrics]}]".to_owned(),
     ];
     let mut spec = ServerSpec::new(BINARY, directory.path(), data.path());
     spec.args.extend(settings.clone());

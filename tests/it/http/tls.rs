@@ -43,6 +43,11 @@ impl Site {
             tenants: Some(vec!["acme".to_owned()]),
             agent: true,
         };
+        let others = CertificateRule {
+            names: "**".to_owned(),
+            roles: vec!["decide".to_owned(), "metrics".to_owned()],
+            ..CertificateRule::default()
+        };
         let at = |name: &str| files.path().join(name);
         let settings = TlsSettings {
             files: Files {
@@ -52,7 +57,7 @@ impl Site {
                 revocations: with_revocations.then(|| at("clients.crl")),
             },
             required,
-            rules: vec![rule],
+            rules: vec![rule, others],
         };
         let metrics = Arc::new(Metrics::new().unwrap());
         let tls = Tls::load(settings, Arc::clone(&metrics)).unwrap();
