@@ -339,6 +339,7 @@ struct Problem {
 
 #[cfg(test)]
 mod tests {
+    use crate::pdp::Distrust;
     use std::collections::BTreeSet;
 
     /// What stands between the first two of `quote` in each of `lines` that has one.
@@ -351,7 +352,14 @@ mod tests {
         let (source, page) = (include_str!("error.rs"), include_str!("../../docs/reference/http-api.md"));
         let (_, kinds) = source.split_once("const fn kind(").unwrap();
         let kinds = kinds.lines().take_while(|line| *line != "    }");
-        let codes = quoted(kinds.filter(|line| line.contains("StatusCode::")), '"');
+        let mut codes = quoted(kinds.filter(|line| line.contains("StatusCode::")), '"');
+        let distrusts = [
+            Distrust::ActorInvalid,
+            Distrust::PrincipalMismatch,
+            Distrust::HolderBindingFailed,
+            Distrust::Quarantined,
+        ];
+        codes.extend(distrusts.map(Distrust::code));
         let (_, table) = page.split_once("## Codes").unwrap();
         let table =
             table.lines().skip_while(|line| !line.starts_with("| `")).take_while(|line| !line.is_empty());

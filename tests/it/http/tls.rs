@@ -39,13 +39,13 @@ impl Site {
         files.write("clients.crl", clients.revoke(&[], 3600));
         let rule = CertificateRule {
             names: "spiffe://acme.org/ns/prod/*".to_owned(),
-            roles: vec!["decide".to_owned()],
+            roles: ["decide", "audit"].map(str::to_owned).to_vec(),
             tenants: Some(vec!["acme".to_owned()]),
             agent: true,
         };
         let others = CertificateRule {
             names: "**".to_owned(),
-            roles: vec!["decide".to_owned(), "metrics".to_owned()],
+            roles: ["decide", "audit", "metrics"].map(str::to_owned).to_vec(),
             ..CertificateRule::default()
         };
         let at = |name: &str| files.path().join(name);
@@ -74,6 +74,11 @@ impl Site {
 
     pub(super) fn workload(&self) -> TlsClient {
         self.client(Some(&self.clients.issue(&Leaf::workload(BILLING))))
+    }
+
+    /// A client that is bound to no tenant.
+    fn operator(&self) -> TlsClient {
+        self.client(Some(&self.clients.issue(&Leaf::workload("spiffe://acme.org/operations"))))
     }
 
     pub(super) async fn connect(&self, client: &TlsClient) -> anyhow::Result<Connection> {
@@ -181,7 +186,9 @@ async fn client_believes_the_server_only_with_its_own_kind_of_certificate() {
 async fn record_names_the_holder_of_the_certificate() {
     let site = Site::start().await;
     let mut connection = site.connect(&site.workload()).await.unwrap();
-    let answer = connection.post_json(CHECK, good_check().to_string().as_bytes()).await.unwrap();
+    let mut check = good_check();
+    check["resources"][0]["resource"]["scope"] = json!("acme");
+    let answer = connection.post_json(CHECK, check.to_string().as_bytes()).await.unwrap();
     let id = answer.json().unwrap()["cerbosCallId"].as_str().unwrap().to_owned();
     let found = connection.get(&format!("/api/decisions/{id}")).await.unwrap().json().unwrap();
     let caller = &found["record"]["call"]["caller"];
@@ -289,6 +296,7 @@ async fn bad_files_never_replace_good_ones_and_everyone_can_see_that_they_do_not
             "client authority is not valid",
         ),
     ];
+    let operator = site.connect(&site.operator()).await.unwrap();
     for (certificate, key, authorities, expected) in cases {
         site.files.write("server.pem", certificate);
         site.files.write("server.key", key);
@@ -296,7 +304,7 @@ async fn bad_files_never_replace_good_ones_and_everyone_can_see_that_they_do_not
         until(expected, async || site.tls.health().is_err_and(|why| why.contains(expected))).await;
         assert_eq!(site.ask(&client).await.unwrap(), 200, "{expected}");
     }
-    let mut connection = site.connect(&client).await.unwrap();
+    let mut connection = operator;
     let ready = connection.get("/readyz").await.unwrap();
     assert_eq!(ready.status, 200);
     assert!(ready.json().unwrap().to_string().contains("the files are not what is served"));
@@ -351,7 +359,7 @@ async fn whoever_speaks_no_tls_or_an_old_one_is_turned_away() {
 
 impl Site {
     async fn server_metrics(&self) -> String {
-        let mut connection = self.connect(&self.workload()).await.unwrap();
+        let mut connection = self.connect(&self.operator()).await.unwrap();
         String::from_utf8(connection.get("/metrics").await.unwrap().body).unwrap()
     }
 }
