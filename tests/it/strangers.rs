@@ -320,6 +320,24 @@ async fn each_role_opens_its_paths_and_no_others_tell_that_they_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn administrator_without_the_right_to_the_log_is_not_told_what_relied_on_a_quarantine() {
+    let house = House::open().await;
+    let (_, admin) = house.add_key(&["admin"], |_| {});
+    let (_, both) = house.add_key(&["admin", "audit"], |_| {});
+    house.learns().await;
+    let mut connection = house.server.connect().await.unwrap();
+    let body = json!({"issuer": ISSUER, "reason": "r", "since": "2020-01-01T00:00:00Z"}).to_string();
+    let headers = [("x-api-key", admin.as_str())];
+    let begun = connection.send("PUT", "/admin/quarantine/one", &headers, body.as_bytes()).await.unwrap();
+    assert_eq!(begun.status, 200);
+    for (key, status) in [(&admin, 404), (&both, 200)] {
+        let headers = [("x-api-key", key.as_str())];
+        let answer = connection.send("GET", "/admin/quarantine/one/affected", &headers, b"").await.unwrap();
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_several_resources_need_the_right_to_and_refusals_have_the_shape_of_the_peer() {
     let house = House::open().await;
     let (_, one) = house.add_key(&["decide"], |_| {});
