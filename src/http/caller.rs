@@ -68,6 +68,10 @@ impl Connection {
         if let Some(caller) = self.remembered(&head, certificate.as_ref(), (local, epoch), callers.now()) {
             return Ok(caller);
         }
+        let shows_credential = head.authorization.is_some() || head.key.is_some();
+        if shows_credential && !self.had_caller() {
+            self.guest.may_show_credential().map_err(|wait| Unknown::Unheard { wait })?;
+        }
         let shown = Shown {
             certificate: certificate.as_ref(),
             authorization: head.authorization.and_then(|value| value.to_str().ok()),
@@ -75,13 +79,22 @@ impl Connection {
             garbled: head.is_garbled(),
             local,
         };
-        let found = callers.identify(&shown, Some(self.address)).await?;
+        let identified = callers.identify(&shown, Some(self.address)).await;
+        if shows_credential && identified.as_ref().is_err_and(|unknown| *unknown == Unknown::BadCredential) {
+            self.guest.has_shown_bad_credential();
+        }
+        let found = identified?;
         let caller = found.caller.clone();
         let (authorization, key) = (head.authorization.cloned(), head.key.cloned());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Memo { certificate, local, authorization, key, epoch, found })
                 .filter(|_| !head.is_garbled());
         Ok(caller)
+    }
+
+    /// Whether a request has come over it whose sender is known.
+    fn had_caller(&self) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn remembered(

@@ -121,8 +121,9 @@ impl Edge {
                 Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
             };
             let admitted = match surface {
-                // Whoever looks after the server is not kept out by those who ask it.
-                Surface::Health | Surface::Admin => Ok(guest.account(&caller, budget.accounts())),
+                // Whoever looks after the server is not kept out by those who ask it, nor by those who guess at it.
+                Surface::Health => Ok(guest.account(&caller, budget.accounts())),
+                Surface::Admin if unknown.is_none() => Ok(guest.account(&caller, budget.accounts())),
                 _ => guest.admit(&caller, budget.accounts()),
             };
             let account = match admitted {

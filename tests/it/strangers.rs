@@ -338,6 +338,32 @@ async fn administrator_without_the_right_to_the_log_is_not_told_what_relied_on_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn flood_of_bad_credentials_is_not_judged_any_more_and_known_callers_do_not_notice() {
+    let house = House::open().await;
+    let (_, good) = house.add_key(&["decide"], |_| {});
+    house.learns().await;
+    let mut known = house.server.connect().await.unwrap();
+    let good = [("x-api-key", good.as_str())];
+    assert_eq!(check(&mut known, &good).await.status, 200);
+    let mut stranger = house.server.connect().await.unwrap();
+    let bad = [("x-api-key", "procura_a_b")];
+    let mut statuses = Vec::new();
+    let unheard = loop {
+        let answer = stranger.send("GET", "/api/server_info", &bad, b"").await.unwrap();
+        statuses.push(answer.status);
+        if answer.status != 401 {
+            break answer;
+        }
+        assert!(statuses.len() < 50_000, "everything is judged");
+    };
+    assert_eq!((unheard.status, unheard.header("retry-after")), (429, Some("1")));
+    assert!(statuses.len() >= 1000, "{}", statuses.len());
+    assert_eq!(check(&mut known, &good).await.status, 200);
+    assert_eq!(stranger.send("GET", "/healthz", &bad, b"").await.unwrap().status, 200);
+    assert_eq!(stranger.get("/api/server_info").await.unwrap().status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_about_several_resources_need_the_right_to_and_refusals_have_the_shape_of_the_peer() {
     let house = House::open().await;
     let (_, one) = house.add_key(&["decide"], |_| {});

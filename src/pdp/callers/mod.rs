@@ -44,8 +44,8 @@ pub enum Anonymous {
     Allow,
 }
 
-/// What a request shows of who sent it.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a request shows of who sent it. It holds secrets, so there is no way to print it.
+#[derive(Clone, Copy, Default)]
 pub struct Shown<'r> {
     /// Who the client certificate of its connection stands for.
     pub certificate: Option<&'r Arc<Identity>>,
@@ -80,6 +80,12 @@ pub enum Unknown {
     /// Nobody can say yet: the keys of the issuer of its token could not be fetched.
     #[error("a credential that cannot be judged")]
     Unjudged,
+    /// It shows a credential at which nobody looks: too many bad ones came from where it comes from.
+    #[error("a credential after too many bad ones")]
+    Unheard {
+        /// Until when it has to wait.
+        wait: Duration,
+    },
 }
 
 /// Knows callers and their rights.

@@ -149,7 +149,7 @@ async fn one_bad_credential_spoils_the_good_ones_beside_it() {
         (shown, Err(Unknown::NoCredential)),
     ] {
         let expected = expected.map(|name| name.map(str::to_owned));
-        assert_eq!(name(&callers, &shown).await, expected, "{shown:?}");
+        assert_eq!(name(&callers, &shown).await, expected, "{:?} {:?}", shown.authorization, shown.key);
     }
 }
 
