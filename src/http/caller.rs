@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Request, Uri};
+use axum::http::{HeaderMap, HeaderValue, Request, Uri, Version};
 use procura_core::model::Timestamp;
 
 use super::admission::Guest;
@@ -60,7 +60,9 @@ impl Connection {
     /// may mean somebody else by now.
     pub(super) async fn caller<B>(&self, callers: &Callers, request: &Request<B>) -> Result<Caller, Unknown> {
         let head = Head::of(request.headers());
-        let local = self.is_loopback && head.is_made_here(request.uri());
+        // Programs speak HTTP/1.1 since 1999; what still speaks 1.0 is a proxy that adds no header (the default of nginx).
+        let local =
+            self.is_loopback && request.version() >= Version::HTTP_11 && head.is_made_here(request.uri());
         let certificate = self.certificate.as_ref().map(|shown| shown.holder()).transpose();
         let certificate = certificate.map_err(|_| callers.distrust(self.address))?;
         // The epoch is older than what is found out, so no change is missed.
