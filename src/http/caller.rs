@@ -57,8 +57,13 @@ impl Connection {
     }
 
     /// Who sends `request`. It is found out anew only if the request does not show what the one before has shown, or if that
-    /// may mean somebody else by now.
-    pub(super) async fn caller<B>(&self, callers: &Callers, request: &Request<B>) -> Result<Caller, Unknown> {
+    /// may mean somebody else by now. Where everybody is told what it asks for, `open`, it misses no credential.
+    pub(super) async fn caller<B>(
+        &self,
+        callers: &Callers,
+        request: &Request<B>,
+        open: bool,
+    ) -> Result<Caller, Unknown> {
         let head = Head::of(request.headers());
         let local = self.is_loopback && head.is_made_here(request.uri());
         let certificate = self.certificate.as_ref().map(|shown| shown.holder()).transpose();
@@ -74,6 +79,7 @@ impl Connection {
             key: head.key.and_then(|value| value.to_str().ok()),
             garbled: head.is_garbled(),
             local,
+            open,
         };
         let found = callers.identify(&shown, Some(self.address)).await?;
         let caller = found.caller.clone();
