@@ -44,7 +44,8 @@ struct Create {
     /// Who will hold it: the name of the caller in records
     #[arg(long)]
     name: String,
-    /// What its holder may do: some of `decide`, `batch`, `explain`, `audit`, `metrics` and `admin`, with commas between them
+    /// What its holder may do, with commas between: `decide`, `batch`, `explain`, `audit`, `metrics`, `admin`, or roles of your
+    /// own `callers.policies`
     #[arg(long, value_delimiter = ',', required = true)]
     roles: Vec<String>,
     /// The tenants its holder is bound to [default: none, it sees all]
