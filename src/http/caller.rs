@@ -57,8 +57,13 @@ impl Connection {
     }
 
     /// Who sends `request`. It is found out anew only if the request does not show what the one before has shown, or if that
-    /// may mean somebody else by now.
-    pub(super) async fn caller<B>(&self, callers: &Callers, request: &Request<B>) -> Result<Caller, Unknown> {
+    /// may mean somebody else by now. Where everybody is told what it asks for, `open`, it misses no credential.
+    pub(super) async fn caller<B>(
+        &self,
+        callers: &Callers,
+        request: &Request<B>,
+        open: bool,
+    ) -> Result<Caller, Unknown> {
         let head = Head::of(request.headers());
         // Programs speak HTTP/1.1 since 1999; what still speaks 1.0 is a proxy that adds no header (the default of nginx).
         let local =
@@ -80,6 +85,7 @@ impl Connection {
             key: head.key.and_then(|value| value.to_str().ok()),
             garbled: head.is_garbled(),
             local,
+            open,
         };
         let identified = callers.identify(&shown, Some(self.address)).await;
         if shows_credential && identified.as_ref().is_err_and(|unknown| *unknown == Unknown::BadCredential) {

@@ -115,7 +115,8 @@ impl Edge {
         let answered = async {
             head::check(&request)?;
             let (guest, budget) = (&connection.guest, &self.services.budget);
-            let known = connection.caller(&self.services.callers, &request).await;
+            let is_open = self.open.contains(&request.uri().path());
+            let known = connection.caller(&self.services.callers, &request, is_open).await;
             let (caller, unknown) = match known {
                 Ok(caller) => (caller, None),
                 Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
@@ -134,7 +135,7 @@ impl Edge {
                     return Err(refusal);
                 }
             };
-            if let Some(unknown) = unknown.filter(|_| !self.open.contains(&request.uri().path())) {
+            if let Some(unknown) = unknown.filter(|_| !is_open) {
                 return Err(unknown.into());
             }
             let response = self.ask(caller, &account, api, request).await?;

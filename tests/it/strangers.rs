@@ -278,6 +278,10 @@ async fn tokens_that_are_wrong_in_any_way_get_nothing() {
     }
     let output = house.server.output();
     assert!(output.contains("caller_refused"), "{output}");
+    assert!(
+        output.contains("has no key with the name in the header"),
+        "whoever runs the server is told why: {output}"
+    );
     assert!(!output.contains(good.rsplit_once('.').unwrap().1), "no token is logged");
 }
 

@@ -230,3 +230,14 @@ fn refusals_are_logged_a_few_times_a_second() {
     assert_eq!(passed, 10);
     assert!(throttle.takes(now() + Duration::from_secs(1)));
 }
+
+#[tokio::test]
+async fn only_requests_that_need_a_credential_are_counted_as_refused() {
+    let callers = callers(Anonymous::Refuse);
+    let refused = || callers.metrics.render().contains("{reason=\"no_credential\"} 1");
+    let probe = Shown { open: true, ..Shown::default() };
+    assert_eq!(name(&callers, &probe).await, Err(Unknown::NoCredential));
+    assert!(!refused(), "probes of health show none and are answered");
+    assert_eq!(name(&callers, &Shown::default()).await, Err(Unknown::NoCredential));
+    assert!(refused());
+}
