@@ -100,9 +100,10 @@ impl Connection {
         Ok(caller)
     }
 
-    /// Whether a request has come over it whose sender is known.
+    /// Whether the last request that was answered over it showed a good credential.
     fn had_caller(&self) -> bool {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().is_some_and(|memo| memo.found.caller.identity.method.is_some())
     }
 
     fn remembered(
