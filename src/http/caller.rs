@@ -30,12 +30,14 @@ pub(super) struct Connection {
     last: Mutex<Option<Memo>>,
 }
 
-/// What was found out about the sender of a request.
+/// What was found out about the sender of a request, and what that request has shown. The values are copies: parts of what
+/// was read would keep all of it.
 struct Memo {
     certificate: Option<Arc<Identity>>,
-    local: bool,
-    authorization: Option<HeaderValue>,
-    key: Option<HeaderValue>,
+    host: Box<[u8]>,
+    elsewhere: bool,
+    authorization: Option<Box<[u8]>>,
+    key: Option<Box<[u8]>>,
     epoch: u64,
     found: Found,
 }
@@ -64,15 +66,14 @@ impl Connection {
         request: &Request<B>,
         open: bool,
     ) -> Result<Caller, Unknown> {
-        let head = Head::of(request.headers());
+        let mut head = Head::of(request.headers());
         // Programs speak HTTP/1.1 since 1999; what still speaks 1.0 is a proxy that adds no header (the default of nginx).
-        let local =
-            self.is_loopback && request.version() >= Version::HTTP_11 && head.is_made_here(request.uri());
+        head.relayed |= request.version() < Version::HTTP_11;
         let certificate = self.certificate.as_ref().map(|shown| shown.holder()).transpose();
         let certificate = certificate.map_err(|_| callers.distrust(self.address))?;
         // The epoch is older than what is found out, so no change is missed.
         let epoch = callers.epoch();
-        if let Some(caller) = self.remembered(&head, certificate.as_ref(), (local, epoch), callers.now()) {
+        if let Some(caller) = self.remembered(&head, certificate.as_ref(), epoch, callers.now()) {
             return Ok(caller);
         }
         let shows_credential = head.authorization.is_some() || head.key.is_some();
@@ -84,7 +85,7 @@ impl Connection {
             authorization: head.authorization.and_then(|value| value.to_str().ok()),
             key: head.key.and_then(|value| value.to_str().ok()),
             garbled: head.is_garbled(),
-            local,
+            local: self.is_loopback && head.is_made_here(request.uri()),
             open,
         };
         let identified = callers.identify(&shown, Some(self.address)).await;
@@ -93,10 +94,7 @@ impl Connection {
         }
         let found = identified?;
         let caller = found.caller.clone();
-        let (authorization, key) = (head.authorization.cloned(), head.key.cloned());
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Memo { certificate, local, authorization, key, epoch, found })
-                .filter(|_| !head.is_garbled());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = head.memo(certificate, epoch, found);
         Ok(caller)
     }
 
@@ -110,16 +108,13 @@ impl Connection {
         &self,
         head: &Head<'_>,
         certificate: Option<&Arc<Identity>>,
-        (local, epoch): (bool, u64),
+        epoch: u64,
         now: Timestamp,
     ) -> Option<Caller> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let last = last.as_ref()?;
-        let is_same = last.local == local
-            && last.certificate.as_ref().map(Arc::as_ptr) == certificate.map(Arc::as_ptr)
-            && last.authorization.as_ref() == head.authorization
-            && last.key.as_ref() == head.key
-            && !head.is_garbled();
+        let is_same = last.certificate.as_ref().map(Arc::as_ptr) == certificate.map(Arc::as_ptr)
+            && head.is_that_of(last);
         (is_same && last.epoch == epoch && now < last.found.until).then(|| last.found.caller.clone())
     }
 }
@@ -173,6 +168,37 @@ impl<'r> Head<'r> {
         head
     }
 
+    /// What is remembered of it; nothing if its sender depends on more than that.
+    fn memo(&self, certificate: Option<Arc<Identity>>, epoch: u64, found: Found) -> Option<Memo> {
+        let copy = |value: &HeaderValue| Box::from(value.as_bytes());
+        let host = self.host.filter(|_| !self.is_garbled()).map(copy)?;
+        let (authorization, key) = (self.authorization.map(copy), self.key.map(copy));
+        Some(Memo {
+            certificate,
+            host,
+            elsewhere: self.is_sent_elsewhere(),
+            authorization,
+            key,
+            epoch,
+            found,
+        })
+    }
+
+    /// Whether what it says of the sender is what the head said of which `last` is remembered.
+    fn is_that_of(&self, last: &Memo) -> bool {
+        let bytes = |value: Option<&'r HeaderValue>| value.map(HeaderValue::as_bytes);
+        !self.repeated
+            && bytes(self.host) == Some(&*last.host)
+            && self.is_sent_elsewhere() == last.elsewhere
+            && bytes(self.authorization) == last.authorization.as_deref()
+            && bytes(self.key) == last.key.as_deref()
+    }
+
+    /// Whether a header says that it was not made on this machine.
+    const fn is_sent_elsewhere(&self) -> bool {
+        self.relayed || self.foreign
+    }
+
     /// Whether a credential is there twice, or is no text.
     fn is_garbled(&self) -> bool {
         let is_text = |value: &HeaderValue| value.to_str().is_ok();
@@ -182,7 +208,7 @@ impl<'r> Head<'r> {
     /// Whether the request itself was made on this machine, if its connection was: neither relayed by a proxy, nor sent by
     /// a page that a browser here has loaded from elsewhere or under a name that was pointed at this machine.
     fn is_made_here(&self, uri: &Uri) -> bool {
-        !self.relayed && !self.foreign && !self.repeated && self.is_addressed_to_loopback(uri)
+        !self.is_sent_elsewhere() && !self.repeated && self.is_addressed_to_loopback(uri)
     }
 
     fn is_addressed_to_loopback(&self, uri: &Uri) -> bool {
@@ -224,13 +250,45 @@ mod tests {
         "x-envoy-external-address",
     ];
 
-    fn is_made_here(address: &str, headers: &[(&'static str, &'static str)]) -> bool {
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let address: SocketAddr = address.parse().unwrap();
+        map
+    }
+
+    fn is_made_here(address: &str, headers: &[(&'static str, &'static str)]) -> bool {
+        let (address, map) = (address.parse::<SocketAddr>().unwrap(), map(headers));
         address.ip().to_canonical().is_loopback() && Head::of(&map).is_made_here(&Uri::from_static("/"))
+    }
+
+    #[test]
+    fn sender_is_remembered_for_heads_that_say_the_same_of_it_and_for_no_other() {
+        let found = || Found { caller: Caller::unknown(None), until: Timestamp::MAX };
+        let (host, token, key) = (("host", "localhost"), ("authorization", "Bearer a"), ("x-api-key", "k"));
+        let first = map(&[host, token, key]);
+        let memo = Head::of(&first).memo(None, 0, found()).unwrap();
+        for (headers, expected) in [
+            (vec![host, token, key], true),
+            (vec![key, token, host, ("accept", "*/*"), ("origin", "http://localhost")], true),
+            (vec![token, key], false),
+            (vec![host, key], false),
+            (vec![host, token], false),
+            (vec![("host", "example.org"), token, key], false),
+            (vec![host, ("authorization", "Bearer b"), key], false),
+            (vec![host, token, ("x-api-key", "l")], false),
+            (vec![host, host, token, key], false),
+            (vec![host, token, token, key], false),
+            (vec![host, token, key, key], false),
+            (vec![host, token, key, ("x-forwarded-for", "10.0.0.1")], false),
+            (vec![host, token, key, ("origin", "https://example.org")], false),
+        ] {
+            assert_eq!(Head::of(&map(&headers)).is_that_of(&memo), expected, "{headers:?}");
+        }
+        for headers in [vec![token], vec![host, host], vec![host, key, key]] {
+            assert!(Head::of(&map(&headers)).memo(None, 0, found()).is_none(), "{headers:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -73,8 +73,10 @@ impl Edge {
         let parent = if cfg!(feature = "otel") { trace_of(request.headers()) } else { None };
         let parent = parent.map(|trace| trace.parent);
 
-        let mut response = match contain_panic(self.dispatch(connection, surface, api, request)).await {
-            Some(response) => response,
+        // Pinned where it is made: it is large, and to move it takes longer than to know the caller.
+        let dispatched = pin!(self.dispatch(connection, surface, api, request));
+        let mut response = match contain_panic(dispatched).await {
+            Some(answered) => answered.unwrap_or_else(IntoResponse::into_response),
             None => {
                 PanicCaught { place: Where::Handler }.emit(&self.services.metrics);
                 Refusal::Internal.into_response()
@@ -104,44 +106,41 @@ impl Edge {
         response
     }
 
-    /// What comes of `request`, whatever that is.
+    /// What comes of `request`.
     async fn dispatch(
         &self,
         connection: &Connection,
         surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
-    ) -> Response {
-        let answered = async {
-            head::check(&request)?;
-            let (guest, budget) = (&connection.guest, &self.services.budget);
-            let is_open = self.open.contains(&request.uri().path());
-            let known = connection.caller(&self.services.callers, &request, is_open).await;
-            let (caller, unknown) = match known {
-                Ok(caller) => (caller, None),
-                Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
-            };
-            let admitted = match surface {
-                // Whoever looks after the server is not kept out by those who ask it, nor by those who guess at it.
-                Surface::Health => Ok(guest.account(&caller, budget.accounts())),
-                Surface::Admin if unknown.is_none() => Ok(guest.account(&caller, budget.accounts())),
-                _ => guest.admit(&caller, budget.accounts()),
-            };
-            let account = match admitted {
-                Ok(account) => account,
-                Err(refusal) => {
-                    let (head, body) = request.into_parts();
-                    body::drop_unread(&self.services.limits, &head.headers, body).await;
-                    return Err(refusal);
-                }
-            };
-            if let Some(unknown) = unknown.filter(|_| !is_open) {
-                return Err(unknown.into());
-            }
-            let response = self.ask(caller, &account, api, request).await?;
-            leaving::with_room(budget, &account, response).await
+    ) -> Result<Response, Refusal> {
+        head::check(&request)?;
+        let (guest, budget) = (&connection.guest, &self.services.budget);
+        let is_open = api.is_none() && self.open.contains(&request.uri().path());
+        let known = connection.caller(&self.services.callers, &request, is_open).await;
+        let (caller, unknown) = match known {
+            Ok(caller) => (caller, None),
+            Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
         };
-        answered.await.unwrap_or_else(IntoResponse::into_response)
+        let admitted = match surface {
+            // Whoever looks after the server is not kept out by those who ask it, nor by those who guess at it.
+            Surface::Health => Ok(guest.account(&caller, budget.accounts())),
+            Surface::Admin if unknown.is_none() => Ok(guest.account(&caller, budget.accounts())),
+            _ => guest.admit(&caller, budget.accounts()),
+        };
+        let account = match admitted {
+            Ok(account) => account,
+            Err(refusal) => {
+                let (head, body) = request.into_parts();
+                body::drop_unread(&self.services.limits, &head.headers, body).await;
+                return Err(refusal);
+            }
+        };
+        if let Some(unknown) = unknown.filter(|_| !is_open) {
+            return Err(unknown.into());
+        }
+        let response = self.ask(caller, &account, api, request).await?;
+        leaving::with_room(budget, &account, response).await
     }
 
     /// Asks the handler of the path. Those that decide are called without the router, which takes as long to find them as
@@ -266,8 +265,7 @@ fn api_of(path: &str) -> Option<Api> {
 
 /// Runs `future`; `None` if it panicked. What it shared stays whole: handlers hold no lock and change nothing but
 /// through services that contain their own panics.
-async fn contain_panic<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+async fn contain_panic<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
@@ -282,12 +280,12 @@ mod tests {
 
     #[tokio::test]
     async fn panic_of_a_handler_stays_in_its_request() {
-        assert_eq!(contain_panic(async { 1 }).await, Some(1));
+        assert_eq!(contain_panic(pin!(async { 1 })).await, Some(1));
         let panics = async {
             tokio::task::yield_now().await;
             panic!("contained");
         };
-        assert_eq!(contain_panic::<_>(panics).await, None::<()>);
+        assert_eq!(contain_panic(pin!(panics)).await, None::<()>);
     }
 
     #[test]
