@@ -4,4 +4,5 @@
 pub use crate::audit::fuzzing as audit;
 pub use crate::http::fuzzing as http;
 pub use crate::pip::fuzzing as pip;
+pub use crate::quarantine::fuzzing as quarantine;
 pub use crate::tls::fuzzing as tls;

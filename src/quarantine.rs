@@ -90,6 +90,26 @@ fn seal(text: &[u8]) -> String {
     format!("sha256:{digits}\n")
 }
 
+/// The reader of the file, for fuzz targets.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use crate::ports::Quarantined;
+
+    /// What stands in the file `bytes`; its last line is made right first if `is_sealed`.
+    ///
+    /// # Panics
+    /// If what is read is not read again once it is written.
+    #[must_use]
+    pub fn read(bytes: &[u8], is_sealed: bool) -> Option<Vec<Quarantined>> {
+        let sealed = [bytes, b"\n", super::seal(&[bytes, b"\n"].concat()).as_bytes()].concat();
+        let all = super::decode(if is_sealed { &sealed } else { bytes })?;
+        let written = super::encode(&all).ok();
+        let again = written.as_deref().and_then(super::decode);
+        assert_eq!(again.as_ref(), Some(&all), "what is written is something else");
+        Some(all)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

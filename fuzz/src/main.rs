@@ -5,6 +5,7 @@
 //! no text holds, between them.
 #![no_main]
 
+mod callers;
 mod configuration;
 mod expressions;
 mod log;
@@ -39,6 +40,10 @@ const TARGETS: &[(&str, Target)] = &[
     ("token", tokens::token),
     ("keys", tokens::keys),
     ("certificate", tokens::certificate),
+    ("trace", requests::trace),
+    ("api-keys", callers::api_keys),
+    ("quarantine", callers::quarantine),
+    ("names", callers::names),
     ("configuration", configuration::configuration),
     ("segment", log::segment),
     ("compressed", log::compressed),

@@ -3,6 +3,7 @@
 use procura::fuzzing::http;
 use procura::http::RequestLimits;
 use procura::http::cerbos::CheckCall;
+use procura::telemetry::TraceParent;
 
 /// Limits that short inputs meet.
 fn small() -> RequestLimits {
@@ -72,6 +73,23 @@ pub(crate) fn edge(data: &[u8]) {
         let is_own = named == "localhost" || address.is_ok_and(|address| address.is_loopback());
         assert!(is_own, "`{host}` is taken for this machine, and names `{named}`");
     }
+}
+
+/// A `traceparent`. What is understood of it stands in it, and is what the standard says it may be.
+pub(crate) fn trace(data: &[u8]) {
+    let Some(parent) = TraceParent::parse(data) else { return };
+    let flags = data.get(53..55).expect("a header that long");
+    let said = format!("-{}-{}-{}", parent.trace_id(), parent.span_id(), String::from_utf8_lossy(flags));
+    assert_eq!(data.get(2..55), Some(said.as_bytes()), "something else is understood");
+    let is_id = |id: &str, length| {
+        let is_digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+        id.len() == length && id.bytes().all(is_digit) && id.bytes().any(|digit| digit != b'0')
+    };
+    assert!(is_id(parent.trace_id(), 32) && is_id(parent.span_id(), 16), "{parent:?}");
+    assert!(
+        TraceParent::parse(format!("00{said}").as_bytes())
+            .is_some_and(|again| again.trace_id() == parent.trace_id())
+    );
 }
 
 fn is_within(check: &CheckCall<'_>, limits: &RequestLimits) {

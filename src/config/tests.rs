@@ -86,7 +86,10 @@ fn wrong_values_name_their_origin_and_what_is_valid() {
     for (set, want) in [
         ("audit.enabled=yes", "`audit.enabled` must be `false` or `true`, not `yes`"),
         ("audit.durability=disk", "`audit.durability` must be `durable` or `os` or `async`, not `disk`"),
-        ("audit.deadline=1", "must be a duration from 1ms to 60s, such as `250ms` or `5s`, not `1`"),
+        (
+            "audit.deadline=1",
+            "must be a duration from 1ms to 60s in `h`, `m`, `s` or `ms`, such as `120h` or `250ms`, not `1`",
+        ),
         ("audit.deadline=0s", "must be a duration"),
         ("audit.deadline=-1s", "must be a duration"),
         ("server.requestLimits.maxActionsPerResource=501", "must be a whole number from 1 to 500, not `501`"),

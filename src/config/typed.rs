@@ -218,7 +218,7 @@ impl Reader {
             _ => {
                 let (least, most) = range.into_inner();
                 let advice = format!(
-                    "must be a duration from {least:?} to {most:?}, such as `250ms` or `5s`, not `{text}`"
+                    "must be a duration from {least:?} to {most:?} in `h`, `m`, `s` or `ms`, such as `120h` or `250ms`, not `{text}`"
                 );
                 self.reject(key, advice);
                 least

@@ -66,7 +66,7 @@ impl Edge {
     }
 
     /// The answer to `request`, which came over `connection`.
-    pub(super) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response {
+    pub(super) async fn answer(&self, connection: &Arc<Connection>, request: Request<Incoming>) -> Response {
         let surface = surface_of(request.uri().path());
         let api = api_of(request.uri().path());
         let request_id = request.headers().get(X_REQUEST_ID).cloned();
@@ -109,7 +109,7 @@ impl Edge {
     /// What comes of `request`.
     async fn dispatch(
         &self,
-        connection: &Connection,
+        connection: &Arc<Connection>,
         surface: Surface,
         api: Option<Api>,
         request: Request<Incoming>,
@@ -139,7 +139,7 @@ impl Edge {
         if let Some(unknown) = unknown.filter(|_| !is_open) {
             return Err(unknown.into());
         }
-        let response = self.ask(caller, &account, api, request).await?;
+        let response = self.ask((caller, connection), &account, api, request).await?;
         leaving::with_room(budget, &account, response).await
     }
 
@@ -147,7 +147,7 @@ impl Edge {
     /// they to decide; it holds them all the same, for what else may be asked of their paths.
     async fn ask(
         &self,
-        caller: Caller,
+        (caller, connection): (Caller, &Arc<Connection>),
         account: &Arc<Account>,
         api: Option<Api>,
         request: Request<Incoming>,
@@ -155,7 +155,7 @@ impl Edge {
         let place = match api {
             Some(Api::CheckResources) if request.method() == Method::POST => &cerbos::CHECK_RESOURCES,
             Some(Api::Evaluation) if request.method() == Method::POST => &authzen::EVALUATION,
-            _ => return Ok(self.route(caller, account, request).await),
+            _ => return Ok(self.route((caller, connection), account, request).await),
         };
         place.admit(&caller, &self.services.metrics)?;
         self.decide(caller, account, place, request).await
@@ -180,11 +180,12 @@ impl Edge {
 
     async fn route(
         &self,
-        caller: Caller,
+        (caller, connection): (Caller, &Arc<Connection>),
         account: &Arc<Account>,
         mut request: Request<Incoming>,
     ) -> Response {
         request.extensions_mut().insert(Arc::clone(account));
+        request.extensions_mut().insert(Arc::clone(connection));
         request.extensions_mut().insert(caller);
         let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
         response

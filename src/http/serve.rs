@@ -140,7 +140,7 @@ impl Host {
         line: &Line,
     ) {
         let Self { edge, capacity, stopped, .. } = self;
-        let connected = edge.welcome(address, certificate);
+        let connected = Arc::new(edge.welcome(address, certificate));
         let service = service_fn(|request| async {
             line.step();
             let response = edge.answer(&connected, request).await;

@@ -1,6 +1,6 @@
 //! The readers of certificates, for fuzz targets.
 
-use super::identity::holder;
+use super::identity::{covers, holder};
 use super::{der, spiffe};
 
 /// The name in the certificate in `der` and who vouches for it; `None` if it is none, or names nobody.
@@ -27,4 +27,10 @@ pub fn next_update(list: &[u8]) -> Option<i64> {
 #[must_use]
 pub fn trust_domain(id: &str) -> Option<&str> {
     spiffe::trust_domain(id)
+}
+
+/// Whether the `names` of a rule are about `name`.
+#[must_use]
+pub fn is_about(names: &str, name: &str) -> bool {
+    covers(names, name)
 }

@@ -74,7 +74,7 @@ fn is_host(name: &str) -> bool {
 }
 
 /// Whether `pattern` is about `name`.
-fn covers(pattern: &str, name: &str) -> bool {
+pub(super) fn covers(pattern: &str, name: &str) -> bool {
     // How far into the name the pattern so far may have come: every place that is true.
     let mut places = vec![false; name.len() + 1];
     if let Some(start) = places.first_mut() {

@@ -62,6 +62,7 @@ async fn seeds_are_written_anew_when_asked_for() {
     requests(&mut seeds);
     tokens(&mut seeds);
     certificates(&mut seeds);
+    callers(&mut seeds);
     log(&mut seeds).await;
     for ((target, name), bytes) in seeds {
         write(&format!("seeds/{target}/{name}"), &bytes);
@@ -133,6 +134,7 @@ fn texts(seeds: &mut Seeds) {
         "server:\n  httpListenAddr: \":3592\"\n  dataDir: ${SET}/data\n  maxBodyBytes: 1000000\nengine:\n  onError: cerbos\n  globals: {a: [1, {b: null}]}\n",
         "auxData:\n  jwt:\n    keySets:\n      - id: one\n        remote: {url: \"https://issuer.example/jwks\", refreshInterval: 1h}\n      - id: two\n        local: {file: k.pem, pem: true}\n",
         "audit:\n  mask:\n    - {path: principal.attr.email, do: hash, kinds: [album]}\n  durability: {default: durable, routes: {explain: async}}\n  retention: {age: 720h, bytes: 1000000000}\nreload: {requireTests: true}\n",
+        "server:\n  tls: {cert: s.pem, key: s.key, caCert: c.pem, clientAuth: required}\ncallers:\n  anonymous: refuse\n  keys: {file: k.yaml}\n  certificates:\n    - {match: \"spiffe://acme.org/**\", roles: [decide], tenants: [acme], agent: true}\n  tokens:\n    - {issuer: \"https://idp\", audiences: [procura], algorithms: [ES256], rolesClaim: roles, local: {file: j.json}}\n",
         "storage:\n  disk: {directory: policies, watchForChanges: true}\nlog: {level: info, format: json}\nserver.adminAPI.enabled: true\n",
     ];
     for (n, text) in configurations.iter().enumerate() {
@@ -323,6 +325,52 @@ fn certificates(seeds: &mut Seeds) {
     }
     seeds.insert(("certificate", "list".to_owned()), der(&authority.revoke(&[1, 2], 3600)));
     seeds.insert(("certificate", "id".to_owned()), b"spiffe://acme.org/ns/a/sa/b".to_vec());
+}
+
+/// Who may call, who must not be relied on, and where a call stands in a trace.
+fn callers(seeds: &mut Seeds) {
+    let hash = format!("sha256:{}", "0123456789abcdef".repeat(4));
+    let keys = format!(
+        "- {{id: a1, name: shop, hash: {hash}, roles: [decide, batch]}}
+- id: \"b2\"
+  name: 'desk: 1'
+  hash: {hash}
+  tenants: [acme]
+  agent: true
+  expires: 2030-01-31T00:00:00Z
+  revoked: 2026-11-22T10:00:00.5+01:00
+"
+    );
+    seeds.insert(("api-keys", "two".to_owned()), keys.into_bytes());
+    let quarantines = json!({"v": 1, "quarantines": [
+        {"id": "one", "issuer": "https://id.example", "since": "2026-11-22T10:00:00Z", "reason": "stolen",
+            "begun": "2026-11-22T10:00:00Z", "by": "ada"},
+        {"id": "q-2", "keySet": "staff", "key": "k1", "since": "2026-11-22T10:00:00.5Z", "reason": "in a log",
+            "begun": "2026-11-22T10:00:00Z"},
+    ]});
+    let sealed = format!("\u{1}{quarantines}");
+    seeds.insert(("quarantine", "two".to_owned()), sealed.into_bytes());
+    for (n, names) in [
+        ["spiffe://acme.org/ns/*/sa/**", "spiffe://acme.org/ns/prod/sa/a/b"],
+        ["*.acme.org", "a.b.acme.org"],
+        ["a*/b**c*", "aXb/bYcZ"],
+        ["CN=*", "CN=ann"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        seeds.insert(("names", n.to_string()), joined(names));
+    }
+    for (n, header) in [
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00-more",
+        "ff-00000000000000000000000000000000-0000000000000000-01",
+    ]
+    .iter()
+    .enumerate()
+    {
+        seeds.insert(("trace", n.to_string()), header.as_bytes().to_vec());
+    }
 }
 
 /// What stands in the first block of a PEM text.

@@ -11,6 +11,8 @@ use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_procura");
 
+const CHECK: &str = "/api/check/resources";
+
 const POLICY: &str = "apiVersion: api.cerbos.dev/v1
 resourcePolicy:
   resource: album
@@ -96,8 +98,11 @@ async fn token_under_quarantine_is_refused_at_the_next_request_though_it_was_goo
         let add = ["add", "--id", "x", "--reason", "r", "--since", "2020-01-01T00:00:00Z"];
         assert_eq!(told(&procura(&server, &[&add[..], suspect].concat())).0, Some(0));
         let [first, second] = &tokens;
-        let now = [check(&mut connection, first).await, check(&mut connection, second).await];
-        assert_eq!(now, refused, "{suspect:?}");
+        for path in [CHECK, "/api/explain"] {
+            let now = [first, second].map(|token| body(token));
+            let now = [ask(&mut connection, path, &now[0]).await, ask(&mut connection, path, &now[1]).await];
+            assert_eq!(now, refused, "{suspect:?} {path}");
+        }
         let (_, listed) = told(&procura(&server, &["affected", "x"]));
         assert!(
             listed.lines().count() >= affected && (affected > 0) != listed.is_empty(),
@@ -108,10 +113,18 @@ async fn token_under_quarantine_is_refused_at_the_next_request_though_it_was_goo
 }
 
 async fn check(connection: &mut Connection, token: &str) -> u16 {
-    let body = json!({
+    ask(connection, CHECK, &body(token)).await
+}
+
+async fn ask(connection: &mut Connection, path: &str, body: &str) -> u16 {
+    connection.post_json(path, body.as_bytes()).await.unwrap().status
+}
+
+fn body(token: &str) -> String {
+    json!({
         "principal": {"id": "ada", "roles": ["user"]},
         "resources": [{"actions": ["view"], "resource": {"kind": "album", "id": "a1"}}],
         "auxData": {"jwt": {"token": token}},
-    });
-    connection.post_json("/api/check/resources", body.to_string().as_bytes()).await.unwrap().status
+    })
+    .to_string()
 }

@@ -11,6 +11,8 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use procura::callers::{KeyEntry, NewKey, add};
+use procura_testkit::certificates::{Authority, Leaf, TlsClient};
 use procura_testkit::http::Connection;
 use procura_testkit::issuer::{SigningKey, encode, jwks};
 use procura_testkit::server::{Server, ServerSpec};
@@ -253,6 +255,56 @@ async fn no_secret_is_in_any_log_metric_record_answer_or_argument() {
     let told: usize = site.seen.iter().map(|(_, text)| text.len()).sum();
     assert!(told > 100_000, "much is said at level trace: {told}");
     site.assert_nothing_leaked(&made);
+}
+
+#[tokio::test]
+async fn key_of_the_server_and_key_of_a_caller_are_in_nothing_that_comes_out_of_it() {
+    let mut site = Site::new();
+    let (house, key) = (Authority::new("house"), NewKey::generate().unwrap());
+    let server = house.issue(&Leaf::server());
+    site.top.write("server.pem", &server.certificate);
+    site.top.write("server.key", &server.key);
+    let at = |name: &str| site.top.path().join(name);
+    let roles = ["decide", "audit", "metrics", "admin"].map(str::to_owned).to_vec();
+    let entry = KeyEntry { id: key.id, name: "shop".into(), hash: key.hash, roles, ..KeyEntry::default() };
+    site.top.write("keys.yaml", "");
+    add(&at("keys.yaml"), &entry).unwrap();
+    let spec = ServerSpec::new(BINARY, at("policies"), at("data"))
+        .arg(format!("--set=server.tls.cert={}", at("server.pem").display()))
+        .arg(format!("--set=server.tls.key={}", at("server.key").display()))
+        .arg(format!("--set=callers.keys.file={}", at("keys.yaml").display()))
+        .arg("--set=log.level=trace");
+    let mut server = spec.start().await.unwrap();
+    let mut connection = server.connect_tls(&TlsClient::new(&house.pem(), None)).await.unwrap();
+    let bearer = format!("Bearer {}", key.text);
+    let cut = key.text.get(..key.text.len() - 1).unwrap();
+    let check = &bodies(&site.key)[0];
+    for (header, status) in [
+        (("x-api-key", key.text.as_str()), 200),
+        (("authorization", &*bearer), 200),
+        (("x-api-key", cut), 401),
+    ] {
+        for path in ["/api/decisions", "/metrics", "/admin/policies/status", "/readyz"] {
+            let answer = connection.send("GET", path, &[header], b"").await.unwrap();
+            assert!(answer.status == status || path == "/readyz", "{path}: {}", answer.status);
+            site.seen.push((path.to_owned(), String::from_utf8_lossy(&answer.body).into_owned()));
+        }
+        let answer =
+            connection.send("POST", "/api/check/resources", &[header], check.as_bytes()).await.unwrap();
+        site.seen.push(("a check".to_owned(), String::from_utf8_lossy(&answer.body).into_owned()));
+    }
+    server.signal("TERM").await.unwrap();
+    server.wait().await.unwrap();
+    site.seen.push(("the log".to_owned(), server.output()));
+    for file in files(&at("data")) {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        site.seen.push((file.display().to_string(), text));
+    }
+    site.seen.push(("keys.yaml".to_owned(), fs::read_to_string(at("keys.yaml")).unwrap()));
+    let mut secrets = secrets_of(&at("server.key"));
+    secrets.push(cut.rsplit_once('_').unwrap().1.to_owned());
+    assert!(secrets.len() > 4, "the key of the server has lines");
+    site.assert_nothing_leaked(&secrets);
 }
 
 #[test]

@@ -14,6 +14,8 @@ use procura_testkit::issuer::{SigningKey, encode, hmac_token, jwks};
 use procura_testkit::server::{Server, ServerSpec};
 use procura_testkit::temp_dir::TempDir;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 const CHECK: &str = "/api/check/resources";
@@ -400,6 +402,101 @@ async fn calls_about_several_resources_need_the_right_to_and_refusals_have_the_s
         (evaluation.status, evaluation.header("content-type")),
         (403, Some("text/plain; charset=utf-8"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_under_quarantine_are_refused_at_the_next_request_of_an_open_connection() {
+    let house = House::open().await;
+    let (_, admin) = house.add_key(&["admin"], |_| {});
+    let (id, key) = house.add_key(&["decide"], |_| {});
+    house.learns().await;
+    let bearer = format!("Bearer {}", house.token(|_, _| {}));
+    let shown = [("authorization", bearer.as_str()), ("x-api-key", key.as_str())];
+    let mut office = house.server.connect().await.unwrap();
+    let mut connection = house.server.connect().await.unwrap();
+    for (suspect, expected) in [
+        (json!({"issuer": ISSUER}), [401, 200]),
+        (json!({"keySet": ISSUER}), [401, 200]),
+        (json!({"key": "k1"}), [401, 200]),
+        (json!({"issuer": ISSUER, "key": "k1"}), [401, 200]),
+        (json!({"issuer": ISSUER, "key": "k2"}), [200, 200]),
+        (json!({"key": id}), [200, 401]),
+        (json!({"issuer": "https://other.test"}), [200, 200]),
+    ] {
+        let mut body = suspect.clone();
+        body["reason"] = json!("stolen");
+        for (method, statuses) in [("GET", [200; 2]), ("PUT", expected), ("DELETE", [200; 2])] {
+            if method != "GET" {
+                let headers = [("x-api-key", admin.as_str()), ("content-type", "application/json")];
+                let body = if method == "PUT" { body.to_string() } else { String::new() };
+                let done =
+                    office.send(method, "/admin/quarantine/one", &headers, body.as_bytes()).await.unwrap();
+                assert_eq!(done.status, 200, "{method} {suspect}");
+            }
+            for (header, status) in shown.iter().zip(statuses) {
+                let answer = check(&mut connection, &[*header]).await;
+                assert_eq!(answer.status, status, "{method} {suspect}: {}", header.0);
+            }
+        }
+    }
+}
+
+/// A listener of the log who shows `key`, once its first answer is there.
+async fn listen(house: &House, key: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(house.server.address()).await.unwrap();
+    let head = format!("GET /api/decisions/tail HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 15];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listener_whose_credential_is_not_good_any_more_hears_no_more() {
+    let house = House::open().await;
+    let (_, admin) = house.add_key(&["admin"], |_| {});
+    let (revoked, first) = house.add_key(&["audit"], |_| {});
+    let (quarantined, second) = house.add_key(&["audit"], |_| {});
+    let (_, good) = house.add_key(&["audit"], |_| {});
+    house.learns().await;
+    let mut listeners = Vec::new();
+    for key in [&first, &second, &good] {
+        listeners.push(listen(&house, key).await);
+    }
+    revoke(&house.keys(), &revoked, Timestamp::now()).unwrap();
+    let headers = [("x-api-key", admin.as_str()), ("content-type", "application/json")];
+    let body = json!({"key": quarantined, "reason": "in a log"}).to_string();
+    let mut office = house.server.connect().await.unwrap();
+    let begun = office.send("PUT", "/admin/quarantine/one", &headers, body.as_bytes()).await.unwrap();
+    assert_eq!(begun.status, 200);
+    for mut listener in listeners.drain(..2) {
+        let mut heard = String::new();
+        let ends = async {
+            let mut bytes = [0; 1024];
+            while !heard.ends_with("\r\n0\r\n\r\n") {
+                let read = listener.read(&mut bytes).await.unwrap();
+                assert!(read > 0, "{heard}");
+                heard.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), ends).await.expect("the listener goes on to listen");
+        assert!(heard.contains("event: error\ndata: the credential is not good any more\n\n"), "{heard}");
+    }
+    let (_, asker) = house.add_key(&["decide"], |_| {});
+    house.becomes(&mut office, &asker, 200).await;
+    let mut heard = String::new();
+    let hears = async {
+        let mut bytes = [0; 1024];
+        while !heard.contains("leave_request") {
+            let read = listeners[0].read(&mut bytes).await.unwrap();
+            heard.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), hears)
+        .await
+        .expect("the one whose key is good hears nothing");
+    assert!(!heard.contains("event: error"), "{heard}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long)]
     scan: bool,
     /// At most this many calls
-    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = at_least_one)]
     limit: NonZeroUsize,
 }
 
@@ -60,4 +60,8 @@ fn show_page(page: &DecisionPage, condition: &Condition, format: Format) -> anyh
         }
     }
     Ok(())
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "must be a number from 1 on")
 }

@@ -1,7 +1,8 @@
 //! What comes into the decision log, as server-sent events: one for each record that matches.
 //!
 //! Each listener has a thread of its own that reads the log, and a channel of a few events. Whoever does not read is ended
-//! once the channel stays full, and can come back: the log itself is the buffer.
+//! once the channel stays full, and can come back: the log itself is the buffer. Whether a listener may still listen is asked
+//! before each event, and about twice a second without one.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::response::Response;
 use hyper::body::Frame;
 use tokio::runtime::Handle;
@@ -20,10 +21,11 @@ use tokio::sync::mpsc;
 
 use super::dto::Found;
 use super::params::Params;
+use crate::http::caller::Connection;
 use crate::http::error::Refusal;
 use crate::http::serve::Stopping;
 use crate::http::{Invalid, Services};
-use crate::pdp::Caller;
+use crate::pdp::{Action, Caller};
 use crate::ports::{DecisionFilter, DecisionQuery, Followed, StoredRecord};
 
 /// Events that wait for a listener.
@@ -45,16 +47,18 @@ pub(super) async fn tail(
     caller: Caller,
     State(services): State<Arc<Services>>,
     Extension(stopping): Extension<Stopping>,
-    headers: HeaderMap,
-    uri: Uri,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request<Body>,
 ) -> Result<Response, Refusal> {
-    let filter = Params::tail(&uri, &caller)?;
+    let request = request.map(drop);
+    let filter = Params::tail(request.uri(), &caller)?;
     let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
-    let after = seen(&headers)?.unwrap_or_else(|| log.last_seq());
+    let after = seen(request.headers())?.unwrap_or_else(|| log.last_seq());
     let room = services.budget.listener().await?;
     let (events, receiver) = mpsc::channel(CHANNEL);
+    let listener = Listener { caller, connection, request, services, stopping, events };
     tokio::task::spawn_blocking(move || {
-        send(&*log, &filter, after, &events, &stopping);
+        listener.follow(&*log, &filter, after);
         drop(room);
     });
     let mut response = Response::new(Body::new(Events(receiver)));
@@ -69,36 +73,59 @@ fn seen(headers: &HeaderMap) -> Result<Option<u64>, Invalid> {
     seq.map(Some).ok_or_else(|| Invalid::at(LAST_EVENT_ID, "expected the `id` of an earlier event"))
 }
 
-/// Sends what matches until nobody listens, or the server stops.
-fn send(
-    log: &dyn DecisionQuery,
-    filter: &DecisionFilter,
-    after: u64,
-    events: &mpsc::Sender<Bytes>,
-    stopping: &Stopping,
-) {
-    let runtime = Handle::current();
-    let mut idle = 0;
-    let ended = log.follow(filter, after, &mut |followed| {
-        if stopping.is_true() || events.is_closed() {
-            return ControlFlow::Break(());
-        }
-        let event = match &followed {
-            Followed::Record(record) => event(record),
-            Followed::Reached(_) if idle < QUIET => {
-                idle += 1;
-                return ControlFlow::Continue(());
+/// Who listens.
+struct Listener {
+    /// Who it was when it began.
+    caller: Caller,
+    connection: Arc<Connection>,
+    /// What it showed.
+    request: Request<()>,
+    services: Arc<Services>,
+    stopping: Stopping,
+    events: mpsc::Sender<Bytes>,
+}
+
+impl Listener {
+    /// Sends what matches until nobody listens any more, or may, or the server stops.
+    fn follow(&self, log: &dyn DecisionQuery, filter: &DecisionFilter, after: u64) {
+        let runtime = Handle::current();
+        let mut idle = 0;
+        let ended = log.follow(filter, after, &mut |followed| {
+            if self.stopping.is_true() || self.events.is_closed() {
+                return ControlFlow::Break(());
             }
-            Followed::Reached(_) => Some(Bytes::from_static(STILL_HERE)),
-        };
-        idle = 0;
-        match event.map(|event| runtime.block_on(events.send_timeout(event, PATIENCE))) {
-            Some(Ok(())) => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
+            if !runtime.block_on(self.may_listen()) {
+                self.say_last("the credential is not good any more");
+                return ControlFlow::Break(());
+            }
+            let event = match &followed {
+                Followed::Record(record) => event(record),
+                Followed::Reached(_) if idle < QUIET => {
+                    idle += 1;
+                    return ControlFlow::Continue(());
+                }
+                Followed::Reached(_) => Some(Bytes::from_static(STILL_HERE)),
+            };
+            idle = 0;
+            match event.map(|event| runtime.block_on(self.events.send_timeout(event, PATIENCE))) {
+                Some(Ok(())) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        });
+        if ended.is_err() {
+            self.say_last("the log cannot be read");
         }
-    });
-    if ended.is_err() {
-        let _ = events.try_send(Bytes::from_static(b"event: error\ndata: the log cannot be read\n\n"));
+    }
+
+    /// Whether what it showed still stands for the same caller, who may still read the log.
+    async fn may_listen(&self) -> bool {
+        let found = self.connection.caller(&self.services.callers, &self.request, false).await;
+        found.is_ok_and(|now| now.may(Action::Audit) && now.identity.tenants == self.caller.identity.tenants)
+    }
+
+    /// Says why there will be no more, if there is room to say it.
+    fn say_last(&self, why: &str) {
+        let _ = self.events.try_send(format!("event: error\ndata: {why}\n\n").into());
     }
 }
 

@@ -186,6 +186,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
     let store = Arc::new(QuarantineFile::of(directory.path()));
     let quarantine = QuarantineParts { store, log: Some(Arc::clone(&writer)), clock: Arc::clone(&clock) };
     let quarantine = QuarantineOffice::open(quarantine).unwrap();
+    let callers = callers.with_quarantine(quarantine.quarantines());
     let verifier = Arc::new(verifier);
     let pdp = || {
         let (active, writer, clock) = (Arc::clone(&active), Arc::clone(&writer), Arc::clone(&clock));

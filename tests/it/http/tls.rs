@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use procura::pdp::WantedQuarantine;
+use procura::ports::Suspect;
 use procura::tls::{CertificateRule, Files, Settings as TlsSettings, Tls};
 use procura_testkit::certificates::{Authority, Credential, Leaf, TlsClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -395,4 +397,27 @@ async fn stop_of_the_server_ends_encrypted_connections_and_handshakes() {
     site.server.stop.take().unwrap().send(()).unwrap();
     tokio::time::timeout(PATIENCE, site.server.served).await.unwrap().unwrap();
     assert!(ask(&mut idle).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificate_under_quarantine_is_refused_at_the_next_request_of_a_lasting_connection() {
+    let site = Site::start().await;
+    let client = site.workload();
+    let mut connection = site.connect(&client).await.unwrap();
+    let answer = connection.get("/api/decisions").await.unwrap();
+    assert_eq!(answer.status, 200);
+    let id = site.server.decide(&Caller::unknown(None), &["acme"]).await;
+    assert_eq!(connection.get(&format!("/api/decisions/{id}")).await.unwrap().status, 200);
+    for (issuer, expected) in [("other.org", 200), ("acme.org", 401)] {
+        let wanted = WantedQuarantine {
+            id: issuer.to_owned(),
+            suspect: Suspect { issuer: Some(issuer.to_owned()), ..Suspect::default() },
+            since: None,
+            reason: "stolen".to_owned(),
+        };
+        site.server.quarantine.begin(Caller::unknown(None), wanted).await.unwrap();
+        assert_eq!(connection.get("/api/decisions").await.unwrap().status, expected, "{issuer}");
+    }
+    // Nor does a new connection help.
+    assert_eq!(site.ask(&client).await.unwrap(), 401);
 }

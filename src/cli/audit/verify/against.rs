@@ -50,7 +50,9 @@ impl Against {
         for given in &self.key {
             match VerifierKey::parse(given) {
                 Ok(key) => keys.push(key),
-                Err(error) if !Path::new(given).exists() => return Err(error.into()),
+                Err(error) if !Path::new(given).exists() => {
+                    return Err(error).with_context(|| format!("`{given}` is no file and no public key"));
+                }
                 Err(_) => keys.extend(keys_in(given)?),
             }
         }
