@@ -26,8 +26,9 @@ the issuer, of the key set, or made with the key; client certificates of the tru
 key of this id. It is recorded, survives restarts, and holds until it is lifted.";
 
 /// What it may mean that there is nothing to ask.
-const NO_ADMINISTRATION: &str = "there is no administration here, or not for this caller: it takes `server.adminAPI.enabled` and a credential \
-     (`--token-file FILE`) with the role `admin` that is bound to no tenant";
+const NO_ADMINISTRATION: &str = "\
+there is no administration here, or not for this caller: it takes `server.adminAPI.enabled` and a credential \
+(`--token-file FILE`) with the role `admin` that is bound to no tenant";
 
 /// Stop relying on an issuer or a key, and list what had relied on it
 #[derive(Debug, clap::Args)]
@@ -162,7 +163,9 @@ fn affected(args: &AffectedArgs) -> anyhow::Result<()> {
     let mut path = format!("{}/affected?limit=500", at(id));
     loop {
         let page: Option<Page> = server.ask(Method::GET, &path)?;
-        let page = page.with_context(|| format!("there is no quarantine `{id}`, or no decision log"))?;
+        let page = page.with_context(|| {
+            format!("there is no quarantine `{id}`, or no decision log, or this caller may not do both `admin` and `audit`")
+        })?;
         for found in &page.decisions {
             print(&match args.shown.output {
                 Format::Text => told(found)?,

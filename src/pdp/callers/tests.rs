@@ -31,7 +31,8 @@ impl ApiKeys for OneKey {
             KEY if self.is_revoked => Err(KeyFault::Revoked),
             KEY => {
                 let (name, roles) = (Some("shop".to_owned()), vec!["decide".to_owned()]);
-                let identity = Identity { name, roles, method: Some(Method::Key), ..Identity::default() };
+                let (method, key) = (Some(Method::Key), Some("k1".to_owned()));
+                let identity = Identity { name, roles, method, key, ..Identity::default() };
                 Ok(KeyHolder { identity: Arc::new(identity), expires: self.expires })
             }
             _ => Err(KeyFault::Unknown),
@@ -240,4 +241,50 @@ async fn only_requests_that_need_a_credential_are_counted_as_refused() {
     assert!(!refused(), "probes of health show none and are answered");
     assert_eq!(name(&callers, &Shown::default()).await, Err(Unknown::NoCredential));
     assert!(refused());
+}
+
+/// Of all issuers and keys only this one is under quarantine.
+struct Suspected(&'static str);
+
+impl Quarantine for Suspected {
+    fn epoch(&self) -> u64 {
+        0
+    }
+
+    fn is_quarantined(&self, origin: &Origin<'_>) -> bool {
+        [origin.issuer, origin.key_set, origin.key].contains(&Some(self.0))
+    }
+}
+
+#[tokio::test]
+async fn caller_under_quarantine_is_refused_whatever_it_shows() {
+    let issuer =
+        TokenIssuer { issuer: "https://idp".into(), name_claim: "sub".into(), ..TokenIssuer::default() };
+    let node = Arc::new(Identity {
+        name: Some("node".to_owned()),
+        method: Some(Method::Certificate),
+        issuer: Some("acme.org".to_owned()),
+        key: Some("5f0c".to_owned()),
+        ..Identity::default()
+    });
+    let (key, certificate) = (Some(KEY), Some(&node));
+    let of_key = Shown { key, ..Shown::default() };
+    let of_token = Shown { authorization: Some("Bearer good"), ..Shown::default() };
+    let of_certificate = Shown { certificate, ..Shown::default() };
+    for (suspected, shown, is_known) in [
+        ("another", of_key, true),
+        ("another", of_token, true),
+        ("another", of_certificate, true),
+        ("k1", of_key, false),
+        ("k7", of_token, false),
+        ("https://idp", of_token, false),
+        ("acme.org", of_certificate, false),
+        ("5f0c", of_certificate, false),
+        ("5f0c", Shown { certificate, ..of_key }, false),
+    ] {
+        let keys = Arc::new(OneKey { expires: None, is_revoked: false });
+        let callers = with_tokens(issuer.clone(), r#"{"sub": "a"}"#).with_keys(Some(keys));
+        let callers = callers.with_quarantine(Arc::new(Suspected(suspected)));
+        assert_eq!(callers.identify(&shown, None).await.is_ok(), is_known, "{suspected}");
+    }
 }
