@@ -4,6 +4,8 @@
 #   docker run -p 3592:3592 -v ./policies:/policies:ro -v procura-data:/var/lib/procura \
 #     -v ./keys.yaml:/etc/procura/keys.yaml:ro -e PROCURA_CALLERS__KEYS__FILE=/etc/procura/keys.yaml procura
 #
+# `procura key create` makes a file that only its owner can read: let the user 65532 read it too, it holds hashes only.
+#
 # For a trial, `-e PROCURA_CALLERS__ANONYMOUS=allow` instead lets whoever reaches the port ask for decisions.
 
 FROM rust:1.95-slim-bookworm AS build

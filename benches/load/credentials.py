@@ -10,7 +10,7 @@ from stores import bodies, store
 from table import Line
 
 SAID = re.compile(r"^(.+?) +([\d.]+) µs of CPU, ([\d.]+) times plain text, +(\d+) % of the CPU used", re.MULTILINE)
-MUST = {"client certificate, TLS": "≤ 1.6"}
+MUST = {"client certificate, TLS": "≤ 1.6", "token, plain text": "≤ 1.25", "API key, plain text": "≤ 1.25"}
 
 
 def credentials(options):

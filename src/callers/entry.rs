@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use procura_core::model::{Timestamp, is_scope};
+use procura_core::model::{Timestamp, is_tenant};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -98,7 +98,6 @@ impl KeyEntry {
     /// What is wrong with it.
     pub(super) fn problem(&self) -> Option<String> {
         let is_id = !self.id.is_empty() && self.id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let is_tenant = |name: &&String| !name.is_empty() && is_scope(name) && !name.contains('.');
         if !is_id || self.id.len() > ID_BYTES {
             return Some(format!("`id` must be at most {ID_BYTES} letters and digits"));
         }

@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file cannot be read.
-    #[error("cannot read the API keys in `{}`: {}", .0.display(), .1)]
+    #[error("cannot read the API keys in `{}`, a file that `procura key create` makes: {}", .0.display(), .1)]
     Read(PathBuf, io::Error),
     /// It holds no usable keys.
     #[error("cannot use the API keys in `{}`: {}", .0.display(), .1)]

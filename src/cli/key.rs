@@ -44,7 +44,8 @@ struct Create {
     /// Who will hold it: the name of the caller in records
     #[arg(long)]
     name: String,
-    /// What its holder may do, such as `decide,batch`
+    /// What its holder may do, with commas between: `decide`, `batch`, `explain`, `audit`, `metrics`, `admin`, or roles of your
+    /// own `callers.policies`
     #[arg(long, value_delimiter = ',', required = true)]
     roles: Vec<String>,
     /// The tenants its holder is bound to [default: none, it sees all]
@@ -98,10 +99,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 impl Create {
     fn run(&self) -> anyhow::Result<Exit> {
-        let known = |role: &String| Action::ALL.iter().any(|action| action.as_str() == role);
-        for role in self.roles.iter().filter(|role| !known(role)) {
-            print_error(&format!("warning: the policies that ship know no role `{role}`\n"));
-        }
         let expires = self.expires.as_deref().map(|text| ends(text, SystemClock.now())).transpose()?;
         let NewKey { id, text, hash } = NewKey::generate().context("the system has no randomness")?;
         let entry = KeyEntry {
@@ -117,7 +114,16 @@ impl Create {
         callers::add(&self.place.file, &entry)?;
         print(&format!("{text}\n"))?;
         print_error(&format!("key `{id}` of `{}`: it is not shown again\n", self.name));
+        self.warn_of_roles();
         Ok(Exit::Ok)
+    }
+
+    fn warn_of_roles(&self) {
+        let all = Action::ALL.map(|action| format!("`{}`", action.as_str())).join(", ");
+        let is_known = |role: &String| Action::ALL.iter().any(|action| action.as_str() == role);
+        for role in self.roles.iter().filter(|role| !is_known(role)) {
+            print_error(&format!("warning: the policies that ship know no role `{role}`, only {all}\n"));
+        }
     }
 }
 

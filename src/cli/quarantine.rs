@@ -26,8 +26,8 @@ the issuer, of the key set, or made with the key; client certificates of the tru
 key of this id. It is recorded, survives restarts, and holds until it is lifted.";
 
 /// What it may mean that there is nothing to ask.
-const NO_ADMINISTRATION: &str =
-    "the server has no administration for you: see `server.adminAPI` and who you are to it";
+const NO_ADMINISTRATION: &str = "there is no administration here, or not for this caller: it takes `server.adminAPI.enabled` and a credential \
+     (`--token-file FILE`) with the role `admin` that is bound to no tenant";
 
 /// Stop relying on an issuer or a key, and list what had relied on it
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ struct AddArgs {
     /// Key set that vouches for tokens
     #[arg(long, group = "suspect", value_name = "ID")]
     key_set: Option<String>,
-    /// `kid` of tokens, id of an API key, or fingerprint of a client certificate
+    /// `kid` of tokens, id of an API key, or SHA-256 fingerprint of a client certificate, with colons or without
     #[arg(long, group = "suspect", value_name = "KEY")]
     key: Option<String>,
     /// From when on decisions that relied on it are suspect [default: now]
@@ -126,7 +126,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 fn add(args: &AddArgs) -> anyhow::Result<()> {
     let AddArgs { server, issuer, key_set, key, since, reason, id } = args;
-    let suspect = Suspect { issuer: issuer.clone(), key_set: key_set.clone(), key: key.clone() };
+    let key = key.as_deref().map(|key| match key_set {
+        // A key of a key set is a `kid`, of whatever form.
+        None => fingerprint(key).unwrap_or_else(|| key.to_owned()),
+        Some(_) => key.to_owned(),
+    });
+    let suspect = Suspect { issuer: issuer.clone(), key_set: key_set.clone(), key };
     let id = id.clone().unwrap_or_else(|| id_of(&suspect));
     let wanted = Wanted { suspect: &suspect, since: since.as_deref(), reason };
     let begun = server.open()?.tell(Method::PUT, &at(&id), &wanted)?.context(NO_ADMINISTRATION)?;
@@ -195,6 +200,13 @@ fn at(id: &str) -> String {
     format!("/admin/quarantine/{id}")
 }
 
+/// The fingerprint that `openssl x509 -fingerprint -sha256` prints as `text`, in the form that records have.
+fn fingerprint(text: &str) -> Option<String> {
+    let bytes: Vec<_> = text.split(':').collect();
+    let is_byte = |byte: &&str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
+    (bytes.len() == 32 && bytes.iter().all(is_byte)).then(|| bytes.concat().to_ascii_lowercase())
+}
+
 fn id_of(suspect: &Suspect) -> String {
     let digest = Sha256::digest(format!("{suspect:?}"));
     let digits: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
@@ -231,4 +243,17 @@ struct Page {
 struct Found<'a> {
     #[serde(borrow)]
     record: &'a RawValue,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_understood_as_openssl_prints_them() {
+        let printed = ["AB"; 32].join(":");
+        assert_eq!(fingerprint(&printed), Some("ab".repeat(32)));
+        let others = [["AB"; 31].join(":"), ["AG"; 32].join(":"), "AB".repeat(32), "5f0c2a9be1d4".to_owned()];
+        assert!(others.iter().all(|text| fingerprint(text).is_none()));
+    }
 }

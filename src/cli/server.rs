@@ -103,13 +103,22 @@ impl Server {
         }
         let request = request.body(Full::new(body)).context("the server cannot be asked")?;
         let answer = self.runtime.block_on(self.client.send(request, PATIENCE, MOST));
-        let answer = answer.with_context(|| format!("no server answers at {}", self.url))?;
+        let answer = answer.with_context(|| {
+            let hint = if self.url.starts_with("https:") {
+                ", or it shows a certificate that `--ca` does not cover"
+            } else {
+                ""
+            };
+            format!("no server answers at {}{hint}", self.url)
+        })?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
         if !answer.status.is_success() {
             let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-            bail!("the server refuses with status {}: {}", answer.status.as_u16(), problem.detail);
+            let hint =
+                if answer.status == StatusCode::UNAUTHORIZED { "; here: `--token-file FILE`" } else { "" };
+            bail!("the server refuses with status {}: {}{hint}", answer.status.as_u16(), problem.detail);
         }
         Ok(Some(serde_json::from_slice(&answer.body).context("the answer of the server is not understood")?))
     }

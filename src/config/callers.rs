@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use procura_core::model::is_scope;
+use procura_core::model::is_tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -145,17 +145,13 @@ impl TokenGrant {
 }
 
 /// Why callers with a credential cannot have `role`.
-fn role_problem(role: &str) -> Option<String> {
+pub(super) fn role_problem(role: &str) -> Option<String> {
     if role.is_empty() {
         return Some("must not hold an empty role".to_owned());
     }
     RESERVED
         .contains(&role)
         .then(|| format!("must not hold `{role}`, which is for those without a credential"))
-}
-
-fn is_tenant(name: &str) -> bool {
-    !name.is_empty() && is_scope(name) && !name.contains('.')
 }
 
 impl Callers {

@@ -308,6 +308,10 @@ fn tls_without_effect_is_refused_and_what_it_asks_of_clients_follows_from_their_
         (&[cert, key, ca, "callers.certificates=[{match: ''}]"], "[0].match` must not be empty"),
         (&[cert, key, ca, "callers.certificates=[{match: a, roles: ['']}]"], "[0].roles` must not hold"),
         (
+            &[cert, key, ca, "callers.certificates=[{match: a, roles: [local]}]"],
+            "[0].roles` must not hold `local`",
+        ),
+        (
             &[cert, key, ca, "callers.certificates=[{match: a, tenants: []}]"],
             "[0].tenants` must name a tenant",
         ),

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use procura_core::model::is_scope;
+use procura_core::model::is_tenant;
 use serde::Deserialize;
+
+use super::callers::role_problem;
 
 /// How connections to the server are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,13 +75,11 @@ impl RuleList {
 
 impl RuleEntry {
     fn problem(&self) -> Option<(&'static str, String)> {
-        let is_tenant = |name: &String| !name.is_empty() && is_scope(name) && !name.contains('.');
-        let tenants = self.tenants.iter().flatten();
         if self.r#match.is_empty() {
             return Some(("match", "must not be empty: `**` is about every name".to_owned()));
         }
-        if self.roles.iter().any(String::is_empty) {
-            return Some(("roles", "must not hold an empty role".to_owned()));
+        if let Some(advice) = self.roles.iter().find_map(|role| role_problem(role)) {
+            return Some(("roles", advice));
         }
         if self.tenants.as_ref().is_some_and(Vec::is_empty) {
             return Some((
@@ -87,7 +87,7 @@ impl RuleEntry {
                 "must name a tenant: leave it out if callers are bound to none".to_owned(),
             ));
         }
-        let name = tenants.into_iter().find(|name| !is_tenant(name))?;
+        let name = self.tenants.iter().flatten().find(|name| !is_tenant(name))?;
         Some(("tenants", format!("`{name}` is no tenant: a tenant is a scope of one segment")))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Request, Uri};
+use axum::http::{HeaderMap, HeaderValue, Request, Uri, Version};
 use procura_core::model::Timestamp;
 
 use super::admission::Guest;
@@ -57,10 +57,17 @@ impl Connection {
     }
 
     /// Who sends `request`. It is found out anew only if the request does not show what the one before has shown, or if that
-    /// may mean somebody else by now.
-    pub(super) async fn caller<B>(&self, callers: &Callers, request: &Request<B>) -> Result<Caller, Unknown> {
+    /// may mean somebody else by now. Where everybody is told what it asks for, `open`, it misses no credential.
+    pub(super) async fn caller<B>(
+        &self,
+        callers: &Callers,
+        request: &Request<B>,
+        open: bool,
+    ) -> Result<Caller, Unknown> {
         let head = Head::of(request.headers());
-        let local = self.is_loopback && head.is_made_here(request.uri());
+        // Programs speak HTTP/1.1 since 1999; what still speaks 1.0 is a proxy that adds no header (the default of nginx).
+        let local =
+            self.is_loopback && request.version() >= Version::HTTP_11 && head.is_made_here(request.uri());
         let certificate = self.certificate.as_ref().map(|shown| shown.holder()).transpose();
         let certificate = certificate.map_err(|_| callers.distrust(self.address))?;
         // The epoch is older than what is found out, so no change is missed.
@@ -68,20 +75,34 @@ impl Connection {
         if let Some(caller) = self.remembered(&head, certificate.as_ref(), (local, epoch), callers.now()) {
             return Ok(caller);
         }
+        let shows_credential = head.authorization.is_some() || head.key.is_some();
+        if shows_credential && !self.had_caller() {
+            self.guest.may_show_credential().map_err(|wait| Unknown::Unheard { wait })?;
+        }
         let shown = Shown {
             certificate: certificate.as_ref(),
             authorization: head.authorization.and_then(|value| value.to_str().ok()),
             key: head.key.and_then(|value| value.to_str().ok()),
             garbled: head.is_garbled(),
             local,
+            open,
         };
-        let found = callers.identify(&shown, Some(self.address)).await?;
+        let identified = callers.identify(&shown, Some(self.address)).await;
+        if shows_credential && identified.as_ref().is_err_and(|unknown| *unknown == Unknown::BadCredential) {
+            self.guest.has_shown_bad_credential();
+        }
+        let found = identified?;
         let caller = found.caller.clone();
         let (authorization, key) = (head.authorization.cloned(), head.key.cloned());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Memo { certificate, local, authorization, key, epoch, found })
                 .filter(|_| !head.is_garbled());
         Ok(caller)
+    }
+
+    /// Whether a request has come over it whose sender is known.
+    fn had_caller(&self) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn remembered(

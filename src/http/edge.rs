@@ -115,14 +115,16 @@ impl Edge {
         let answered = async {
             head::check(&request)?;
             let (guest, budget) = (&connection.guest, &self.services.budget);
-            let known = connection.caller(&self.services.callers, &request).await;
+            let is_open = self.open.contains(&request.uri().path());
+            let known = connection.caller(&self.services.callers, &request, is_open).await;
             let (caller, unknown) = match known {
                 Ok(caller) => (caller, None),
                 Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
             };
             let admitted = match surface {
-                // Whoever looks after the server is not kept out by those who ask it.
-                Surface::Health | Surface::Admin => Ok(guest.account(&caller, budget.accounts())),
+                // Whoever looks after the server is not kept out by those who ask it, nor by those who guess at it.
+                Surface::Health => Ok(guest.account(&caller, budget.accounts())),
+                Surface::Admin if unknown.is_none() => Ok(guest.account(&caller, budget.accounts())),
                 _ => guest.admit(&caller, budget.accounts()),
             };
             let account = match admitted {
@@ -133,7 +135,7 @@ impl Edge {
                     return Err(refusal);
                 }
             };
-            if let Some(unknown) = unknown.filter(|_| !self.open.contains(&request.uri().path())) {
+            if let Some(unknown) = unknown.filter(|_| !is_open) {
                 return Err(unknown.into());
             }
             let response = self.ask((caller, connection), &account, api, request).await?;

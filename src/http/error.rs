@@ -294,6 +294,7 @@ impl From<Unknown> for Refusal {
         match unknown {
             Unknown::NoCredential => Self::Unauthenticated { shown: false },
             Unknown::BadCredential => Self::Unauthenticated { shown: true },
+            Unknown::Unheard { wait } => Self::TooOften { wait },
             Unknown::Unjudged => {
                 Self::KeysUnavailable("the keys that vouch for the caller could not be fetched yet".into())
             }

@@ -189,7 +189,7 @@ impl Health {
     /// Keys and policies about callers that are not good leave those before them in use.
     fn callers(&self) -> Option<Check> {
         let (state, detail) = match self.callers.as_ref()?.trouble() {
-            None => (CheckState::Good, "are known by what is configured".to_owned()),
+            None => (CheckState::Good, "their keys and policies are those of the files".to_owned()),
             Some(reason) => (CheckState::Degraded, reason),
         };
         Some(Check { name: "callers", state, detail })

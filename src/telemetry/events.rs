@@ -360,6 +360,25 @@ impl OpenToNetwork {
     }
 }
 
+/// Keys and tokens of callers cross the network as they are.
+#[derive(Debug)]
+pub struct CredentialsUnencrypted {
+    /// Where the server listens.
+    pub address: SocketAddr,
+}
+
+impl CredentialsUnencrypted {
+    /// Writes the log line.
+    pub fn emit(&self) {
+        warn!(
+            event = "credentials_unencrypted",
+            address = self.address.to_string(),
+            "callers show keys and tokens over connections that are not encrypted: set `server.tls.cert` and \
+             `server.tls.key`, or let only a proxy that encrypts reach this address"
+        );
+    }
+}
+
 /// The decision log is turned off.
 #[derive(Debug)]
 pub struct LogDisabled;

@@ -103,7 +103,7 @@ impl Contents {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let unreadable = |source| TlsError::Read { path: path.to_owned(), source };
+    let unreadable = |cause| TlsError::Read { path: path.to_owned(), cause };
     let mut content = Vec::new();
     let opened = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut content));
     match opened {

@@ -104,7 +104,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("txn", &["", "t-1"]),
     ("tenant", &["", "acme", "umbrella", "initech"]),
     ("issuer", &["", "https://id.example", "mesh.example"]),
-    ("keySet", &["", "staff"]),
+    ("keySet", &["", "staff", "https://id.example"]),
     ("key", &["", "k1", "k2"]),
 ];
 
@@ -225,6 +225,11 @@ fn call(rng: &mut Rng, seq: u64) -> (NewRecord, Plain) {
             caller[field] = json!(value);
             shared.get_mut(field).unwrap().push(value);
         }
+    }
+    let method = ["token", "certificate", "key"][rng.below(3)];
+    caller["method"] = json!(method);
+    if let Some(issuer) = caller["issuer"].as_str().filter(|_| method == "token") {
+        shared.get_mut("keySet").unwrap().push(issuer.to_owned());
     }
     for field in ["issuer", "keySet", "key"] {
         if shared[field].is_empty() {

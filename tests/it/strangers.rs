@@ -280,6 +280,10 @@ async fn tokens_that_are_wrong_in_any_way_get_nothing() {
     }
     let output = house.server.output();
     assert!(output.contains("caller_refused"), "{output}");
+    assert!(
+        output.contains("has no key with the name in the header"),
+        "whoever runs the server is told why: {output}"
+    );
     assert!(!output.contains(good.rsplit_once('.').unwrap().1), "no token is logged");
 }
 
@@ -319,6 +323,50 @@ async fn each_role_opens_its_paths_and_no_others_tell_that_they_are_there() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administrator_without_the_right_to_the_log_is_not_told_what_relied_on_a_quarantine() {
+    let house = House::open().await;
+    let (_, admin) = house.add_key(&["admin"], |_| {});
+    let (_, both) = house.add_key(&["admin", "audit"], |_| {});
+    house.learns().await;
+    let mut connection = house.server.connect().await.unwrap();
+    let body = json!({"issuer": ISSUER, "reason": "r", "since": "2020-01-01T00:00:00Z"}).to_string();
+    let headers = [("x-api-key", admin.as_str())];
+    let begun = connection.send("PUT", "/admin/quarantine/one", &headers, body.as_bytes()).await.unwrap();
+    assert_eq!(begun.status, 200);
+    for (key, status) in [(&admin, 404), (&both, 200)] {
+        let headers = [("x-api-key", key.as_str())];
+        let answer = connection.send("GET", "/admin/quarantine/one/affected", &headers, b"").await.unwrap();
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_bad_credentials_is_not_judged_any_more_and_known_callers_do_not_notice() {
+    let house = House::open().await;
+    let (_, good) = house.add_key(&["decide"], |_| {});
+    house.learns().await;
+    let mut known = house.server.connect().await.unwrap();
+    let good = [("x-api-key", good.as_str())];
+    assert_eq!(check(&mut known, &good).await.status, 200);
+    let mut stranger = house.server.connect().await.unwrap();
+    let bad = [("x-api-key", "procura_a_b")];
+    let mut statuses = Vec::new();
+    let unheard = loop {
+        let answer = stranger.send("GET", "/api/server_info", &bad, b"").await.unwrap();
+        statuses.push(answer.status);
+        if answer.status != 401 {
+            break answer;
+        }
+        assert!(statuses.len() < 50_000, "everything is judged");
+    };
+    assert_eq!((unheard.status, unheard.header("retry-after")), (429, Some("1")));
+    assert!(statuses.len() >= 1000, "{}", statuses.len());
+    assert_eq!(check(&mut known, &good).await.status, 200);
+    assert_eq!(stranger.send("GET", "/healthz", &bad, b"").await.unwrap().status, 200);
+    assert_eq!(stranger.get("/api/server_info").await.unwrap().status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

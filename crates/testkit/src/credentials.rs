@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use serde_json::json;
 
+use crate::callers;
 use crate::certificates::{Authority, Leaf, TlsClient};
+use crate::issuer::{SigningKey, jwks};
 use crate::load::{Load, Taken};
 use crate::server::{Server, ServerSpec};
 use crate::temp_dir::TempDir;
@@ -57,20 +60,38 @@ struct Kind {
     load: Load,
 }
 
-/// Measures each kind in turn; the first is plain text without credentials.
+/// What callers show, and how.
+#[derive(Clone, Copy)]
+enum Shown {
+    Nothing,
+    NothingOverTls,
+    Certificate,
+    Token,
+    Key,
+}
+
+/// What is compared; the first is what the others are compared with.
+const KINDS: [(&str, Shown); 5] = [
+    ("none, plain text", Shown::Nothing),
+    ("none, TLS", Shown::NothingOverTls),
+    ("client certificate, TLS", Shown::Certificate),
+    ("token, plain text", Shown::Token),
+    ("API key, plain text", Shown::Key),
+];
+
+/// Measures each kind in turn.
 pub async fn compare(
     comparison: &Comparison<'_>,
     mut progress: impl FnMut(&str),
 ) -> anyhow::Result<Vec<Cost>> {
     let files = TempDir::new("credentials");
-    let kinds = [
-        kind("none, plain text", comparison, &files, None).await?,
-        kind("none, TLS", comparison, &files, Some(false)).await?,
-        kind("client certificate, TLS", comparison, &files, Some(true)).await?,
-    ];
+    let mut kinds = Vec::new();
+    for (name, shown) in KINDS {
+        kinds.push(Kind::start(name, shown, comparison, &files).await.context(name)?);
+    }
     let mut costs: Vec<Cost> = kinds.iter().map(|kind| Cost::of(kind.name)).collect();
     for kind in &kinds {
-        Load { duration: Duration::from_secs(1), ..kind.load.clone() }.run().await?;
+        Load { duration: Duration::from_secs(1), ..kind.load.clone() }.run().await.context(kind.name)?;
     }
     for round in 0..comparison.rounds {
         let mut turns: Vec<usize> = (0..kinds.len()).collect();
@@ -93,55 +114,91 @@ pub async fn compare(
     Ok(costs)
 }
 
-/// A server of its own for one kind; `certificate` says whether callers show one, if connections are encrypted.
-async fn kind(
-    name: &'static str,
-    comparison: &Comparison<'_>,
-    files: &TempDir,
-    certificate: Option<bool>,
-) -> anyhow::Result<Kind> {
-    let authority = Authority::new("authority");
-    let data = files.path().join(name);
-    let mut spec = ServerSpec::new(comparison.binary, comparison.policies, data)
-        .arg("--set=audit.enabled=false")
-        .arg("--set=engine.onError=cerbos")
-        .arg("--set=storage.disk.watchForChanges=false");
-    spec.cpus = comparison.server_cpus.map(str::to_owned);
-    if certificate.is_some() {
-        let server = authority.issue(&Leaf::server());
-        let at = |end: &str| -> PathBuf { files.path().join(format!("{name}{end}")) };
-        fs::write(at(".crt"), server.certificate)?;
-        fs::write(at(".key"), server.key)?;
-        fs::write(at(".ca"), authority.pem())?;
-        spec = spec
-            .arg(format!("--set=server.tls.cert={}", at(".crt").display()))
-            .arg(format!("--set=server.tls.key={}", at(".key").display()));
-        if certificate == Some(true) {
-            spec = spec
-                .arg(format!("--set=server.tls.caCert={}", at(".ca").display()))
-                .arg("--set=server.tls.clientAuth=required")
-                .arg("--set=callers.certificates=[{match: '**', roles: [decide, batch]}]");
+/// How a server is told to know its callers, and how these speak to it.
+#[derive(Default)]
+struct Arrangement {
+    args: Vec<String>,
+    tls: Option<TlsClient>,
+    headers: String,
+}
+
+impl Shown {
+    /// The arrangement for callers that show this, with its files below `files`.
+    fn arrange(self, files: &Path) -> anyhow::Result<Arrangement> {
+        fs::create_dir_all(files)?;
+        match self {
+            Self::Nothing => Ok(Arrangement::default()),
+            Self::NothingOverTls => encrypted(files, false),
+            Self::Certificate => encrypted(files, true),
+            Self::Token => {
+                let (file, key) = (files.join("jwks.json"), SigningKey::generate("ES256", "load"));
+                fs::write(&file, jwks(&[key.jwk()]))?;
+                let args = vec![callers::believed(("local", json!({"file": file})))];
+                let headers = format!("authorization: Bearer {}\r\n", callers::token(&key, "load"));
+                Ok(Arrangement { args, tls: None, headers })
+            }
+            Self::Key => {
+                let file = files.join("keys.yaml");
+                let key = callers::add_key(&file, "load")?;
+                let args = vec![format!("--set=callers.keys.file={}", file.display())];
+                Ok(Arrangement { args, tls: None, headers: format!("x-api-key: {}\r\n", key.text) })
+            }
         }
     }
-    let server = spec.start().await?;
-    let shown = certificate == Some(true);
-    let shown = shown.then(|| authority.issue(&Leaf::workload("spiffe://acme.org/ns/prod/load")));
-    let text = fs::read_to_string(comparison.bodies).context("cannot read the bodies")?;
-    let bodies: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
-    ensure!(!bodies.is_empty(), "there are no bodies");
-    let load = Load {
-        address: server.address(),
-        tls: certificate.map(|_| TlsClient::new(&authority.pem(), shown.as_ref())),
-        headers: String::new(),
-        path: "/api/check/resources",
-        bodies: Arc::new(bodies),
-        connections: comparison.connections,
-        duration: comparison.turn,
+}
+
+/// The arrangement for callers that speak TLS, and show a certificate if they are `known`.
+fn encrypted(files: &Path, known: bool) -> anyhow::Result<Arrangement> {
+    let authority = Authority::new("authority");
+    let server = authority.issue(&Leaf::server());
+    let setting = |name: &str, file: &str, text: String| -> anyhow::Result<String> {
+        fs::write(files.join(file), text)?;
+        Ok(format!("--set=server.tls.{name}={}", files.join(file).display()))
     };
-    Ok(Kind { name, server, load })
+    let mut args =
+        vec![setting("cert", "server.pem", server.certificate)?, setting("key", "server.key", server.key)?];
+    if known {
+        args.push(setting("caCert", "clients.pem", authority.pem())?);
+        args.push("--set=server.tls.clientAuth=required".to_owned());
+        args.push("--set=callers.certificates=[{match: '**', roles: [decide, batch]}]".to_owned());
+    }
+    let shown = known.then(|| authority.issue(&Leaf::workload("spiffe://acme.org/ns/prod/load")));
+    let tls = Some(TlsClient::new(&authority.pem(), shown.as_ref()));
+    Ok(Arrangement { args, tls, headers: String::new() })
 }
 
 impl Kind {
+    /// A server of its own for callers that show `shown`.
+    async fn start(
+        name: &'static str,
+        shown: Shown,
+        comparison: &Comparison<'_>,
+        files: &TempDir,
+    ) -> anyhow::Result<Self> {
+        let files = files.path().join(name);
+        let Arrangement { args, tls, headers } = shown.arrange(&files)?;
+        let mut spec = ServerSpec::new(comparison.binary, comparison.policies, files.join("data"))
+            .arg("--set=audit.enabled=false")
+            .arg("--set=engine.onError=cerbos")
+            .arg("--set=storage.disk.watchForChanges=false");
+        spec.cpus = comparison.server_cpus.map(str::to_owned);
+        spec.args.extend(args);
+        let server = spec.start().await?;
+        let text = fs::read_to_string(comparison.bodies).context("cannot read the bodies")?;
+        let bodies: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
+        ensure!(!bodies.is_empty(), "there are no bodies");
+        let load = Load {
+            address: server.address(),
+            tls,
+            headers,
+            path: "/api/check/resources",
+            bodies: Arc::new(bodies),
+            connections: comparison.connections,
+            duration: comparison.turn,
+        };
+        Ok(Self { name, server, load })
+    }
+
     /// One turn: what was answered, and the seconds of CPU that this took the server.
     async fn turn(&self) -> anyhow::Result<(Taken, f64)> {
         let before = self.cpu_seconds()?;

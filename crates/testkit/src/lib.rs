@@ -9,6 +9,7 @@
     reason = "test support: a broken assumption fails the test that made it"
 )]
 
+pub mod callers;
 pub mod calls;
 pub mod certificates;
 pub mod clock;

@@ -72,6 +72,12 @@ fn can_authenticate(config: &Config) -> bool {
     by_certificate || config.callers.keys.is_some() || !config.callers.tokens.is_empty()
 }
 
+/// Whether the network can read the keys and tokens that callers show at `address`.
+pub(super) fn shows_credentials_unencrypted(config: &Config, address: SocketAddr) -> bool {
+    let has_secrets = config.callers.keys.is_some() || !config.callers.tokens.is_empty();
+    has_secrets && config.server.tls.is_none() && !address.ip().to_canonical().is_loopback()
+}
+
 /// Refuses a configuration with which anybody or nobody could ask. Before anything is begun: the addresses may be others
 /// than those that the server will listen on, see [`require_callers_at`].
 pub(super) fn require_callers(config: &Config) -> Result<(), ConfigError> {

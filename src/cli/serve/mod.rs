@@ -40,7 +40,7 @@ use crate::pdp::{
 };
 use crate::ports::{DecisionLog, Encryption};
 use crate::telemetry::events::{
-    ConfigurationNotice, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
+    ConfigurationNotice, CredentialsUnencrypted, OpenToNetwork, ServerStarted, ServerStopped, ServerStopping,
 };
 use crate::telemetry::{self, Metrics};
 use anyhow::{Context, bail};
@@ -268,6 +268,9 @@ fn announce(config: &Config, address: SocketAddr, active: Option<&Active>) {
     ServerStarted { address, policies: &policies, data_dir: &data_dir }.emit();
     if config.callers.anonymous == Anonymous::Allow {
         OpenToNetwork { address }.emit();
+    }
+    if callers::shows_credentials_unencrypted(config, address) {
+        CredentialsUnencrypted { address }.emit();
     }
     let files = policies::counted(active.map_or(0, |active| active.snapshot.files), "file");
     let log = if config.audit.enabled {

@@ -13,8 +13,9 @@ use crate::http::body::Bounded;
 use crate::http::decisions::{Page, Params, query};
 use crate::http::error::Refusal;
 use crate::http::json::{self, Object};
+use crate::http::routes::demand;
 use crate::http::{Invalid, Services, answer};
-use crate::pdp::{Caller, QuarantineError, WantedQuarantine};
+use crate::pdp::{Action, Caller, QuarantineError, WantedQuarantine};
 use crate::ports::{Quarantined, Suspect};
 
 /// Longest id, in bytes.
@@ -58,14 +59,17 @@ pub(super) async fn lift(
     answer::json(&lifted.ok_or(Refusal::NotFound)?)
 }
 
-/// A page of the recorded calls that had relied on it since it is suspect, newest first.
+/// A page of the recorded calls that had relied on it since it is suspect, newest first. It shows records, which is for
+/// those who may read the log.
 pub(super) async fn affected(
+    caller: Caller,
     State(services): State<Arc<Services>>,
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
+    demand(&caller, Action::Audit, &services.metrics)?;
     let entry = known(&services, id)?;
-    let filter = Params::narrowing(&uri, entry.affected())?;
+    let filter = Params::narrowing(&uri, &caller, entry.affected())?;
     let _room = services.budget.log_reader().await?;
     let mut page = query(&services, move |log| log.find(&filter)).await?;
     page.records.retain(|stored| entry.has_affected(&stored.payload));

@@ -5,11 +5,18 @@ use std::sync::atomic::AtomicU32;
 use super::super::limits::CallerLimits;
 use super::rate::Rate;
 
+/// Bad credentials in a second, in the long run, after which no more are judged: a forged signature takes about as long to
+/// refute as ten small calls to decide. And how many at once, for a fleet whose credential has just ended.
+const BAD_CREDENTIALS: u32 = 100;
+const BAD_CREDENTIALS_AT_ONCE: u32 = 1000;
+
 /// The account of one caller, or of all that share one.
 #[derive(Debug)]
 pub(in crate::http) struct Account {
     /// How often it asks.
     pub(super) rate: Option<Rate>,
+    /// How often it shows a bad credential.
+    pub(super) bad_credentials: Rate,
     /// Its part of the work on calls.
     pub(in crate::http) work: Holding,
     /// Its part of the bytes of bodies on their way in.
@@ -35,6 +42,7 @@ impl Account {
         let holding = |most| Holding { units: AtomicU32::new(0), waiting: AtomicU32::new(0), most };
         Self {
             rate: Rate::of(limits),
+            bad_credentials: Rate::new(BAD_CREDENTIALS, BAD_CREDENTIALS_AT_ONCE),
             work: holding(limits.concurrent),
             arriving: holding(u32::MAX),
             leaving: holding(u32::MAX),
@@ -43,6 +51,6 @@ impl Account {
 
     /// Whether it has been still for so long that a new account would be the same.
     pub(super) fn is_as_new(&self) -> bool {
-        self.rate.as_ref().is_none_or(Rate::is_full)
+        self.rate.as_ref().is_none_or(Rate::is_full) && self.bad_credentials.is_full()
     }
 }

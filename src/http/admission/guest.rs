@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::account::Account;
 use super::accounts::{Accounts, Network};
@@ -36,6 +37,20 @@ impl Guest {
             Ok(()) => Ok(account),
             Err(wait) => Err(Refusal::TooOften { wait }),
         }
+    }
+
+    /// Whether a credential that it shows is judged.
+    ///
+    /// # Errors
+    /// How long it is not, if its network has shown too many bad ones.
+    pub(in crate::http) fn may_show_credential(&self) -> Result<(), Duration> {
+        self.stranger.bad_credentials.look()
+    }
+
+    /// Charges its network with a bad credential.
+    pub(in crate::http) fn has_shown_bad_credential(&self) {
+        // There may be none left: then this one was judged beside others.
+        let _ = self.stranger.bad_credentials.take();
     }
 
     /// The account of `caller`, which spoke through this connection.

@@ -20,13 +20,30 @@ pub(super) struct Rate {
 impl Rate {
     /// A full bucket; `None` if there is no limit.
     pub(super) fn of(limits: &CallerLimits) -> Option<Self> {
-        let interval = 1_000_000_000 / u64::from(limits.requests_per_second?.get());
-        let burst = u64::from(limits.burst.max(1));
-        Some(Self {
+        limits.requests_per_second.map(|per_second| Self::new(per_second.get(), limits.burst))
+    }
+
+    /// A full bucket of `burst` that fills at `per_second`.
+    pub(super) fn new(per_second: u32, burst: u32) -> Self {
+        let interval = 1_000_000_000 / u64::from(per_second.max(1));
+        let burst = u64::from(burst.max(1));
+        Self {
             interval,
             tolerance: interval.saturating_mul(burst.saturating_sub(1)),
             full_at: AtomicU64::new(0),
-        })
+        }
+    }
+
+    /// Whether there is one in the bucket, which stays there.
+    ///
+    /// # Errors
+    /// How long it takes until there is one, if there is none.
+    pub(super) fn look(&self) -> Result<(), Duration> {
+        let ahead = self.full_at.load(Ordering::Relaxed).saturating_sub(now());
+        match ahead.saturating_sub(self.tolerance) {
+            0 => Ok(()),
+            missing => Err(Duration::from_nanos(missing)),
+        }
     }
 
     /// Takes one request out of the bucket.

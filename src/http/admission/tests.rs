@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Account, FairPool, Share};
+use super::{Account, Accounts, FairPool, Guest, Share};
 use crate::http::CallerLimits;
 use crate::http::error::Refusal;
 
@@ -144,4 +144,21 @@ proptest! {
         prop_assert_eq!(pool.taken(), 0);
         drop(accounts);
     }
+}
+
+#[test]
+fn network_that_shows_too_many_bad_credentials_is_not_heard_and_others_are() {
+    let accounts = Accounts::new(CallerLimits::default());
+    let guest = |address: &str| Guest::new(format!("{address}:1").parse().unwrap(), &accounts);
+    let (one, same, other) = (guest("10.0.0.1"), guest("10.0.0.1"), guest("10.0.0.2"));
+    for _ in 0..500 {
+        one.has_shown_bad_credential();
+        same.may_show_credential().unwrap();
+    }
+    let wait = (0..100_000).find_map(|_| {
+        one.has_shown_bad_credential();
+        same.may_show_credential().err()
+    });
+    assert!(wait.is_some_and(|wait| wait <= Duration::from_millis(10)), "{wait:?}");
+    other.may_show_credential().unwrap();
 }

@@ -53,9 +53,13 @@ impl Params {
         Self::of(uri, &TAIL_PARAMETERS)?.filter(caller, MAX_PAGE)
     }
 
-    /// A page of what `condition` and what else is asked for hold of, for a caller that is bound to no tenant.
-    pub(in crate::http) fn narrowing(uri: &Uri, condition: Condition) -> Result<DecisionFilter, Invalid> {
-        let filter = Self::of(uri, &NARROWING_PARAMETERS)?.filter(&Caller::unknown(None), MAX_PAGE)?;
+    /// A page of what `condition` and what else is asked for hold of.
+    pub(in crate::http) fn narrowing(
+        uri: &Uri,
+        caller: &Caller,
+        condition: Condition,
+    ) -> Result<DecisionFilter, Invalid> {
+        let filter = Self::of(uri, &NARROWING_PARAMETERS)?.filter(caller, MAX_PAGE)?;
         Ok(DecisionFilter { condition: filter.condition.and(condition), ..filter })
     }
 

@@ -119,7 +119,7 @@ impl Listener {
 
     /// Whether what it showed still stands for the same caller, who may still read the log.
     async fn may_listen(&self) -> bool {
-        let found = self.connection.caller(&self.services.callers, &self.request).await;
+        let found = self.connection.caller(&self.services.callers, &self.request, false).await;
         found.is_ok_and(|now| now.may(Action::Audit) && now.identity.tenants == self.caller.identity.tenants)
     }
 

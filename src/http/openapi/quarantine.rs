@@ -47,6 +47,7 @@ fn affected() -> Operation {
     let cursor = json!({"type": "string", "pattern": "^c1-[0-9a-f]{1,16}$"});
     named(Operation::get("/admin/quarantine/{id}/affected", "listAffected", TAG))
         .summary("A page of the recorded calls that had relied on it since it is suspect, newest first")
+        .description("For callers that may do `audit` as well.")
         .query("limit", "Most records.", &limit, Some(json!(10)))
         .query("cursor", "The `nextCursor` of the page before.", &cursor, None)
         .answers(

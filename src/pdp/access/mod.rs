@@ -183,10 +183,12 @@ fn compile(files: Vec<SourceFile>) -> Result<Snapshot, AccessError> {
     let builder = thread::Builder::new().name("access-compile".into()).stack_size(COMPILE_STACK_BYTES);
     let compiling = builder.spawn(move || policy::compile(&files)).map_err(AccessError::Thread)?;
     let compiled = compiling.join().map_err(|_| AccessError::Defect)?;
-    compiled.snapshot.ok_or_else(|| {
+    let Some(snapshot) = compiled.snapshot else {
         let errors = compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error);
-        AccessError::Policies(errors.map(policy::render).collect())
-    })
+        return Err(AccessError::Policies(errors.map(policy::render).collect()));
+    };
+    let is_about_callers = snapshot.resource_policies.iter().any(|policy| &*policy.subject == KIND);
+    if is_about_callers { Ok(snapshot) } else { Err(AccessError::Missing) }
 }
 
 #[cfg(test)]

@@ -96,5 +96,8 @@ fn policies_of_an_operator_replace_those_that_ship_and_bad_ones_replace_none() {
     *source.0.lock().unwrap() = only("chief");
     wait(&|| access.epoch() == 1 && access.trouble().is_none());
     assert_eq!(rights(&access, &["owner"], None).len(), 0);
-    assert!(AccessWatch::start(Arc::new(Text(Mutex::new("nonsense".to_owned())))).is_err());
+    for bad in ["nonsense".to_owned(), String::new(), only("chief").replace("procura:api", "album")] {
+        let started = AccessWatch::start(Arc::new(Text(Mutex::new(bad.clone()))));
+        assert!(started.is_err(), "{bad}");
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use procura_core::policy::{Revision, Snapshot};
 
-use super::{Access, compile};
+use super::{Access, KIND, compile};
 use crate::pdp::settle::settle;
 use crate::ports::{Extent, PolicySource};
 use crate::telemetry::events::{AccessPoliciesLoaded, AccessPoliciesRefused};
@@ -28,6 +28,9 @@ pub enum AccessError {
     /// They have errors; each is rendered.
     #[error("the policies about callers have errors:\n{}", .0.join("\n"))]
     Policies(Vec<String>),
+    /// None of them is about what callers may do, so nobody could ask: a directory that is empty for a moment, perhaps.
+    #[error("no policy is about the resource `{KIND}`, so no caller could do anything")]
+    Missing,
     /// There is nothing to compile them with.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),

@@ -44,8 +44,8 @@ pub enum Anonymous {
     Allow,
 }
 
-/// What a request shows of who sent it.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a request shows of who sent it. It holds secrets, so there is no way to print it.
+#[derive(Clone, Copy, Default)]
 pub struct Shown<'r> {
     /// Who the client certificate of its connection stands for.
     pub certificate: Option<&'r Arc<Identity>>,
@@ -57,6 +57,8 @@ pub struct Shown<'r> {
     pub garbled: bool,
     /// Whether it was made on this machine.
     pub local: bool,
+    /// Whether it asks for what everybody is told, so that a credential is not missed.
+    pub open: bool,
 }
 
 /// Who sends a request.
@@ -80,6 +82,12 @@ pub enum Unknown {
     /// Nobody can say yet: the keys of the issuer of its token could not be fetched.
     #[error("a credential that cannot be judged")]
     Unjudged,
+    /// It shows a credential at which nobody looks: too many bad ones came from where it comes from.
+    #[error("a credential after too many bad ones")]
+    Unheard {
+        /// Until when it has to wait.
+        wait: Duration,
+    },
 }
 
 /// Knows callers and their rights.
@@ -92,6 +100,25 @@ pub struct Callers {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     logged: Throttle,
+}
+
+/// Why nobody vouches for a request.
+struct Reason {
+    refused: Refused,
+    /// More for whoever looks after the server; nothing of what was shown is in it.
+    detail: Option<Cow<'static, str>>,
+}
+
+impl From<Refused> for Reason {
+    fn from(refused: Refused) -> Self {
+        Self { refused, detail: None }
+    }
+}
+
+impl Reason {
+    fn of_token(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { refused: Refused::BadToken, detail: Some(detail.into()) }
+    }
 }
 
 /// Who a credential stands for, and when it ends.
@@ -174,18 +201,22 @@ impl Callers {
                 let until = expires.map_or(believed, |expires| expires.min(believed));
                 Ok(Found { caller: Caller { identity, address, rights }, until })
             }
-            Err(refused) => Err(self.refuse(refused, address, now)),
+            Err(reason) if shown.open && reason.refused == Refused::NoCredential => {
+                Err(Unknown::NoCredential)
+            }
+            Err(reason) => Err(self.refuse(reason, address, now)),
         }
     }
 
     /// Refuses a caller from `address` whose certificate is not good any more.
     pub fn distrust(&self, address: SocketAddr) -> Unknown {
-        self.refuse(Refused::BadCertificate, Some(address), self.now())
+        self.refuse(Refused::BadCertificate.into(), Some(address), self.now())
     }
 
-    fn refuse(&self, refused: Refused, address: Option<SocketAddr>, now: Timestamp) -> Unknown {
+    fn refuse(&self, reason: Reason, address: Option<SocketAddr>, now: Timestamp) -> Unknown {
         let is_logged = self.logged.takes(now);
-        CallerRefused { refused, address }.emit(&self.metrics, is_logged);
+        let Reason { refused, detail } = reason;
+        CallerRefused { refused, detail: detail.as_deref(), address }.emit(&self.metrics, is_logged);
         match refused {
             Refused::NoCredential => Unknown::NoCredential,
             Refused::KeysUnavailable => Unknown::Unjudged,
@@ -193,13 +224,13 @@ impl Callers {
         }
     }
 
-    async fn holder(&self, shown: &Shown<'_>, now: Timestamp) -> Result<Holder, Refused> {
+    async fn holder(&self, shown: &Shown<'_>, now: Timestamp) -> Result<Holder, Reason> {
         // Where nobody can be authenticated, what looks like a credential is somebody else's business.
         if self.keys.is_none() && self.tokens.is_none() && shown.certificate.is_none() {
-            return self.without_credential(shown.local);
+            return Ok(self.without_credential(shown.local)?);
         }
         if shown.garbled || (shown.authorization.is_some() && shown.key.is_some()) {
-            return Err(Refused::Garbled);
+            return Err(Refused::Garbled.into());
         }
         let of_request = match (shown.authorization, shown.key) {
             (Some(authorization), _) => Some(self.bearer(authorization, now).await?),
@@ -209,12 +240,12 @@ impl Callers {
         match (of_request, shown.certificate) {
             (Some(holder), _) => Ok(holder),
             (None, Some(identity)) => Ok(Holder { identity: Arc::clone(identity), expires: None }),
-            (None, None) => self.without_credential(shown.local),
+            (None, None) => Ok(self.without_credential(shown.local)?),
         }
     }
 
     /// `holder`, if neither its credential nor the `certificate` beside it is under quarantine.
-    fn relied_on(&self, holder: Holder, certificate: Option<&Arc<Identity>>) -> Result<Holder, Refused> {
+    fn relied_on(&self, holder: Holder, certificate: Option<&Arc<Identity>>) -> Result<Holder, Reason> {
         let is_quarantined = |identity: &Arc<Identity>| {
             let Identity { issuer, key, method, .. } = &**identity;
             // The key set of an issuer has its name.
@@ -223,7 +254,7 @@ impl Callers {
             method.is_some() && self.quarantine.is_quarantined(&origin)
         };
         match is_quarantined(&holder.identity) || certificate.is_some_and(is_quarantined) {
-            true => Err(Refused::Quarantined),
+            true => Err(Refused::Quarantined.into()),
             false => Ok(holder),
         }
     }
@@ -240,16 +271,16 @@ impl Callers {
     }
 
     /// `Authorization: Bearer …` (RFC 6750): a key of ours, or else a token.
-    async fn bearer(&self, authorization: &str, now: Timestamp) -> Result<Holder, Refused> {
+    async fn bearer(&self, authorization: &str, now: Timestamp) -> Result<Holder, Reason> {
         let (scheme, text) = authorization.split_once(' ').ok_or(Refused::Garbled)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refused::Garbled);
+            return Err(Refused::Garbled.into());
         }
         let text = text.trim_matches(' ');
         match &self.tokens {
-            _ if text.starts_with(KEY_PREFIX) => self.key(text, now),
+            _ if text.starts_with(KEY_PREFIX) => Ok(self.key(text, now)?),
             Some(tokens) => tokens.holder(Cow::Borrowed(text), now).await,
-            None => Err(Refused::BadToken),
+            None => Err(Reason::of_token("`callers.tokens` names no issuer")),
         }
     }
 

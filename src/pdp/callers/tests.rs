@@ -149,7 +149,7 @@ async fn one_bad_credential_spoils_the_good_ones_beside_it() {
         (shown, Err(Unknown::NoCredential)),
     ] {
         let expected = expected.map(|name| name.map(str::to_owned));
-        assert_eq!(name(&callers, &shown).await, expected, "{shown:?}");
+        assert_eq!(name(&callers, &shown).await, expected, "{:?} {:?}", shown.authorization, shown.key);
     }
 }
 
@@ -229,4 +229,15 @@ fn refusals_are_logged_a_few_times_a_second() {
     let passed = (0..100).filter(|_| throttle.takes(now())).count();
     assert_eq!(passed, 10);
     assert!(throttle.takes(now() + Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn only_requests_that_need_a_credential_are_counted_as_refused() {
+    let callers = callers(Anonymous::Refuse);
+    let refused = || callers.metrics.render().contains("{reason=\"no_credential\"} 1");
+    let probe = Shown { open: true, ..Shown::default() };
+    assert_eq!(name(&callers, &probe).await, Err(Unknown::NoCredential));
+    assert!(!refused(), "probes of health show none and are answered");
+    assert_eq!(name(&callers, &Shown::default()).await, Err(Unknown::NoCredential));
+    assert!(refused());
 }

@@ -9,7 +9,7 @@ use procura_core::model::Timestamp;
 use procura_core::value::{Map, Value};
 use tokio::time::timeout;
 
-use super::{ANONYMOUS, Holder, LOCAL};
+use super::{ANONYMOUS, Holder, LOCAL, Reason};
 use crate::ports::{Identity, Method, Token, TokenError, TokenVerifier, VerifiedToken};
 use crate::telemetry::Refused;
 
@@ -57,35 +57,50 @@ impl TokenCallers {
     }
 
     /// Whom the token `text` names at `now`.
-    pub(super) async fn holder(&self, text: Cow<'_, str>, now: Timestamp) -> Result<Holder, Refused> {
+    pub(super) async fn holder(&self, text: Cow<'_, str>, now: Timestamp) -> Result<Holder, Reason> {
         let token = Token { text, key_set: Cow::Borrowed("") };
         let verified = match timeout(DEADLINE, self.verifier.verify(&token, now)).await {
             Ok(Ok(verified)) => verified,
-            Ok(Err(TokenError::Invalid(_))) => return Err(Refused::BadToken),
-            Ok(Err(TokenError::KeysUnavailable { .. })) | Err(_) => return Err(Refused::KeysUnavailable),
+            Ok(Err(TokenError::Invalid(why))) => return Err(Reason::of_token(why)),
+            Ok(Err(TokenError::KeysUnavailable { .. })) | Err(_) => {
+                return Err(Refused::KeysUnavailable.into());
+            }
         };
         let issuer = verified.key_set.as_ref().and_then(|id| self.issuers.get(&**id));
-        let issuer = issuer.ok_or(Refused::BadToken)?;
+        let issuer = issuer.ok_or_else(|| Reason::of_token("no issuer of callers vouches for it"))?;
         let expires = verified.expires;
-        let identity = issuer.identity(verified).ok_or(Refused::BadToken)?;
+        let identity = issuer.identity(verified).map_err(Reason::of_token)?;
         Ok(Holder { identity: Arc::new(identity), expires })
     }
 }
 
 impl TokenIssuer {
-    /// Who a token of this issuer stands for; nobody if it does not say all that it must.
-    fn identity(&self, token: VerifiedToken) -> Option<Identity> {
-        let Some(Value::String(name)) = claim(&token.claims, &self.name_claim) else { return None };
-        let name = Some(name.as_ref()).filter(|name| !name.is_empty() && name.len() <= NAME_BYTES)?;
-        Some(Identity {
+    /// Who a token of this issuer stands for, or what it must say and does not.
+    fn identity(&self, token: VerifiedToken) -> Result<Identity, String> {
+        let wrong = |claim: &str, what: &str| format!("the claim `{claim}` of the token must be {what}");
+        let name = self.name(&token.claims);
+        let name = name.ok_or_else(|| wrong(&self.name_claim, "a name of 1 to 256 bytes"))?;
+        let roles = self.roles(&token.claims);
+        let tenants = self.tenants(&token.claims);
+        Ok(Identity {
             name: Some(name.to_owned()),
             method: Some(Method::Token),
             issuer: Some(self.issuer.clone()),
-            roles: self.roles(&token.claims)?,
-            tenants: self.tenants(&token.claims)?,
+            roles: roles.ok_or_else(|| {
+                wrong(self.roles_claim.as_deref().unwrap_or_default(), "a text or a list of at most 64 texts")
+            })?,
+            tenants: tenants.ok_or_else(|| {
+                let claim = self.tenants_claim.as_deref().unwrap_or_default();
+                wrong(claim, "there, and name a tenant that callers of its issuer may have")
+            })?,
             agent: self.agent,
             key: token.key.map(|key| key.to_string()),
         })
+    }
+
+    fn name<'c>(&self, claims: &'c Map<'_>) -> Option<&'c str> {
+        let Some(Value::String(name)) = claim(claims, &self.name_claim) else { return None };
+        Some(name.as_ref()).filter(|name| !name.is_empty() && name.len() <= NAME_BYTES)
     }
 
     fn roles(&self, claims: &Map<'_>) -> Option<Vec<String>> {

@@ -9,19 +9,22 @@ use crate::telemetry::metrics::Metrics;
 
 /// Nobody vouches for a request.
 #[derive(Debug)]
-pub struct CallerRefused {
+pub struct CallerRefused<'a> {
     /// Why.
     pub refused: Refused,
+    /// More about why; nothing of what was shown.
+    pub detail: Option<&'a str>,
     /// Where it comes from.
     pub address: Option<SocketAddr>,
 }
 
-impl CallerRefused {
+impl CallerRefused<'_> {
     /// Moves the metric, and writes the log line if it `is_logged`. What was shown is in neither.
     pub fn emit(&self, metrics: &Metrics, is_logged: bool) {
         if is_logged {
             let address = self.address.map(|address| address.to_string());
-            warn!(event = "caller_refused", reason = self.refused.as_str(), address, "caller refused");
+            let (reason, detail) = (self.refused.as_str(), self.detail);
+            warn!(event = "caller_refused", reason, detail, address, "caller refused");
         }
         metrics.callers_refused.inc(self.refused);
     }

@@ -95,6 +95,18 @@ async fn serve_on_all_interfaces_needs_callers_or_leave_and_warns_at_start() {
     assert!(!refused.contains("listening on"), "{refused}");
     let server = spec.arg("--set=callers.anonymous=allow").start().await.unwrap();
     says(&server, "open_to_network").await;
+    assert!(!server.output().contains("credentials_unencrypted"), "{}", server.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_warns_where_the_network_can_read_the_credentials_of_callers() {
+    let (dir, data, kept) = (policies(GOOD), TempDir::new("data"), TempDir::new("keys"));
+    let keys = kept.path().join("keys.yaml");
+    let create = ["key", "create", "--name=shop", "--roles=decide,decyde", "--file", text(&keys)];
+    expect(&procura(&create), 0, &["procura_", "know no role `decyde`, only `decide`, `batch`"]);
+    let spec = ServerSpec::new(BINARY, dir.path(), data.path());
+    let spec = spec.arg(format!("--set=callers.keys.file={}", text(&keys))).arg("--listen=0.0.0.0:0");
+    says(&spec.start().await.unwrap(), "credentials_unencrypted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -299,3 +299,13 @@ async fn caller_of_http_1_0_gets_one_answer() {
     let (statuses, _) = answers_to(&server, b"GET /healthz HTTP/1.0\r\n\r\n").await;
     assert_eq!(statuses, [200]);
 }
+
+#[tokio::test]
+async fn caller_of_http_1_0_is_not_taken_for_this_machine_since_proxies_speak_it() {
+    let server = TestServer::start().await;
+    for (version, expected) in [("1.1", 200), ("1.0", 401)] {
+        let head = format!("GET /api/server_info HTTP/{version}\r\nhost: localhost\r\n\r\n");
+        let (statuses, _) = answers_to(&server, head.as_bytes()).await;
+        assert_eq!(statuses.first(), Some(&expected), "{version}");
+    }
+}

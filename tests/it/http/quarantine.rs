@@ -1,7 +1,7 @@
 //! Quarantine over HTTP: begun, listed, lifted, recorded, and what had relied on it.
 
 use procura::pdp::Caller;
-use procura::ports::{Identity, Origin, Quarantine};
+use procura::ports::{Identity, Method, Origin, Quarantine};
 use procura_testkit::http::Response;
 use serde_json::{Value, json};
 
@@ -99,6 +99,8 @@ async fn affected_lists_exactly_what_had_relied_on_it_since_it_is_suspect() {
         (json!({"issuer": "mesh.example", "key": "k1"}), None),
         (json!({"issuer": "mesh.example", "key": "k2"}), None),
         (json!({"keySet": "staff"}), None),
+        (json!({"keySet": "https://id.example"}), None),
+        (json!({"keySet": "mesh.example"}), None),
     ]
     .into_iter()
     .enumerate()
@@ -110,7 +112,10 @@ async fn affected_lists_exactly_what_had_relied_on_it_since_it_is_suspect() {
         let relied = |found: &&&Value| {
             let caller = &found["record"]["call"]["caller"];
             found["record"]["at"].as_str().unwrap() >= since
-                && suspect.as_object().unwrap().iter().all(|(member, value)| &caller[member] == value)
+                && suspect.as_object().unwrap().iter().all(|(member, value)| match member.as_str() {
+                    "keySet" => caller["method"] == "token" && &caller["issuer"] == value,
+                    member => &caller[member] == value,
+                })
         };
         let expected: Vec<_> = all.iter().filter(relied).map(|found| found["seq"].clone()).collect();
         let (mut listed, mut cursor) = (Vec::new(), String::new());
@@ -130,6 +135,9 @@ async fn affected_lists_exactly_what_had_relied_on_it_since_it_is_suspect() {
 
 fn identified([name, issuer, key]: &[&str; 3]) -> Caller {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let identity = Identity { name: text(name), issuer: text(issuer), key: text(key), ..Identity::default() };
+    // The key set of an issuer whose tokens name callers has its name.
+    let method = issuer.starts_with("https:").then_some(Method::Token);
+    let (name, issuer, key) = (text(name), text(issuer), text(key));
+    let identity = Identity { name, method, issuer, key, ..Identity::default() };
     Caller { identity: identity.into(), ..Caller::unknown(None) }
 }

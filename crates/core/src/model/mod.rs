@@ -13,7 +13,7 @@ pub use evaluation::{
 };
 pub use few::{Few, Names};
 pub use request::{AuxData, Item, Principal, Request, Resource};
-pub use scope::{is_scope, scope_name, tenant_of};
+pub use scope::{is_scope, is_tenant, scope_name, tenant_of};
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

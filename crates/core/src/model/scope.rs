@@ -25,6 +25,12 @@ pub fn tenant_of(scope: &str) -> Option<&str> {
     scope_name(scope).split('.').next().filter(|tenant| !tenant.is_empty())
 }
 
+/// Whether `text` is the name of a tenant: a scope of one segment.
+#[must_use]
+pub fn is_tenant(text: &str) -> bool {
+    is_scope(text) && tenant_of(text) == Some(text)
+}
+
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
@@ -53,6 +59,7 @@ mod tests {
             ("acme.hr.uk", Some("acme")),
         ] {
             assert_eq!(tenant_of(scope), tenant, "{scope}");
+            assert_eq!(is_tenant(scope), tenant == Some(scope), "{scope}");
         }
     }
 }

@@ -61,6 +61,8 @@ struct Caller<'a> {
     #[serde(borrow, default)]
     name: Option<Text<'a>>,
     #[serde(borrow, default)]
+    method: Option<Text<'a>>,
+    #[serde(borrow, default)]
     issuer: Option<Text<'a>>,
     #[serde(borrow, default)]
     key: Option<Text<'a>>,
@@ -245,7 +247,7 @@ impl<'a> Facts<'a> {
             text.as_ref().map(|text| &*text.0)
         }
         let caller = self.call.as_ref().map(|call| &call.caller);
-        caller.is_some_and(|caller| holds(text(&caller.issuer), None, text(&caller.key)))
+        caller.is_some_and(|caller| holds(text(&caller.issuer), text(caller.key_set()), text(&caller.key)))
             || self.tokens().any(|of| holds(text(&of.claims.iss), text(&of.key_set), text(&of.key)))
     }
 
@@ -309,7 +311,10 @@ impl Row<'_, '_> {
                 let of_tokens = self.facts.tokens().map(|token| &token.claims.iss);
                 any_or_none(of_tokens.chain(self.facts.caller().map(|caller| &caller.issuer)), holds)
             }
-            Field::KeySet => any_or_none(self.facts.tokens().map(|token| &token.key_set), holds),
+            Field::KeySet => {
+                let of_tokens = self.facts.tokens().map(|token| &token.key_set);
+                any_or_none(of_tokens.chain(self.facts.caller().map(Caller::key_set)), holds)
+            }
             Field::Key => {
                 let of_tokens = self.facts.tokens().map(|token| &token.key);
                 any_or_none(of_tokens.chain(self.facts.caller().map(|caller| &caller.key)), holds)
@@ -360,7 +365,13 @@ impl Text<'_> {
     }
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    /// The key set that vouches for it: the one of the issuer of its token, by whose name it is known.
+    fn key_set(&self) -> &Option<Text<'a>> {
+        let has_token = self.method.as_ref().is_some_and(|method| method.0 == "token");
+        if has_token { &self.issuer } else { &None }
+    }
+
     /// The name, or else the address without its port, which is another one for each connection.
     fn label(&self) -> Option<&str> {
         let address = || self.address.as_ref().map(|address| host(&address.0));

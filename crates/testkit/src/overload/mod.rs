@@ -95,7 +95,8 @@ pub async fn run(trial: Trial<'_>, mut progress: impl FnMut(u32, &Outcome)) -> a
         rounds.push(round(trial, server.address(), &calls, &mut outcome).await?);
         let memory = peak_memory(&server)?;
         outcome.memory.1 = memory;
-        if number == 0 {
+        // Caches and buffers are full after half of it; what still grows then grows for ever.
+        if number == trial.rounds / 2 {
             outcome.memory.0 = memory;
         }
         let median = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
@@ -183,7 +184,7 @@ impl Outcome {
         ensure!(self.triple <= 5.0 * self.half, "p99 rose more than five times: {self}");
         ensure!(self.beside <= 2.0 * self.alone, "a flood more than doubled another's p99: {self}");
         let (first, last) = self.memory;
-        ensure!(last <= first + first / 2, "memory grew from {first} to {last} MiB");
+        ensure!(last <= first + first / 4, "memory grew from {first} to {last} MiB");
         Ok(())
     }
 }
@@ -195,7 +196,7 @@ impl fmt::Display for Outcome {
             f,
             "{} calls answered rightly, {} refused; p99 {:.1} ms at half load, {:.1} ms of those accepted at three times \
              the capacity; one caller alone {:.1} ms, beside a flood {:.1} ms; /healthz {:.1} ms; memory at most \
-             {first} MiB after the first round, {last} in the end; {} records, verified",
+             {first} MiB after half of the rounds, {last} in the end; {} records, verified",
             self.accepted,
             self.refused,
             self.half,
