@@ -182,11 +182,14 @@ impl Distrust {
     }
 }
 
+/// Longest transaction that a caller may state: it is repeated in records and in the index of the log.
+const STATED_TXN_BYTES: usize = 256;
+
 impl Transaction {
     /// The one that a token has told, or else the one that the caller states in the context of `request`.
     pub(super) fn of(told: Option<String>, request: &Request<'_>) -> Option<Self> {
         let stated = || match request.context.as_ref()?.get("txn")? {
-            Value::String(txn) if !txn.is_empty() => Some(txn.to_string()),
+            Value::String(txn) if (1..=STATED_TXN_BYTES).contains(&txn.len()) => Some(txn.to_string()),
             _ => None,
         };
         let verified = told.map(|id| Self { id, is_stated: false });
