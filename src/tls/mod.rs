@@ -1,6 +1,6 @@
 //! TLS of the server: its certificate, the client certificates that it believes, and their exchange while it runs.
 //!
-//! Beside `outgoing.rs` the only module that knows the TLS library. What handshakes are made with is one value, [`Live`],
+//! Beside `outgoing.rs` the only module that knows the TLS library. What handshakes are made with is one value, `Live`,
 //! which is replaced as a whole, and only by one that is good.
 
 mod der;
