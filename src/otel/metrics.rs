@@ -64,7 +64,7 @@ impl Sender {
         match self.client.send(request).await {
             Ok(answer) if answer.status.is_success() => {}
             Ok(answer) => {
-                debug!(event = "metrics_not_taken", status = answer.status.as_u16(), "metrics not taken")
+                debug!(event = "metrics_not_taken", status = answer.status.as_u16(), "metrics not taken");
             }
             Err(error) => debug!(event = "metrics_not_taken", error = error.to_string(), "metrics not taken"),
         }
