@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use procura_core::value::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -86,8 +87,7 @@ fn decode(bytes: &[u8]) -> Option<Vec<Quarantined>> {
 
 /// The last line of a file that begins with `text`.
 fn seal(text: &[u8]) -> String {
-    let digits: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}\n")
+    format!("sha256:{}\n", hex(&Sha256::digest(text)))
 }
 
 /// The reader of the file, for fuzz targets.

@@ -1,11 +1,11 @@
 //! A key as its holder has it: `procura_<id>_<secret>`. The id finds its entry, the secret has 256 random bits, so that
 //! nothing slower than SHA-256 is needed to keep it from whoever reads the file.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
+use procura_core::value::hex;
 use sha2::{Digest, Sha256};
 
 /// How every key begins.
@@ -77,12 +77,4 @@ fn random<const N: usize>() -> Result<String, Unspecified> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes)?;
     Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

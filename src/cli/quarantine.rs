@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use hyper::Method;
 use procura_core::record::{Record, sentence};
+use procura_core::value::hex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -211,9 +212,8 @@ fn fingerprint(text: &str) -> Option<String> {
 }
 
 fn id_of(suspect: &Suspect) -> String {
-    let digest = Sha256::digest(format!("{suspect:?}"));
-    let digits: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("q-{digits}")
+    let digits = hex(&Sha256::digest(format!("{suspect:?}")));
+    format!("q-{}", digits.split_at(12).0)
 }
 
 /// What `PUT /admin/quarantine/{id}` takes.

@@ -16,6 +16,7 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use procura_core::proof::{Checkpoint, Hash, KeyId, Note, SignatureLine, key_id};
+use procura_core::value::hex;
 
 use crate::durable::{self, create_dir};
 
@@ -323,10 +324,6 @@ fn from_pem(text: &str) -> Option<Vec<u8>> {
     let (base64, _) = text.split_once(PEM_END)?;
     let base64: String = base64.chars().filter(|c| !c.is_whitespace()).collect();
     STANDARD.decode(base64).ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn shown(path: &Path) -> String {

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
+use crate::value::hex;
+
 /// One policy file: its path within the set (forward slashes) and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
@@ -111,7 +113,7 @@ impl Revision {
             hash.update(path);
             hash.update(text);
         }
-        Self(hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>().into())
+        Self(hex(&hash.finalize()).into())
     }
 
     /// The revision that is written like this: 64 hexadecimal digits, none of them a capital.

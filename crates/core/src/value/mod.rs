@@ -3,8 +3,11 @@
 //! A value borrows its strings from the request bytes where it can, so a request is parsed once and never
 //! copied on its way to the evaluator.
 
+mod hex;
 mod json;
 pub mod text;
+
+pub use hex::hex;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
