@@ -1,5 +1,6 @@
 //! What a key set may demand of tokens: `issuer`, `audiences`, `types`, `algorithms`, `trustDomain` and `profile`.
 
+use procura_core::model::spiffe;
 use serde::Deserialize;
 
 /// The names that `algorithms` may hold.
@@ -65,7 +66,7 @@ impl TokenRules {
         }
         let is_svid = *profile == TokenProfile::JwtSvid;
         if trust_domain.is_some() != is_svid
-            || trust_domain.as_ref().is_some_and(|name| !is_trust_domain(name))
+            || trust_domain.as_ref().is_some_and(|name| spiffe::trust_domain(name).is_err())
         {
             let advice =
                 "must be the name of a trust domain, such as `prod.example`, with `profile: jwt-svid` only";
@@ -79,12 +80,6 @@ impl TokenRules {
         }
         Ok(self)
     }
-}
-
-/// Whether `name` is one that a trust domain can have (SPIFFE ID, section 2.1).
-fn is_trust_domain(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-    !name.is_empty() && name.len() <= 255 && name.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use procura_core::model::spiffe::domain_of_workload;
 use procura_core::value::{Map, Value};
 
 use super::algorithm::Algorithm;
@@ -111,7 +112,8 @@ impl TokenRules {
         if !self.audiences.is_empty() && !self.is_for_us(claims) {
             return Err("the token is meant for somebody else (`aud`)".into());
         }
-        let foreign = |domain: &String| !text(claims, "sub").is_some_and(|id| is_spiffe_id(id, domain));
+        let foreign =
+            |domain: &String| text(claims, "sub").and_then(domain_of_workload) != Some(domain.as_str());
         if self.trust_domain.as_ref().is_some_and(foreign) {
             return Err("the claim `sub` is no SPIFFE ID of the trust domain of its key set".into());
         }
@@ -134,21 +136,6 @@ impl TokenRules {
         let wanted = |name: &str| self.audiences.iter().any(|audience| audience == name);
         named.iter().any(|name| matches!(name, Value::String(name) if wanted(name)))
     }
-}
-
-/// Whether `id` names a workload of the trust domain (SPIFFE ID, sections 2.1 to 2.4).
-fn is_spiffe_id(id: &str, trust_domain: &str) -> bool {
-    /// Longest SPIFFE ID.
-    const MAX_BYTES: usize = 2048;
-    let path = id.strip_prefix("spiffe://").and_then(|rest| rest.strip_prefix(trust_domain));
-    let is_segment = |segment: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        !matches!(segment, "" | "." | "..") && segment.bytes().all(plain)
-    };
-    id.len() <= MAX_BYTES
-        && path.is_some_and(|path| {
-            path.is_empty() || path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment))
-        })
 }
 
 fn text<'c>(claims: &'c Map<'_>, name: &str) -> Option<&'c str> {

@@ -1,11 +1,10 @@
 //! Who the holder of a client certificate is, and what the configuration gives it.
 
-use std::fmt::Write as _;
-
+use procura_core::model::spiffe;
+use procura_core::value::hex;
 use sha2::{Digest, Sha256};
 
 use super::der::Facts;
-use super::spiffe;
 use crate::ports::{Identity, Method};
 
 /// Longest common name that is a name of a caller, in bytes: the upper bound of RFC 5280, in characters of four bytes.
@@ -37,7 +36,7 @@ pub(super) fn holder(
         name: Some(name),
         method: Some(Method::Certificate),
         issuer,
-        key: Some(fingerprint(der)),
+        key: Some(hex(&Sha256::digest(der))),
         roles: rule.roles,
         tenants: rule.tenants,
         agent: rule.agent,
@@ -51,8 +50,8 @@ fn name(facts: &Facts<'_>) -> Result<(String, Option<String>), &'static str> {
         let [id] = facts.uris.as_slice() else {
             return Err("it has a SPIFFE id and another URI: a SPIFFE certificate has exactly one");
         };
-        let domain =
-            spiffe::trust_domain(id).ok_or("its SPIFFE id is malformed, or is not that of a workload")?;
+        let domain = spiffe::domain_of_workload(id)
+            .ok_or("its SPIFFE id is malformed, or is not that of a workload")?;
         return Ok(((*id).to_owned(), Some(domain.to_owned())));
     }
     let issuer = facts.issuer.map(str::to_owned);
@@ -101,15 +100,6 @@ pub(super) fn covers(pattern: &str, name: &str) -> bool {
         places = next;
     }
     places.last().copied().unwrap_or_default()
-}
-
-/// The SHA-256 of the certificate, in hexadecimal.
-fn fingerprint(der: &[u8]) -> String {
-    Sha256::digest(der).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod identity;
 mod live;
 mod probe;
 mod shown;
-mod spiffe;
 mod trust;
 
 pub use files::Files;

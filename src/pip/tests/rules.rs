@@ -113,7 +113,7 @@ async fn svids_name_a_workload_of_the_trust_domain() {
     let same = json!({});
     let mut cases = vec![
         (same.clone(), same.clone(), ""),
-        (json!({"typ": null}), json!({"sub": "spiffe://prod.example"}), ""),
+        (json!({"typ": null}), json!({"sub": "spiffe://prod.example/b"}), ""),
         (json!({"typ": "JOSE"}), same.clone(), ""),
         (json!({"typ": "at+jwt"}), same.clone(), "another type"),
         (same.clone(), json!({"aud": null}), "lacks the claim `aud`"),
@@ -126,6 +126,7 @@ async fn svids_name_a_workload_of_the_trust_domain() {
         "spiffe://prod.example.evil/bot",
         "spiffe://prod.example@evil/bot",
         "https://prod.example/bot",
+        "spiffe://prod.example",
         "spiffe://prod.example/",
         "spiffe://prod.example/bot/",
         "spiffe://prod.example//bot",

@@ -5,6 +5,7 @@ mod evaluation;
 mod few;
 mod request;
 mod scope;
+pub mod spiffe;
 
 pub use actor::{ActorFault, actor};
 pub use evaluation::{

@@ -8,6 +8,7 @@ use super::opaque::{SPIFFE_ID, SPIFFE_MATCHER, SPIFFE_TRUST_DOMAIN};
 use super::{CallCx, CallError, Function, Outcome, Overload, Ty};
 use crate::expr::EvalErrorKind;
 use crate::expr::val::{List, Opaque, SpiffeMatcher, Val};
+use crate::model::spiffe;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
@@ -78,12 +79,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         call: trust_domain,
     },
 ];
-
-/// Longest SPIFFE id, in bytes (SPIFFE-ID §2.3).
-const ID_BYTES: usize = 2048;
-
-/// Longest trust domain, in bytes (SPIFFE-ID §2.1).
-const TRUST_DOMAIN_BYTES: usize = 255;
 
 /// Whether `text` spells the id or trust domain: they are equal to their text, so that they compare with
 /// attributes as they stand.
@@ -266,59 +261,13 @@ fn domain_of(value: &Val<'_>) -> Result<String, CallError> {
 
 /// A name, or the id of anything in the trust domain.
 fn spelled_domain(text: &str) -> Result<String, &'static str> {
-    if text.contains(":/") { parse_id(text).map(|id| id.trust_domain) } else { parse_trust_domain(text) }
+    let domain = if text.contains(":/") { spiffe::id(text)?.0 } else { spiffe::trust_domain(text)? };
+    Ok(domain.to_owned())
 }
 
 fn parse_id(text: &str) -> Result<Id, &'static str> {
-    if text.is_empty() {
-        return Err("cannot be empty");
-    }
-    if text.len() > ID_BYTES {
-        return Err("an ID has at most 2048 bytes");
-    }
-    let rest = text.strip_prefix("spiffe://").ok_or("scheme is missing or invalid")?;
-    let (domain, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
-    let trust_domain = parse_trust_domain(domain)?;
-    check_path(path)?;
-    Ok(Id { trust_domain, path: path.to_owned() })
-}
-
-fn parse_trust_domain(name: &str) -> Result<String, &'static str> {
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
-    if name.is_empty() {
-        return Err("trust domain is missing");
-    }
-    if !name.bytes().all(allowed) {
-        return Err(
-            "trust domain characters are limited to lowercase letters, numbers, dots, dashes, and underscores",
-        );
-    }
-    if name.len() > TRUST_DOMAIN_BYTES {
-        return Err("a trust domain has at most 255 bytes");
-    }
-    Ok(name.to_owned())
-}
-
-/// A path is empty, or begins with a slash; its segments are neither empty nor `.` nor `..`.
-fn check_path(path: &str) -> Result<(), &'static str> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let Some(segments) = path.strip_prefix('/') else {
-        return Ok(());
-    };
-    let mut rest = segments.split('/').peekable();
-    while let Some(segment) = rest.next() {
-        match segment {
-            "" if rest.peek().is_none() => return Err("path cannot have a trailing slash"),
-            "" => return Err("path cannot contain empty segments"),
-            "." | ".." => return Err("path cannot contain dot segments"),
-            segment if !segment.bytes().all(allowed) => {
-                return Err("path segment characters are limited to letters, numbers, dots, dashes, and \
-                            underscores");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let (trust_domain, path) = spiffe::id(text)?;
+    Ok(Id { trust_domain: trust_domain.to_owned(), path: path.to_owned() })
 }
 
 fn invalid_id(why: &str) -> CallError {
@@ -339,7 +288,7 @@ mod tests {
     use super::*;
     use Val::Bool;
 
-    fn spiffe(text: &str) -> Val<'static> {
+    fn spiffe_id(text: &str) -> Val<'static> {
         call("spiffeID", &[s(text)]).unwrap()
     }
 
@@ -349,9 +298,9 @@ mod tests {
 
     #[test]
     fn an_id_has_a_trust_domain_and_a_path() {
-        let id = || spiffe("spiffe://cerbos.dev/ns/privileged/sa/curl");
+        let id = || spiffe_id("spiffe://cerbos.dev/ns/privileged/sa/curl");
         check("path", &[id()], &s("/ns/privileged/sa/curl"));
-        check("path", &[spiffe("spiffe://cerbos.dev")], &s(""));
+        check("path", &[spiffe_id("spiffe://cerbos.dev")], &s(""));
         check("trustDomain", &[id()], &domain("cerbos.dev"));
         check("isMemberOf", &[id(), domain("spiffe://cerbos.dev")], &Bool(true));
         check("isMemberOf", &[id(), domain("other.dev")], &Bool(false));
@@ -367,7 +316,7 @@ mod tests {
 
     #[test]
     fn text_outside_the_standard_is_refused() {
-        let long = format!("spiffe://d/{}", "x".repeat(ID_BYTES));
+        let long = format!("spiffe://d/{}", "x".repeat(2048));
         for bad in [
             "bad",
             "",
@@ -393,15 +342,15 @@ mod tests {
 
     #[test]
     fn matchers_accept_what_they_name() {
-        let id = || spiffe("spiffe://d/x");
+        let id = || spiffe_id("spiffe://d/x");
         let accepts = |matcher: Result<Val<'static>, _>, expected| {
             check("matchesID", &[matcher.unwrap(), id()], &Bool(expected));
         };
         accepts(call("spiffeMatchAny", &[]), true);
         accepts(call("spiffeMatchExact", &[s("spiffe://d/x")]), true);
-        accepts(call("spiffeMatchExact", &[spiffe("spiffe://d/x/y")]), false);
+        accepts(call("spiffeMatchExact", &[spiffe_id("spiffe://d/x/y")]), false);
         accepts(call("spiffeMatchOneOf", &[texts(&["spiffe://d/y", "spiffe://d/x"])]), true);
-        accepts(call("spiffeMatchOneOf", &[Val::list(vec![spiffe("spiffe://d/y")])]), false);
+        accepts(call("spiffeMatchOneOf", &[Val::list(vec![spiffe_id("spiffe://d/y")])]), false);
         accepts(call("spiffeMatchOneOf", &[texts(&[])]), false);
         accepts(call("spiffeMatchTrustDomain", &[domain("d")]), true);
         accepts(call("spiffeMatchTrustDomain", &[s("e")]), false);
