@@ -7,7 +7,7 @@ mod quarantine;
 
 pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
-pub use identity::{Identity, Method};
+pub use identity::{ANONYMOUS, Identity, LOCAL, Method, is_reserved_role};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
 
 use std::borrow::Cow;

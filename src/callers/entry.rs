@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::key::Hash;
+use crate::ports::is_reserved_role;
 
 /// Deepest nesting; an entry needs 3.
 const MAX_DEPTH: usize = 8;
@@ -16,9 +17,6 @@ const NAME_BYTES: usize = 256;
 
 /// Longest id, in bytes.
 const ID_BYTES: usize = 64;
-
-/// Roles that only requests without a credential have.
-const RESERVED: [&str; 2] = ["local", "anonymous"];
 
 /// A key, without its secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -107,7 +105,7 @@ impl KeyEntry {
         if Hash::parse(&self.hash).is_none() {
             return Some("`hash` must be `sha256:` and 64 hexadecimal digits".to_owned());
         }
-        if let Some(role) = self.roles.iter().find(|role| RESERVED.contains(&role.as_str())) {
+        if let Some(role) = self.roles.iter().find(|role| is_reserved_role(role)) {
             return Some(format!("`roles` must not hold `{role}`, which is for those without a credential"));
         }
         if self.roles.iter().any(String::is_empty) {

@@ -20,7 +20,7 @@ mod tokens;
 pub use crate::ports::{Identity, Method};
 pub use access::{Access, AccessError, AccessWatch, Action, Rights};
 pub use caller::Caller;
-pub use callers::{ANONYMOUS, Anonymous, Callers, Found, LOCAL, Shown, TokenCallers, TokenIssuer, Unknown};
+pub use callers::{Anonymous, Callers, Found, Shown, TokenCallers, TokenIssuer, Unknown};
 pub use decide::{Answer, Call, DecideError};
 pub use evidence::{Distrust, EvidenceRules, KeySetEvidence, PrincipalClaims};
 pub use explain::Explained;

@@ -1,5 +1,17 @@
 //! Who a caller is: what the adapters that know credentials say about whoever shows one.
 
+/// The role of requests without a credential that are made on this machine.
+pub const LOCAL: &str = "local";
+
+/// The role of all other requests without a credential.
+pub const ANONYMOUS: &str = "anonymous";
+
+/// Whether only requests without a credential have `role`, so that no credential may give it.
+#[must_use]
+pub fn is_reserved_role(role: &str) -> bool {
+    [LOCAL, ANONYMOUS].contains(&role)
+}
+
 /// Who a caller is, and what it brings with it. One value serves all requests that show the same credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {

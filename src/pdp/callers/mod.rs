@@ -14,7 +14,7 @@ use procura_core::model::Timestamp;
 
 use super::access::Access;
 use super::{Caller, Quarantines};
-use crate::ports::{ApiKeys, Clock, Identity, KeyFault, Method, Origin, Quarantine};
+use crate::ports::{ANONYMOUS, ApiKeys, Clock, Identity, KeyFault, LOCAL, Method, Origin, Quarantine};
 use crate::telemetry::events::CallerRefused;
 use crate::telemetry::{Metrics, Refused};
 
@@ -26,12 +26,6 @@ const LOGGED: u64 = 10;
 
 /// How every API key begins.
 const KEY_PREFIX: &str = "procura_";
-
-/// The role of requests without a credential that are made on this machine.
-pub const LOCAL: &str = "local";
-
-/// The role of all others without a credential.
-pub const ANONYMOUS: &str = "anonymous";
 
 /// What becomes of requests without a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_core::model::Timestamp;
+use procura_core::record::claim_at;
 use procura_core::value::{Map, Value};
 use tokio::time::timeout;
 
-use super::{ANONYMOUS, Holder, LOCAL, Reason};
-use crate::ports::{Identity, Method, Token, TokenError, TokenVerifier, VerifiedToken};
+use super::{Holder, Reason};
+use crate::ports::{Identity, Method, Token, TokenError, TokenVerifier, VerifiedToken, is_reserved_role};
 use crate::telemetry::Refused;
 
 /// How long a token may take: the keys of its issuer may have to be fetched.
@@ -99,13 +100,13 @@ impl TokenIssuer {
     }
 
     fn name<'c>(&self, claims: &'c Map<'_>) -> Option<&'c str> {
-        let Some(Value::String(name)) = claim(claims, &self.name_claim) else { return None };
+        let Some(Value::String(name)) = claim_at(claims, &self.name_claim) else { return None };
         Some(name.as_ref()).filter(|name| !name.is_empty() && name.len() <= NAME_BYTES)
     }
 
     fn roles(&self, claims: &Map<'_>) -> Option<Vec<String>> {
         let mut roles = self.roles.clone();
-        let values = match self.roles_claim.as_ref().and_then(|name| claim(claims, name)) {
+        let values = match self.roles_claim.as_ref().and_then(|name| claim_at(claims, name)) {
             Some(value) => texts(value)?,
             None => Vec::new(),
         };
@@ -113,7 +114,7 @@ impl TokenIssuer {
             match &self.roles_map {
                 Some(map) => roles.extend(map.get(value).into_iter().flatten().cloned()),
                 // Who has these roles shows no credential.
-                None if [LOCAL, ANONYMOUS].contains(&value) => {}
+                None if is_reserved_role(value) => {}
                 None => roles.push(value.to_owned()),
             }
         }
@@ -125,23 +126,11 @@ impl TokenIssuer {
     /// INVARIANT(bound_stays_bound): a token that should name tenants and does not is not good for all of them.
     fn tenants(&self, claims: &Map<'_>) -> Option<Option<Vec<String>>> {
         let Some(name) = &self.tenants_claim else { return Some(self.tenants.clone()) };
-        let named = texts(claim(claims, name)?)?.into_iter();
+        let named = texts(claim_at(claims, name)?)?.into_iter();
         let allowed =
             |tenant: &&str| self.tenants.as_ref().is_none_or(|all| all.iter().any(|one| one == tenant));
         let tenants: Vec<_> = named.filter(allowed).map(str::to_owned).collect();
         (!tenants.is_empty()).then_some(Some(tenants))
-    }
-}
-
-/// The claim `name`, which may lie within others: `realm_access.roles`. Names with dots of their own come first.
-fn claim<'c>(claims: &'c Map<'_>, name: &str) -> Option<&'c Value<'c>> {
-    if let Some(value) = claims.get(name) {
-        return Some(value);
-    }
-    let (first, rest) = name.split_once('.')?;
-    match claims.get(first)? {
-        Value::Map(within) => claim(within, rest),
-        _ => None,
     }
 }
 
