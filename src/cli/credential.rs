@@ -19,21 +19,21 @@ pub(super) struct Credential {
 }
 
 impl Credential {
-    /// The lines that a request needs in its head, each with its end; empty if there is no credential.
-    pub(super) fn head(&self) -> anyhow::Result<String> {
+    /// The value of `Authorization` that shows it; `None` if there is no credential.
+    pub(super) fn authorization(&self) -> anyhow::Result<Option<String>> {
         let file = self.token_file.clone().or_else(|| env::var_os(VARIABLE).map(PathBuf::from));
-        file.map_or(Ok(String::new()), |file| head(&file))
+        file.map(|file| authorization(&file)).transpose()
     }
 }
 
-fn head(file: &Path) -> anyhow::Result<String> {
+fn authorization(file: &Path) -> anyhow::Result<String> {
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("cannot read the token file `{shown}`"))?;
     let token = text.trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         bail!("the token file `{shown}` must hold one token or API key, and nothing else");
     }
-    Ok(format!("Authorization: Bearer {token}\r\n"))
+    Ok(format!("Bearer {token}"))
 }
 
 #[cfg(test)]
@@ -47,15 +47,15 @@ mod tests {
         let top = TempDir::new("credential");
         let file = top.path().join("token");
         for (text, expected) in [
-            ("procura_a_b\n", Some("Authorization: Bearer procura_a_b\r\n")),
+            ("procura_a_b\n", Some("Bearer procura_a_b")),
             ("", None),
             ("a b", None),
             ("a\r\nX-Evil: 1", None),
             ("\u{e9}", None),
         ] {
             fs::write(&file, text).unwrap();
-            assert_eq!(head(&file).ok().as_deref(), expected, "{text:?}");
+            assert_eq!(authorization(&file).ok().as_deref(), expected, "{text:?}");
         }
-        assert!(head(&top.path().join("missing")).is_err());
+        assert!(authorization(&top.path().join("missing")).is_err());
     }
 }

@@ -47,7 +47,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let server = args.options.load()?.server;
     let (address, scheme) = (local(&server.listen)?, if server.tls.is_some() { "https" } else { "http" });
-    let credential = args.credential.head()?;
+    let credential = args.credential.authorization()?;
+    let credential = credential.map(|shown| format!("Authorization: {shown}\r\n")).unwrap_or_default();
     let answer = if server.tls.is_some() {
         ask_encrypted(address, args, &credential)
     } else {

@@ -1,6 +1,5 @@
 //! Asking a running server, for the commands that do.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use hyper::{Method, Request, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::credential::Credential;
 use super::health::local;
 use super::options::Options;
 use crate::outgoing::{Client, Trust};
@@ -21,9 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Most bytes of an answer: more than the largest page of the decision log.
 const MOST: usize = 1024 * 1024 * 1024;
-
-/// Names a file with a credential, like `--token-file`.
-const TOKEN_FILE: &str = "PROCURA_TOKEN_FILE";
 
 /// Which server is asked, and as whom.
 #[derive(Debug, clap::Args)]
@@ -36,15 +33,14 @@ pub(super) struct ServerArgs {
     /// Certificate authorities to believe, in PEM [default: those of the system]
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// File with the token or API key to show [env: PROCURA_TOKEN_FILE]
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credential: Credential,
 }
 
 /// A server that can be asked.
 pub(super) struct Server {
     url: String,
-    token: Option<String>,
+    authorization: Option<String>,
     client: Client,
     runtime: tokio::runtime::Runtime,
 }
@@ -60,17 +56,14 @@ impl ServerArgs {
                 format!("{scheme}://{}", local(&server.listen)?)
             }
         };
-        let file = self.token_file.clone().or_else(|| env::var_os(TOKEN_FILE).map(PathBuf::from));
         let trust = match &self.ca {
             Some(file) => Trust::Pem(fs::read(file).with_context(|| cannot_read(file))?),
             None if url.starts_with("https:") => Trust::System,
             None => Trust::Nobody,
         };
-        let token =
-            file.map(|file| fs::read_to_string(&file).with_context(|| cannot_read(&file))).transpose()?;
+        let authorization = self.credential.authorization()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let token = token.map(|token| token.trim().to_owned());
-        Ok(Server { url, token, client: Client::new(&trust)?, runtime })
+        Ok(Server { url, authorization, client: Client::new(&trust)?, runtime })
     }
 }
 
@@ -98,8 +91,8 @@ impl Server {
     ) -> anyhow::Result<Option<T>> {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         let mut request = request.header(header::CONTENT_TYPE, "application/json");
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        if let Some(shown) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, shown);
         }
         let request = request.body(Full::new(body)).context("the server cannot be asked")?;
         let answer = self.runtime.block_on(self.client.send(request, PATIENCE, MOST));
