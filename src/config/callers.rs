@@ -8,12 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::aux_data::{KeySet, KeySetList};
+use crate::ports::is_reserved_role;
 
 /// Most entries of `callers.tokens`.
 const MAX_ISSUERS: usize = 100;
-
-/// Roles that only requests without a credential have.
-const RESERVED: [&str; 2] = ["local", "anonymous"];
 
 /// Who may call the server, and how callers show who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,12 +133,7 @@ impl TokenGrant {
         if self.roles_map.is_some() && self.roles_claim.is_none() {
             return Some((".rolesMap", "needs `rolesClaim`, whose values it maps".to_owned()));
         }
-        if self.tenants.as_ref().is_some_and(Vec::is_empty) {
-            let advice = "must name a tenant: leave it out if callers are bound to none";
-            return Some((".tenants", advice.to_owned()));
-        }
-        let wrong = self.tenants.iter().flatten().find(|name| !is_tenant(name))?;
-        Some((".tenants", format!("`{wrong}` is no tenant: a tenant is a scope of one segment")))
+        tenants_problem(self.tenants.as_deref()).map(|advice| (".tenants", advice))
     }
 }
 
@@ -149,9 +142,17 @@ pub(super) fn role_problem(role: &str) -> Option<String> {
     if role.is_empty() {
         return Some("must not hold an empty role".to_owned());
     }
-    RESERVED
-        .contains(&role)
-        .then(|| format!("must not hold `{role}`, which is for those without a credential"))
+    is_reserved_role(role).then(|| format!("must not hold `{role}`, which is for those without a credential"))
+}
+
+/// What is wrong with the tenants that callers are bound to.
+pub(super) fn tenants_problem(tenants: Option<&[String]>) -> Option<String> {
+    let tenants = tenants?;
+    if tenants.is_empty() {
+        return Some("must name a tenant: leave it out if callers are bound to none".to_owned());
+    }
+    let wrong = tenants.iter().find(|name| !is_tenant(name))?;
+    Some(format!("`{wrong}` is no tenant: a tenant is a scope of one segment"))
 }
 
 impl Callers {

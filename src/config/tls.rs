@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use procura_core::model::is_tenant;
 use serde::Deserialize;
 
-use super::callers::role_problem;
+use super::callers::{role_problem, tenants_problem};
 
 /// How connections to the server are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,13 +80,6 @@ impl RuleEntry {
         if let Some(advice) = self.roles.iter().find_map(|role| role_problem(role)) {
             return Some(("roles", advice));
         }
-        if self.tenants.as_ref().is_some_and(Vec::is_empty) {
-            return Some((
-                "tenants",
-                "must name a tenant: leave it out if callers are bound to none".to_owned(),
-            ));
-        }
-        let name = self.tenants.iter().flatten().find(|name| !is_tenant(name))?;
-        Some(("tenants", format!("`{name}` is no tenant: a tenant is a scope of one segment")))
+        tenants_problem(self.tenants.as_deref()).map(|advice| ("tenants", advice))
     }
 }

@@ -105,19 +105,11 @@ fn globals(reader: &mut Reader) -> Map<'static> {
 }
 
 fn aux_data(reader: &mut Reader) -> AuxData {
-    const KEY_SETS: &str = "auxData.jwt.keySets";
-    let checked = reader.structure::<KeySetList>(KEY_SETS).map(KeySetList::check);
-    let key_sets = checked.unwrap_or(Ok(Vec::new())).unwrap_or_else(|problems| {
-        for (member, advice) in problems {
-            reader.reject_member(KEY_SETS, &member, advice);
-        }
-        Vec::new()
-    });
     AuxData {
         disable_verification: reader.switch("auxData.jwt.disableVerification"),
         acceptable_time_skew: reader.duration("auxData.jwt.acceptableTimeSkew", Duration::ZERO..=10 * MINUTE),
         max_actors: reader.count("auxData.jwt.maxActors", 1..=16),
-        key_sets,
+        key_sets: reader.checked("auxData.jwt.keySets", KeySetList::check),
     }
 }
 
@@ -155,6 +147,23 @@ impl Reader {
         .ok()
     }
 
+    /// The list that is the value of `key` and that `check` finds good; empty after a problem.
+    fn checked<L: DeserializeOwned, T>(
+        &mut self,
+        key: &str,
+        check: impl FnOnce(L) -> Result<Vec<T>, Vec<(String, String)>>,
+    ) -> Vec<T> {
+        let problems = match self.structure(key).map(check) {
+            Some(Ok(list)) => return list,
+            Some(Err(problems)) => problems,
+            None => Vec::new(),
+        };
+        for (member, advice) in problems {
+            self.reject_member(key, &member, advice);
+        }
+        Vec::new()
+    }
+
     fn reject_member(&mut self, key: &str, member: &str, advice: impl Display) {
         let origin = self.0.settings.get(key).map_or(&Origin::Default, |setting| &setting.origin);
         self.0.problems.push(format!("{origin}: `{key}{member}` {advice}"));
@@ -166,6 +175,11 @@ impl Reader {
             return;
         };
         self.0.problems.push(format!("{origin}: `{key}` {advice}"));
+    }
+
+    /// The text of `key`, if it has any.
+    fn given(&self, key: &str) -> Option<String> {
+        Some(self.text(key)).filter(|text| !text.is_empty())
     }
 
     fn filled(&mut self, key: &str) -> String {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{KIB, MIB, MILLISECOND, MINUTE, Reader, SECOND, YEAR};
 use crate::config::audit::{Audit, Checkpoint, Witness};
-use crate::config::ship::{Destination, DestinationList};
+use crate::config::ship::DestinationList;
 use crate::ports::Durability;
 use crate::telemetry::Api;
 
@@ -33,17 +33,17 @@ pub(super) fn audit(reader: &mut Reader) -> Audit {
         reserved_bytes: reader.number("audit.reservedBytes", 0..=1024 * 1024 * MIB),
         checkpoint: checkpoint(reader),
         witness: Witness {
-            file: given(reader, "audit.witness.file").map(PathBuf::from),
+            file: reader.given("audit.witness.file").map(PathBuf::from),
             url: reader.url("audit.witness.url"),
-            key: given(reader, "audit.witness.key"),
+            key: reader.given("audit.witness.key"),
         },
-        ship: ship(reader),
+        ship: reader.checked("audit.ship", DestinationList::check),
     }
 }
 
 fn checkpoint(reader: &mut Reader) -> Checkpoint {
     const ORIGIN: &str = "audit.checkpoint.origin";
-    let origin = given(reader, ORIGIN);
+    let origin = reader.given(ORIGIN);
     if origin
         .as_ref()
         .is_some_and(|name| name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+'))
@@ -55,10 +55,6 @@ fn checkpoint(reader: &mut Reader) -> Checkpoint {
         origin,
         post_quantum: reader.switch("audit.checkpoint.postQuantum"),
     }
-}
-
-fn given(reader: &Reader, key: &str) -> Option<String> {
-    Some(reader.text(key)).filter(|text| !text.is_empty())
 }
 
 fn routes(reader: &mut Reader) -> Vec<(Api, Durability)> {
@@ -82,15 +78,4 @@ fn routes(reader: &mut Reader) -> Vec<(Api, Durability)> {
         }
     }
     routes
-}
-
-fn ship(reader: &mut Reader) -> Vec<Destination> {
-    const SHIP: &str = "audit.ship";
-    let checked = reader.structure::<DestinationList>(SHIP).map(DestinationList::check);
-    checked.unwrap_or(Ok(Vec::new())).unwrap_or_else(|problems| {
-        for (member, advice) in problems {
-            reader.reject_member(SHIP, &member, advice);
-        }
-        Vec::new()
-    })
 }

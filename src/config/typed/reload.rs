@@ -21,7 +21,7 @@ pub(super) fn reload(reader: &mut Reader) -> Reload {
 
 /// Types the keys below `shadow`.
 pub(super) fn shadow(reader: &Reader) -> Option<PathBuf> {
-    Some(reader.text("shadow.directory")).filter(|text| !text.is_empty()).map(PathBuf::from)
+    reader.given("shadow.directory").map(PathBuf::from)
 }
 
 /// Refuses what needs the decision log where that is turned off.

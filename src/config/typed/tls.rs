@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{MILLISECOND, MINUTE, Reader};
-use crate::config::tls::{CertificateRule, RuleList, Tls};
+use crate::config::tls::{RuleList, Tls};
 
 const CERTIFICATE: &str = "server.tls.cert";
 const KEY: &str = "server.tls.key";
@@ -25,8 +25,9 @@ enum ClientAuth {
 /// Types the keys below `server.tls`, and `callers.certificates`. What would have no effect is refused: whoever wrote it
 /// believes that it has.
 pub(super) fn tls(reader: &mut Reader) -> Option<Tls> {
-    let (certificate, key) = (file(reader, CERTIFICATE), file(reader, KEY));
-    let (authorities, revocations) = (file(reader, AUTHORITIES), file(reader, REVOCATIONS));
+    let file = |key: &str| reader.given(key).map(PathBuf::from);
+    let (certificate, key) = (file(CERTIFICATE), file(KEY));
+    let (authorities, revocations) = (file(AUTHORITIES), file(REVOCATIONS));
     let choices = [
         ("auto", ClientAuth::Auto),
         ("none", ClientAuth::None),
@@ -35,7 +36,7 @@ pub(super) fn tls(reader: &mut Reader) -> Option<Tls> {
     ];
     let client_auth = reader.choice(CLIENT_AUTH, &choices).unwrap_or(ClientAuth::Required);
     let watch_interval = reader.age("server.tls.watchInterval", 100 * MILLISECOND..=60 * MINUTE);
-    let rules = rules(reader);
+    let rules = reader.checked(RULES, RuleList::check);
 
     let asks = matches!(client_auth, ClientAuth::Optional | ClientAuth::Required);
     match &authorities {
@@ -76,18 +77,4 @@ pub(super) fn tls(reader: &mut Reader) -> Option<Tls> {
 fn missing(reader: &mut Reader, key: &str, other: &str) -> Option<Tls> {
     reader.reject(key, format_args!("has no effect without `{other}`"));
     None
-}
-
-fn file(reader: &Reader, key: &str) -> Option<PathBuf> {
-    Some(reader.text(key)).filter(|text| !text.is_empty()).map(PathBuf::from)
-}
-
-fn rules(reader: &mut Reader) -> Vec<CertificateRule> {
-    let checked = reader.structure::<RuleList>(RULES).map(RuleList::check);
-    checked.unwrap_or(Ok(Vec::new())).unwrap_or_else(|problems| {
-        for (member, advice) in problems {
-            reader.reject_member(RULES, &member, advice);
-        }
-        Vec::new()
-    })
 }
