@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use procura::fuzzing::pip::{self, KnownKeys};
 use procura::fuzzing::tls;
+use procura_core::model::spiffe::domain_of_workload;
 use procura_core::model::{Timestamp, actor};
 use procura_core::value::{Map, Value};
 
@@ -57,7 +58,7 @@ pub(crate) fn certificate(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let name = tls::named(data).map(|(name, _)| name);
     for id in [Some(text.as_ref()), name.as_deref()].into_iter().flatten() {
-        if let Some(domain) = tls::trust_domain(id) {
+        if let Some(domain) = domain_of_workload(id) {
             let in_policies = crate::expressions::trust_domain(id);
             assert_eq!(in_policies.as_deref(), Some(domain), "policies read `{id}` otherwise");
         }

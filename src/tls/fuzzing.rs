@@ -1,7 +1,9 @@
 //! The readers of certificates, for fuzz targets.
 
+use procura_core::model::spiffe;
+
+use super::der;
 use super::identity::{covers, holder};
-use super::{der, spiffe};
 
 /// The name in the certificate in `der` and who vouches for it; `None` if it is none, or names nobody.
 ///
@@ -21,12 +23,6 @@ pub fn named(certificate: &[u8]) -> Option<(String, Option<String>)> {
 #[must_use]
 pub fn next_update(list: &[u8]) -> Option<i64> {
     der::next_update(list)
-}
-
-/// The trust domain of the SPIFFE id of a workload.
-#[must_use]
-pub fn trust_domain(id: &str) -> Option<&str> {
-    spiffe::trust_domain(id)
 }
 
 /// Whether the `names` of a rule are about `name`.
