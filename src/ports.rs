@@ -2,11 +2,16 @@
 
 mod api_keys;
 mod encryption;
+mod facts;
 mod identity;
 mod quarantine;
 
 pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
+pub use facts::{
+    Applied, Applying, Change, FactStore, Facts, NotTaken, SetFault, SetIntake, Statements, StoreError,
+    Taking,
+};
 pub use identity::{ANONYMOUS, Identity, LOCAL, Method, is_reserved_role};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
 

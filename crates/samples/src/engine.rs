@@ -7,7 +7,7 @@ use crate::write;
 use procura_core::engine::{Explanation, OnError, Settings, decide, explain};
 use procura_core::model::{
     AuxData, Effect, Evaluation, Item, OutputValue, Principal, Request, Resource, ResourceEvaluation,
-    Timestamp,
+    Signals, Timestamp,
 };
 use procura_core::policy::{Severity, Snapshot, SourceFile, compile};
 use procura_core::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Vouchers};
@@ -141,6 +141,7 @@ fn request(ask: &Ask) -> Request<'_> {
             .tenants
             .as_ref()
             .map(|tenants| tenants.iter().map(|tenant| tenant.as_str().into()).collect()),
+        signals: Signals::default(),
     }
 }
 

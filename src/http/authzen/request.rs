@@ -105,6 +105,7 @@ impl<'a> EvaluationRequest<'a> {
             context,
             aux_data: model::AuxData::default(),
             tenants: None,
+            signals: model::Signals::default(),
         };
         let call = Call { api: Api::Evaluation, request_id, request, tokens, trace: None };
         let check = CheckCall { call, include_meta };

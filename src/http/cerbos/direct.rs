@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use procura_core::model::{AuxData, Few, Item, Names, Principal, Request, Resource, is_scope};
+use procura_core::model::{AuxData, Few, Item, Names, Principal, Request, Resource, Signals, is_scope};
 use procura_core::value::Map;
 
 use super::CheckCall;
@@ -45,7 +45,7 @@ fn check<'a>(json: &mut Scanner<'a>, limits: &RequestLimits) -> Option<CheckCall
         }
     })?;
     let (principal, items, aux_data) = (principal?, items?, AuxData::default());
-    let request = Request { principal, items, context, aux_data, tenants: None };
+    let request = Request { principal, items, context, aux_data, tenants: None, signals: Signals::default() };
     let (api, request_id, tokens) = (Api::CheckResources, request_id.unwrap_or_default(), Tokens::default());
     let call = Call { api, request_id, request, tokens, trace: None };
     Some(CheckCall { call, include_meta: include_meta.unwrap_or(false) })

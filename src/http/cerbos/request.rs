@@ -132,6 +132,7 @@ impl<'a> Head<'a> {
             context: self.context,
             aux_data: model::AuxData::default(),
             tenants: None,
+            signals: model::Signals::default(),
         };
         Ok(Call { api, request_id, request, tokens: tokens.unwrap_or_default(), trace: None })
     }

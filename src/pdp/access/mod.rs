@@ -37,8 +37,12 @@ pub enum Action {
     Explain,
     /// To read the decision log.
     Audit,
-    /// To take signals.
+    /// To take signals from the caller.
     Signals,
+    /// To show, state and withdraw facts, and to show where signals come from.
+    Facts,
+    /// To tell the caller what decisions may have changed about.
+    Changes,
     /// To issue and revoke mandates.
     Mandates,
     /// To show metrics and the details of readiness.
@@ -49,12 +53,14 @@ pub enum Action {
 
 impl Action {
     /// Every action, each at its place.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Decide,
         Self::Batch,
         Self::Explain,
         Self::Audit,
         Self::Signals,
+        Self::Facts,
+        Self::Changes,
         Self::Mandates,
         Self::Metrics,
         Self::Admin,
@@ -69,20 +75,22 @@ impl Action {
             Self::Explain => "explain",
             Self::Audit => "audit",
             Self::Signals => "signals",
+            Self::Facts => "facts",
+            Self::Changes => "changes",
             Self::Mandates => "mandates",
             Self::Metrics => "metrics",
             Self::Admin => "admin",
         }
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 }
 
 /// The actions that a caller may do; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rights(u8);
+pub struct Rights(u16);
 
 impl Rights {
     /// Whether `action` is one of them.

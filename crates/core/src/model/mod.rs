@@ -2,6 +2,7 @@
 
 mod actor;
 mod evaluation;
+mod fact;
 mod few;
 mod request;
 mod scope;
@@ -12,6 +13,7 @@ pub use evaluation::{
     ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
     ValidatedPart, ValidationError,
 };
+pub use fact::{Entity, EntityKind, Fact, Presented, Signals, Subject};
 pub use few::{Few, Names};
 pub use request::{AuxData, Item, Principal, Request, Resource};
 pub use scope::{is_scope, is_tenant, scope_name, tenant_of};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Few, Names};
+use super::{Few, Names, Signals};
 use crate::value::Map;
 
 /// One call: a principal, and the actions it wants to perform on some resources.
@@ -21,6 +21,8 @@ pub struct Request<'a> {
     pub aux_data: AuxData<'a>,
     /// The tenants that there are for whoever sends the request: scopes of others do not exist. `None` for all of them.
     pub tenants: Option<Vec<Cow<'a, str>>>,
+    /// What is held true about the call: `signals` in conditions.
+    pub signals: Signals<'a>,
 }
 
 /// The claims of the tokens that came with a call. Only claims of verified tokens are ever here.

@@ -3,7 +3,8 @@
 //! A record is one JSON object. Its first members are the same for every kind: `v` (the version of the format,
 //! `1`), `kind`, and `at` (the instant). The kinds are [`DecisionRecord`] (`decision`), [`PolicyChange`]
 //! (`policy_change`), [`Configuration`] (`configuration`), [`LogRepair`] (`log_repair`), [`Retention`] (`retention`),
-//! [`PseudonymKey`] (`pseudonym_key`), [`QuarantineChange`] (`quarantine`) and [`ShadowDifference`] (`shadow_difference`); all of them stand in one chain
+//! [`PseudonymKey`] (`pseudonym_key`), [`QuarantineChange`] (`quarantine`), [`ShadowDifference`] (`shadow_difference`),
+//! [`SignalRecord`] (`signal`) and [`SignalsRefused`] (`signals_refused`); all of them stand in one chain
 //! ([`ChainHash`]).
 //! `docs/reference/decision-record.md` describes each member.
 //!
@@ -20,6 +21,7 @@ mod mask;
 mod quarantine;
 mod sentence;
 mod shadow;
+mod signal;
 mod tokens;
 mod wire;
 
@@ -37,6 +39,7 @@ pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
 pub use quarantine::QuarantineChange;
 pub use sentence::{happening, sentence};
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};
+pub use signal::{FactRecord, SignalRecord, SignalsRefused};
 pub use tokens::{AuxDataInput, TokenInput, Voucher, Vouchers, claim_at};
 
 use std::io;
@@ -67,6 +70,10 @@ pub enum Record<'a> {
     PseudonymKey(PseudonymKey<'a>),
     /// A quarantine was begun or lifted.
     Quarantine(QuarantineChange<'a>),
+    /// A signal was taken.
+    Signal(SignalRecord<'a>),
+    /// Signals were refused.
+    SignalsRefused(SignalsRefused<'a>),
 }
 
 /// Why a record could not be written or read.
@@ -100,6 +107,8 @@ impl<'a> Record<'a> {
             Record::ShadowDifference(record) => encode(KIND_SHADOW_DIFFERENCE, record),
             Record::PseudonymKey(record) => encode(KIND_PSEUDONYM_KEY, record),
             Record::Quarantine(record) => encode(KIND_QUARANTINE, record),
+            Record::Signal(record) => encode(KIND_SIGNAL, record),
+            Record::SignalsRefused(record) => encode(KIND_SIGNALS_REFUSED, record),
         }
     }
 
@@ -115,6 +124,8 @@ impl<'a> Record<'a> {
             (VERSION, KIND_SHADOW_DIFFERENCE) => parse(payload).map(Record::ShadowDifference),
             (VERSION, KIND_PSEUDONYM_KEY) => parse(payload).map(Record::PseudonymKey),
             (VERSION, KIND_QUARANTINE) => parse(payload).map(Record::Quarantine),
+            (VERSION, KIND_SIGNAL) => parse(payload).map(Record::Signal),
+            (VERSION, KIND_SIGNALS_REFUSED) => parse(payload).map(Record::SignalsRefused),
             (version, _) => Err(RecordError::Unknown { version, kind: head.kind }),
         }
     }
@@ -141,6 +152,8 @@ pub const KINDS: &[&str] = &[
     KIND_QUARANTINE,
     KIND_RETENTION,
     KIND_SHADOW_DIFFERENCE,
+    KIND_SIGNAL,
+    KIND_SIGNALS_REFUSED,
 ];
 
 const KIND_DECISION: &str = "decision";
@@ -150,6 +163,8 @@ const KIND_LOG_REPAIR: &str = "log_repair";
 const KIND_PSEUDONYM_KEY: &str = "pseudonym_key";
 const KIND_QUARANTINE: &str = "quarantine";
 const KIND_RETENTION: &str = "retention";
+const KIND_SIGNAL: &str = "signal";
+const KIND_SIGNALS_REFUSED: &str = "signals_refused";
 
 /// What every encoded [`Retention`] begins with, and no record of another kind.
 const RETENTION_START: &[u8] = br#"{"v":1,"kind":"retention","#;

@@ -4,7 +4,7 @@
 
 use super::{
     Caller, Configuration, Decision, DecisionRecord, LogRepair, PolicyChange, PseudonymKey, QuarantineChange,
-    Record, Retention, ShadowDifference, Verdict,
+    Record, Retention, ShadowDifference, SignalRecord, SignalsRefused, Verdict,
 };
 use crate::model::{Effect, Reason};
 
@@ -34,6 +34,8 @@ pub fn happening(record: &Record<'_>) -> Option<String> {
         Record::ShadowDifference(difference) => shadow_difference(difference),
         Record::PseudonymKey(key) => pseudonym_key(key),
         Record::Quarantine(change) => quarantine(change),
+        Record::Signal(signal) => taken(signal),
+        Record::SignalsRefused(refused) => signals_refused(refused),
     })
 }
 
@@ -142,6 +144,24 @@ fn quarantine(change: &QuarantineChange<'_>) -> String {
     let by = caller(&change.caller).map_or(String::new(), |caller| format!(" by {caller}"));
     let (named, reason) = (named.join(", "), change.reason.escape_debug());
     format!("quarantine `{id}` of {named}, suspect since {since}, was {event}{by}: {reason}")
+}
+
+fn taken(signal: &SignalRecord<'_>) -> String {
+    let events: Vec<_> = signal.events.iter().map(|event| format!("`{}`", event.escape_debug())).collect();
+    let (source, events, id) = (signal.source.escape_debug(), events.join(", "), signal.id.escape_debug());
+    let became = match &signal.ignored {
+        Some(code) => format!("nothing came of it: `{}`", code.escape_debug()),
+        None => format!("it states {}", counted(signal.facts.len() as u64, "fact")),
+    };
+    format!("source `{source}` sent {events} as `{id}`, and {became}")
+}
+
+fn signals_refused(refused: &SignalsRefused<'_>) -> String {
+    let source = refused.source.escape_debug();
+    let codes: Vec<_> =
+        refused.refused.iter().map(|(code, count)| format!("{count} as `{}`", code.escape_debug())).collect();
+    let reason = refused.reason.as_ref().map_or(String::new(), |why| format!(": {}", why.escape_debug()));
+    format!("signals sent to source `{source}` were refused, {}{reason}", codes.join(", "))
 }
 
 fn outcome(effect: Effect) -> &'static str {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::engine::{self, OnError, SchemaEnforcement, Settings};
 use crate::model::{
     AuxData, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
-    ResourceEvaluation, Timestamp, ValidatedPart,
+    ResourceEvaluation, Signals, Timestamp, ValidatedPart,
 };
 use crate::policy::Snapshot;
 use crate::record::{
@@ -72,6 +72,7 @@ impl<'r> RecordedCall<'r> {
                 ..record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default()
             },
             tenants: tenants.as_ref().map(|tenants| tenants.iter().map(|tenant| borrowed(tenant)).collect()),
+            signals: Signals::default(),
         };
         Ok(Self { at: record.at, request, settings: settings(&record.basis)? })
     }

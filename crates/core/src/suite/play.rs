@@ -11,7 +11,7 @@ use crate::engine::{Conduct, Settings, decide_as};
 use crate::expr::Budget;
 use crate::limits::{CALL_COST, EXPR_COST, SUITE_COST};
 use crate::model::{
-    Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Request, Resource, Timestamp,
+    Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Request, Resource, Signals, Timestamp,
 };
 
 /// Why a test that asks for the time without saying what it is cannot be run, in the peer's words.
@@ -173,6 +173,7 @@ impl<'r> Run<'r> {
             context: self.plan.test.input.context.clone(),
             aux_data: self.plan.aux_data.cloned().unwrap_or_default(),
             tenants: None,
+            signals: Signals::default(),
         }
     }
 

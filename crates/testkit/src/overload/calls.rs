@@ -98,7 +98,14 @@ fn call(snapshot: &Snapshot, number: usize, rng: &mut Rng) -> anyhow::Result<Cal
     let principal =
         Principal { id: owner.as_str().into(), roles: ["user".into()].into(), ..Principal::default() };
     let items = items.collect::<anyhow::Result<Vec<_>>>()?.into();
-    let request = Request { principal, items, context: None, aux_data: Default::default(), tenants: None };
+    let request = Request {
+        principal,
+        items,
+        context: None,
+        aux_data: Default::default(),
+        tenants: None,
+        signals: Default::default(),
+    };
     let evaluation = decide(snapshot, &request, &Settings::default(), Timestamp::now());
     let effects = evaluation.resources.iter().map(|resource| {
         let decided = actions.iter().zip(&resource.actions);

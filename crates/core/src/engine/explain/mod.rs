@@ -56,6 +56,7 @@ fn results(
         context: request.context.clone(),
         aux_data: request.aux_data.clone(),
         tenants: request.tenants.clone(),
+        signals: request.signals.clone(),
     };
     for ((item, decided), draft) in request.items.iter().zip(&evaluation.resources).zip(drafts) {
         // All its actions, since the schemas of a policy may look at them together.

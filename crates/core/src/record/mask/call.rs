@@ -112,7 +112,14 @@ impl<'a> Inputs<'a> {
             items.push(Item { resource, actions: actions.clone() });
         }
         let items = items.into_iter().collect();
-        let request = Request { principal, items, context, aux_data, tenants: request.tenants.clone() };
+        let request = Request {
+            principal,
+            items,
+            context,
+            aux_data,
+            tenants: request.tenants.clone(),
+            signals: request.signals.clone(),
+        };
         Self { request, principal_id: principal_id_masked, shared, resources }
     }
 

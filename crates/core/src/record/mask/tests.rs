@@ -8,7 +8,7 @@ use super::*;
 use crate::limits::{MASK_KINDS, MASK_PATH_BYTES, MASK_RULES};
 use crate::model::{
     ActionDecision, AuxData, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem,
-    ProblemCode, Reason, Request, Resource, ResourceEvaluation, ValidatedPart, ValidationError,
+    ProblemCode, Reason, Request, Resource, ResourceEvaluation, Signals, ValidatedPart, ValidationError,
 };
 use crate::record::{Basis, Call, CallRecord, Caller, EncodedBasis, Record, Voucher, Vouchers};
 use crate::value::{Map, Value};
@@ -69,6 +69,7 @@ fn request() -> Request<'static> {
             ..AuxData::default()
         },
         tenants: None,
+        signals: Signals::default(),
     }
 }
 

@@ -1,0 +1,90 @@
+//! The records of what came in about principals, sessions, devices and resources: signals taken, and signals refused.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, wire};
+use crate::model::Timestamp;
+use crate::value::Value;
+
+/// A signal was taken. It is written before any decision knows of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalRecord<'a> {
+    /// When it was received.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// The source, by its name in the configuration.
+    pub source: Cow<'a, str>,
+    /// How it came: `push`, `poll`, `webhook` or `api`.
+    pub via: Cow<'a, str>,
+    /// The name of the event, unique for its source: the `jti` of a SET.
+    pub id: Cow<'a, str>,
+    /// The transaction that it belongs to, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub txn: Option<Cow<'a, str>>,
+    /// What happened, as the source names it: the types of the events of a SET.
+    pub events: Vec<Cow<'a, str>>,
+    /// What it states or withdraws.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<FactRecord<'a>>,
+    /// Why it states nothing, as a stable code: `unknown_type`, `unknown_subject`, `not_entitled` or `no_fact`; absent if it
+    /// states something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Cow<'a, str>>,
+    /// Who delivered it, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller<'a>>,
+}
+
+/// A fact, as it is held.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FactRecord<'a> {
+    /// What is said: `type` in conditions.
+    #[serde(rename = "type")]
+    pub name: Cow<'a, str>,
+    /// What it takes the place of; absent if that is what is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Cow<'a, str>>,
+    /// What it is about, by kind. A resource is its kind and its id, a token its issuer and its id, each with a line feed
+    /// between them.
+    pub subject: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// Who said so.
+    pub source: Cow<'a, str>,
+    /// The event that said so.
+    pub id: Cow<'a, str>,
+    /// Since when, as the source says.
+    #[serde(with = "wire::instant")]
+    pub since: Timestamp,
+    /// When it was received.
+    #[serde(with = "wire::instant")]
+    pub received: Timestamp,
+    /// Until when, if it ends by itself: RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Cow<'a, str>>,
+    /// Its content; absent if it was withdrawn.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "wire::present")]
+    pub data: Option<Cow<'a, Value<'a>>>,
+}
+
+/// Signals of one source were refused: one of them, or, when there were many in a short time, how many more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalsRefused<'a> {
+    /// When, or when the window ended.
+    #[serde(with = "wire::instant")]
+    pub at: Timestamp,
+    /// The source that they were sent to, by its name in the configuration.
+    pub source: Cow<'a, str>,
+    /// How many, by the code of the reason.
+    pub refused: BTreeMap<Cow<'a, str>, u64>,
+    /// Why, for people; absent if there were many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Cow<'a, str>>,
+    /// Who sent it, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller<'a>>,
+}
