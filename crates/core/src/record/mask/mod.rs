@@ -5,6 +5,7 @@
 //! | `path` | which members a rule is about |
 //! | `digest` | what stands for a value: a keyed digest |
 //! | `walk` | the members of maps and lists |
+//! | `signals` | facts, and what a call presents |
 //! | `call` | a whole call, and what follows from it |
 //!
 //! A value is masked where the first rule that is about it, or about something it is a part of, says so; it is looked at
@@ -13,6 +14,7 @@
 mod call;
 mod digest;
 mod path;
+mod signals;
 mod walk;
 
 pub use digest::{MaskKey, MaskKeys};
