@@ -3,8 +3,9 @@
 use std::fmt::Display;
 
 use procura_core::engine::{
-    Block, Change, ExplainedAction, ExplainedCondition, ExplainedDemand, ExplainedDerivedRole, ExplainedMismatch,
-    ExplainedResource, ExplainedRule, ExplainedSignal, ExplainedTruth, Explanation, Outcome,
+    Block, Change, ExplainedAction, ExplainedCondition, ExplainedDemand, ExplainedDerivedRole,
+    ExplainedMismatch, ExplainedResource, ExplainedRule, ExplainedSignal, ExplainedTruth, Explanation,
+    Outcome,
 };
 use procura_core::expr::{ReadValue, Reading};
 use procura_core::model::Effect;
