@@ -16,6 +16,8 @@ pub struct SubjectRule {
     pub member: Option<String>,
     /// What they stand for.
     pub kind: EntityKind,
+    /// The kind of a resource, the issuer of a token; `{member}` as in `id`.
+    pub of: Option<String>,
     /// The name of that: `{member}` stands for a member of the identifier.
     pub id: String,
 }
@@ -28,17 +30,19 @@ pub(super) struct SubjectEntry {
     member: Option<String>,
     #[serde(rename = "as")]
     kind: String,
+    of: Option<String>,
     id: String,
 }
 
 impl SubjectEntry {
     pub(super) fn check(self, at: &str) -> Result<SubjectRule, Problem> {
         let wrong = |member: &str, advice: &str| (format!("{at}.{member}"), advice.to_owned());
-        let Self { format, issuer, member, kind, id } = self;
+        let Self { format, issuer, member, kind, of, id } = self;
         for (name, text) in [
             ("format", Some(&format)),
             ("issuer", issuer.as_ref()),
             ("member", member.as_ref()),
+            ("of", of.as_ref()),
             ("id", Some(&id)),
         ] {
             if text.is_some_and(String::is_empty) {
@@ -46,7 +50,7 @@ impl SubjectEntry {
             }
         }
         let kind = entity_kind(&format!("{at}.as"), &kind)?;
-        Ok(SubjectRule { format, issuer, member, kind, id })
+        Ok(SubjectRule { format, issuer, member, kind, of, id })
     }
 }
 
