@@ -2,7 +2,7 @@
 //!
 //! The header has a prefix and the signature, in hexadecimal digits or in base64: `sha256=…`. It may have several, with
 //! spaces between them, while a secret is replaced. Where the time of sending is signed too, it stands in a header of its
-//! own, or beside the signature: `t=1795305600,v1=…`.
+//! own, or beside the signature: `t=1795305600,v1=…`. GitHub, Slack, Stripe and Standard Webhooks are each a case of this.
 
 use std::fmt;
 use std::time::Duration;
@@ -30,28 +30,28 @@ const INSTANT_DIGITS: usize = 12;
 /// How a source signs.
 #[derive(Clone)]
 pub struct SignatureSettings {
-    /// The header that holds the signature.
+    /// The header that holds the signature, in lower case.
     pub header: String,
     /// What stands before the signature, for example `sha256=`.
     pub prefix: String,
-    /// The secrets, each of which is good.
-    pub secrets: Vec<Vec<u8>>,
-    /// Where the instant of sending stands, in seconds since 1970, if it is signed.
+    /// The secrets, each of which is good. One that begins with `whsec_` is base64 from there on (Standard Webhooks).
+    pub secrets: Vec<String>,
+    /// Where the instant of sending stands, if it is signed.
     pub sent: Option<Sent>,
-    /// How far that instant may be away from now.
-    pub tolerance: Duration,
-    /// What is signed: text with `{body}` in it, and `{timestamp}` and `{id}`. Absent: `{body}`, after `{timestamp}.` if the
-    /// instant is signed.
+    /// What is signed: text with `{body}` in it, and perhaps `{timestamp}` and headers such as `{webhook-id}`. Absent:
+    /// `{body}`, after `{timestamp}.` if the instant is signed.
     pub signed: Option<String>,
 }
 
-/// Where the instant of sending stands.
+/// The instant of sending, in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// In a header of this name.
-    Header(String),
-    /// Beside the signature, as the member of this name.
-    Member(String),
+pub struct Sent {
+    /// The header that holds it, in lower case; if that is the one of the signature, it is a list with commas.
+    pub header: String,
+    /// What stands before it, for example `t=`.
+    pub prefix: String,
+    /// How far it may be away from now.
+    pub tolerance: Duration,
 }
 
 /// Why settings say nothing that could be checked.
@@ -62,7 +62,7 @@ pub enum SignatureError {
     Secret,
     /// It is not said what is signed.
     #[error(
-        "`signed` is text with `{{body}}` in it, once, `{{timestamp}}` if and only if `timestamp` is given, and perhaps `{{id}}`"
+        "what is signed has `{{body}}` in it, once, and `{{timestamp}}`, once, if and only if `timestamp` is given"
     )]
     Signed,
 }
@@ -73,7 +73,6 @@ pub struct Signature {
     prefix: String,
     keys: Vec<hmac::Key>,
     sent: Option<Sent>,
-    tolerance: Duration,
     signed: Vec<Piece>,
 }
 
@@ -81,7 +80,7 @@ pub struct Signature {
 enum Piece {
     Text(String),
     Timestamp,
-    Id,
+    Header(String),
     Body,
 }
 
@@ -108,66 +107,62 @@ impl Signature {
     /// # Errors
     /// If that cannot be checked, or shows nothing.
     pub fn new(settings: SignatureSettings) -> Result<Self, SignatureError> {
-        let SignatureSettings { header, prefix, secrets, sent, tolerance, signed } = settings;
-        if secrets.is_empty() || secrets.iter().any(|secret| secret.len() < LEAST_SECRET) {
-            return Err(SignatureError::Secret);
-        }
+        let SignatureSettings { header, prefix, secrets, sent, signed } = settings;
+        let keys: Option<Vec<_>> = secrets.iter().map(|secret| key(secret)).collect();
+        let keys = keys.filter(|keys| !keys.is_empty()).ok_or(SignatureError::Secret)?;
         let default = if sent.is_some() { "{timestamp}.{body}" } else { "{body}" };
         let signed = pieces(signed.as_deref().unwrap_or(default));
         let count = |piece: &Piece| signed.iter().filter(|other| *other == piece).count();
-        let is_clear = count(&Piece::Body) == 1
-            && count(&Piece::Timestamp) == usize::from(sent.is_some())
-            && count(&Piece::Id) <= 1;
+        let is_clear = count(&Piece::Body) == 1 && count(&Piece::Timestamp) == usize::from(sent.is_some());
         if !is_clear {
             return Err(SignatureError::Signed);
         }
-        let keys = secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret)).collect();
-        Ok(Self { header, prefix, keys, sent, tolerance, signed })
-    }
-
-    /// Whether the id of an event is part of what is signed.
-    #[must_use]
-    pub fn covers_id(&self) -> bool {
-        self.signed.contains(&Piece::Id)
+        Ok(Self { header, prefix, keys, sent, signed })
     }
 
     /// A name for what was signed, if `body` was, by somebody who has a secret: the same for the same. `header` finds the
-    /// value of a header, `id` is that of the event, if it is part of what is signed.
+    /// value of a header by its name in lower case.
     ///
     /// # Errors
     /// If it was not, or not now.
     pub fn verify<'h>(
-        &self,
+        &'h self,
         header: impl Fn(&str) -> Option<&'h str>,
-        id: Option<&str>,
-        body: &[u8],
+        body: &'h [u8],
         now: Timestamp,
     ) -> Result<String, NotSigned> {
         let shown = header(&self.header).ok_or(NotSigned::Missing)?;
-        let sent = match &self.sent {
-            None => None,
-            Some(Sent::Header(name)) => Some(header(name).ok_or(NotSigned::Missing)?),
-            Some(Sent::Member(name)) => Some(member(shown, name).ok_or(NotSigned::Missing)?),
-        };
+        let sent = self.sent.as_ref().map(|sent| self.sent_text(sent, &header)).transpose()?;
         let candidates: Vec<_> = self.candidates(shown).collect();
         if candidates.is_empty() {
             return Err(NotSigned::Malformed);
         }
-        let parts = self.parts(sent, id, body).ok_or(NotSigned::Missing)?;
+        let parts = self.parts(sent, &header, body).ok_or(NotSigned::Missing)?;
         if !self.keys.iter().any(|key| is_signed(key, &parts, &candidates)) {
             return Err(NotSigned::Wrong);
         }
         // Only what is signed is looked at: nobody else learns what the clock says.
-        if !sent.is_none_or(|sent| self.is_of_now(sent, now)) {
+        if !sent.zip(self.sent.as_ref()).is_none_or(|(text, sent)| sent.is_near(text, now)) {
             return Err(NotSigned::Stale);
         }
-        let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part));
+        let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
         Ok(hex(&digest.finalize()))
+    }
+
+    fn sent_text<'h>(
+        &self,
+        sent: &Sent,
+        header: &impl Fn(&str) -> Option<&'h str>,
+    ) -> Result<&'h str, NotSigned> {
+        let text = header(&sent.header).ok_or(NotSigned::Missing)?;
+        let is_list = sent.header == self.header;
+        let mut members = text.split(|c| c == ',' && is_list).map(str::trim);
+        members.find_map(|member| member.strip_prefix(&*sent.prefix)).ok_or(NotSigned::Missing)
     }
 
     /// What of the header may be signatures.
     fn candidates(&self, shown: &str) -> impl Iterator<Item = [u8; BYTES]> {
-        let is_list = matches!(self.sent, Some(Sent::Member(_)));
+        let is_list = self.sent.as_ref().is_some_and(|sent| sent.header == self.header);
         let pieces = shown.split(move |c| c == ' ' || (is_list && c == ','));
         pieces.filter_map(|piece| decoded(piece.strip_prefix(&*self.prefix)?)).take(MOST)
     }
@@ -175,21 +170,24 @@ impl Signature {
     fn parts<'p>(
         &'p self,
         sent: Option<&'p str>,
-        id: Option<&'p str>,
+        header: &impl Fn(&str) -> Option<&'p str>,
         body: &'p [u8],
     ) -> Option<Vec<&'p [u8]>> {
         let part = |piece: &'p Piece| match piece {
             Piece::Text(text) => Some(text.as_bytes()),
             Piece::Timestamp => sent.map(str::as_bytes),
-            Piece::Id => id.map(str::as_bytes),
+            Piece::Header(name) => header(name).map(str::as_bytes),
             Piece::Body => Some(body),
         };
         self.signed.iter().map(part).collect()
     }
+}
 
-    fn is_of_now(&self, sent: &str, now: Timestamp) -> bool {
-        let is_number = sent.len() <= INSTANT_DIGITS && sent.bytes().all(|byte| byte.is_ascii_digit());
-        let seconds = sent.parse::<i64>().ok().filter(|_| is_number);
+impl Sent {
+    /// Whether `text` is an instant that is not too far away from `now`.
+    fn is_near(&self, text: &str, now: Timestamp) -> bool {
+        let is_number = text.len() <= INSTANT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = text.parse().ok().filter(|_| is_number);
         let sent = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
         sent.is_some_and(|sent| now.duration_since(sent).unsigned_abs() <= self.tolerance)
     }
@@ -214,10 +212,13 @@ fn is_signed(key: &hmac::Key, parts: &[&[u8]], candidates: &[[u8; BYTES]]) -> bo
     candidates.iter().any(|candidate| verify_slices_are_equal(candidate, good.as_ref()).is_ok())
 }
 
-/// The value of the first `name=` in a list with commas.
-fn member<'h>(shown: &'h str, name: &str) -> Option<&'h str> {
-    let mut members = shown.split(',').map(str::trim);
-    members.find_map(|member| member.strip_prefix(name)?.strip_prefix('='))
+/// The key that a secret is, if it is long enough.
+fn key(secret: &str) -> Option<hmac::Key> {
+    let bytes = match secret.strip_prefix("whsec_") {
+        Some(encoded) => STANDARD.decode(encoded).ok()?,
+        None => secret.as_bytes().to_vec(),
+    };
+    (bytes.len() >= LEAST_SECRET).then(|| hmac::Key::new(hmac::HMAC_SHA256, &bytes))
 }
 
 /// A signature: its length tells in which form it is.
@@ -233,24 +234,29 @@ fn decoded(text: &str) -> Option<[u8; BYTES]> {
     Some(bytes)
 }
 
+/// Text with names in braces, as pieces. Whatever is no name stays text.
 fn pieces(text: &str) -> Vec<Piece> {
-    const NAMED: [(&str, Piece); 3] =
-        [("{timestamp}", Piece::Timestamp), ("{id}", Piece::Id), ("{body}", Piece::Body)];
-    let (mut found, mut rest) = (Vec::new(), text);
-    loop {
-        let next = NAMED.iter().filter_map(|(name, piece)| {
-            let (before, after) = rest.split_once(name)?;
-            Some((before, after, piece))
-        });
-        let Some((before, after, piece)) = next.min_by_key(|(before, ..)| before.len()) else { break };
-        if !before.is_empty() {
-            found.push(Piece::Text(before.to_owned()));
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let mut found = Vec::new();
+    for (number, part) in text.split('{').enumerate() {
+        let named = part.split_once('}').filter(|(name, _)| number > 0 && is_name(name));
+        let rest = match named {
+            None if number > 0 => format!("{{{part}"),
+            None => part.to_owned(),
+            Some((name, rest)) => {
+                found.push(match name {
+                    "timestamp" => Piece::Timestamp,
+                    "body" => Piece::Body,
+                    name => Piece::Header(name.to_ascii_lowercase()),
+                });
+                rest.to_owned()
+            }
+        };
+        if !rest.is_empty() {
+            found.push(Piece::Text(rest));
         }
-        found.push(piece.clone());
-        rest = after;
-    }
-    if !rest.is_empty() {
-        found.push(Piece::Text(rest.to_owned()));
     }
     found
 }
@@ -259,22 +265,21 @@ fn pieces(text: &str) -> Vec<Piece> {
 mod tests {
     use super::*;
 
-    const SECRET: &[u8] = b"It's a Secret to Everybody";
+    const SECRET: &str = "It's a Secret to Everybody";
     const BODY: &[u8] = b"Hello, World!";
 
     fn settings() -> SignatureSettings {
         SignatureSettings {
-            header: "X-Hub-Signature-256".to_owned(),
+            header: "sign".to_owned(),
             prefix: "sha256=".to_owned(),
-            secrets: vec![SECRET.to_vec()],
+            secrets: vec![SECRET.to_owned()],
             sent: None,
-            tolerance: Duration::from_secs(300),
             signed: None,
         }
     }
 
-    fn tag(secret: &[u8], text: &str) -> Vec<u8> {
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes()).as_ref().to_vec()
+    fn tag(secret: &str, text: &str) -> Vec<u8> {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), text.as_bytes()).as_ref().to_vec()
     }
 
     fn verify(
@@ -285,7 +290,7 @@ mod tests {
     ) -> Result<String, NotSigned> {
         let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         let now = Timestamp::from_second(now).unwrap();
-        Signature::new(settings.clone()).unwrap().verify(header, header("id"), body, now)
+        Signature::new(settings.clone()).unwrap().verify(header, body, now)
     }
 
     /// The example of GitHub's documentation, "Validating webhook deliveries".
@@ -304,8 +309,8 @@ mod tests {
             (format!("sha256={wrong}"), BODY, Some(NotSigned::Wrong)),
             (good.to_owned(), BODY, Some(NotSigned::Malformed)),
             (format!("sha1={good}"), BODY, Some(NotSigned::Malformed)),
-            (format!("sha256={}", &good[2..]), BODY, Some(NotSigned::Malformed)),
-            (format!("sha256=+{}", &good[1..]), BODY, Some(NotSigned::Malformed)),
+            (format!("sha256={}", good.get(2..).unwrap()), BODY, Some(NotSigned::Malformed)),
+            (format!("sha256=+{}", good.get(1..).unwrap()), BODY, Some(NotSigned::Malformed)),
             (String::new(), BODY, Some(NotSigned::Malformed)),
             (
                 format!("{}sha256={good}", format!("sha256={wrong} ").repeat(MOST)),
@@ -313,27 +318,30 @@ mod tests {
                 Some(NotSigned::Wrong),
             ),
         ] {
-            let answer = verify(&settings(), &[("X-Hub-Signature-256", &value)], body, 0);
+            let answer = verify(&settings(), &[("sign", &value)], body, 0);
             assert_eq!(answer.err(), expected, "{value}");
         }
         assert_eq!(verify(&settings(), &[], BODY, 0), Err(NotSigned::Missing));
     }
 
+    fn sent(header: &str, prefix: &str) -> Sent {
+        Sent { header: header.into(), prefix: prefix.into(), tolerance: Duration::from_secs(300) }
+    }
+
     #[test]
     fn time_of_sending_is_signed_and_bounded() {
         let text = |text: &str| hex(&tag(SECRET, text));
-        let listed =
-            SignatureSettings { prefix: "v1=".into(), sent: Some(Sent::Member("t".into())), ..settings() };
+        let listed = SignatureSettings { prefix: "v1=".into(), sent: Some(sent("sign", "t=")), ..settings() };
         let apart = SignatureSettings {
             prefix: "v0=".into(),
-            sent: Some(Sent::Header("at".into())),
+            sent: Some(sent("at", "")),
             signed: Some("v0:{timestamp}:{body}".into()),
             ..settings()
         };
         let with_id = SignatureSettings {
             prefix: "v1,".into(),
-            sent: Some(Sent::Header("at".into())),
-            signed: Some("{id}.{timestamp}.{body}".into()),
+            sent: Some(sent("at", "")),
+            signed: Some("{ID}.{timestamp}.{body}".into()),
             ..settings()
         };
         let (stamp, plain) = (text("1000.Hello, World!"), text("Hello, World!"));
@@ -360,21 +368,22 @@ mod tests {
             ),
             (&with_id, format!("v1,{webhook}"), vec![("at", "1000")], 1000, Some(NotSigned::Missing)),
         ] {
-            let mut headers = vec![("X-Hub-Signature-256", &*value)];
+            let mut headers = vec![("sign", &*value)];
             headers.extend(&others);
             assert_eq!(verify(settings, &headers, BODY, now).err(), expected, "{value} {others:?} {now}");
         }
         let text = text("soon.Hello, World!");
         let soon = format!("t=soon,v1={text}");
-        assert_eq!(verify(&listed, &[("X-Hub-Signature-256", &soon)], BODY, 0), Err(NotSigned::Stale));
+        assert_eq!(verify(&listed, &[("sign", &soon)], BODY, 0), Err(NotSigned::Stale));
     }
 
     #[test]
     fn every_secret_counts_and_what_is_signed_has_a_name() {
-        let both = SignatureSettings { secrets: vec![vec![1; 16], SECRET.to_vec()], ..settings() };
-        let value = |secret: &[u8]| format!("sha256={}", hex(&tag(secret, "Hello, World!")));
-        let names = [&[1; 16][..], SECRET]
-            .map(|secret| verify(&both, &[("X-Hub-Signature-256", &value(secret))], BODY, 0).unwrap());
+        let encoded = format!("whsec_{}", STANDARD.encode("0123456789abcdef"));
+        let both = SignatureSettings { secrets: vec![encoded, SECRET.to_owned()], ..settings() };
+        let value = |secret: &str| format!("sha256={}", hex(&tag(secret, "Hello, World!")));
+        let names = ["0123456789abcdef", SECRET]
+            .map(|secret| verify(&both, &[("sign", &value(secret))], BODY, 0).unwrap());
         assert_eq!(names[0], names[1]);
         assert_eq!(names[0], hex(&Sha256::digest(BODY)));
     }
@@ -382,18 +391,34 @@ mod tests {
     #[test]
     fn settings_that_show_nothing_are_refused() {
         let signed = |text: &str| SignatureSettings { signed: Some(text.to_owned()), ..settings() };
+        let secrets = |secrets: &[&str]| {
+            let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+            SignatureSettings { secrets, ..settings() }
+        };
         for (settings, expected) in [
-            (SignatureSettings { secrets: vec![], ..settings() }, SignatureError::Secret),
-            (SignatureSettings { secrets: vec![vec![0; 15]], ..settings() }, SignatureError::Secret),
+            (secrets(&[]), SignatureError::Secret),
+            (secrets(&[SECRET, "0123456789abcde"]), SignatureError::Secret),
+            (secrets(&["whsec_MDEyMzQ1Njc4OWFiY2Rl"]), SignatureError::Secret),
             (signed("x"), SignatureError::Signed),
             (signed("{body}{body}"), SignatureError::Signed),
             (signed("{timestamp}{body}"), SignatureError::Signed),
-            (
-                SignatureSettings { sent: Some(Sent::Header("t".into())), ..signed("{body}") },
-                SignatureError::Signed,
-            ),
+            (SignatureSettings { sent: Some(sent("t", "")), ..signed("{body}") }, SignatureError::Signed),
         ] {
             assert_eq!(Signature::new(settings).err(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_signed_is_read_as_it_is_written() {
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let id = || Piece::Header("webhook-id".to_owned());
+        for (written, expected) in [
+            ("{body}", vec![Piece::Body]),
+            ("v0:{timestamp}:{body}", vec![text("v0:"), Piece::Timestamp, text(":"), Piece::Body]),
+            ("{Webhook-Id}{body}", vec![id(), Piece::Body]),
+            ("a}{{}{body{body}", vec![text("a}"), text("{"), text("{}"), text("{body"), Piece::Body]),
+        ] {
+            assert_eq!(pieces(written), expected, "{written}");
         }
     }
 }
