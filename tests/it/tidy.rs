@@ -91,6 +91,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "src/audit/proof/keys.rs",
             "src/audit/masking/store.rs",
             "src/callers/key.rs",
+            "src/pdp/webhooks/signature.rs",
             "crates/testkit/src/issuer.rs",
             "crates/testkit/src/witness.rs",
         ],
