@@ -34,6 +34,7 @@ pub mod ship;
 pub mod sim_disk;
 pub mod tamper;
 pub mod temp_dir;
+pub mod transmitter;
 pub mod witness;
 
 pub use procura_samples::{corpus, rng, yaml};
