@@ -65,7 +65,7 @@ impl Own {
             return None;
         }
         let mut process = Command::new(binary)
-            .args(["signals", "transmitter", "--audience", AUDIENCE])
+            .args(["transmitter", "--audience", AUDIENCE])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
