@@ -10,7 +10,6 @@ use super::entry::Problem;
 
 pub(super) use stream::StreamList;
 pub use stream::{Poll, Push, Stream, Transmitter};
-pub use subject::SubjectRule;
 pub(super) use webhook::WebhookList;
 pub use webhook::{Hmac, Timestamped, Webhook, WebhookSender};
 
