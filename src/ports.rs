@@ -5,6 +5,7 @@ mod encryption;
 mod facts;
 mod identity;
 mod quarantine;
+mod sets;
 mod streams;
 
 pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
@@ -15,6 +16,7 @@ pub use facts::{
 };
 pub use identity::{ANONYMOUS, Identity, LOCAL, Method, is_reserved_role};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
+pub use sets::{Refreshing, SetError, SetVerifier, VouchedSet};
 pub use streams::{Asking, ControlError, Delivery, StreamConnection, StreamControl, StreamStatus};
 
 use std::borrow::Cow;

@@ -16,6 +16,7 @@ mod shadow;
 mod status;
 mod tenants;
 mod tokens;
+pub mod webhooks;
 
 pub use crate::ports::{Identity, Method};
 pub use access::{Access, AccessError, AccessWatch, Action, Rights};

@@ -58,14 +58,14 @@ pub enum StartError {
 
 /// Verifies tokens with the keys of the configured sets.
 pub struct Verifier {
-    trust: Trust,
+    pub(super) trust: Trust,
     skew: Duration,
     cache: Cache,
     proofs: Proofs,
     watches: Vec<JoinHandle<()>>,
 }
 
-enum Trust {
+pub(super) enum Trust {
     /// Everything is believed.
     Blind,
     /// Only what the keys of a set vouch for.
@@ -252,7 +252,8 @@ fn chosen<'s>(
     }
 }
 
-const fn reason(why: Unvouched) -> &'static str {
+/// What is wrong, for people.
+pub(super) const fn reason(why: Unvouched) -> &'static str {
     match why {
         Unvouched::NamesNoKey => "the header of the token names no key (`kid`)",
         Unvouched::UnknownKey => "the key set has no key with the name in the header of the token (`kid`)",
