@@ -102,6 +102,11 @@ impl Server {
             "principal": {"id": principal, "roles": ["admin"], "attr": {"sessionId": session, "deviceId": device}},
             "resources": [{"actions": ["open"], "resource": {"kind": "console", "id": "main"}}],
         });
+        self.ask(&call)
+    }
+
+    /// What it answers to a call of its check API.
+    pub fn ask(&self, call: &Value) -> Value {
         let json = [("content-type", "application/json")];
         let path = "/api/check/resources";
         http::ask(self.address, "POST", path, &json, call.to_string().as_bytes()).unwrap().json()

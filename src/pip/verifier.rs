@@ -95,14 +95,11 @@ impl Verifier {
         let mut sets = BTreeMap::new();
         for set in &settings.key_sets {
             let shelf = Arc::new(Shelf::new(set, &reports));
-            let mut remote = None;
+            let remote = set.place().zip(fetcher.clone()).map(|((place, interval), fetcher)| {
+                Remote::start(place, interval, settings.timing, fetcher, Arc::clone(&shelf))
+            });
             match &set.source {
-                KeySource::Remote { url, refresh_interval } => {
-                    remote = fetcher.clone().map(|fetcher| {
-                        let (url, shelf) = (url.clone(), Arc::clone(&shelf));
-                        Remote::start(url, *refresh_interval, settings.timing, fetcher, shelf)
-                    });
-                }
+                KeySource::Remote { .. } | KeySource::Discovered { .. } => {}
                 KeySource::File { path, .. } => {
                     let loaded = local::load(path, &shelf).map_err(|error| unusable(set, error))?;
                     verifier.watches.push(local::watch(path.clone(), Arc::clone(&shelf), loaded));

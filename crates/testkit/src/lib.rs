@@ -32,6 +32,7 @@ pub mod rotate;
 pub mod server;
 pub mod ship;
 pub mod sim_disk;
+pub mod stand_in;
 pub mod tamper;
 pub mod temp_dir;
 pub mod transmitter;

@@ -1,8 +1,6 @@
 //! Poll (RFC 8936): events are fetched, acknowledged once they count, refused by name, and come once across restarts.
 
-mod common;
-
-use common::{Bench, now};
+use crate::bench::{Bench, now};
 use easyssf_test::subjects::{iss_sub, opaque};
 use procura_interop::{eventually, forge};
 use serde_json::json;

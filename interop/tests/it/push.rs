@@ -1,8 +1,6 @@
 //! Push (RFC 8935): what a foreign transmitter sends changes the very next decision, and what it would never send nothing.
 
-mod common;
-
-use common::{AUDIENCE, AUTHORIZATION, Bench, now};
+use crate::bench::{AUDIENCE, AUTHORIZATION, Bench, now};
 use easyssf_test::subjects::{complex, complex_members, email, iss_sub, opaque};
 use procura_interop::forge;
 use procura_interop::http::Message;
