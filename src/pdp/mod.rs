@@ -32,8 +32,8 @@ pub use quarantine::{QuarantineError, QuarantineOffice, QuarantineParts, Quarant
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
 pub use signals::{
-    Heard, Intake, IntakeParts, NotHeard, Said, SourceKind, SourceSettings, SourceStatus, StreamRules,
-    StreamState,
+    Door, Heard, Intake, IntakeParts, NotHeard, Pusher, Said, SourceKind, SourceSettings, SourceStatus,
+    StreamRules, StreamState,
 };
 pub use status::{
     Attempt, Cause, FAILED_TESTS, FewerTests, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
