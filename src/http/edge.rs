@@ -22,7 +22,7 @@ use super::caller::Connection;
 use super::error::Refusal;
 use super::routes::Place;
 use super::serve::Stopping;
-use super::{Services, authzen, body, cerbos, head, leaving};
+use super::{Services, authzen, body, cerbos, head, leaving, signals};
 use crate::pdp::Caller;
 use crate::ports::ClientCertificate;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
@@ -117,7 +117,18 @@ impl Edge {
         head::check(&request)?;
         let (guest, budget) = (&connection.guest, &self.services.budget);
         let is_open = api.is_none() && self.open.contains(&request.uri().path());
-        let known = connection.caller(&self.services.callers, &request, is_open).await;
+        let (request, transmitter) = match surface {
+            Surface::Signals => {
+                let (mut head, body) = request.into_parts();
+                let transmitter = signals::transmitter(&self.services, connection, &mut head);
+                (Request::from_parts(head, body), transmitter)
+            }
+            _ => (request, None),
+        };
+        let known = match transmitter {
+            Some(caller) => Ok(caller),
+            None => connection.caller(&self.services.callers, &request, is_open).await,
+        };
         let (caller, unknown) = match known {
             Ok(caller) => (caller, None),
             Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
@@ -231,12 +242,15 @@ pub(super) async fn method_not_allowed() -> Refusal {
 
 /// The surface of `path`: it decides the shape of errors and the label in metrics.
 fn surface_of(path: &str) -> Surface {
-    const PREFIXES: [(&str, Surface); 12] = [
+    const PREFIXES: [(&str, Surface); 15] = [
         ("/api/check", Surface::Cerbos),
         ("/api/plan", Surface::Cerbos),
         ("/api/server_info", Surface::Cerbos),
         ("/api/decisions", Surface::Decisions),
         ("/api/explain", Surface::Explain),
+        ("/api/facts", Surface::Signals),
+        ("/api/changes", Surface::Signals),
+        ("/api/signals", Surface::Signals),
         ("/access/", Surface::Authzen),
         ("/.well-known/authzen", Surface::Authzen),
         ("/admin/auditlog/", Surface::Cerbos),

@@ -189,9 +189,12 @@ impl Refusal {
         let mut response = match surface {
             Surface::Cerbos => (status, Json(self.cerbos_body())).into_response(),
             Surface::Authzen => (status, self.message()).into_response(),
-            Surface::Decisions | Surface::Explain | Surface::Admin | Surface::Health | Surface::Unknown => {
-                self.problem(status)
-            }
+            Surface::Decisions
+            | Surface::Explain
+            | Surface::Admin
+            | Surface::Signals
+            | Surface::Health
+            | Surface::Unknown => self.problem(status),
         };
         let headers = response.headers_mut();
         match self {

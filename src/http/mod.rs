@@ -6,6 +6,7 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
+//! | `signals` | `/api/signals/streams/{stream}` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
 //! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
@@ -42,6 +43,7 @@ mod openapi;
 mod routes;
 mod scan;
 mod serve;
+mod signals;
 mod validate;
 
 pub use budget::Budget;
@@ -55,7 +57,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use self::routes::Route;
-use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
+use crate::pdp::{Action, Callers, Health, Intake, Pdp, QuarantineOffice, ReloadHandle, Shadow};
 use crate::ports::{DecisionQuery, Encryption, LogProofs};
 use crate::telemetry::Metrics;
 
@@ -73,6 +75,8 @@ pub struct Services {
     pub reload: ReloadHandle,
     /// Knows what must not be relied on any more.
     pub quarantine: Arc<QuarantineOffice>,
+    /// Takes signals; `None` if no facts are kept.
+    pub signals: Option<Arc<Intake>>,
     /// Decides with a candidate set beside the live one; `None` if there is none.
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
@@ -107,6 +111,7 @@ fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
         authzen::routes(),
         decisions::routes(),
         explain::routes(),
+        signals::routes(),
         if admin { admin::routes() } else { Vec::new() },
         health::routes(),
         openapi::routes(limits, admin),

@@ -80,7 +80,10 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "crates/samples/src/yaml.rs",
         ],
     ),
-    ("prometheus", &["src/telemetry/metrics.rs", "src/telemetry/samples.rs"]),
+    (
+        "prometheus",
+        &["src/telemetry/metrics.rs", "src/telemetry/metrics/signals.rs", "src/telemetry/samples.rs"],
+    ),
     ("opentelemetry", &["src/otel/mod.rs", "src/telemetry/spans.rs"]),
     ("opentelemetry_http", &["src/otel/client.rs", "src/otel/metrics.rs"]),
     ("opentelemetry_otlp", &["src/otel/mod.rs"]),

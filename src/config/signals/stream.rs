@@ -8,8 +8,8 @@ use procura_core::signal::SubjectRules;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::subject::{SubjectEntry, subject_rules};
-use super::{bounded, patterns};
+use super::subject::{self, SubjectEntry};
+use super::{bounded, known_patterns};
 use crate::config::aux_data::{KeySet, KeySetList};
 use crate::config::callers::tenants_problem;
 use crate::config::entry::{Problem, duration, name, number};
@@ -200,12 +200,16 @@ impl StreamEntry {
         if self.push.is_some() == self.poll.is_some() {
             return Err((String::new(), "must have either `push` or `poll`".into()));
         }
-        patterns(".facts", self.facts.as_deref().unwrap_or_default())?;
+        known_patterns(".facts", self.facts.as_deref().unwrap_or_default())?;
         if let Some(advice) = tenants_problem(self.tenants.as_deref()) {
             return Err((".tenants".into(), advice));
         }
         let algorithms = self.algorithms.take().unwrap_or_else(|| vec!["RS256".to_owned()]);
         let keys = self.keys.take().map(|keys| self.key_set(keys, &algorithms)).transpose()?;
+        let subjects = match self.subjects.take() {
+            Some(entries) => subject::rules(entries, &self.issuer)?,
+            None => SubjectRules::defaults(&self.issuer),
+        };
         let plain_http = self.insecure.plain_http;
         let metadata = self.metadata(keys.is_none())?;
         let ttl = self.ttl.iter().map(|(name, text)| lifetime(name, text)).collect::<Result<_, _>>()?;
@@ -220,7 +224,7 @@ impl StreamEntry {
             transmitter: self.transmitter.map(TransmitterEntry::check).transpose()?,
             push: self.push.map(|push| push.check(plain_http)).transpose()?,
             poll: self.poll.map(|poll| poll.check(plain_http)).transpose()?,
-            subjects: subject_rules(self.subjects, &self.issuer)?,
+            subjects,
             scim_drafts: self.scim_drafts,
             max_silence: max_silence.transpose()?,
             max_rate: u32::try_from(max_rate).unwrap_or(u32::MAX),
@@ -341,6 +345,6 @@ fn authorization(member: &str, source: Option<&HeaderSource>) -> Result<(), Prob
 
 fn lifetime(name: &str, text: &str) -> Result<(String, Duration), Problem> {
     let member = format!(".ttl.{}", name.escape_debug());
-    patterns(&member, &[name.to_owned()])?;
+    known_patterns(&member, &[name.to_owned()])?;
     Ok((name.to_owned(), duration(&member, Some(text), 0, 1000..=3660 * DAY)?))
 }

@@ -1,11 +1,9 @@
 //! `subjects` of a stream: which entity an RFC 9493 subject identifier stands for.
 
-use procura_core::limits::SUBJECT_RULES;
 use procura_core::model::EntityKind;
 use procura_core::signal::{Format, RuleFault, SubjectRule, SubjectRules};
 use serde::Deserialize;
 
-use super::too_many;
 use crate::config::entry::Problem;
 
 #[derive(Deserialize)]
@@ -20,41 +18,23 @@ pub(super) struct SubjectEntry {
     id: String,
 }
 
-/// The rules for what identifiers stand for that come from `issuer`; the usual ones if none are written.
-pub(super) fn subject_rules(
-    entries: Option<Vec<SubjectEntry>>,
-    issuer: &str,
-) -> Result<SubjectRules, Problem> {
-    let Some(entries) = entries else {
-        return Ok(SubjectRules::defaults(issuer));
-    };
-    if entries.len() > SUBJECT_RULES {
-        return Err((".subjects".into(), too_many()));
-    }
+/// The rules that `entries` describe for a stream with this issuer.
+pub(super) fn rules(entries: Vec<SubjectEntry>, issuer: &str) -> Result<SubjectRules, Problem> {
     let entries = entries.into_iter().enumerate();
-    let rules = entries.map(|(i, entry)| entry.check(&format!(".subjects[{i}]")));
-    let rules: Vec<SubjectRule> = rules.collect::<Result<_, _>>()?;
+    let rules: Vec<SubjectRule> =
+        entries.map(|(i, entry)| entry.rule(&format!(".subjects[{i}]"))).collect::<Result<_, _>>()?;
     SubjectRules::new(&rules, issuer)
         .map_err(|RuleFault { index, field, reason }| (format!(".subjects[{index}].{field}"), reason))
 }
 
 impl SubjectEntry {
-    fn check(self, at: &str) -> Result<SubjectRule, Problem> {
-        let wrong = |member: &str, advice: &str| (format!("{at}.{member}"), advice.to_owned());
+    fn rule(self, at: &str) -> Result<SubjectRule, Problem> {
         let Self { format, issuer, member, kind, of, id } = self;
-        for (name, text) in
-            [("issuer", issuer.as_ref()), ("member", member.as_ref()), ("of", of.as_ref()), ("id", Some(&id))]
-        {
-            if text.is_some_and(String::is_empty) {
-                return Err(wrong(name, "must not be empty"));
-            }
-        }
         let format = Format::of(&format).ok_or_else(|| {
             let names = Format::ALL.map(Format::as_str).join("`, `");
-            wrong("format", &format!("must be one of `{names}`, not `{}`", format.escape_debug()))
+            (format!("{at}.format"), format!("must be one of `{names}`, not `{}`", format.escape_debug()))
         })?;
-        let kind = entity_kind(&format!("{at}.as"), &kind)?;
-        Ok(SubjectRule { format, issuer, member, kind, of, id })
+        Ok(SubjectRule { format, issuer, member, kind: entity_kind(&format!("{at}.as"), &kind)?, of, id })
     }
 }
 
