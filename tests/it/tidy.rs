@@ -58,6 +58,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("expr", &["value", "limits", "model"]),
     ("schema", &["value", "limits", "expr"]),
     ("policy", &["value", "limits", "model", "expr", "schema"]),
+    ("signal", &["value", "limits", "model", "policy"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
     ("query", &["limits", "model", "record"]),
