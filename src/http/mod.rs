@@ -6,6 +6,8 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
+//! | `facts`, `changes` | `/api/facts`, `/api/changes` |
+//! | `webhooks` | `/api/signals/webhooks/{source}`, `/api/signals/events` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
 //! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
@@ -23,11 +25,13 @@ mod body;
 mod budget;
 mod caller;
 pub mod cerbos;
+mod changes;
 mod connections;
 mod decisions;
 mod edge;
 mod error;
 pub mod explain;
+mod facts;
 mod finding;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -38,11 +42,13 @@ mod impatient;
 mod json;
 mod leaving;
 mod limits;
+mod listener;
 mod openapi;
 mod routes;
 mod scan;
 mod serve;
 mod validate;
+mod webhooks;
 
 pub use budget::Budget;
 pub use finding::Finding;
@@ -55,6 +61,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use self::routes::Route;
+use crate::pdp::webhooks::FactOffice;
 use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
 use crate::ports::{DecisionQuery, Encryption, LogProofs};
 use crate::telemetry::Metrics;
@@ -73,6 +80,8 @@ pub struct Services {
     pub reload: ReloadHandle,
     /// Knows what must not be relied on any more.
     pub quarantine: Arc<QuarantineOffice>,
+    /// Hears webhooks and operators, and shows facts; `None` if none are kept.
+    pub facts: Option<Arc<FactOffice>>,
     /// Decides with a candidate set beside the live one; `None` if there is none.
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
@@ -107,6 +116,9 @@ fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
         authzen::routes(),
         decisions::routes(),
         explain::routes(),
+        facts::routes(),
+        changes::routes(),
+        webhooks::routes(),
         if admin { admin::routes() } else { Vec::new() },
         health::routes(),
         openapi::routes(limits, admin),

@@ -237,6 +237,8 @@ label! {
         Explain => "explain",
         /// Administration.
         Admin => "admin",
+        /// Signals, facts and changes.
+        Signals => "signals",
         /// Health, readiness and metrics.
         Health => "health",
         /// Any path that is none of ours.

@@ -203,6 +203,7 @@ async fn serve(
             .with_encryption(encryption.clone()),
         reload,
         quarantine,
+        facts: None,
         shadow,
         encryption,
         metrics,
