@@ -11,6 +11,7 @@ mod background;
 pub mod callers;
 pub mod cli;
 pub mod config;
+pub mod discovery;
 mod durable;
 #[cfg(fuzzing)]
 pub mod fuzzing;

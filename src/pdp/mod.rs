@@ -13,6 +13,7 @@ mod reload;
 mod retrace;
 mod settle;
 mod shadow;
+mod signals;
 mod status;
 mod tenants;
 mod tokens;
@@ -30,6 +31,10 @@ pub use masking::Masking;
 pub use quarantine::{QuarantineError, QuarantineOffice, QuarantineParts, Quarantines, WantedQuarantine};
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
+pub use signals::{
+    Heard, Intake, IntakeParts, NotHeard, Said, SourceKind, SourceSettings, SourceStatus, StreamRules,
+    StreamState,
+};
 pub use status::{
     Attempt, Cause, FAILED_TESTS, FewerTests, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
     Running,

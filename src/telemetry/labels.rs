@@ -247,6 +247,18 @@ label! {
 }
 
 label! {
+    /// A part of the way of a signal.
+    pub SignalPhase {
+        /// Its signature and its rules, and waiting for both.
+        Verify => "verify",
+        /// Its record in the decision log.
+        Record => "record",
+        /// The facts on disk and in sight.
+        Journal => "journal",
+    }
+}
+
+label! {
     /// The class of an HTTP status.
     pub(super) StatusClass {
         /// Not final.

@@ -32,8 +32,10 @@ pub mod rotate;
 pub mod server;
 pub mod ship;
 pub mod sim_disk;
+pub mod stand_in;
 pub mod tamper;
 pub mod temp_dir;
+pub mod transmitter;
 pub mod witness;
 
 pub use procura_samples::{corpus, rng, yaml};

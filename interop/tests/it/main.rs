@@ -1,0 +1,7 @@
+//! The real server against what others wrote: transmitters of signals, and issuers of tokens.
+
+mod bench;
+mod issuers;
+mod poll;
+mod push;
+mod transmitter;
