@@ -21,9 +21,8 @@ use super::error::Refusal;
 use super::json::{self, Invalid};
 use super::routes::{Place, Route};
 use super::{Services, answer};
-use crate::pdp::webhooks::{FactError, FactOffice, ID, NAME, NotStated, Said, is_id, is_name};
-use crate::pdp::{Action, Caller};
-use crate::ports::StoreError;
+use crate::pdp::webhooks::{Assertion, FactError, FactOffice, ID, NAME, is_id, is_name};
+use crate::pdp::{Action, Caller, NotHeard};
 
 /// Most things that are asked for at once.
 const MOST: usize = 100;
@@ -96,7 +95,7 @@ async fn put_fact(
     let Value::Map(members) = json::parse::<Value<'_>>(text)? else {
         return Err(Invalid::at("$", "expected an object").into());
     };
-    let said = Said::rest("", name, subject(entity)?, Map::into_owned(members));
+    let said = Assertion::rest("", name, subject(entity)?, Map::into_owned(members));
     let said = said.map_err(FactError::from)?;
     let office = office(services)?;
     let (stated, now) = (office.state(caller, &said).await?, office.now());
@@ -272,23 +271,19 @@ impl From<FactError> for Refusal {
     fn from(error: FactError) -> Self {
         match error {
             FactError::NotSaid(error) => Invalid::at(&error.at, &error.expected).into(),
-            FactError::NotStated(error) => error.into(),
+            FactError::NotHeard(error) => error.into(),
         }
     }
 }
 
-impl From<NotStated> for Refusal {
-    fn from(error: NotStated) -> Self {
+impl From<NotHeard> for Refusal {
+    fn from(error: NotHeard) -> Self {
         match error {
-            NotStated::Future | NotStated::Late => Invalid::at("at", error).into(),
-            NotStated::Ended => Invalid::at("expires", error).into(),
-            NotStated::Unrecorded(error) => Self::LogUnavailable(error),
-            NotStated::Unrecordable(error) => Self::Unrecordable(error.to_string()),
-            NotStated::NotKept(error @ (StoreError::Full { .. } | StoreError::Crowded { .. })) => {
-                Self::FactsFull(error.to_string())
-            }
-            NotStated::NotKept(error) => Self::FactsUnavailable(error.to_string()),
-            NotStated::Unfinished(_) => Self::Internal,
+            // What else can be wrong was looked at before.
+            NotHeard::Refused { reason, .. } => Invalid::at("at", reason).into(),
+            NotHeard::TooOften { wait } => Self::TooOften { wait },
+            NotHeard::NoRoom(reason) => Self::FactsFull(reason),
+            NotHeard::NotNow(reason) => Self::FactsUnavailable(reason),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
 //! | `facts`, `changes` | `/api/facts`, `/api/changes` |
-//! | `webhooks` | `/api/signals/webhooks/{source}`, `/api/signals/events` |
+//! | `webhooks`, `sources` | `/api/signals`, `/api/signals/webhooks/{source}`, `/api/signals/events` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
 //! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
@@ -47,6 +47,7 @@ mod openapi;
 mod routes;
 mod scan;
 mod serve;
+mod sources;
 mod validate;
 mod webhooks;
 
@@ -63,7 +64,7 @@ use axum::Router;
 use self::routes::Route;
 use crate::pdp::webhooks::FactOffice;
 use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
-use crate::ports::{DecisionQuery, Encryption, LogProofs};
+use crate::ports::{DecisionQuery, Encryption, LogProofs, StreamControl};
 use crate::telemetry::Metrics;
 
 /// What the edge calls.
@@ -82,6 +83,8 @@ pub struct Services {
     pub quarantine: Arc<QuarantineOffice>,
     /// Hears webhooks and operators, and shows facts; `None` if none are kept.
     pub facts: Option<Arc<FactOffice>>,
+    /// Asks the transmitters of streams; `None` if this server connects to none.
+    pub streams: Option<Arc<dyn StreamControl>>,
     /// Decides with a candidate set beside the live one; `None` if there is none.
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
@@ -118,6 +121,7 @@ fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
         explain::routes(),
         facts::routes(),
         changes::routes(),
+        sources::routes(),
         webhooks::routes(),
         if admin { admin::routes() } else { Vec::new() },
         health::routes(),

@@ -22,8 +22,8 @@ use super::json::Invalid;
 use super::listener::Wish;
 use super::routes::{Place, Route};
 use super::{Services, answer};
-use crate::pdp::webhooks::NotHeard;
-use crate::pdp::{Action, Caller};
+use crate::pdp::webhooks::NotTaken;
+use crate::pdp::{Action, Caller, Heard};
 use crate::ports::{Applied, DecisionFilter, StoredRecord};
 
 /// The records of signals.
@@ -43,15 +43,16 @@ async fn hear(
     headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
-    let Ok(Path(source)) = source else { return Err(NotHeard::Unvouched.into()) };
-    let webhooks = services.facts.as_ref().ok_or(NotHeard::Unvouched)?.webhooks();
-    let heard = webhooks.hear(&source, &caller, |name| one(&headers, name), &body.bytes).await?;
-    let became = match heard.applied {
-        Applied::Changed { .. } => "changed",
-        Applied::Unchanged => "unchanged",
-        Applied::Repeated => "repeated",
+    let Ok(Path(source)) = source else { return Err(NotTaken::Unvouched.into()) };
+    let webhooks = services.facts.as_ref().ok_or(NotTaken::Unvouched)?.webhooks();
+    let taken = webhooks.take(&source, &caller, |name| one(&headers, name), &body.bytes).await?;
+    let (became, ignored) = match taken.heard {
+        Heard::Applied(Applied::Changed { .. }) => ("changed", None),
+        Heard::Applied(Applied::Unchanged) => ("unchanged", None),
+        Heard::Applied(Applied::Repeated) => ("repeated", None),
+        Heard::Ignored(why) => ("ignored", Some(why.code())),
     };
-    answer::json(&Taken { id: &heard.id, became, ignored: heard.ignored })
+    answer::json(&Answer { id: &taken.id, became, ignored })
 }
 
 /// The value of a header that is there once.
@@ -62,7 +63,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// Body of the answer to a webhook.
 #[derive(Serialize)]
-struct Taken<'h> {
+struct Answer<'h> {
     /// The name of the event.
     id: &'h str,
     became: &'static str,
@@ -70,14 +71,14 @@ struct Taken<'h> {
     ignored: Option<&'static str>,
 }
 
-impl From<NotHeard> for Refusal {
-    fn from(refused: NotHeard) -> Self {
+impl From<NotTaken> for Refusal {
+    fn from(refused: NotTaken) -> Self {
         match refused {
-            NotHeard::Unvouched => Self::Unauthenticated { shown: true },
-            NotHeard::TooLarge | NotHeard::NotMapped(_) | NotHeard::NotSaid(_) => {
+            NotTaken::Unvouched => Self::Unauthenticated { shown: true },
+            NotTaken::TooLarge | NotTaken::NotMapped(_) | NotTaken::NotSaid(_) => {
                 Invalid::at("$", refused).into()
             }
-            NotHeard::NotStated(error) => error.into(),
+            NotTaken::NotHeard(error) => error.into(),
         }
     }
 }

@@ -204,6 +204,7 @@ async fn serve(
         reload,
         quarantine,
         facts: None,
+        streams: None,
         shadow,
         encryption,
         metrics,

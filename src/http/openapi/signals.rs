@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use super::operation::Operation;
 use super::schema::{
-    Schemas, count, instant, list_of, named, nullable, object, of, one_of, open_object, set, text, told,
+    Schemas, count, instant, list_of, map_of, named, nullable, object, of, one_of, open_object, set, text,
+    told,
 };
 
 const TAG: &str = "signals";
 
 pub(super) fn operations() -> Vec<Operation> {
-    let mut all = vec![list(), changes(), hear(), events()];
+    let mut all = vec![list(), changes(), hear(), events(), status(), verify()];
     all.extend(fact(SIMPLE, ["stateFact", "withdrawFact"]));
     all.extend(fact(RESOURCE, ["stateFactOfResource", "withdrawFactOfResource"]));
     all
@@ -117,6 +118,24 @@ fn events() -> Operation {
         .refuses(&[404])
 }
 
+fn status() -> Operation {
+    Operation::get("/api/signals", "getSignals", TAG)
+        .summary("How every source of signals fares")
+        .description("To a caller that is bound to tenants, the sources that are of these alone.")
+        .answers(200, "The sources, in the order of their names.", "SignalStatus")
+        .headers(&[])
+        .refuses(&[404])
+}
+
+fn verify() -> Operation {
+    Operation::post("/api/signals/streams/{stream}/verify", "verifyStream", TAG)
+        .summary("Asks the transmitter of a stream to show that the stream works")
+        .path("stream", "The stream, by its name in the configuration.", &name(), "okta")
+        .answers(200, "It was asked; its event comes over the stream.", "StreamAsked")
+        .headers(&[])
+        .refuses(&[404, 502])
+}
+
 /// `operation` with a parameter for each kind of what facts are about; one has an example if it takes at least one.
 fn about(operation: Operation, is_needed: bool) -> Operation {
     EntityKind::ALL.into_iter().fold(operation, |operation, kind| {
@@ -191,11 +210,14 @@ pub(super) fn schemas() -> Schemas {
         &["id", "became"],
         json!({
             "id": told("The name of the event.", text()),
-            "became": one_of(&["changed", "unchanged", "repeated"]),
+            "became": one_of(&["changed", "unchanged", "repeated", "ignored"]),
             "ignored": told("Why it states nothing that counts.", one_of(&["no_fact", "not_entitled"])),
         }),
     );
     vec![
+        ("SignalStatus", signal_status()),
+        ("SignalSource", signal_source()),
+        ("StreamAsked", object(&["stream"], json!({"stream": text()}))),
         ("FactRequest", request),
         ("FactSubject", told("All of it together.", object(&[], named(about)))),
         ("Fact", fact),
@@ -203,6 +225,52 @@ pub(super) fn schemas() -> Schemas {
         ("Webhook", told("Whatever the source sends.", open_object(&[], json!({})))),
         ("WebhookTaken", taken),
     ]
+}
+
+fn signal_status() -> Value {
+    let held = object(&["held", "limit"], json!({"held": count(), "limit": count()}));
+    object(
+        &["facts", "sources"],
+        json!({
+            "facts": held,
+            "trouble": told("Why facts cannot be kept, if they cannot.", text()),
+            "sources": list_of(of("SignalSource")),
+        }),
+    )
+}
+
+fn signal_source() -> Value {
+    let stream = object(
+        &["managed", "events", "troubles"],
+        json!({
+            "status": one_of(&["enabled", "paused", "disabled"]),
+            "reason": text(),
+            "delivery": one_of(&["push", "poll"]),
+            "managed": told("Whether its transmitter can be asked from here.", json!({"type": "boolean"})),
+            "id": text(),
+            "events": list_of(text()),
+            "lastAnswer": instant(),
+            "lastVerification": instant(),
+            "troubles": list_of(text()),
+        }),
+    );
+    object(
+        &["name", "kind", "taken", "ignored", "repeated", "refused", "silent"],
+        json!({
+            "name": text(),
+            "kind": one_of(&["stream", "webhook", "operator"]),
+            "taken": count(),
+            "ignored": told("Taken, and stating nothing that counts.", count()),
+            "repeated": told("Taken before.", count()),
+            "refused": told("By the code of the reason.", map_of(count())),
+            "last": told("When something was last taken, since the start of the server.", instant()),
+            "lag": told("Seconds from the time of the last event until it was received.", json!({"type": "number"})),
+            "silent": told("Seconds since then, or since the start.", count()),
+            "maxSilence": told("How many it may be.", count()),
+            "trouble": told("Why policies should not rely on it, if they should not.", text()),
+            "stream": stream,
+        }),
+    )
 }
 
 fn past() -> Value {

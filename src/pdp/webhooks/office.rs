@@ -1,4 +1,4 @@
-//! What operators state themselves, and what they see of what others state.
+//! What operators state themselves, and what callers see of what anybody states.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::Arc;
 use procura_core::model::{Entity, EntityKind, Fact, Subject, Timestamp};
 use procura_core::signal::Entitlement;
 
-use super::path::{FactParts, NotStated, Stated};
-use super::said::{NotSaid, Said, Saying};
+use super::said::{Assertion, NotSaid, Speaker};
 use super::source::{Webhook, Webhooks};
-use crate::pdp::Caller;
 use crate::pdp::decide::call_id;
-use crate::ports::{Change, FactStore};
+use crate::pdp::{Caller, Intake, NotHeard, Said};
+use crate::ports::{Change, Clock, FactStore};
 
 /// The source that stands for whoever states facts through the API.
 pub const OPERATOR: &str = "operator";
 
 /// Shows, states and withdraws facts, and hears webhooks.
 pub struct FactOffice {
-    parts: FactParts,
+    intake: Arc<Intake>,
+    clock: Arc<dyn Clock>,
     webhooks: Webhooks,
 }
 
@@ -30,14 +30,15 @@ pub enum FactError {
     NotSaid(#[from] NotSaid),
     /// It is not taken.
     #[error(transparent)]
-    NotStated(#[from] NotStated),
+    NotHeard(#[from] NotHeard),
 }
 
 impl FactOffice {
-    /// An office that does its work with `parts` and hears these `webhooks`.
+    /// An office whose statements go through `intake`, as do those of these `webhooks`.
     #[must_use]
-    pub fn new(parts: FactParts, webhooks: Vec<Webhook>) -> Self {
-        Self { webhooks: Webhooks::new(parts.clone(), webhooks), parts }
+    pub fn new(intake: Arc<Intake>, clock: Arc<dyn Clock>, webhooks: Vec<Webhook>) -> Self {
+        let webhooks = Webhooks::new(Arc::clone(&intake), Arc::clone(&clock), webhooks);
+        Self { intake, clock, webhooks }
     }
 
     /// The sources that send webhooks.
@@ -46,23 +47,29 @@ impl FactOffice {
         &self.webhooks
     }
 
+    /// What takes signals.
+    #[must_use]
+    pub const fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
     /// Where facts are kept.
     #[must_use]
     pub fn store(&self) -> &dyn FactStore {
-        &*self.parts.store
+        &**self.intake.facts()
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.parts.clock.now()
+        self.clock.now()
     }
 
     /// Every fact that `caller` sees about one of `entities`, in force or not, newest first.
     #[must_use]
     pub fn about(&self, caller: &Caller, entities: &[Entity<'_>]) -> Vec<Arc<Fact>> {
         let mut seen = BTreeSet::new();
-        let found = entities.iter().flat_map(|entity| self.parts.store.of(entity));
+        let found = entities.iter().flat_map(|entity| self.store().of(entity));
         let is_first = |fact: &Arc<Fact>| {
             seen.insert((fact.subject.clone(), Arc::clone(&fact.source), Arc::clone(&fact.slot)))
         };
@@ -72,25 +79,27 @@ impl FactOffice {
         facts
     }
 
-    /// States `said`, as `caller` asks: every later decision knows it once this returns. To say the same again changes
-    /// nothing. What a caller says that is bound to tenants is only true there.
+    /// States `wanted`, as `caller` asks: every later decision knows it once this returns. To state the same again changes
+    /// nothing. What a caller states that is bound to tenants is only true there.
     ///
     /// # Errors
     /// If it is not stated.
-    pub async fn state(&self, caller: &Caller, said: &Said) -> Result<Vec<Arc<Fact>>, FactError> {
-        let (received, entitlement) = (self.now(), entitlement(caller));
-        let saying = Saying {
-            source: OPERATOR.into(),
-            id: call_id(received).into(),
-            received,
-            entitlement: &entitlement,
+    pub async fn state(&self, caller: &Caller, wanted: &Assertion) -> Result<Vec<Arc<Fact>>, FactError> {
+        let speaker = self.speaker();
+        let within = tenants(caller);
+        let bound = |fact: Fact| {
+            let subjects = within.bind(&fact.name, fact.subject.clone()).into_iter();
+            subjects.map(move |subject| Fact { subject, ..fact.clone() })
         };
-        let facts = said.facts("data", &saying)?;
-        let held: Option<Vec<_>> = facts.iter().map(|fact| self.same(fact, said.at, received)).collect();
-        match held {
-            Some(held) => Ok(held),
-            None => Ok(self.take(caller, facts, saying).await?),
+        let facts: Vec<_> = wanted.facts("", &speaker)?.into_iter().flat_map(bound).collect();
+        let held: Option<Vec<_>> =
+            facts.iter().map(|fact| self.same(fact, wanted.at, speaker.received)).collect();
+        if let Some(held) = held {
+            return Ok(held);
         }
+        let stated = facts.iter().cloned().map(Arc::new).collect();
+        self.say(caller, speaker, facts).await?;
+        Ok(stated)
     }
 
     /// Withdraws what operators state about `subject` under `name`, as `caller` asks; what was there.
@@ -103,25 +112,22 @@ impl FactOffice {
         subject: &Subject,
         name: &str,
     ) -> Result<Vec<Arc<Fact>>, FactError> {
-        let (received, entitlement) = (self.now(), entitlement(caller));
-        let id: Arc<str> = call_id(received).into();
-        let subjects = entitlement.bind(name, subject.clone());
+        let speaker = self.speaker();
+        let subjects = tenants(caller).bind(name, subject.clone());
         let held: Vec<_> = subjects.iter().flat_map(|subject| self.stated(subject)).collect();
         let held: Vec<_> = held.into_iter().filter(|fact| &*fact.name == name).collect();
         let withdrawn = |fact: &Arc<Fact>| Fact {
             value: None,
-            id: Arc::clone(&id),
-            at: received.max(fact.at),
-            received,
-            // It outweighs what it withdraws also if that is said to be true since now.
+            id: Arc::clone(&speaker.id),
+            at: speaker.received.max(fact.at),
+            received: speaker.received,
+            // Whoever withdraws has seen what is there: that is outweighed, also at the same instant.
             rank: u8::MAX,
             ..(**fact).clone()
         };
         let facts: Vec<_> = held.iter().map(withdrawn).collect();
         if !facts.is_empty() {
-            let saying =
-                Saying { source: OPERATOR.into(), id: Arc::clone(&id), received, entitlement: &entitlement };
-            self.take(caller, facts, saying).await?;
+            self.say(caller, speaker, facts).await?;
         }
         Ok(held)
     }
@@ -132,24 +138,28 @@ impl FactOffice {
         caller.sees_facts_about(&change.subject)
     }
 
-    async fn take(
-        &self,
-        caller: &Caller,
-        facts: Vec<Fact>,
-        saying: Saying<'_>,
-    ) -> Result<Vec<Arc<Fact>>, NotStated> {
-        let shown = facts.iter().cloned().map(Arc::new).collect();
+    fn speaker(&self) -> Speaker {
+        let received = self.now();
+        Speaker { source: OPERATOR.into(), id: call_id(received).into(), received }
+    }
+
+    async fn say(&self, caller: &Caller, speaker: Speaker, facts: Vec<Fact>) -> Result<(), NotHeard> {
         let events: BTreeSet<String> = facts.iter().map(|fact| fact.name.to_string()).collect();
-        let Saying { source, id, received, .. } = saying;
-        let events = events.into_iter().collect();
-        let (via, ignored, caller) = ("api", None, caller.clone());
-        self.parts.take(Stated { source, via, id, received, events, facts, ignored, caller }).await?;
-        Ok(shown)
+        let said = Said {
+            source: OPERATOR.to_owned(),
+            via: "api",
+            id: speaker.id,
+            events: events.into_iter().collect(),
+            facts,
+            caller: Some(caller.clone()),
+        };
+        self.intake.admit(OPERATOR)?;
+        self.intake.state(said).await.map(drop)
     }
 
     /// What operators state about exactly this.
     fn stated(&self, subject: &Subject) -> Vec<Arc<Fact>> {
-        let found = subject.entities().first().map(|entity| self.parts.store.of(entity));
+        let found = subject.entities().first().map(|entity| self.store().of(entity));
         let is_that = |fact: &Arc<Fact>| fact.subject == *subject && &*fact.source == OPERATOR;
         found.into_iter().flatten().filter(is_that).collect()
     }
@@ -168,7 +178,7 @@ impl FactOffice {
 }
 
 /// What `caller` may state: everything, within its tenants if it is bound to some.
-fn entitlement(caller: &Caller) -> Entitlement {
+fn tenants(caller: &Caller) -> Entitlement {
     Entitlement { tenants: caller.identity.tenants.clone(), ..Entitlement::default() }
 }
 

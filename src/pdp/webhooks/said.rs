@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use procura_core::model::{Entity, EntityKind, Fact, Subject, Timestamp};
-use procura_core::signal::{EVENT_TYPES, Entitlement, Event, EventType, Family, Malformed, Statement};
+use procura_core::signal::{EVENT_TYPES, Event, EventType, Family, Malformed, Statement};
 use procura_core::value::{Map, Value};
 
 /// Most facts of one event.
@@ -25,7 +25,7 @@ const DATA_DEPTH: usize = 16;
 
 /// Something that is said to be true, or not to be true any more.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Said {
+pub struct Assertion {
     /// What is said.
     pub name: String,
     /// What it is about.
@@ -50,7 +50,7 @@ pub struct NotSaid {
     pub expected: Cow<'static, str>,
 }
 
-impl Said {
+impl Assertion {
     /// What the list `facts` says: maps with `type`, `subject`, and perhaps `data`, `at`, `expires` and `withdrawn`.
     ///
     /// # Errors
@@ -97,48 +97,44 @@ impl Said {
         Ok(Self { name, subject, data, is_withdrawn, at: since, expires })
     }
 
-    /// The facts that this states or withdraws, as `saying` says who does: one, or one for each claim that changed. What is
-    /// called as one that events of CAEP or RISC state has the content of such an event.
+    /// The facts that this states or withdraws, as `speaker` says: one, or one for each claim that changed. What is called as
+    /// one that events of CAEP or RISC state has the content of such an event. `at` stands before the names of its members.
     ///
     /// # Errors
-    /// If it has not; the place is within `at`.
-    pub fn facts(&self, at: &str, saying: &Saying<'_>) -> Result<Vec<Fact>, NotSaid> {
-        let statements = statements(&self.name, &self.data).map_err(|malformed| NotSaid {
-            at: format!("{at}.{}", malformed.member),
-            expected: malformed.problem.into(),
-        })?;
-        let Saying { source, id, received, entitlement } = saying;
-        let bind = |statement: Statement| {
-            let bound = entitlement.bind(&statement.name, self.subject.clone()).into_iter();
-            bound.map(move |subject| (subject, statement.clone()))
-        };
-        let fact = |(subject, statement): (Subject, Statement)| Fact {
-            subject,
+    /// If it has not, or ends before it begins.
+    pub fn facts(&self, at: &str, speaker: &Speaker) -> Result<Vec<Fact>, NotSaid> {
+        let Speaker { source, id, received } = speaker;
+        let since = self.at.unwrap_or(*received);
+        if self.expires.is_some_and(|expires| expires <= since.max(*received)) {
+            return Err(wrong(format!("{at}expires"), "expected an instant after `at` and after now"));
+        }
+        let statements = statements(&self.name, &self.data)
+            .map_err(|malformed| wrong(format!("{at}data"), format!("for `{}`: {malformed}", self.name)))?;
+        let fact = |statement: Statement| Fact {
+            subject: self.subject.clone(),
             name: statement.name,
             slot: statement.slot,
             value: (!self.is_withdrawn).then_some(statement.value),
             source: Arc::clone(source),
             id: Arc::clone(id),
-            at: self.at.unwrap_or(*received),
+            at: since,
             received: *received,
             expires: self.expires,
             rank: if self.is_withdrawn { 0 } else { statement.rank },
         };
-        Ok(statements.into_iter().flat_map(bind).map(fact).collect())
+        Ok(statements.into_iter().map(fact).collect())
     }
 }
 
 /// Who says something, and in which event.
 #[derive(Clone, Debug)]
-pub struct Saying<'e> {
+pub struct Speaker {
     /// The source.
     pub source: Arc<str>,
     /// The name of the event.
     pub id: Arc<str>,
     /// When it was received.
     pub received: Timestamp,
-    /// What the source may state.
-    pub entitlement: &'e Entitlement,
 }
 
 /// What saying `name` with `data` states.
@@ -174,11 +170,8 @@ pub fn is_id(id: &str) -> bool {
     (1..=ID_BYTES).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
-/// That `data` can be the content of a fact.
-///
-/// # Errors
-/// What is expected instead.
-pub fn check_data(data: &Value<'_>) -> Result<(), Cow<'static, str>> {
+/// That `data` can be the content of a fact; else what is expected instead.
+fn check_data(data: &Value<'_>) -> Result<(), Cow<'static, str>> {
     if !is_shallow(data, DATA_DEPTH) {
         return Err(format!("expected a value nested at most {DATA_DEPTH} levels deep").into());
     }

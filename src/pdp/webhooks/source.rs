@@ -5,16 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use procura_core::model::Timestamp;
-use procura_core::signal::Entitlement;
 use procura_core::value::hex;
 use sha2::{Digest, Sha256};
 
 use super::mapping::{Mapping, NotMapped};
-use super::path::{FactParts, NotStated, Stated};
-use super::said::{NotSaid, Saying};
+use super::said::{NotSaid, Speaker};
 use super::signature::{NotSigned, Signature};
-use crate::pdp::{Action, Caller};
-use crate::ports::{Applied, SetFault};
+use crate::pdp::{Action, Caller, Heard, Intake, NotHeard, Said};
+use crate::ports::{Clock, SetFault};
 
 /// Largest body, in bytes.
 const BODY_BYTES: usize = 1024 * 1024;
@@ -22,13 +20,11 @@ const BODY_BYTES: usize = 1024 * 1024;
 /// A source that sends webhooks.
 pub struct Webhook {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: String,
     /// Who may send for it.
     pub sender: Sender,
     /// What its JSON says.
     pub mapping: Mapping,
-    /// What it may state.
-    pub entitlement: Entitlement,
 }
 
 /// Who may send for a source.
@@ -42,24 +38,23 @@ pub enum Sender {
 
 /// The sources that send webhooks.
 pub struct Webhooks {
-    parts: FactParts,
-    sources: BTreeMap<Arc<str>, Webhook>,
+    intake: Arc<Intake>,
+    clock: Arc<dyn Clock>,
+    sources: BTreeMap<String, Webhook>,
 }
 
 /// What became of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct Taken {
     /// The name of the event.
     pub id: Arc<str>,
-    /// What it changes.
-    pub applied: Applied,
-    /// Why it states nothing, if it does not: as in records.
-    pub ignored: Option<&'static str>,
+    /// What it says.
+    pub heard: Heard,
 }
 
-/// Why a webhook is refused.
+/// Why a webhook is not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum NotHeard {
+pub enum NotTaken {
     /// There is no such source, or it was not shown that this one sends it.
     #[error("nobody vouches for this webhook")]
     Unvouched,
@@ -72,75 +67,43 @@ pub enum NotHeard {
     /// It states what no such fact is.
     #[error("`facts` yields what is no fact: {0}")]
     NotSaid(#[from] NotSaid),
-    /// It is not taken.
+    /// The intake does not take it.
     #[error(transparent)]
-    NotStated(#[from] NotStated),
+    NotHeard(#[from] NotHeard),
 }
 
 impl Webhooks {
-    /// These `sources`, whose statements go through `parts`.
-    #[must_use]
-    pub fn new(parts: FactParts, sources: Vec<Webhook>) -> Self {
-        let named = |source: Webhook| (Arc::clone(&source.name), source);
-        Self { parts, sources: sources.into_iter().map(named).collect() }
+    /// These `sources`, whose statements go through `intake`, which knows them.
+    pub(super) fn new(intake: Arc<Intake>, clock: Arc<dyn Clock>, sources: Vec<Webhook>) -> Self {
+        let sources = sources.into_iter().map(|source| (source.name.clone(), source)).collect();
+        Self { intake, clock, sources }
     }
 
-    /// Hears `body`, which `caller` sent for `source` with headers that `header` finds by their names in lower case.
+    /// Takes `body`, which `caller` sent for `source` with headers that `header` finds by their names in lower case.
     ///
     /// # Errors
-    /// If it is refused. That is recorded, unless there is no such source.
-    pub async fn hear<'h>(
+    /// If it is not taken. That is recorded within the budget of the source, if there is such a source.
+    pub async fn take<'h>(
         &'h self,
         source: &str,
         caller: &Caller,
         header: impl Fn(&str) -> Option<&'h str>,
         body: &'h [u8],
-    ) -> Result<Heard, NotHeard> {
-        let source = self.sources.get(source).ok_or(NotHeard::Unvouched)?;
-        let received = self.parts.clock.now();
-        let stated = match source.vouched(caller, header, body, received) {
-            Ok(digest) => source.stated(caller, digest, body, received),
-            Err(reason) => {
-                self.refuse(source, SetFault::AuthenticationFailed, &reason, caller).await?;
-                return Err(NotHeard::Unvouched);
-            }
-        };
-        let taken = match stated {
-            Ok(stated) => {
-                let (id, ignored) = (Arc::clone(&stated.id), stated.ignored);
-                let applied = self.parts.take(stated).await;
-                applied.map(|applied| Heard { id, applied, ignored }).map_err(NotHeard::from)
-            }
-            Err(refused) => Err(refused),
-        };
-        if let Err(refused) = &taken
-            && refused.is_of_the_sender()
-        {
-            self.refuse(source, SetFault::InvalidRequest, &refused.to_string(), caller).await?;
-        }
-        taken
-    }
-
-    async fn refuse(
-        &self,
-        source: &Webhook,
-        fault: SetFault,
-        reason: &str,
-        caller: &Caller,
-    ) -> Result<(), NotHeard> {
-        Ok(self.parts.refuse(&source.name, fault.code(), reason, caller).await?)
-    }
-}
-
-impl NotHeard {
-    /// Whether it is the fault of whoever sent it, so that it would be refused again.
-    const fn is_of_the_sender(&self) -> bool {
-        match self {
-            Self::Unvouched | Self::TooLarge | Self::NotMapped(_) | Self::NotSaid(_) => true,
-            Self::NotStated(error) => {
-                matches!(error, NotStated::Future | NotStated::Ended | NotStated::Late)
-            }
-        }
+    ) -> Result<Taken, NotTaken> {
+        let source = self.sources.get(source).ok_or(NotTaken::Unvouched)?;
+        self.intake.admit(&source.name)?;
+        let refuse =
+            |fault: SetFault, why: &str| self.intake.refuse(&source.name, fault.code(), why, Some(caller));
+        let received = self.clock.now();
+        let digest = source.vouched(caller, header, body, received).map_err(|why| {
+            refuse(SetFault::AuthenticationFailed, &why);
+            NotTaken::Unvouched
+        })?;
+        let said = source.said(caller, digest, body, received).inspect_err(|refused| {
+            refuse(SetFault::InvalidRequest, &refused.to_string());
+        })?;
+        let id = Arc::clone(&said.id);
+        Ok(Taken { id, heard: self.intake.state(said).await? })
     }
 }
 
@@ -165,35 +128,29 @@ impl Webhook {
         }
     }
 
-    /// What `body` states; what the source may not state is left out.
-    fn stated(
+    /// What `body` says.
+    fn said(
         &self,
         caller: &Caller,
         digest: String,
         body: &[u8],
         received: Timestamp,
-    ) -> Result<Stated, NotHeard> {
+    ) -> Result<Said, NotTaken> {
         if body.len() > BODY_BYTES {
-            return Err(NotHeard::TooLarge);
+            return Err(NotTaken::TooLarge);
         }
         let mapped = self.mapping.read(body, received)?;
         let id: Arc<str> = mapped.id.unwrap_or(digest).into();
-        let (source, entitlement) = (Arc::clone(&self.name), &self.entitlement);
-        let saying = Saying { source: Arc::clone(&source), id: Arc::clone(&id), received, entitlement };
+        let speaker = Speaker { source: self.name.as_str().into(), id: Arc::clone(&id), received };
         let mut facts = Vec::new();
         for (number, said) in mapped.said.iter().enumerate() {
-            facts.extend(said.facts(&format!("facts[{number}].data"), &saying)?);
+            facts.extend(said.facts(&format!("facts[{number}]."), &speaker)?);
         }
-        let ignored = match (mapped.said.is_empty(), facts.is_empty()) {
-            (true, _) => Some("no_fact"),
-            (false, true) => Some("not_entitled"),
-            (false, false) => None,
-        };
         let mut events: Vec<String> = mapped.said.into_iter().map(|said| said.name).collect();
         events.sort_unstable();
         events.dedup();
-        let (via, caller) = ("webhook", caller.clone());
-        Ok(Stated { source, via, id, received, events, facts, ignored, caller })
+        let (source, via, caller) = (self.name.clone(), "webhook", Some(caller.clone()));
+        Ok(Said { source, via, id, events, facts, caller })
     }
 }
 

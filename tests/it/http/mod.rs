@@ -202,6 +202,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
         reload,
         quarantine: Arc::new(quarantine),
         facts: None,
+        streams: None,
         shadow: None,
         encryption: setup.encryption.clone(),
         metrics,
