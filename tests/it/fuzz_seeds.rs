@@ -137,6 +137,7 @@ fn texts(seeds: &mut Seeds) {
         "audit:\n  mask:\n    - {path: principal.attr.email, do: hash, kinds: [album]}\n  durability: {default: durable, routes: {explain: async}}\n  retention: {age: 720h, bytes: 1000000000}\nreload: {requireTests: true}\n",
         "server:\n  tls: {cert: s.pem, key: s.key, caCert: c.pem, clientAuth: required}\ncallers:\n  anonymous: refuse\n  keys: {file: k.yaml}\n  certificates:\n    - {match: \"spiffe://acme.org/**\", roles: [decide], tenants: [acme], agent: true}\n  tokens:\n    - {issuer: \"https://idp\", audiences: [procura], algorithms: [ES256], rolesClaim: roles, local: {file: j.json}}\n",
         "storage:\n  disk: {directory: policies, watchForChanges: true}\nlog: {level: info, format: json}\nserver.adminAPI.enabled: true\n",
+        "signals:\n  maxFacts: 1000\n  standing: {sessions: false}\n  presented: {session: [\"jwt:sid\", \"attr:s\"]}\n  streams:\n    - name: idp\n      issuer: https://idp.example/\n      audiences: [p]\n      keys: {local: {file: k.json}}\n      poll: {url: \"https://idp.example/poll\", authorization: {file: a}}\n      facts: [\"risk-*\"]\n      subjects: [{format: opaque, member: session, as: session, id: \"s-{id}\"}]\n      tenants: [acme]\n      ttl: {risk-level-change: 24h}\n",
     ];
     for (n, text) in configurations.iter().enumerate() {
         seeds.insert(("configuration", n.to_string()), text.as_bytes().to_vec());
