@@ -39,7 +39,7 @@ pub(super) struct Edge {
     services: Arc<Services>,
     router: Router,
     /// The paths that are there for everybody.
-    open: Vec<&'static str>,
+    open: Vec<Place>,
 }
 
 impl Edge {
@@ -47,7 +47,7 @@ impl Edge {
     pub(super) fn new(services: Services, stopping: Stopping) -> Self {
         let services = Arc::new(services);
         let routes = super::routes(&services.limits, services.admin);
-        let open = routes.iter().map(|route| route.place).filter(Place::is_open).map(|place| place.path);
+        let open = routes.iter().map(|route| route.place).filter(Place::is_open);
         Self {
             open: open.collect(),
             router: super::router(routes, &services).layer(Extension(stopping)),
@@ -116,7 +116,8 @@ impl Edge {
     ) -> Result<Response, Refusal> {
         head::check(&request)?;
         let (guest, budget) = (&connection.guest, &self.services.budget);
-        let is_open = api.is_none() && self.open.contains(&request.uri().path());
+        let path = request.uri().path();
+        let is_open = api.is_none() && self.open.iter().any(|place| place.holds(path));
         let (request, transmitter) = match surface {
             Surface::Signals => {
                 let (mut head, body) = request.into_parts();
@@ -311,6 +312,7 @@ mod tests {
             ("/api/check_resource_batch", Surface::Cerbos),
             ("/api/decisions/0193", Surface::Decisions),
             ("/access/v1/evaluation", Surface::Authzen),
+            ("/api/facts/principal/ada/x", Surface::Signals),
             ("/.well-known/authzen-configuration", Surface::Authzen),
             ("/admin/policies/status", Surface::Admin),
             ("/admin/auditlog/list/KIND_DECISION", Surface::Cerbos),

@@ -13,6 +13,7 @@ mod operation;
 mod quarantine;
 mod refusals;
 mod schema;
+mod signals;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ fn document(limits: &RequestLimits, admin: bool) -> Value {
         explain::operations(),
         decisions::operations(),
         streams::operations(),
+        signals::operations(),
         administration,
         health::operations(),
     ];
@@ -79,6 +81,7 @@ fn schemas(limits: &RequestLimits) -> Schemas {
         explain::schemas(),
         decisions::schemas(),
         streams::schemas(),
+        signals::schemas(),
         admin::schemas(),
         quarantine::schemas(),
         health::schemas(),
@@ -105,7 +108,7 @@ fn tags() -> Value {
         ("authzen", "AuthZEN Authorization API 1.0."),
         ("explain", "Why a request is answered as it is."),
         ("decisions", "The decision log."),
-        ("signals", "What others say about principals, sessions, devices and resources."),
+        ("signals", "Signals, facts and changes."),
         ("admin", "Administration of policies and of what is relied on."),
         ("health", "For whoever runs the server."),
     ];
