@@ -11,6 +11,7 @@ mod background;
 pub mod callers;
 pub mod cli;
 pub mod config;
+pub mod discovery;
 mod durable;
 pub mod facts;
 #[cfg(fuzzing)]
@@ -25,5 +26,6 @@ pub mod pip;
 pub mod ports;
 pub mod quarantine;
 pub mod ship;
+pub mod streams;
 pub mod telemetry;
 pub mod tls;

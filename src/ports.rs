@@ -5,6 +5,8 @@ mod encryption;
 mod facts;
 mod identity;
 mod quarantine;
+mod secrets;
+mod sets;
 mod streams;
 
 pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
@@ -15,6 +17,8 @@ pub use facts::{
 };
 pub use identity::{ANONYMOUS, Identity, LOCAL, Method, is_reserved_role};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
+pub use secrets::Secret;
+pub use sets::{Refreshing, SetError, SetVerifier, VouchedSet};
 pub use streams::{Asking, ControlError, Delivery, StreamConnection, StreamControl, StreamStatus};
 
 use std::borrow::Cow;
