@@ -25,5 +25,6 @@ pub mod pip;
 pub mod ports;
 pub mod quarantine;
 pub mod ship;
+pub mod streams;
 pub mod telemetry;
 pub mod tls;

@@ -22,7 +22,7 @@ use super::caller::Connection;
 use super::error::Refusal;
 use super::routes::Place;
 use super::serve::Stopping;
-use super::{Services, authzen, body, cerbos, head, leaving};
+use super::{Services, authzen, body, cerbos, head, leaving, signals};
 use crate::pdp::Caller;
 use crate::ports::ClientCertificate;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
@@ -118,7 +118,18 @@ impl Edge {
         let (guest, budget) = (&connection.guest, &self.services.budget);
         let path = request.uri().path();
         let is_open = api.is_none() && self.open.iter().any(|place| place.holds(path));
-        let known = connection.caller(&self.services.callers, &request, is_open).await;
+        let (request, transmitter) = match surface {
+            Surface::Signals => {
+                let (mut head, body) = request.into_parts();
+                let transmitter = signals::transmitter(&self.services, connection, &mut head);
+                (Request::from_parts(head, body), transmitter)
+            }
+            _ => (request, None),
+        };
+        let known = match transmitter {
+            Some(caller) => Ok(caller),
+            None => connection.caller(&self.services.callers, &request, is_open).await,
+        };
         let (caller, unknown) = match known {
             Ok(caller) => (caller, None),
             Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),

@@ -6,6 +6,7 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
+//! | `signals` | `/api/signals/streams/{stream}` |
 //! | `facts`, `changes` | `/api/facts`, `/api/changes` |
 //! | `webhooks`, `sources` | `/api/signals`, `/api/signals/webhooks/{source}`, `/api/signals/events` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
@@ -47,6 +48,7 @@ mod openapi;
 mod routes;
 mod scan;
 mod serve;
+mod signals;
 mod sources;
 mod validate;
 mod webhooks;
@@ -63,7 +65,7 @@ use axum::Router;
 
 use self::routes::Route;
 use crate::pdp::webhooks::FactOffice;
-use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
+use crate::pdp::{Action, Callers, Health, Intake, Pdp, QuarantineOffice, ReloadHandle, Shadow};
 use crate::ports::{DecisionQuery, Encryption, LogProofs, StreamControl};
 use crate::telemetry::Metrics;
 
@@ -81,6 +83,8 @@ pub struct Services {
     pub reload: ReloadHandle,
     /// Knows what must not be relied on any more.
     pub quarantine: Arc<QuarantineOffice>,
+    /// Takes signals; `None` if no facts are kept.
+    pub signals: Option<Arc<Intake>>,
     /// Hears webhooks and operators, and shows facts; `None` if none are kept.
     pub facts: Option<Arc<FactOffice>>,
     /// Asks the transmitters of streams; `None` if this server connects to none.
@@ -119,6 +123,7 @@ fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
         authzen::routes(),
         decisions::routes(),
         explain::routes(),
+        signals::routes(),
         facts::routes(),
         changes::routes(),
         sources::routes(),

@@ -10,6 +10,7 @@ mod proof;
 mod quarantine;
 mod shedding;
 mod shipping;
+mod streams;
 mod tls;
 mod tokens;
 
@@ -29,6 +30,7 @@ pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessF
 pub use quarantine::QuarantineChanged;
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
+pub use streams::{StreamRecovered, StreamTroubled};
 pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};

@@ -163,7 +163,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn rust_files(dir: &str) -> Vec<PathBuf> {
+pub(crate) fn rust_files(dir: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![root().join(dir)];
     while let Some(dir) = pending.pop() {

@@ -204,6 +204,7 @@ async fn serve(
             .with_encryption(encryption.clone()),
         reload,
         quarantine,
+        signals: None,
         facts: None,
         streams: None,
         shadow,

@@ -14,6 +14,7 @@ mod quarantine;
 mod refusals;
 mod schema;
 mod signals;
+mod streams;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ fn document(limits: &RequestLimits, admin: bool) -> Value {
         authzen::operations(),
         explain::operations(),
         decisions::operations(),
+        streams::operations(),
         signals::operations(),
         administration,
         health::operations(),
@@ -78,6 +80,7 @@ fn schemas(limits: &RequestLimits) -> Schemas {
         authzen::schemas(limits),
         explain::schemas(),
         decisions::schemas(),
+        streams::schemas(),
         signals::schemas(),
         admin::schemas(),
         quarantine::schemas(),

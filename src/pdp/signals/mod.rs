@@ -6,16 +6,19 @@
 //! | `judge.rs` | a SET: its signature, its rules, what it states |
 //! | `keep.rs` | what is stated: into the decision log, into the store |
 //! | `source.rs` | what is known of a source while the server runs |
+//! | `door.rs` | who may push |
 //! | `budget.rs` | how much of a source is listened to, and how many of its refusals are recorded |
 //! | `report.rs` | how signals look in records |
 
 mod budget;
+mod door;
 mod judge;
 mod keep;
 mod report;
 mod settings;
 mod source;
 
+pub use door::{Door, Pusher};
 pub use settings::{SourceKind, SourceSettings, StreamRules};
 pub use source::{SourceStatus, StreamState};
 
@@ -67,6 +70,8 @@ pub struct IntakeParts {
 /// Takes signals, whoever sends them. There is one way in: judged, recorded, kept, acknowledged.
 pub struct Intake {
     sources: BTreeMap<String, Source>,
+    /// Who may push over which stream.
+    doors: BTreeMap<String, Door>,
     keeper: Arc<Keeper>,
     verifier: Arc<dyn SetVerifier>,
     quarantine: Arc<dyn Quarantine>,
@@ -141,7 +146,14 @@ impl Intake {
         let sources = sources.into_iter().map(known).collect();
         let keeper = Keeper { store, log, masking, metrics: Arc::clone(&metrics) };
         let room = Semaphore::new((processors / 2).max(1));
-        Self { sources, keeper: Arc::new(keeper), verifier, quarantine, clock, metrics, room }
+        let (keeper, doors) = (Arc::new(keeper), BTreeMap::new());
+        Self { sources, doors, keeper, verifier, quarantine, clock, metrics, room }
+    }
+
+    /// The same, where events come in through these `doors`, by the names of the streams.
+    #[must_use]
+    pub fn with_doors(self, doors: BTreeMap<String, Door>) -> Self {
+        Self { doors, ..self }
     }
 
     /// The facts.
