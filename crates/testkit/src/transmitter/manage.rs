@@ -38,6 +38,7 @@ pub(super) fn manage(shared: &Arc<Shared>, place: Place, request: &Request) -> R
     shared.change(|state| match (place, request.method.as_str()) {
         (Place::Configuration, "POST") => create(shared, state, &body),
         (Place::Configuration, "GET") => read(state, asked),
+        (Place::Configuration, "PATCH") if state.only_replaces => Reply::status(405),
         (Place::Configuration, "PATCH") => update(shared, state, &body, false),
         (Place::Configuration, "PUT") => update(shared, state, &body, true),
         (Place::Configuration, "DELETE") => {
@@ -107,9 +108,9 @@ fn create(shared: &Shared, state: &mut State, body: &Value) -> Reply {
     if let Some(description) = body.get("description") {
         config["description"] = description.clone();
     }
-    merge(&mut config, &state.configuration);
     set_delivery(shared, &mut config, &body["delivery"]);
     set_delivered(&mut config);
+    merge(&mut config, &state.configuration);
     state.streams.insert(id, Stream::new(config.clone()));
     Reply::json_with(201, &config)
 }
