@@ -129,6 +129,7 @@ fn read(state: &mut State, asked: Option<&str>) -> Reply {
 }
 
 fn update(shared: &Shared, state: &mut State, body: &Value, replace: bool) -> Reply {
+    let changes = state.configuration.clone();
     with_stream(state, body["stream_id"].as_str(), |stream| {
         let config = &mut stream.config;
         let differs = |name: &str| body.get(name).is_some_and(|value| *value != config[name]);
@@ -146,7 +147,9 @@ fn update(shared: &Shared, state: &mut State, body: &Value, replace: bool) -> Re
             set_delivery(shared, config, delivery);
         }
         set_delivered(config);
-        Reply::json(config.clone())
+        let mut shown = config.clone();
+        merge(&mut shown, &changes);
+        Reply::json(shown)
     })
 }
 
