@@ -77,6 +77,7 @@ impl Decided<'_> {
         let snapshot = compile(&files).snapshot.unwrap();
         let evaluation = decide(&snapshot, &check.call.request, &settings, Timestamp::UNIX_EPOCH);
         let basis = EncodedBasis::new(&Basis {
+            standing: procura_core::engine::Standing::default(),
             engine: "0.1.0".into(),
             policy_revision: snapshot.revision.as_str().into(),
             policy_generation: 1,

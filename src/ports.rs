@@ -5,6 +5,7 @@ mod encryption;
 mod facts;
 mod identity;
 mod quarantine;
+mod secrets;
 mod sets;
 mod streams;
 
@@ -16,6 +17,7 @@ pub use facts::{
 };
 pub use identity::{ANONYMOUS, Identity, LOCAL, Method, is_reserved_role};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
+pub use secrets::Secret;
 pub use sets::{Refreshing, SetError, SetVerifier, VouchedSet};
 pub use streams::{Asking, ControlError, Delivery, StreamConnection, StreamControl, StreamStatus};
 

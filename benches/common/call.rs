@@ -95,6 +95,7 @@ impl Bench {
 
 fn basis(snapshot: &Snapshot, settings: &Settings) -> EncodedBasis {
     EncodedBasis::new(&Basis {
+        standing: procura_core::engine::Standing::default(),
         engine: env!("CARGO_PKG_VERSION").into(),
         policy_revision: snapshot.revision.as_str().into(),
         policy_generation: 1,

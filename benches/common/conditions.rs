@@ -51,6 +51,7 @@ pub(crate) fn evaluation(name: &str, run: &mut dyn FnMut(&dyn Fn())) {
         failed_variable: FailedVariable::IsAbsent,
         now: Timestamp::UNIX_EPOCH,
         derived_roles: None,
+        signals: None,
     };
     run(&|| {
         let budget = Budget::new(CALL_COST, EXPR_COST);

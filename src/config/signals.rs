@@ -6,11 +6,13 @@ mod webhook;
 
 use std::collections::BTreeSet;
 
+use procura_core::policy::Glob;
+use procura_core::signal::EVENT_TYPES;
+
 use super::entry::Problem;
 
 pub(super) use stream::StreamList;
 pub use stream::{Poll, Push, Stream, Transmitter};
-pub use subject::SubjectRule;
 pub(super) use webhook::WebhookList;
 pub use webhook::{Hmac, Timestamped, Webhook, WebhookSender};
 
@@ -152,6 +154,20 @@ fn patterns(member: &str, patterns: &[String]) -> Result<(), Problem> {
         wrong.escape_debug()
     );
     Err((member.to_owned(), advice))
+}
+
+/// The same of names that some event states.
+fn known_patterns(member: &str, list: &[String]) -> Result<(), Problem> {
+    patterns(member, list)?;
+    let names = || EVENT_TYPES.iter().flat_map(|event| event.facts);
+    let states =
+        |pattern: &String| Glob::parse(pattern).is_ok_and(|glob| names().any(|name| glob.matches(name)));
+    match list.iter().find(|pattern| !states(pattern)) {
+        None => Ok(()),
+        Some(unknown) => {
+            Err((member.to_owned(), format!("names `{unknown}`, which no event that is known states")))
+        }
+    }
 }
 
 /// Longest pattern of names, in bytes.

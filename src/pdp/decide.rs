@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use procura_core::engine;
-use procura_core::model::{Evaluation, Request, Timestamp};
-use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError};
+use procura_core::model::{Evaluation, Request, Signals, Timestamp};
+use procura_core::record::{self, Basis, CallRecord, EncodedBasis, RecordError, Vouchers};
 use uuid::{NoContext, Uuid};
 
 use super::caller::sender;
-use super::{Active, Caller, Distrust, Pdp, Tokens};
+use super::{Active, Caller, Distrust, Pdp, Tokens, presented};
 use crate::ports::{Durability, LogError, NewRecord, TokenError};
 use crate::telemetry::{Api, TraceParent};
 
@@ -95,6 +95,7 @@ impl Pdp {
         // The set is taken after the tokens, which may have to wait for keys.
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
         let call_id = call_id(now);
+        self.sense(call, &evidence.vouchers, now);
 
         let evaluation = self.evaluate(&active, &call.request, now).await;
         let decided = Instant::now();
@@ -132,6 +133,20 @@ impl Pdp {
         Ok(Answer { call_id, active, evaluation, begun, decide, record })
     }
 
+    /// Puts what is held true about `call` into its request.
+    ///
+    /// INVARIANT(facts_after_call): facts are asked for when the call is complete, so that none is missed whose event was
+    /// acknowledged before the call was sent.
+    pub(super) fn sense(&self, call: &mut Call<'_>, vouchers: &Vouchers, now: Timestamp) {
+        call.request.signals = match &self.facts {
+            Some((facts, rules)) => {
+                let asked = (&call.request, vouchers);
+                presented::signals(&**facts, rules, asked, &self.settings.default_scope, now)
+            }
+            None => Signals::default(),
+        };
+    }
+
     /// A small call is decided at once. A large one waits until a processor is free for it and hands the worker's
     /// other tasks over, so that the server stays responsive whatever large calls there are.
     async fn evaluate(&self, active: &Active, request: &Request<'_>, now: Timestamp) -> Evaluation {
@@ -165,12 +180,13 @@ impl Pdp {
             strict_evaluation: settings.strict_evaluation,
             schema_enforcement: Cow::Borrowed(settings.schema_enforcement.as_str()),
             globals: Cow::Borrowed(&settings.globals),
+            standing: settings.standing,
             durability: Cow::Borrowed(durability.as_str()),
         }
     }
 }
 
-fn call_id(now: Timestamp) -> String {
+pub(super) fn call_id(now: Timestamp) -> String {
     let (seconds, nanos) = (now.as_second().max(0), now.subsec_nanosecond().max(0));
     let at = uuid::Timestamp::from_unix(NoContext, seconds.unsigned_abs(), nanos.unsigned_abs());
     Uuid::new_v7(at).hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()

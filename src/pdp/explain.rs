@@ -20,9 +20,10 @@ impl Pdp {
     /// decides again and again.
     pub async fn explain(&self, caller: &Caller, call: &mut Call<'_>) -> Result<Explained, DecideError> {
         let now = self.clock.now();
-        self.rely(call, now).await?;
+        let evidence = self.rely(call, now).await?;
         call.request.tenants = caller.asks_for();
         let active = self.active.load_full().ok_or(DecideError::NoPolicySet)?;
+        self.sense(call, &evidence.vouchers, now);
         // The semaphore is never closed; without a permit the call is explained all the same.
         let _permit = self.large_calls.acquire().await.ok();
         let explain = || engine::explain(&active.snapshot, &call.request, &self.settings, now);

@@ -8,11 +8,13 @@ mod evidence;
 mod explain;
 mod health;
 mod masking;
+mod presented;
 mod quarantine;
 mod reload;
 mod retrace;
 mod settle;
 mod shadow;
+mod signals;
 mod status;
 mod tenants;
 mod tokens;
@@ -27,9 +29,14 @@ pub use evidence::{Distrust, EvidenceRules, KeySetEvidence, PrincipalClaims};
 pub use explain::Explained;
 pub use health::{Check, CheckState, Health, LagLimit, Readiness};
 pub use masking::Masking;
+pub use presented::{Claim, PresentedRules, Whence};
 pub use quarantine::{QuarantineError, QuarantineOffice, QuarantineParts, Quarantines, WantedQuarantine};
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
+pub use signals::{
+    Door, Heard, Intake, IntakeParts, NotHeard, Pusher, Said, SourceKind, SourceSettings, SourceStatus,
+    StreamRules, StreamState,
+};
 pub use status::{
     Attempt, Cause, FAILED_TESTS, FewerTests, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
     Running,
@@ -46,7 +53,7 @@ use procura_core::policy::Snapshot;
 use procura_core::record::EncodedBasis;
 use tokio::sync::Semaphore;
 
-use crate::ports::{Clock, DecisionLog, Durability, Quarantine, TokenVerifier};
+use crate::ports::{Clock, DecisionLog, Durability, Facts, Quarantine, TokenVerifier};
 use crate::telemetry::Api;
 
 /// A snapshot together with when and as which generation it went live.
@@ -83,6 +90,8 @@ pub struct Pdp {
     settings: Settings,
     /// What the calls of some APIs wait for instead of the usual.
     routes: Vec<(Api, Durability)>,
+    /// What is held true, and where calls say what it could be about; `None` where no facts are kept.
+    facts: Option<(Arc<dyn Facts>, PresentedRules)>,
     /// What must not stand in records.
     masking: Option<Masking>,
     /// One permit for each processor.
@@ -102,7 +111,20 @@ impl Pdp {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (routes, masking, large_calls) = (Vec::new(), None, Semaphore::new(processors));
         let (evidence, quarantine) = (EvidenceRules::default(), Arc::new(Quarantines::default()));
-        Self { active, log, clock, tokens, evidence, quarantine, settings, routes, masking, large_calls }
+        let facts = None;
+        Self {
+            active,
+            log,
+            clock,
+            tokens,
+            evidence,
+            quarantine,
+            settings,
+            routes,
+            facts,
+            masking,
+            large_calls,
+        }
     }
 
     /// The same service, which makes of tokens what `evidence` says.
@@ -121,6 +143,12 @@ impl Pdp {
     #[must_use]
     pub fn with_routes(self, routes: Vec<(Api, Durability)>) -> Self {
         Self { routes, ..self }
+    }
+
+    /// The same service, whose decisions read `facts` about what calls present as `rules` say.
+    #[must_use]
+    pub fn with_facts(self, facts: Arc<dyn Facts>, rules: PresentedRules) -> Self {
+        Self { facts: Some((facts, rules)), ..self }
     }
 
     /// The same service, which masks its records.

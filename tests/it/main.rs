@@ -20,8 +20,6 @@ mod fuzz_seeds;
 mod http;
 mod image;
 mod kill;
-#[cfg(feature = "otel")]
-mod otel;
 mod overload;
 mod peer_conformance;
 mod privacy;

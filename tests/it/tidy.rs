@@ -80,7 +80,10 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "crates/samples/src/yaml.rs",
         ],
     ),
-    ("prometheus", &["src/telemetry/metrics.rs", "src/telemetry/samples.rs"]),
+    (
+        "prometheus",
+        &["src/telemetry/metrics.rs", "src/telemetry/metrics/signals.rs", "src/telemetry/samples.rs"],
+    ),
     ("opentelemetry", &["src/otel/mod.rs", "src/telemetry/spans.rs"]),
     ("opentelemetry_http", &["src/otel/client.rs", "src/otel/metrics.rs"]),
     ("opentelemetry_otlp", &["src/otel/mod.rs"]),
@@ -160,7 +163,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn rust_files(dir: &str) -> Vec<PathBuf> {
+pub(crate) fn rust_files(dir: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![root().join(dir)];
     while let Some(dir) = pending.pop() {

@@ -199,6 +199,9 @@ pub const SCHEMA_REPORT_BYTES: usize = 64 * 1024;
 /// Most actors of a chain of delegation, whatever a server allows.
 pub const ACTORS: usize = 16;
 
+/// Most facts in force about one call: each is in its record, and is looked at for each of its resources.
+pub const SIGNALS: usize = 1_024;
+
 /// Longest filter of the decision log, in bytes; it fits the head of a request.
 pub const FILTER_BYTES: usize = 8 * 1024;
 

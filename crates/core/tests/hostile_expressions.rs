@@ -344,6 +344,7 @@ fn run(program: &Program, frame: &Frame) -> Result<(), EvalErrorKind> {
         failed_variable: FailedVariable::IsAbsent,
         now,
         derived_roles: None,
+        signals: None,
     };
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
     let result = program.eval(&Scope::new(inputs, frame, &budget));

@@ -114,6 +114,7 @@ fn evaluate(program: &Program, frame: &Frame) -> String {
         failed_variable: FailedVariable::IsAbsent,
         now: "2026-11-22T05:08:00Z".parse::<Timestamp>().unwrap(),
         derived_roles: Some(&[]),
+        signals: None,
     };
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
     let value = program.eval(&Scope::new(inputs, frame, &budget)).map_err(|error| error.message);

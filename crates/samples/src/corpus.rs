@@ -8,7 +8,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use procura_core::engine::{OnError, SchemaEnforcement, Settings};
+use procura_core::engine::{OnError, SchemaEnforcement, Settings, Standing};
 use procura_core::model::{self, ActionDecision, Evaluation, OutputValue, Request};
 use procura_core::policy::SourceFile;
 use procura_core::value::Map;
@@ -74,6 +74,8 @@ pub struct CaseSettings {
     /// `engine.globals`.
     #[serde(default)]
     pub globals: serde_json::Map<String, serde_json::Value>,
+    /// `signals.standing`; only the core is told.
+    pub standing: Option<Standing>,
 }
 
 /// The claims of the tokens of a request. The core takes them as they are; whoever takes tokens gets them in tokens
@@ -199,6 +201,7 @@ impl Case {
             strict_evaluation: self.settings.strict_evaluation,
             schema_enforcement: named(&enforcements, schema_enforcement.as_deref().unwrap_or("none")),
             globals: map_of(&self.settings.globals),
+            standing: self.settings.standing.unwrap_or_default(),
         }
     }
 
@@ -213,6 +216,7 @@ impl Case {
             strict_evaluation,
             schema_enforcement,
             globals,
+            standing: _,
         } = self.settings();
         let mut arguments = vec![
             format!("--set=engine.defaultPolicyVersion={default_policy_version}"),

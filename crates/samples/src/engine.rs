@@ -100,6 +100,7 @@ pub fn recorded(snapshot: &Snapshot, settings: &Settings, request: &Request<'_>,
         strict_evaluation: settings.strict_evaluation,
         schema_enforcement: settings.schema_enforcement.as_str().into(),
         globals: Cow::Borrowed(&settings.globals),
+        standing: settings.standing,
         durability: "durable".into(),
     };
     let record = CallRecord {

@@ -43,6 +43,7 @@ impl MadeUpCall<'_> {
         let (request, evaluation) = (self.request(), self.evaluation());
         let call = Call { id: id.into(), request_id: None, api: "check".into(), ..Call::default() };
         let basis = Basis {
+            standing: procura_core::engine::Standing::default(),
             engine: "0.0.0".into(),
             policy_revision: "none".into(),
             policy_generation: 1,
@@ -92,6 +93,7 @@ impl MadeUpCall<'_> {
             Effect::Deny => Reason::DenyRule,
         };
         let decision = ActionDecision {
+            ground: None,
             effect: self.effect,
             reason,
             own_policy: None,

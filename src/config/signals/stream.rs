@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
+use procura_core::signal::SubjectRules;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::subject::{SubjectEntry, SubjectRule};
-use super::{bounded, patterns, too_many};
+use super::subject::{self, SubjectEntry};
+use super::{bounded, known_patterns};
 use crate::config::aux_data::{KeySet, KeySetList};
 use crate::config::callers::tenants_problem;
 use crate::config::entry::{Problem, duration, name, number};
@@ -51,8 +52,10 @@ pub struct Stream {
     pub poll: Option<Poll>,
     /// The names of the facts that it may state, `*` at the end for anything; `None` for all that are known.
     pub facts: Option<Vec<String>>,
-    /// What its subjects stand for; `None` for the usual.
-    pub subjects: Option<Vec<SubjectRule>>,
+    /// What its subjects stand for.
+    pub subjects: SubjectRules,
+    /// Whether the types of SCIM events count that the drafts before RFC 9967 had.
+    pub scim_drafts: bool,
     /// The tenants whose callers see its facts; `None` if only those do who are bound to none.
     pub tenants: Option<Vec<String>>,
     /// How long facts of a name are true.
@@ -119,6 +122,8 @@ struct StreamEntry {
     poll: Option<PollEntry>,
     facts: Option<Vec<String>>,
     subjects: Option<Vec<SubjectEntry>>,
+    #[serde(default)]
+    scim_drafts: bool,
     tenants: Option<Vec<String>>,
     #[serde(default)]
     ttl: BTreeMap<String, String>,
@@ -195,12 +200,16 @@ impl StreamEntry {
         if self.push.is_some() == self.poll.is_some() {
             return Err((String::new(), "must have either `push` or `poll`".into()));
         }
-        patterns(".facts", self.facts.as_deref().unwrap_or_default())?;
+        known_patterns(".facts", self.facts.as_deref().unwrap_or_default())?;
         if let Some(advice) = tenants_problem(self.tenants.as_deref()) {
             return Err((".tenants".into(), advice));
         }
         let algorithms = self.algorithms.take().unwrap_or_else(|| vec!["RS256".to_owned()]);
         let keys = self.keys.take().map(|keys| self.key_set(keys, &algorithms)).transpose()?;
+        let subjects = match self.subjects.take() {
+            Some(entries) => subject::rules(entries, &self.issuer)?,
+            None => SubjectRules::defaults(&self.issuer),
+        };
         let plain_http = self.insecure.plain_http;
         let metadata = self.metadata(keys.is_none())?;
         let ttl = self.ttl.iter().map(|(name, text)| lifetime(name, text)).collect::<Result<_, _>>()?;
@@ -215,7 +224,8 @@ impl StreamEntry {
             transmitter: self.transmitter.map(TransmitterEntry::check).transpose()?,
             push: self.push.map(|push| push.check(plain_http)).transpose()?,
             poll: self.poll.map(|poll| poll.check(plain_http)).transpose()?,
-            subjects: self.subjects.map(subjects).transpose()?,
+            subjects,
+            scim_drafts: self.scim_drafts,
             max_silence: max_silence.transpose()?,
             max_rate: u32::try_from(max_rate).unwrap_or(u32::MAX),
             name: self.name,
@@ -335,14 +345,6 @@ fn authorization(member: &str, source: Option<&HeaderSource>) -> Result<(), Prob
 
 fn lifetime(name: &str, text: &str) -> Result<(String, Duration), Problem> {
     let member = format!(".ttl.{}", name.escape_debug());
-    patterns(&member, &[name.to_owned()])?;
+    known_patterns(&member, &[name.to_owned()])?;
     Ok((name.to_owned(), duration(&member, Some(text), 0, 1000..=3660 * DAY)?))
-}
-
-fn subjects(entries: Vec<SubjectEntry>) -> Result<Vec<SubjectRule>, Problem> {
-    if entries.len() > super::MAX_ENTRIES {
-        return Err((".subjects".into(), too_many()));
-    }
-    let entries = entries.into_iter().enumerate();
-    entries.map(|(i, entry)| entry.check(&format!(".subjects[{i}]"))).collect()
 }

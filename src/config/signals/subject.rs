@@ -1,26 +1,10 @@
 //! `subjects` of a stream: which entity an RFC 9493 subject identifier stands for.
 
 use procura_core::model::EntityKind;
+use procura_core::signal::{Format, RuleFault, SubjectRule, SubjectRules};
 use serde::Deserialize;
 
 use crate::config::entry::Problem;
-
-/// What identifiers of one format stand for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubjectRule {
-    /// The format of the identifiers that it is about.
-    pub format: String,
-    /// The `iss` that they must have, if any.
-    pub issuer: Option<String>,
-    /// The member of a complex subject that they must be, `subject` for a simple one; any if `None`.
-    pub member: Option<String>,
-    /// What they stand for.
-    pub kind: EntityKind,
-    /// The kind of a resource, the issuer of a token; `{member}` as in `id`.
-    pub of: Option<String>,
-    /// The name of that: `{member}` stands for a member of the identifier.
-    pub id: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -34,23 +18,23 @@ pub(super) struct SubjectEntry {
     id: String,
 }
 
+/// The rules that `entries` describe for a stream with this issuer.
+pub(super) fn rules(entries: Vec<SubjectEntry>, issuer: &str) -> Result<SubjectRules, Problem> {
+    let entries = entries.into_iter().enumerate();
+    let rules: Vec<SubjectRule> =
+        entries.map(|(i, entry)| entry.rule(&format!(".subjects[{i}]"))).collect::<Result<_, _>>()?;
+    SubjectRules::new(&rules, issuer)
+        .map_err(|RuleFault { index, field, reason }| (format!(".subjects[{index}].{field}"), reason))
+}
+
 impl SubjectEntry {
-    pub(super) fn check(self, at: &str) -> Result<SubjectRule, Problem> {
-        let wrong = |member: &str, advice: &str| (format!("{at}.{member}"), advice.to_owned());
+    fn rule(self, at: &str) -> Result<SubjectRule, Problem> {
         let Self { format, issuer, member, kind, of, id } = self;
-        for (name, text) in [
-            ("format", Some(&format)),
-            ("issuer", issuer.as_ref()),
-            ("member", member.as_ref()),
-            ("of", of.as_ref()),
-            ("id", Some(&id)),
-        ] {
-            if text.is_some_and(String::is_empty) {
-                return Err(wrong(name, "must not be empty"));
-            }
-        }
-        let kind = entity_kind(&format!("{at}.as"), &kind)?;
-        Ok(SubjectRule { format, issuer, member, kind, of, id })
+        let format = Format::of(&format).ok_or_else(|| {
+            let names = Format::ALL.map(Format::as_str).join("`, `");
+            (format!("{at}.format"), format!("must be one of `{names}`, not `{}`", format.escape_debug()))
+        })?;
+        Ok(SubjectRule { format, issuer, member, kind: entity_kind(&format!("{at}.as"), &kind)?, of, id })
     }
 }
 

@@ -61,13 +61,30 @@ fn what_is_wrong_with_a_stream_names_the_member_and_never_a_secret() {
         (format!(r#"{STREAM}, "keys": {{"remote": {{"url": 1}}}}"#), "[0].keys.remote.url", "not valid"),
         (format!(r#"{STREAM}, {keys}, "algorithms": ["none"]"#), "[0].algorithms", "must be one of"),
         (format!(r#"{STREAM}, "facts": ["Session*"]"#), "[0].facts", "`session-revoked`"),
-        (format!(r#"{STREAM}, "ttl": {{"a": "0s"}}"#), "[0].ttl.a", "duration"),
+        (format!(r#"{STREAM}, "ttl": {{"session-revoked": "0s"}}"#), "[0].ttl.session-revoked", "duration"),
+        (format!(r#"{STREAM}, "ttl": {{"a": "1s"}}"#), "[0].ttl.a", "no event"),
+        (format!(r#"{STREAM}, "facts": ["sesion-revoked"]"#), "[0].facts", "no event"),
+        (
+            format!(r#"{STREAM}, "subjects": [{{"format": "email", "as": "principal", "id": "{{sub}}"}}]"#),
+            "[0].subjects[0].id",
+            "",
+        ),
         (format!(r#"{STREAM}, "tenants": ["a.b"]"#), "[0].tenants", "no tenant"),
         (format!(r#"{STREAM}, "maxRate": 0"#), "[0].maxRate", "1 to 1000000"),
         (
             format!(r#"{STREAM}, "subjects": [{{"format": "email", "as": "user", "id": "x"}}]"#),
             "[0].subjects[0].as",
             "`principal`",
+        ),
+        (
+            format!(r#"{STREAM}, "subjects": [{{"format": "mail", "as": "principal", "id": "x"}}]"#),
+            "[0].subjects[0].format",
+            "`email`",
+        ),
+        (
+            format!(r#"{STREAM}, "subjects": [{{"format": "email", "as": "principal", "id": "{{sub}}"}}]"#),
+            "[0].subjects[0].id",
+            "`{email}`",
         ),
         (
             format!(r#"{STREAM}, "transmitter": {{"authorization": "Bearer verysecret\n"}}"#),

@@ -218,6 +218,7 @@ mod tests {
 
     fn decision(effect: Effect, own_policy: Option<&str>, scope: Option<&str>) -> ActionDecision {
         ActionDecision {
+            ground: None,
             effect,
             reason: Reason::NoRuleMatched,
             own_policy: own_policy.map(Arc::from),

@@ -124,6 +124,7 @@ mod tests {
     fn decision() -> impl Strategy<Value = ActionDecision> {
         (any::<bool>(), prop::option::of(name()), prop::option::of(name())).prop_map(
             |(allow, policy, scope)| ActionDecision {
+                ground: None,
                 effect: if allow { Effect::Allow } else { Effect::Deny },
                 reason: Reason::AllowRule,
                 own_policy: policy.map(Into::into),

@@ -1,6 +1,6 @@
 //! From the JSON of a webhook to facts: expressions that the operator writes, in the language of conditions.
 //!
-//! They know `body`, `now` and `source`. `facts` yields a list of maps, see [`Said`]; `when`, if there is one, says whether
+//! They know `body`, `now` and `source`. `facts` yields a list of maps, see [`Assertion`]; `when`, if there is one, says whether
 //! there is anything to map; `id` yields the name of the event.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use procura_core::expr::{
 use procura_core::model::Timestamp;
 use procura_core::value::Value;
 
-use super::said::{NotSaid, Said};
+use super::said::{Assertion, NotSaid};
 
 /// Cost units that the expressions of one event may spend together, and reading what they yield: about as long as deciding
 /// a call of ordinary size takes.
@@ -46,7 +46,7 @@ pub struct Mapped {
     /// Its name, if the mapping has one for it.
     pub id: Option<String>,
     /// What it states; nothing if `when` does not hold.
-    pub said: Vec<Said>,
+    pub said: Vec<Assertion>,
 }
 
 /// Why an event says nothing.
@@ -108,7 +108,7 @@ impl Mapping {
         }
         let facts = value("facts", &self.facts, &scope)?;
         let facts = facts.to_json(&budget).map_err(|_| NotMapped::NotOfType("facts", "JSON"))?;
-        Ok(Mapped { id, said: Said::list(facts)? })
+        Ok(Mapped { id, said: Assertion::list(facts)? })
     }
 }
 

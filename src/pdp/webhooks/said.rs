@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use procura_core::model::{Entity, EntityKind, Fact, Subject, Timestamp};
+use procura_core::signal::{EVENT_TYPES, Event, EventType, Family, Malformed, Statement};
 use procura_core::value::{Map, Value};
 
 /// Most facts of one event.
@@ -24,13 +25,15 @@ const DATA_DEPTH: usize = 16;
 
 /// Something that is said to be true, or not to be true any more.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Said {
+pub struct Assertion {
     /// What is said.
     pub name: String,
     /// What it is about.
     pub subject: Subject,
-    /// Its content; `None` if it is withdrawn.
-    pub data: Option<Value<'static>>,
+    /// Its content.
+    pub data: Value<'static>,
+    /// Whether it is not true any more.
+    pub is_withdrawn: bool,
     /// Since when; absent: since it was received.
     pub at: Option<Timestamp>,
     /// Until when, if it ends by itself.
@@ -47,7 +50,7 @@ pub struct NotSaid {
     pub expected: Cow<'static, str>,
 }
 
-impl Said {
+impl Assertion {
     /// What the list `facts` says: maps with `type`, `subject`, and perhaps `data`, `at`, `expires` and `withdrawn`.
     ///
     /// # Errors
@@ -68,6 +71,16 @@ impl Said {
         let name = text(name).filter(|name| is_name(name)).ok_or_else(|| wrong(name_at, NAME))?;
         let (subject_at, subject) = take("subject");
         let subject = subject_of(&subject_at, subject)?;
+        Self::rest(&format!("{at}."), name, subject, fact)
+    }
+
+    /// What `rest` says of `subject` under `name`: a map with nothing but `data`, `at`, `expires` and `withdrawn`, each
+    /// perhaps. `at` stands before their names.
+    ///
+    /// # Errors
+    /// If it is no such map.
+    pub fn rest(at: &str, name: String, subject: Subject, mut rest: Map<'static>) -> Result<Self, NotSaid> {
+        let mut take = |member: &str| (format!("{at}{member}"), rest.remove(member).filter(is_there));
         let (data_at, data) = take("data");
         let data = data.unwrap_or_else(|| Value::Map(Map::default()));
         check_data(&data).map_err(|expected| wrong(data_at, expected))?;
@@ -78,22 +91,64 @@ impl Said {
             (_, Some(Value::Bool(true))) => true,
             (at, Some(_)) => return Err(wrong(at, "expected a boolean")),
         };
-        if let Some((other, _)) = fact.entry(0) {
-            return Err(wrong(format!("{at}.{}", shown(other)), "there is no such member"));
+        if let Some((other, _)) = rest.entry(0) {
+            return Err(wrong(format!("{at}{}", shown(other)), "there is no such member"));
         }
-        Ok(Self { name, subject, data: (!is_withdrawn).then_some(data), at: since, expires })
+        Ok(Self { name, subject, data, is_withdrawn, at: since, expires })
     }
 
-    /// The fact that this states or withdraws, as said by `source` in the event `id`.
-    #[must_use]
-    pub fn into_fact(self, source: Arc<str>, id: Arc<str>, received: Timestamp) -> Fact {
-        let Self { name, subject, data: value, at, expires } = self;
-        let name: Arc<str> = name.into();
-        // Of two that are of the same instant, what is said outweighs that it is not said any more.
-        let rank = u8::from(value.is_some());
-        let (slot, at) = (Arc::clone(&name), at.unwrap_or(received));
-        Fact { subject, name, slot, value, source, id, at, received, expires, rank }
+    /// The facts that this states or withdraws, as `speaker` says: one, or one for each claim that changed. What is called as
+    /// one that events of CAEP or RISC state has the content of such an event. `at` stands before the names of its members.
+    ///
+    /// # Errors
+    /// If it has not, or ends before it begins.
+    pub fn facts(&self, at: &str, speaker: &Speaker) -> Result<Vec<Fact>, NotSaid> {
+        let Speaker { source, id, received } = speaker;
+        let since = self.at.unwrap_or(*received);
+        if self.expires.is_some_and(|expires| expires <= since.max(*received)) {
+            return Err(wrong(format!("{at}expires"), "expected an instant after `at` and after now"));
+        }
+        let statements = statements(&self.name, &self.data)
+            .map_err(|malformed| wrong(format!("{at}data"), format!("for `{}`: {malformed}", self.name)))?;
+        let fact = |statement: Statement| Fact {
+            subject: self.subject.clone(),
+            name: statement.name,
+            slot: statement.slot,
+            value: (!self.is_withdrawn).then_some(statement.value),
+            source: Arc::clone(source),
+            id: Arc::clone(id),
+            at: since,
+            received: *received,
+            expires: self.expires,
+            rank: if self.is_withdrawn { 0 } else { statement.rank },
+        };
+        Ok(statements.into_iter().map(fact).collect())
     }
+}
+
+/// Who says something, and in which event.
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    /// The source.
+    pub source: Arc<str>,
+    /// The name of the event.
+    pub id: Arc<str>,
+    /// When it was received.
+    pub received: Timestamp,
+}
+
+/// What saying `name` with `data` states.
+fn statements(name: &str, data: &Value<'static>) -> Result<Vec<Statement>, Malformed> {
+    let is_one =
+        |kind: &&EventType| matches!(kind.family, Family::Caep | Family::Risc) && kind.facts == [name];
+    if let Some(kind) = EVENT_TYPES.iter().find(is_one)
+        && let Event::Stated(statements) = Event::read(kind.uri, data, false)?
+    {
+        return Ok(statements.made);
+    }
+    let name: Arc<str> = name.into();
+    // Of two that are of the same instant, what is said outweighs that it is not said any more.
+    Ok(vec![Statement { slot: Arc::clone(&name), name, rank: 1, value: data.clone() }])
 }
 
 /// What a name is.
@@ -115,11 +170,8 @@ pub fn is_id(id: &str) -> bool {
     (1..=ID_BYTES).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
-/// That `data` can be the content of a fact.
-///
-/// # Errors
-/// What is expected instead.
-pub fn check_data(data: &Value<'_>) -> Result<(), Cow<'static, str>> {
+/// That `data` can be the content of a fact; else what is expected instead.
+fn check_data(data: &Value<'_>) -> Result<(), Cow<'static, str>> {
     if !is_shallow(data, DATA_DEPTH) {
         return Err(format!("expected a value nested at most {DATA_DEPTH} levels deep").into());
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::combine::Finding;
 use super::question::{Stop, Word};
 use super::target::Chain;
-use crate::model::{ActionDecision, Effect, Item, Problem, Reason, ResourceEvaluation};
+use crate::model::{ActionDecision, Effect, Ground, Item, Problem, Reason, ResourceEvaluation};
 use crate::policy::PolicyKind;
 
 /// What decisions print where no policy could decide.
@@ -70,6 +70,7 @@ impl<'r> Conclusion<'r> {
             own_policy: is_own.then(|| Arc::clone(name)),
             matched_scope: self.scope.filter(|scope| !scope.is_empty()).map(Arc::clone),
             rule: rule.map(Arc::clone),
+            ground: None,
             problems,
         }
     }
@@ -104,4 +105,16 @@ pub(super) fn deny_all(item: &Item<'_>, reason: Reason, name: Option<&Arc<str>>)
     let (denial, policy) = (Conclusion::denial(reason, name, None), printed(name));
     let actions = item.actions.iter().map(|_| denial.decision(policy, Vec::new())).collect();
     ResourceEvaluation { actions, ..ResourceEvaluation::of_policy(Arc::clone(policy)) }
+}
+
+/// As [`deny_all`], because of what is held true.
+pub(super) fn deny_all_on(
+    ground: Option<&Ground>,
+    item: &Item<'_>,
+    reason: Reason,
+    name: Option<&Arc<str>>,
+) -> ResourceEvaluation {
+    let mut denied = deny_all(item, reason, name);
+    denied.actions.iter_mut().for_each(|decision| decision.ground = ground.cloned().map(Box::new));
+    denied
 }

@@ -10,6 +10,7 @@
 //! | `roles` | which roles stand above a role |
 //! | `derived_roles` | which derived roles hold |
 //! | `schemas` | whether the attributes fit their schemas |
+//! | `standing` | what is denied without a policy, because of what is held true |
 //! | `reach`, `links` | which rules can speak to the roles of the principal, and how a rule comes to speak to one |
 //! | `conditions` | whether a condition is true, false or undecided |
 //! | `outputs` | what a visited rule puts out |
@@ -36,6 +37,7 @@ mod retrace;
 mod roles;
 mod schemas;
 mod sightings;
+mod standing;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,7 @@ pub use explain::{
 };
 
 pub use retrace::{Failure, Trail, retrace};
+pub use standing::Standing;
 
 pub(crate) use sightings::Sightings;
 
@@ -54,7 +57,7 @@ use conditions::CostExceeded;
 use observe::Observer;
 use outputs::Room;
 
-use crate::expr::{Budget, FailedVariable, Inputs};
+use crate::expr::{Budget, FailedVariable, InForce, Inputs};
 use crate::limits::{CALL_COST, EXPR_COST};
 use crate::model::{Evaluation, Request, Resource, Timestamp};
 use crate::policy::Snapshot;
@@ -77,6 +80,8 @@ pub struct Settings {
     pub schema_enforcement: SchemaEnforcement,
     /// `globals` in conditions.
     pub globals: Map<'static>,
+    /// Which rules stand without a policy.
+    pub standing: Standing,
 }
 
 impl Default for Settings {
@@ -89,6 +94,7 @@ impl Default for Settings {
             strict_evaluation: false,
             schema_enforcement: SchemaEnforcement::None,
             globals: Map::default(),
+            standing: Standing::default(),
         }
     }
 }
@@ -215,7 +221,7 @@ struct Call<'r> {
 }
 
 impl<'r> Call<'r> {
-    fn inputs(&self, resource: &'r Resource<'r>) -> Inputs<'r> {
+    fn inputs(&self, resource: &'r Resource<'r>, in_force: Option<&'r InForce<'r>>) -> Inputs<'r> {
         Inputs {
             principal: &self.request.principal,
             resource,
@@ -228,6 +234,7 @@ impl<'r> Call<'r> {
                 OnError::Cerbos => FailedVariable::IsAbsent,
             },
             derived_roles: None,
+            signals: in_force,
         }
     }
 

@@ -16,9 +16,10 @@ use super::derived_roles::DerivedRoles;
 use super::layer::{Case, Known, Layer};
 use super::question::{Answer, Question, Stop, Word};
 use super::schemas::{self, Fitness};
+use super::standing;
 use super::target::{Chain, Target};
-use crate::expr::Inputs;
-use crate::model::{ActionDecision, Few, Item, OutputEntry, Reason, ResourceEvaluation, ValidationError};
+use crate::expr::{InForce, Inputs};
+use crate::model::{ActionDecision, Few, Item, OutputEntry, Reason, ResourceEvaluation};
 use crate::policy::{Mask, Policy};
 
 /// Decides every action of `alike`, which are all about the same.
@@ -48,6 +49,15 @@ fn decide_item(
             observer.finds(target);
         }
     }
+    let name = target.and_then(|target| target.resource.name());
+    let Ok(in_force) = standing::in_force(call, item) else {
+        return conclusion::deny_all(item, Reason::CostExceeded, name);
+    };
+    match standing::denial(call, in_force.as_ref()) {
+        Ok(None) => {}
+        Ok(Some((reason, ground))) => return conclusion::deny_all_on(ground.as_ref(), item, reason, name),
+        Err(CostExceeded) => return conclusion::deny_all(item, Reason::CostExceeded, name),
+    }
     let target = match target {
         Some(target) if !target.exists() => return conclusion::deny_all(item, Reason::NoPolicy, None),
         Some(target) => target,
@@ -55,7 +65,10 @@ fn decide_item(
     };
     // Nobody is asked about attributes that must fit their schemas and do not.
     match schemas::judge(call, target, item) {
-        Fitness::Passed(validation_errors) => decide_valid(call, target, rules, item, validation_errors),
+        Fitness::Passed(validation_errors) => {
+            let decided = decide_valid((call, target, in_force.as_ref()), rules, item);
+            ResourceEvaluation { validation_errors, ..decided }
+        }
         Fitness::Rejected(validation_errors) => ResourceEvaluation {
             validation_errors,
             ..conclusion::deny_all(item, Reason::InvalidAttributes, target.resource.name())
@@ -65,11 +78,9 @@ fn decide_item(
 }
 
 fn decide_valid(
-    call: &Call<'_>,
-    target: &Target<'_>,
+    (call, target, in_force): (&Call<'_>, &Target<'_>, Option<&InForce<'_>>),
     rules: &[OnceCell<Mask>],
     item: &Item<'_>,
-    validation_errors: Vec<ValidationError>,
 ) -> ResourceEvaluation {
     let mut derived_roles = Few::<_, 1>::of_defaults(target.places.len());
     let mut outputs = Vec::new();
@@ -77,7 +88,7 @@ fn decide_valid(
     {
         let known = Few::<_, 1>::of_defaults(target.places.len());
         let asking = Asking {
-            case: Case { call, target, inputs: call.inputs(&item.resource) },
+            case: Case { call, target, inputs: call.inputs(&item.resource, in_force) },
             principal: target.principal_policies.iter().map(|_| OnceCell::new()).collect(),
             derived_roles: &derived_roles,
             known: &known,
@@ -89,7 +100,7 @@ fn decide_valid(
     }
     let policy = Arc::clone(conclusion::printed(target.resource.name()));
     let effective_derived_roles = DerivedRoles::held_in(&mut derived_roles);
-    ResourceEvaluation { policy, actions, effective_derived_roles, outputs, validation_errors }
+    ResourceEvaluation { policy, actions, effective_derived_roles, outputs, validation_errors: Vec::new() }
 }
 
 /// Everybody who can be asked about one resource.
@@ -126,7 +137,21 @@ impl<'r> Asking<'_, 'r> {
         };
         let (mut put_out, problems) = question.into_met();
         outputs.append(&mut put_out);
-        conclusion.decision(conclusion::printed(self.case.target.resource.name()), problems)
+        let decision = conclusion.decision(conclusion::printed(self.case.target.resource.name()), problems);
+        self.fresh(action, decision)
+    }
+
+    /// The decision, unless the capability behind the action asks for fresher facts than there are.
+    fn fresh(&self, action: &str, mut decision: ActionDecision) -> ActionDecision {
+        let Case { call, target, inputs } = self.case;
+        let what = (target.kind, action);
+        match standing::demand_freshness(call, what, inputs.signals, &mut decision) {
+            Ok(()) => decision,
+            Err(CostExceeded) => {
+                let stop = Conclusion::of_stop(&Stop::CostExceeded, &target.resource);
+                stop.decision(conclusion::printed(target.resource.name()), decision.problems)
+            }
+        }
     }
 
     /// What is said, and on which chain of scopes.

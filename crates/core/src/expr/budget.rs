@@ -63,6 +63,11 @@ impl Budget {
         self.call.get()
     }
 
+    /// What the current expression may still spend.
+    pub(crate) fn left_to_expression(&self) -> u64 {
+        self.expr.get()
+    }
+
     /// Whether an expression asked what time it is. As long as none did, another instant changes nothing.
     pub(crate) fn is_time_asked(&self) -> bool {
         self.time_asked.get()

@@ -147,6 +147,8 @@ pub(crate) enum Field {
     Bound,
     /// `request.actor` as a whole.
     Actor,
+    /// `signals`.
+    Signals,
 }
 
 /// A path of keys into one of the attribute maps of the request.

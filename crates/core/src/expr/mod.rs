@@ -12,6 +12,7 @@
 //! | `patterns` | the regular expressions of a set of policies |
 //! | `scope`, `budget` | what an evaluation reads, and what it may cost |
 //! | `eval`, `ops`, `equality`, `time`, `instant`, `val` | `ir` and a [`Scope`] to a value |
+//! | `signals` | the facts in force, as expressions see them |
 //! | `functions`, `format` | the libraries |
 //! | `output`, `wording` | values to JSON, errors to text |
 //! | `explain` | what an expression read, for those who explain decisions |
@@ -41,6 +42,7 @@ mod output;
 mod parser;
 mod patterns;
 mod scope;
+mod signals;
 mod time;
 mod types;
 mod uses;
@@ -57,6 +59,7 @@ pub use instant::{Instant, NotAnInstant};
 pub use patterns::Patterns;
 pub(crate) use patterns::is_regex;
 pub use scope::{Bindings, FailedVariable, Frame, Inputs, Scope};
+pub use signals::InForce;
 pub use types::Type;
 pub use uses::{Used, names_used, variables_used};
 pub use val::{List, MapVal, Opaque, SpiffeMatcher, Str, Val};

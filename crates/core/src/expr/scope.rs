@@ -7,7 +7,7 @@ use super::error::EvalError;
 use super::eval::{Evaluated, Machine};
 use super::ir::Form;
 use super::val::Val;
-use super::{Budget, EvalErrorKind, Program};
+use super::{Budget, EvalErrorKind, InForce, Program};
 use crate::model::{AuxData, Principal, Resource, Timestamp};
 use crate::value::Map;
 
@@ -37,6 +37,8 @@ pub struct Inputs<'r> {
     pub failed_variable: FailedVariable,
     /// `runtime.effectiveDerivedRoles`, sorted; `None` where they are not known: whoever asks for them errs.
     pub derived_roles: Option<&'r [Arc<str>]>,
+    /// `signals`, `S`; `None` if there are none.
+    pub signals: Option<&'r InForce<'r>>,
 }
 
 /// What `has(V.x)`, `V.?x` and `V` as a whole make of a variable that errs.

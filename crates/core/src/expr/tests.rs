@@ -54,6 +54,7 @@ fn eval(source: &str) -> Result<Value<'static>, EvalError> {
         failed_variable: FailedVariable::IsAbsent,
         now: "2026-01-31T12:00:00Z".parse::<Timestamp>().unwrap(),
         derived_roles: Some(&derived),
+        signals: None,
     };
     let budget = Budget::new(limits::CALL_COST, limits::EXPR_COST);
     let value = program.eval(&Scope::new(inputs, &frame, &budget))?;

@@ -90,8 +90,30 @@ pub struct ActionDecision {
     pub matched_scope: Option<Arc<str>>,
     /// The rule that decided, if one did.
     pub rule: Option<Arc<str>>,
+    /// What is held true, or is not, where the decision rests on that.
+    pub ground: Option<Box<Ground>>,
     /// Everything that went wrong on the way to this decision.
     pub problems: Vec<Problem>,
+}
+
+/// What a decision rests on besides policies: a fact that is in force, or one that would have to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// The fact, by its place among those of the call; for a demand the newest one that is too old, if there is one.
+    pub signal: Option<usize>,
+    /// What is asked for and is not there.
+    pub demand: Option<Demand>,
+}
+
+/// What a capability asks for: a fact of a type that is not older than it may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The type of the fact.
+    pub signal: Arc<str>,
+    /// How old it may be, in seconds.
+    pub max_age: u64,
+    /// Where the capability is declared, `file:line:column`.
+    pub capability: Arc<str>,
 }
 
 /// Why a decision came out as it did. Stable on the wire and in records.
@@ -120,6 +142,16 @@ pub enum Reason {
     InvalidAttributes,
     /// The evaluation would have cost more than a call may spend.
     CostExceeded,
+    /// The session that is presented was revoked.
+    SessionRevoked,
+    /// The account of the principal, or of somebody who acts for it, is disabled.
+    AccountDisabled,
+    /// A credential that may have been used is compromised or was revoked.
+    CredentialCompromised,
+    /// Policies allow it, and a fact that the capability asks for is not there or too old.
+    StaleState,
+    /// More is held true about the call than it can be decided by.
+    TooManySignals,
 }
 
 impl Reason {
@@ -138,6 +170,11 @@ impl Reason {
             Reason::EvaluationError => "evaluation_error",
             Reason::InvalidAttributes => "invalid_attributes",
             Reason::CostExceeded => "cost_exceeded",
+            Reason::SessionRevoked => "session_revoked",
+            Reason::AccountDisabled => "account_disabled",
+            Reason::CredentialCompromised => "credential_compromised",
+            Reason::StaleState => "stale_state",
+            Reason::TooManySignals => "too_many_signals",
         }
     }
 }

@@ -160,11 +160,22 @@ impl Fact {
 /// What is held true about a call, and what the call itself presents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signals<'a> {
+    /// Whether more is held true than a call is decided by ([`SIGNALS`](crate::limits::SIGNALS)): then nothing of it is
+    /// here, and everything is denied.
+    pub too_many: bool,
     /// The facts in force about whoever acts, what they present, and the resources: newest first. One about a resource is
-    /// only there for the items with that resource.
+    /// only in force for the items with that resource, one about a tenant for the items in it.
     pub facts: Vec<Arc<Fact>>,
     /// What whoever acts presents.
     pub presented: Presented<'a>,
+}
+
+impl Signals<'_> {
+    /// Whether nothing is held true about the call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty() && !self.too_many
+    }
 }
 
 /// What whoever acts presents, as far as facts can be about it.
@@ -178,4 +189,12 @@ pub struct Presented<'a> {
     pub began: Option<Timestamp>,
     /// How the principal showed who it is (`amr`, RFC 8176), if somebody vouches for that.
     pub methods: Option<Vec<Cow<'a, str>>>,
+}
+
+impl Presented<'_> {
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }

@@ -10,8 +10,8 @@ pub mod spiffe;
 
 pub use actor::{ActorFault, actor};
 pub use evaluation::{
-    ActionDecision, Evaluation, OutputEntry, OutputValue, Problem, ProblemCode, Reason, ResourceEvaluation,
-    ValidatedPart, ValidationError,
+    ActionDecision, Demand, Evaluation, Ground, OutputEntry, OutputValue, Problem, ProblemCode, Reason,
+    ResourceEvaluation, ValidatedPart, ValidationError,
 };
 pub use fact::{Entity, EntityKind, Fact, Presented, Signals, Subject};
 pub use few::{Few, Names};

@@ -2,12 +2,14 @@
 //!
 //! [`DecisionRecord`](super::DecisionRecord) says what stands in it, and reads it again.
 
+use std::sync::Arc;
+
 use super::decision::{NO_ENFORCEMENT, PARTIAL, USUAL_VERSION};
 use super::json::Json;
-use super::{AuxDataInput, Basis, Call, Caller, RecordError, Vouchers};
+use super::{AuxDataInput, Basis, Call, Caller, FactRecord, PresentedInput, RecordError, Vouchers};
 use crate::model::{
-    ActionDecision, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request,
-    Resource, ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
+    ActionDecision, Effect, Evaluation, Fact, Ground, Item, OutputEntry, OutputValue, Principal, Problem,
+    Request, Resource, ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
 };
 use crate::value::Map;
 
@@ -91,6 +93,15 @@ impl CallRecord<'_> {
             json.raw(r#","actor":"#);
             json.map(actor);
         }
+        let signals = &self.request.signals;
+        if let Some(presented) = PresentedInput::new(signals) {
+            json.raw(r#","presented":"#);
+            json.serialize(&presented)?;
+        }
+        if !signals.facts.is_empty() {
+            json.raw(r#","signals":"#);
+            facts(json, &signals.facts)?;
+        }
         json.raw(r#","resources":"#);
         json.list(&self.request.items, |json, item: &Item<'_>| resource(json, &item.resource));
         json.check()
@@ -141,12 +152,27 @@ impl EncodedBasis {
             json.raw(r#","globals":"#);
             json.map(&basis.globals);
         }
+        if !basis.standing.is_usual() {
+            json.raw(r#","standing":"#);
+            // Writing into memory does not fail.
+            let _ = json.serialize(&basis.standing);
+        }
         json.raw(r#","durability":"#);
         json.string(&basis.durability);
         json.raw("}");
         // Everything written was text.
         Self(String::from_utf8(json.into_bytes()).unwrap_or_default())
     }
+}
+
+fn facts(json: &mut Json, facts: &[Arc<Fact>]) -> Result<(), RecordError> {
+    for (index, fact) in facts.iter().enumerate() {
+        json.raw(if index == 0 { "[" } else { "," });
+        json.serialize(&FactRecord::new(fact))?;
+        json.check()?;
+    }
+    json.raw("]");
+    Ok(())
 }
 
 fn call(json: &mut Json, call: &Call<'_>) {
@@ -266,6 +292,26 @@ fn entry(json: &mut Json, decision: &ActionDecision) {
     if let Some(rule) = &decision.rule {
         json.raw(r#","rule":"#);
         json.string(rule);
+    }
+    if let Some(ground) = &decision.ground {
+        grounded(json, ground);
+    }
+}
+
+/// On which fact the decision rests.
+fn grounded(json: &mut Json, Ground { signal, demand }: &Ground) {
+    if let Some(signal) = signal {
+        json.raw(r#","signal":"#);
+        json.plain(signal);
+    }
+    if let Some(demand) = demand {
+        json.raw(r#","demand":{"signal":"#);
+        json.string(&demand.signal);
+        json.raw(r#","maxAge":"#);
+        json.plain(demand.max_age);
+        json.raw(r#","capability":"#);
+        json.string(&demand.capability);
+        json.raw("}");
     }
 }
 

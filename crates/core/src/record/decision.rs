@@ -6,7 +6,8 @@ use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuxDataInput, DecisionId, wire};
+use super::{AuxDataInput, DecisionId, DemandRecord, FactRecord, PresentedInput, wire};
+use crate::engine::Standing;
 use crate::model::{Effect, Timestamp};
 use crate::value::{Map, Value};
 
@@ -47,6 +48,13 @@ pub struct DecisionRecord<'a> {
     /// Who acts for the principal, as a verified token says: `request.actor`; absent if nobody does.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Cow<'a, Map<'a>>>,
+    /// What whoever acts presents, as far as facts can be about it; absent if it is nothing, or if no facts were held at all.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub presented: Option<PresentedInput<'a>>,
+    /// The facts in force about the call, newest first: `signals` in conditions. One about a resource is in force only for
+    /// the results of that resource, one about a tenant for those in it.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<FactRecord<'a>>,
     /// The resources, in request order.
     #[serde(borrow)]
     pub resources: Vec<ResourceInput<'a>>,
@@ -139,6 +147,9 @@ pub struct Basis<'a> {
     /// `globals` in conditions.
     #[serde(borrow, default, skip_serializing_if = "is_empty_map")]
     pub globals: Cow<'a, Map<'a>>,
+    /// Which rules stand without a policy; absent if all of them do.
+    #[serde(default, skip_serializing_if = "Standing::is_usual")]
+    pub standing: Standing,
     /// What the answer waited for: `durable`, `os` or `async`.
     pub durability: Cow<'a, str>,
 }
@@ -218,6 +229,12 @@ pub struct DecisionEntry<'a> {
     /// The rule that decided, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'a, str>>,
+    /// The fact that the decision rests on, by its place in `signals`, from 0. With `demand`, the newest one that is too old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<usize>,
+    /// The fact that a capability asks for and that is not there or too old.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<DemandRecord<'a>>,
     /// What the visited rules put out for this action.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputRecord<'a>>,
@@ -292,6 +309,12 @@ pub struct Decision<'r, 'a> {
     /// The rule that decided, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'r str>,
+    /// The fact that the decision rests on, by its place in the `signals` of the record, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<usize>,
+    /// The fact that a capability asks for and that is not there or too old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demand: Option<&'r DemandRecord<'a>>,
     /// Derived roles that hold for the principal and this resource, sorted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub derived_roles: &'r [Cow<'a, str>],
@@ -336,6 +359,8 @@ impl<'a> DecisionRecord<'a> {
             policy: entry.policy.as_deref().unwrap_or(&result.policy),
             scope: &entry.scope,
             rule: entry.rule.as_deref(),
+            signal: entry.signal,
+            demand: entry.demand.as_ref(),
             derived_roles: &result.derived_roles,
             outputs: &entry.outputs,
             problems: &entry.problems,

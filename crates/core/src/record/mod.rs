@@ -18,6 +18,7 @@ mod event;
 mod id;
 mod json;
 mod mask;
+mod presented;
 mod quarantine;
 mod sentence;
 mod shadow;
@@ -36,6 +37,7 @@ pub use event::{
 };
 pub use id::DecisionId;
 pub use mask::{MaskError, MaskKey, MaskKeys, MaskRule, Masks, Treatment};
+pub use presented::{DemandRecord, PresentedInput};
 pub use quarantine::QuarantineChange;
 pub use sentence::{happening, sentence};
 pub use shadow::{DecisionDifference, ShadowDifference, Verdict};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, wire};
-use crate::model::Timestamp;
+use crate::model::{Entity, EntityKind, Fact, Subject, Timestamp};
 use crate::value::Value;
 
 /// A signal was taken. It is written before any decision knows of it.
@@ -70,6 +70,69 @@ pub struct FactRecord<'a> {
     pub data: Option<Cow<'a, Value<'a>>>,
 }
 
+/// What stands between the kind of a resource and its id, and between the issuer of a token and its id.
+const WITHIN: char = '\n';
+
+impl<'a> FactRecord<'a> {
+    /// What is recorded of `fact`.
+    #[must_use]
+    pub fn new(fact: &'a Fact) -> Self {
+        let entity = |entity: &'a Entity<'static>| (entity.kind.as_str().into(), written(entity));
+        Self {
+            name: Cow::Borrowed(&fact.name),
+            slot: (fact.slot != fact.name).then_some(Cow::Borrowed(&*fact.slot)),
+            subject: fact.subject.entities().iter().map(entity).collect(),
+            source: Cow::Borrowed(&fact.source),
+            id: Cow::Borrowed(&fact.id),
+            since: fact.at,
+            received: fact.received,
+            expires: fact.expires.map(|expires| Cow::Owned(expires.to_string())),
+            data: fact.value.as_ref().map(Cow::Borrowed),
+        }
+    }
+
+    /// The fact again, without its rank, which is of use only where facts are kept; `None` if it is about nothing that this
+    /// release knows, or its end is no instant.
+    #[must_use]
+    pub fn fact(&self) -> Option<Fact> {
+        let entities = self.subject.iter().map(|(kind, written)| read(kind, written));
+        let expires = match &self.expires {
+            Some(expires) => Some(expires.parse().ok()?),
+            None => None,
+        };
+        Some(Fact {
+            subject: Subject::new(entities.collect::<Option<_>>()?)?,
+            name: (*self.name).into(),
+            slot: self.slot.as_deref().unwrap_or(&self.name).into(),
+            value: self.data.clone().map(|data| data.into_owned().into_owned()),
+            source: (*self.source).into(),
+            id: (*self.id).into(),
+            at: self.since,
+            received: self.received,
+            expires,
+            rank: 0,
+        })
+    }
+}
+
+fn written<'a>(entity: &'a Entity<'_>) -> Cow<'a, str> {
+    match entity.kind {
+        EntityKind::Resource | EntityKind::Token => Cow::Owned(format!("{}{WITHIN}{}", entity.of, entity.id)),
+        _ => Cow::Borrowed(&entity.id),
+    }
+}
+
+fn read(kind: &str, written: &str) -> Option<Entity<'static>> {
+    let kind = EntityKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    Some(match kind {
+        EntityKind::Resource | EntityKind::Token => {
+            let (of, id) = written.split_once(WITHIN)?;
+            Entity::within(kind, of, id).into_owned()
+        }
+        _ => Entity::new(kind, written).into_owned(),
+    })
+}
+
 /// Signals of one source were refused: one of them, or, when there were many in a short time, how many more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,3 +151,6 @@ pub struct SignalsRefused<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller<'a>>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine;
 use crate::model::{
     ActionDecision, AuxData, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem,
     ProblemCode, Reason, Request, Resource, ResourceEvaluation, Timestamp, ValidatedPart, ValidationError,
@@ -365,6 +366,7 @@ fn origin<'a>() -> (Timestamp, Call<'a>, Basis<'a>) {
         ..Call::default()
     };
     let basis = Basis {
+        standing: engine::Standing::default(),
         engine: "0.1.0".into(),
         policy_revision: "abc".into(),
         policy_generation: 3,
@@ -401,6 +403,7 @@ fn request(attr: Map<'static>) -> Request<'static> {
 
 fn evaluation() -> Evaluation {
     let allow = ActionDecision {
+        ground: None,
         effect: Effect::Allow,
         reason: Reason::AllowRule,
         own_policy: None,
@@ -416,6 +419,7 @@ fn evaluation() -> Evaluation {
         message: "no such key `x`".into(),
     };
     let deny = ActionDecision {
+        ground: None,
         effect: Effect::Deny,
         reason: Reason::DenyRuleUndecided,
         own_policy: None,

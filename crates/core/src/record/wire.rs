@@ -21,6 +21,31 @@ pub(super) mod instant {
     }
 }
 
+/// An instant that may be absent, likewise.
+pub(super) mod maybe_instant {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    use crate::model::Timestamp;
+
+    pub(in crate::record) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serializer.collect_str(at),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::record) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        let text: Option<String> = Deserialize::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
 /// An effect under the name that policy files use.
 pub(super) mod effect {
     use serde::de::{Deserialize, Deserializer, Error};

@@ -1,16 +1,17 @@
 //! A record, read back into what was asked and under which settings.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::engine::{self, OnError, SchemaEnforcement, Settings};
 use crate::model::{
-    AuxData, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
+    AuxData, Demand, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem, Request, Resource,
     ResourceEvaluation, Signals, Timestamp, ValidatedPart,
 };
 use crate::policy::Snapshot;
 use crate::record::{
-    AuxDataInput, Basis, DecisionEntry, DecisionRecord, OutputRecord, ProblemRecord, ResourceInput,
-    ResultRecord, ValidationRecord,
+    AuxDataInput, Basis, DecisionEntry, DecisionRecord, DemandRecord, OutputRecord, PresentedInput,
+    ProblemRecord, ResourceInput, ResultRecord, ValidationRecord,
 };
 
 /// A call as it was asked, ready to be decided again.
@@ -34,6 +35,12 @@ pub enum Unreplayable {
         resources: usize,
         /// How many results.
         results: usize,
+    },
+    /// A fact is about something that this release does not know.
+    #[error("the fact {index} of its `signals` cannot be read: written by a later release?")]
+    UnknownSignal {
+        /// Its place, from 0.
+        index: usize,
     },
     /// A setting has a value that this release does not know.
     #[error("the value `{value}` of `{setting}` is unknown: written by a later release?")]
@@ -72,7 +79,7 @@ impl<'r> RecordedCall<'r> {
                 ..record.aux_data.as_ref().map(AuxDataInput::claims).unwrap_or_default()
             },
             tenants: tenants.as_ref().map(|tenants| tenants.iter().map(|tenant| borrowed(tenant)).collect()),
-            signals: Signals::default(),
+            signals: signals(record)?,
         };
         Ok(Self { at: record.at, request, settings: settings(&record.basis)? })
     }
@@ -102,6 +109,19 @@ fn item<'r>((input, result): (&'r ResourceInput<'_>, &'r ResultRecord<'_>)) -> I
     Item { resource, actions: result.decisions.iter().map(|entry| borrowed(&entry.action)).collect() }
 }
 
+/// What was held true, and presented.
+fn signals<'r>(record: &'r DecisionRecord<'_>) -> Result<Signals<'r>, Unreplayable> {
+    let facts = record.signals.iter().enumerate();
+    let facts =
+        facts.map(|(index, fact)| fact.fact().map(Arc::new).ok_or(Unreplayable::UnknownSignal { index }));
+    let presented = record.presented.as_ref();
+    Ok(Signals {
+        too_many: presented.is_some_and(|presented| presented.too_many_signals),
+        facts: facts.collect::<Result<_, _>>()?,
+        presented: presented.map(PresentedInput::presented).unwrap_or_default(),
+    })
+}
+
 fn settings(basis: &Basis<'_>) -> Result<Settings, Unreplayable> {
     let on_error =
         [OnError::Closed, OnError::Cerbos].into_iter().find(|mode| mode.as_str() == basis.on_error);
@@ -116,6 +136,7 @@ fn settings(basis: &Basis<'_>) -> Result<Settings, Unreplayable> {
         schema_enforcement: enforcement
             .ok_or_else(|| unknown("schemaEnforcement", &basis.schema_enforcement))?,
         globals: basis.globals.clone().into_owned().into_owned(),
+        standing: basis.standing,
     })
 }
 
@@ -140,6 +161,8 @@ fn result<'a>(item: &Item<'_>, result: &ResourceEvaluation) -> ResultRecord<'a> 
         policy: decision.own_policy.as_deref().map(owned),
         scope: owned(decision.scope()),
         rule: decision.rule.as_deref().map(owned),
+        signal: decision.ground.as_ref().and_then(|ground| ground.signal),
+        demand: decision.ground.as_ref().and_then(|ground| ground.demand.as_ref()).map(demand),
         outputs: result.outputs.iter().filter(|of| of.action == **action).map(output).collect(),
         problems: decision.problems.iter().map(problem).collect(),
     };
@@ -157,6 +180,10 @@ fn result<'a>(item: &Item<'_>, result: &ResourceEvaluation) -> ResultRecord<'a> 
         decisions: decided.map(entry).collect(),
         validation_errors: result.validation_errors.iter().map(validation_error).collect(),
     }
+}
+
+fn demand<'a>(demand: &Demand) -> DemandRecord<'a> {
+    DemandRecord::new(demand).into_owned()
 }
 
 fn output<'a>(output: &OutputEntry) -> OutputRecord<'a> {

@@ -282,7 +282,7 @@ fn only(map: &Map<'_>, names: &[&str]) -> Result<(), Malformed> {
 }
 
 const fn unexpected() -> Malformed {
-    Malformed::new("format", "has no such members")
+    Malformed::new("sub_id", "has a member that its format does not have")
 }
 
 /// `text` in the form in which it is compared, if it is what `format` asks for.
@@ -337,4 +337,139 @@ fn is_resource(text: &str) -> bool {
         && segments.iter().all(|segment| !matches!(*segment, "" | "." | ".."))
         && segments.first().is_some_and(|first| !first.contains(':'))
         && !text.contains(|c: char| matches!(c, '?' | '#') || c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Identifier, String> {
+        Identifier::read(&serde_json::from_str(json).unwrap()).map_err(|malformed| malformed.to_string())
+    }
+
+    #[test]
+    fn identifier_of_every_format_has_the_texts_of_its_format() {
+        for (json, texts) in [
+            (r#"{"format":"account","uri":"acct:a@x.example"}"#, &[("uri", "acct:a@x.example")][..]),
+            (r#"{"format":"email","email":"Ann@X.Example"}"#, &[("email", "Ann@x.example")]),
+            (r#"{"format":"iss_sub","iss":"https://i/","sub":"u"}"#, &[("iss", "https://i/"), ("sub", "u")]),
+            (r#"{"format":"opaque","id":"1"}"#, &[("id", "1")]),
+            (r#"{"format":"phone_number","phone_number":"+4930"}"#, &[("phone_number", "+4930")]),
+            (r#"{"format":"did","url":"did:example:1"}"#, &[("url", "did:example:1")]),
+            (r#"{"format":"uri","uri":"urn:x:1"}"#, &[("uri", "urn:x:1")]),
+            (r#"{"format":"uri","uri":"spiffe://acme.org/a"}"#, &[("uri", "spiffe://acme.org/a")]),
+            (r#"{"format":"jwt_id","iss":"i","jti":"j"}"#, &[("iss", "i"), ("jti", "j")]),
+            (
+                r#"{"format":"saml_assertion_id","issuer":"i","assertion_id":"a"}"#,
+                &[("issuer", "i"), ("assertion_id", "a")],
+            ),
+            (r#"{"format":"ip-addresses","ip-addresses":["10.0.0.1","::1"]}"#, &[]),
+            (
+                r#"{"format":"scim","uri":"/Users/7","externalId":"e","more":1}"#,
+                &[("uri", "/Users/7"), ("externalId", "e"), ("segment", "7")],
+            ),
+        ] {
+            let identifier = read(json).unwrap_or_else(|why| panic!("{json}: {why}"));
+            let simple = identifier.simple().unwrap();
+            for (name, text) in texts {
+                assert_eq!(simple.text(name), Some(*text), "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_known_by_member_and_aliases_are_kept_together() {
+        let identifier = read(
+            r#"{"format":"complex","session":{"format":"opaque","id":"s"},"user":{"format":"aliases",
+                "identifiers":[{"format":"opaque","id":"u"},{"format":"email","email":"u@x"}]}}"#,
+        );
+        let parts: Vec<_> = identifier
+            .unwrap()
+            .parts()
+            .iter()
+            .map(|part| (part.member.clone().unwrap(), part.identifiers.len()))
+            .collect();
+        assert_eq!(parts, [("session".into(), 1), ("user".into(), 2)]);
+    }
+
+    #[test]
+    fn malformed_identifier_is_refused_with_the_member_at_fault() {
+        let many = |item: &str| vec![item; SUBJECT_PARTS + 1].join(",");
+        let long = "a".repeat(SUBJECT_TEXT_BYTES + 1);
+        let table = [
+            (r#""u-17""#.to_owned(), "`sub_id` is not an object"),
+            ("{}".to_owned(), "`format` is missing"),
+            (r#"{"format":7}"#.to_owned(), "`format` is not a text"),
+            (r#"{"format":"phone","phone":"+1"}"#.to_owned(), "`format` is not one that is known"),
+            (r#"{"format":"Opaque","id":"1"}"#.to_owned(), "`format` is not one that is known"),
+            (r#"{"format":"opaque"}"#.to_owned(), "`id` is missing"),
+            (r#"{"format":"opaque","id":""}"#.to_owned(), "`id` is empty"),
+            (r#"{"format":"opaque","id":1}"#.to_owned(), "`id` is not a text"),
+            (r#"{"format":"opaque","id":"a\nb"}"#.to_owned(), "`id` has control characters"),
+            (format!(r#"{{"format":"opaque","id":"{long}"}}"#), "`id` is too long"),
+            (
+                r#"{"format":"opaque","id":"1","sub":"2"}"#.to_owned(),
+                "`sub_id` has a member that its format does not have",
+            ),
+            (r#"{"format":"iss_sub","sub":"1"}"#.to_owned(), "`iss` is missing"),
+            (r#"{"format":"email","email":"ann"}"#.to_owned(), "`email` is no email address"),
+            (r#"{"format":"email","email":"@x"}"#.to_owned(), "`email` is no email address"),
+            (
+                r#"{"format":"phone_number","phone_number":"030 1"}"#.to_owned(),
+                "`phone_number` is not of the form that its format asks for",
+            ),
+            (
+                r#"{"format":"account","uri":"a@x"}"#.to_owned(),
+                "`uri` is not of the form that its format asks for",
+            ),
+            (
+                r#"{"format":"did","url":"https://x"}"#.to_owned(),
+                "`url` is not of the form that its format asks for",
+            ),
+            (
+                r#"{"format":"uri","uri":"/a"}"#.to_owned(),
+                "`uri` is not of the form that its format asks for",
+            ),
+            (
+                r#"{"format":"uri","uri":"spiffe://acme.org/../a"}"#.to_owned(),
+                "`uri` is not of the form that its format asks for",
+            ),
+            (
+                r#"{"format":"scim","uri":"https://x/Users/1"}"#.to_owned(),
+                "`uri` is not of the form that its format asks for",
+            ),
+            (
+                r#"{"format":"scim","uri":"/Users/"}"#.to_owned(),
+                "`uri` is not of the form that its format asks for",
+            ),
+            (r#"{"format":"scim","uri":"/Users/1","externalId":7}"#.to_owned(), "`externalId` is not a text"),
+            (r#"{"format":"ip-addresses","ip-addresses":[]}"#.to_owned(), "`ip-addresses` is empty"),
+            (
+                r#"{"format":"ip-addresses","ip-addresses":["x"]}"#.to_owned(),
+                "`ip-addresses` has an element that is no address",
+            ),
+            (r#"{"format":"aliases","identifiers":[]}"#.to_owned(), "`identifiers` is empty"),
+            (
+                r#"{"format":"aliases","identifiers":[{"format":"aliases","identifiers":[]}]}"#.to_owned(),
+                "`format` is not one that is known",
+            ),
+            (
+                format!(
+                    r#"{{"format":"aliases","identifiers":[{}]}}"#,
+                    many(r#"{"format":"opaque","id":"1"}"#)
+                ),
+                "`identifiers` has too many elements",
+            ),
+            (r#"{"format":"complex"}"#.to_owned(), "`complex` has no members"),
+            (r#"{"format":"complex","user":"u"}"#.to_owned(), "`sub_id` is not an object"),
+            (
+                r#"{"format":"complex","user":{"format":"complex","user":{"format":"opaque","id":"1"}}}"#
+                    .to_owned(),
+                "`complex` is nested",
+            ),
+        ];
+        for (json, why) in table {
+            assert_eq!(read(&json).unwrap_err(), why, "{json}");
+        }
+    }
 }

@@ -202,8 +202,10 @@ fn check(rule: &SubjectRule, issuer: &str) -> Result<Rule, (&'static str, String
     if rule.member.is_none() && kind == EntityKind::Resource {
         return Err(("member", "no member is a resource by its name: say which one is meant".to_owned()));
     }
-    if rule.member.as_deref().is_some_and(str::is_empty) {
-        return Err(("member", "is empty".to_owned()));
+    for (field, text) in [("issuer", &rule.issuer), ("member", &rule.member)] {
+        if text.as_deref().is_some_and(str::is_empty) {
+            return Err((field, "must not be empty".to_owned()));
+        }
     }
     let of = match (kind, rule.of.as_deref()) {
         (EntityKind::Token, None) if format.required().contains(&"iss") => Some("{iss}"),
@@ -221,4 +223,173 @@ fn check(rule: &SubjectRule, issuer: &str) -> Result<Rule, (&'static str, String
         of: of.map(|of| Template::parse_or_fixed(of, format)).transpose().map_err(|why| ("of", why))?,
         id: Template::parse(&rule.id, format).map_err(|why| ("id", why))?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://i/";
+
+    /// The subjects as text: `principal=u&session=s`, aliases separated by a comma.
+    fn subjects(rules: &SubjectRules, json: &str, expected: Option<EntityKind>) -> String {
+        let about = Identifier::read(&serde_json::from_str(json).unwrap()).unwrap();
+        let name = |entity: &Entity<'_>| match &*entity.of {
+            "" => format!("{}={}", entity.kind.as_str(), entity.id),
+            of => format!("{}={of}/{}", entity.kind.as_str(), entity.id),
+        };
+        let subject = |subject: &Subject| subject.entities().iter().map(name).collect::<Vec<_>>().join("&");
+        match rules.subjects(&about, expected) {
+            Some(subjects) => subjects.iter().map(subject).collect::<Vec<_>>().join(","),
+            None => "unknown".to_owned(),
+        }
+    }
+
+    #[test]
+    fn without_rules_identifiers_mean_what_they_say() {
+        use EntityKind::{Device, Principal, Session};
+
+        let rules = SubjectRules::defaults(ISSUER);
+        for (json, expected, means) in [
+            (r#"{"format":"iss_sub","iss":"https://i/","sub":"u"}"#, Principal, "principal=u"),
+            (r#"{"format":"iss_sub","iss":"https://other/","sub":"u"}"#, Principal, "unknown"),
+            (r#"{"format":"email","email":"u@X.example"}"#, Principal, "principal=u@x.example"),
+            (r#"{"format":"opaque","id":"d"}"#, Device, "device=d"),
+            (r#"{"format":"opaque","id":"s"}"#, Session, "session=s"),
+            (r#"{"format":"email","email":"u@x"}"#, Device, "principal=u@x"),
+            (r#"{"format":"iss_sub","iss":"https://i/","sub":"u"}"#, Device, "principal=u"),
+            (r#"{"format":"uri","uri":"spiffe://a.org/w"}"#, Principal, "principal=spiffe://a.org/w"),
+            (r#"{"format":"account","uri":"acct:u@x"}"#, Principal, "principal=acct:u@x"),
+            (r#"{"format":"did","url":"did:x:1"}"#, Principal, "principal=did:x:1"),
+            (r#"{"format":"phone_number","phone_number":"+1"}"#, Principal, "principal=+1"),
+            (r#"{"format":"scim","uri":"/Users/7"}"#, Principal, "principal=7"),
+            (r#"{"format":"scim","uri":"/Users/7","externalId":"e"}"#, Principal, "principal=e"),
+            (r#"{"format":"scim","uri":"/v2/Groups/7"}"#, Principal, "group=7"),
+            (r#"{"format":"scim","uri":"/Things/7"}"#, Principal, "unknown"),
+            (r#"{"format":"jwt_id","iss":"https://t/","jti":"j"}"#, Principal, "token=https://t//j"),
+            (r#"{"format":"saml_assertion_id","issuer":"i","assertion_id":"a"}"#, Session, "unknown"),
+            (r#"{"format":"ip-addresses","ip-addresses":["::1"]}"#, Device, "unknown"),
+        ] {
+            assert_eq!(subjects(&rules, json, Some(expected)), means, "{json} as {expected:?}");
+        }
+        assert_eq!(subjects(&rules, r#"{"format":"opaque","id":"1"}"#, None), "unknown");
+    }
+
+    #[test]
+    fn all_parts_are_meant_together_and_one_that_means_nothing_spoils_the_subject() {
+        let rules = SubjectRules::defaults(ISSUER);
+        let id = |id: &str| format!(r#"{{"format":"opaque","id":"{id}"}}"#);
+        let complex = |members: &[(&str, String)]| {
+            let members: Vec<_> =
+                members.iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
+            format!(r#"{{"format":"complex",{}}}"#, members.join(","))
+        };
+        let all =
+            ["user", "session", "device", "application", "tenant", "group"].map(|name| (name, id(name)));
+        let aliases =
+            format!(r#"{{"format":"aliases","identifiers":[{},{},{}]}}"#, id("a"), id("b"), id("a"));
+        let stranger = r#"{"format":"iss_sub","iss":"https://other/","sub":"u"}"#;
+        let half = format!(r#"{{"format":"aliases","identifiers":[{stranger},{}]}}"#, id("a"));
+        for (json, means) in [
+            (
+                complex(&all),
+                "principal=user&session=session&device=device&group=group&application=application&tenant=tenant",
+            ),
+            (complex(&[("org_unit", id("o"))]), "group=o"),
+            (complex(&[("org_unit", id("o")), ("group", id("g"))]), "unknown"),
+            (complex(&[("user", id("u")), ("building", id("b"))]), "unknown"),
+            (complex(&[("user", stranger.to_owned()), ("session", id("s"))]), "unknown"),
+            (aliases.clone(), "principal=a,principal=b"),
+            (
+                complex(&[("session", id("s")), ("user", aliases)]),
+                "principal=a&session=s,principal=b&session=s",
+            ),
+            (half, "principal=a"),
+        ] {
+            assert_eq!(subjects(&rules, &json, Some(EntityKind::Principal)), means, "{json}");
+        }
+        let letters = "abcdefghi".split_terminator("").skip(1).map(id).collect::<Vec<_>>().join(",");
+        let nine = format!(r#"{{"format":"aliases","identifiers":[{letters}]}}"#);
+        let many = complex(&[("user", nine.clone()), ("session", nine)]);
+        assert_eq!(subjects(&rules, &many, None), "unknown", "81 combinations");
+    }
+
+    fn rule(format: Format, member: Option<&str>, kind: EntityKind, id: &str) -> SubjectRule {
+        let member = member.map(str::to_owned);
+        SubjectRule { format, issuer: None, member, kind, of: None, id: id.to_owned() }
+    }
+
+    #[test]
+    fn first_rule_that_fits_counts_and_where_rules_are_written_there_are_no_others() {
+        use EntityKind::{Principal, Resource, Session};
+
+        let rules = [
+            SubjectRule {
+                issuer: Some("https://b/".to_owned()),
+                ..rule(Format::IssSub, None, Principal, "b:{sub}")
+            },
+            rule(Format::IssSub, None, Principal, "user:{sub}"),
+            rule(Format::Scim, Some("user"), Principal, "{externalId}"),
+            rule(Format::Opaque, Some("session"), Session, "{id}"),
+            SubjectRule {
+                of: Some("ticket".to_owned()),
+                ..rule(Format::Uri, Some(SubjectRule::SIMPLE), Resource, "{uri}")
+            },
+        ];
+        let rules = SubjectRules::new(&rules, ISSUER).unwrap();
+        for (json, means) in [
+            (r#"{"format":"iss_sub","iss":"https://i/","sub":"u"}"#, "principal=user:u"),
+            (r#"{"format":"iss_sub","iss":"https://b/","sub":"u"}"#, "principal=b:u"),
+            (r#"{"format":"iss_sub","iss":"https://c/","sub":"u"}"#, "unknown"),
+            (r#"{"format":"opaque","id":"u"}"#, "unknown"),
+            (r#"{"format":"complex","session":{"format":"opaque","id":"s"}}"#, "session=s"),
+            (r#"{"format":"complex","user":{"format":"scim","uri":"/Users/1"}}"#, "unknown"),
+            (r#"{"format":"uri","uri":"urn:t:1"}"#, "resource=ticket/urn:t:1"),
+        ] {
+            assert_eq!(subjects(&rules, json, Some(Principal)), means, "{json}");
+        }
+    }
+
+    #[test]
+    fn rule_that_could_never_count_is_refused() {
+        use EntityKind::{Principal, Resource, Token};
+
+        let email = |id: &str| rule(Format::Email, None, Principal, id);
+        for (rule, field, why) in [
+            (email("{sub}"), "id", "`{sub}` is none of `{email}`"),
+            (email("user"), "id", "name at least one of `{email}`"),
+            (email("{email"), "id", "`{` has no `}`"),
+            (email("email}"), "id", "`}` has no `{`"),
+            (
+                rule(Format::IssSub, None, Principal, "{iss}{sub}"),
+                "id",
+                "two placeholders need a text between them",
+            ),
+            (
+                SubjectRule { issuer: Some("i".into()), ..email("{email}") },
+                "issuer",
+                "identifiers of format `email` have no issuer",
+            ),
+            (
+                SubjectRule { of: Some("x".into()), ..email("{email}") },
+                "of",
+                "only resources and tokens have one",
+            ),
+            (rule(Format::Opaque, Some("token"), Token, "{id}"), "of", "a token needs its issuer"),
+            (rule(Format::Opaque, Some("user"), Resource, "{id}"), "of", "a resource needs its kind"),
+            (
+                rule(Format::Opaque, None, Resource, "{id}"),
+                "member",
+                "no member is a resource by its name: say which one is meant",
+            ),
+            (
+                rule(Format::IpAddresses, None, Principal, "{id}"),
+                "format",
+                "addresses name nothing that facts can be about",
+            ),
+        ] {
+            let fault = SubjectRules::new(&[email("{email}"), rule], ISSUER).unwrap_err();
+            assert_eq!((fault.index, fault.field, &*fault.reason), (1, field, why));
+        }
+    }
 }

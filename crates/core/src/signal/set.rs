@@ -225,3 +225,6 @@ fn check_subject(
         Some((Family::Stream | Family::Scim, _)) => Err(reject("`subject` does not belong into this event")),
     }
 }
+
+#[cfg(test)]
+mod tests;

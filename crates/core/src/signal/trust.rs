@@ -9,7 +9,7 @@ use super::event::{Event, Statement, Statements};
 use super::mapping::SubjectRules;
 use super::merge::Registers;
 use super::set::{Dated, Set};
-use crate::model::{Fact, Subject, Timestamp};
+use crate::model::{EntityKind, Fact, Subject, Timestamp};
 use crate::policy::Glob;
 
 /// How far a source is trusted, and what its identifiers mean.
@@ -107,10 +107,20 @@ impl Trust {
             rank: statement.rank,
         };
         let bound = |statement: &Statement| {
+            let is_sound = |subject: &&Subject| !is_account_of_group(statement, subject);
             let bind = |subject: &Subject| self.entitlement.bind(&statement.name, subject.clone());
-            subjects.iter().flat_map(bind).map(|subject| fact(statement, subject)).collect::<Vec<_>>()
+            subjects
+                .iter()
+                .filter(is_sound)
+                .flat_map(bind)
+                .map(|subject| fact(statement, subject))
+                .collect::<Vec<_>>()
         };
         let facts: Vec<Fact> = made.iter().flat_map(bound).collect();
+        if made.iter().all(|statement| subjects.iter().all(|subject| is_account_of_group(statement, subject)))
+        {
+            return Err(Ignored::NoFact);
+        }
         if facts.is_empty() { Err(Ignored::NotEntitled) } else { Ok(facts) }
     }
 
@@ -118,4 +128,10 @@ impl Trust {
         let configured = self.ttl.iter().find(|ttl| ttl.names.matches(name)).map(|ttl| ttl.lasts);
         configured.or_else(|| (name == REVOKED.0).then_some(REVOKED.1))
     }
+}
+
+/// A group has no account: to delete it takes the group from its members, and locks nobody out.
+fn is_account_of_group(statement: &Statement, subject: &Subject) -> bool {
+    let has = |kind| subject.get(kind).is_some();
+    &*statement.slot == "account" && has(EntityKind::Group) && !has(EntityKind::Principal)
 }

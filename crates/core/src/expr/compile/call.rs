@@ -14,7 +14,7 @@ use crate::expr::ir::{Node, Op, Pattern};
 use crate::expr::val::Val;
 
 /// Functions that do not depend on their arguments alone.
-pub(super) const IMPURE: &[&str] = &["now", "timeSince", "id"];
+pub(super) const IMPURE: &[&str] = &["now", "timeSince", "age", "id"];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, call: &Call, span: Span) -> Typed {

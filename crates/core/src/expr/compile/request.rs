@@ -6,7 +6,7 @@ use crate::expr::types::Type;
 
 /// The names that expressions of a policy begin with.
 pub(super) const ROOTS: &[&str] =
-    &["request", "P", "R", "V", "variables", "C", "constants", "G", "globals", "runtime"];
+    &["request", "P", "R", "S", "signals", "V", "variables", "C", "constants", "G", "globals", "runtime"];
 
 /// The record whose fields are whatever a policy or the settings define: `V`, `C` and `G`.
 pub(super) const NAMES: Type = Type::Record("names");
@@ -18,6 +18,8 @@ const AUX_DATA: Type = Type::Record("request.auxData");
 /// One of `request.auxData.jwts`.
 pub(super) const TOKEN: Type = Type::Record("request.auxData.jwts.name");
 const ACTOR: Type = Type::Record("request.actor");
+/// One of `signals`.
+const SIGNAL: Type = Type::Record("signal");
 const RUNTIME: Type = Type::Record("runtime");
 
 /// What one of [`ROOTS`] stands for.
@@ -29,6 +31,7 @@ pub(super) fn root(name: &str) -> Option<Place> {
         "V" | "variables" => Place::Variables,
         "C" | "constants" => Place::Constants,
         "G" | "globals" => Place::Attribute(AttributeRoot::Globals, Vec::new()),
+        "S" | "signals" => Place::Field(Field::Signals, Type::List(SIGNAL.into())),
         "runtime" => Place::Field(Field::Runtime, RUNTIME),
         _ => return None,
     })
@@ -86,6 +89,18 @@ pub(super) fn members(record: &Type) -> Option<Members> {
             (&["chain"], || actor("chain")),
             (&["depth"], || actor("depth")),
             (&["leaf"], || actor("leaf")),
+        ],
+        SIGNAL => &[
+            (&["type"], || text(Field::Signals)),
+            (&["subject"], || text(Field::Signals)),
+            (&["about"], || {
+                Place::Field(Field::Signals, Type::Map(Type::String.into(), Type::String.into()))
+            }),
+            (&["source"], || text(Field::Signals)),
+            (&["at"], || Place::Field(Field::Signals, Type::Timestamp)),
+            (&["received"], || Place::Field(Field::Signals, Type::Timestamp)),
+            (&["id"], || text(Field::Signals)),
+            (&["data"], || Place::Field(Field::Signals, Type::Dyn)),
         ],
         TOKEN => &[(&["claims"], || attributes(AttributeRoot::Claims))],
         _ => return None,

@@ -8,7 +8,7 @@ use crate::expr::error::{EvalError, EvalErrorKind};
 use crate::expr::functions::standard::{bounded, some};
 use crate::expr::ir::{Attribute, AttributeRoot, Field, Node, Op, Select};
 use crate::expr::val::{List, MapVal, Str, Val};
-use crate::expr::{FailedVariable, Inputs, ops, wording};
+use crate::expr::{FailedVariable, Inputs, ops, signals, wording};
 use crate::model::scope_name;
 use crate::value::{Map, Value};
 
@@ -40,6 +40,10 @@ impl<'r> Machine<'_, 'r> {
             Field::Tokens => tokens_map(inputs),
             Field::Bound => Val::Bool(inputs.aux_data.bound),
             Field::Actor => actor(inputs),
+            Field::Signals => match inputs.signals {
+                Some(in_force) => in_force.list(self.budget).map_err(|error| located(error, span))?,
+                None => signals::none(),
+            },
             Field::Runtime => record(vec![("effectiveDerivedRoles", self.field(Field::DerivedRoles, span)?)]),
         })
     }

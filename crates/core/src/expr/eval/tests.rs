@@ -111,6 +111,7 @@ fn over_attributes(source: &str, frame: &Frame, attributes: &Attributes, units: 
         failed_variable: FailedVariable::Errs,
         now: Timestamp::UNIX_EPOCH,
         derived_roles: None,
+        signals: None,
     };
     let budgets = [Budget::new(units, units), Budget::new(units, units)];
     Some(run(&program, |budget| Scope::new(inputs, frame, budget), &budgets))

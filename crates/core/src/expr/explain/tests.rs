@@ -37,6 +37,7 @@ fn explained<T>(source: &str, attr: &str, with: impl Fn(&Program, &Scope<'_>, &B
         failed_variable: FailedVariable::IsAbsent,
         now: Timestamp::UNIX_EPOCH,
         derived_roles: Some(&[]),
+        signals: None,
     };
     let budget = Budget::new(EXPR_COST, EXPR_COST);
     with(&program, &Scope::new(inputs, &frame, &budget), &budget)

@@ -15,6 +15,7 @@ pub(crate) mod optionals;
 pub(crate) mod paths;
 pub(crate) mod regex;
 pub(crate) mod sets;
+pub(crate) mod signals;
 pub(crate) mod spiffe;
 pub(crate) mod standard;
 pub(crate) mod strings;
@@ -40,6 +41,7 @@ pub(crate) const LIBRARIES: &[&[Function]] = &[
     paths::FUNCTIONS,
     regex::FUNCTIONS,
     sets::FUNCTIONS,
+    signals::FUNCTIONS,
     spiffe::FUNCTIONS,
     standard::FUNCTIONS,
     strings::FUNCTIONS,

@@ -17,7 +17,7 @@ use crate::record::{Call, CallRecord, Caller, RecordError, Vouchers, claim_at};
 use crate::value::{Map, Value};
 
 /// What stands in the place of a text that must be there.
-const MASKED: &str = "masked";
+pub(super) const MASKED: &str = "masked";
 
 /// The claims that the actor is made of.
 const ACTOR_CLAIMS: [&str; 4] = ["act", "iss", "client_id", "client_instance_id"];
@@ -49,25 +49,33 @@ impl CallRecord<'_> {
 }
 
 fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
-    let Caller { name, method, issuer, key, tenants, address } = &call.caller;
+    let mut seen =
+        |text: &Option<Cow<'a, str>>, place| text.as_ref().and_then(|text| walker.text(text, &[place], None));
+    let (request_id, txn) = (seen(&call.request_id, Place::RequestId), seen(&call.txn, Place::Txn));
+    Call {
+        id: call.id.clone(),
+        request_id,
+        trace_id: call.trace_id.clone(),
+        api: call.api.clone(),
+        txn,
+        txn_stated: call.txn_stated,
+        caller: caller(&call.caller, walker),
+    }
+}
+
+/// A caller as it may be seen.
+pub(super) fn caller<'a>(caller: &Caller<'a>, walker: &mut Walker<'_>) -> Caller<'a> {
+    let Caller { name, method, issuer, key, tenants, address } = caller;
     let mut seen = |text: &Option<Cow<'a, str>>, places: &[Place]| {
         text.as_ref().and_then(|text| walker.text(text, places, None))
     };
-    Call {
-        id: call.id.clone(),
-        request_id: seen(&call.request_id, &[Place::RequestId]),
-        trace_id: call.trace_id.clone(),
-        api: call.api.clone(),
-        txn: seen(&call.txn, &[Place::Txn]),
-        txn_stated: call.txn_stated,
-        caller: Caller {
-            name: seen(name, &[Place::Caller, Place::CallerName]),
-            method: method.clone(),
-            issuer: seen(issuer, &[Place::Caller]),
-            key: seen(key, &[Place::Caller]),
-            tenants: tenants.clone(),
-            address: seen(address, &[Place::Caller, Place::CallerAddress]),
-        },
+    Caller {
+        name: seen(name, &[Place::Caller, Place::CallerName]),
+        method: method.clone(),
+        issuer: seen(issuer, &[Place::Caller]),
+        key: seen(key, &[Place::Caller]),
+        tenants: tenants.clone(),
+        address: seen(address, &[Place::Caller, Place::CallerAddress]),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `digest` | what stands for a value: a keyed digest |
 //! | `walk` | the members of maps and lists |
 //! | `call` | a whole call, and what follows from it |
+//! | `signal` | a signal, and who its facts are about |
 //!
 //! A value is masked where the first rule that is about it, or about something it is a part of, says so; it is looked at
 //! once, so that masking takes time in proportion to the call and the number of rules.
@@ -13,6 +14,7 @@
 mod call;
 mod digest;
 mod path;
+mod signal;
 mod walk;
 
 pub use digest::{MaskKey, MaskKeys};

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::engine;
 use crate::limits::{MASK_KINDS, MASK_PATH_BYTES, MASK_RULES};
 use crate::model::{
     ActionDecision, AuxData, Effect, Evaluation, Item, OutputEntry, OutputValue, Principal, Problem,
@@ -82,6 +83,7 @@ fn evaluation() -> Evaluation {
         message: "`secret-mail` is no number".into(),
     };
     let decision = ActionDecision {
+        ground: None,
         effect: Effect::Allow,
         reason: Reason::AllowRule,
         own_policy: Some("principal.secret_alice.vdefault/acme".into()),
@@ -113,6 +115,7 @@ fn evaluation() -> Evaluation {
 
 fn basis() -> Basis<'static> {
     Basis {
+        standing: engine::Standing::default(),
         engine: "0.1.0".into(),
         policy_revision: "abc".into(),
         policy_generation: 3,

@@ -15,6 +15,8 @@ pub(super) fn record<'a>(
 ) -> DecisionRecord<'a> {
     let principal = &request.principal;
     DecisionRecord {
+        presented: PresentedInput::new(&request.signals),
+        signals: request.signals.facts.iter().map(|fact| FactRecord::new(fact)).collect(),
         at,
         results: request.items.iter().zip(&evaluation.resources).map(result).collect(),
         call,
@@ -67,6 +69,8 @@ fn entry<'a>(
 ) -> DecisionEntry<'a> {
     let outputs = result.outputs.iter().filter(|output| output.action == action);
     DecisionEntry {
+        signal: decision.ground.as_ref().and_then(|ground| ground.signal),
+        demand: decision.ground.as_ref().and_then(|ground| ground.demand.as_ref()).map(DemandRecord::new),
         action: borrowed(action),
         effect: decision.effect,
         reason: borrowed(decision.reason.code()),
