@@ -5,6 +5,9 @@ mod encryption;
 mod facts;
 mod identity;
 mod quarantine;
+mod secrets;
+mod sets;
+mod streams;
 
 pub use api_keys::{ApiKeys, KeyFault, KeyHolder};
 pub use encryption::{ClientCertificate, Duplex, Encrypted, Encryption, Handshake, NotTrusted};
@@ -14,6 +17,9 @@ pub use facts::{
 };
 pub use identity::{ANONYMOUS, Identity, LOCAL, Method, is_reserved_role};
 pub use quarantine::{Origin, Quarantine, QuarantineStore, QuarantineStoreError, Quarantined, Suspect};
+pub use secrets::Secret;
+pub use sets::{Refreshing, SetError, SetVerifier, VouchedSet};
+pub use streams::{Asking, ControlError, Delivery, StreamConnection, StreamControl, StreamStatus};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ mod policies;
 mod proofs;
 mod records;
 mod requests;
+mod signals;
 mod tokens;
 
 use std::borrow::Cow;
@@ -44,6 +45,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("api-keys", callers::api_keys),
     ("quarantine", callers::quarantine),
     ("names", callers::names),
+    ("set", signals::set),
+    ("subject", signals::subject),
+    ("webhook", signals::webhook),
     ("configuration", configuration::configuration),
     ("segment", log::segment),
     ("compressed", log::compressed),

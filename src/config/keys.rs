@@ -49,6 +49,18 @@ pub(super) const STRUCTURES: &[Structure] = &[
     Structure { name: "callers.certificates", hidden: &[], setting: StructureSetting::Whole },
     Structure { name: "callers.tokens", hidden: &["data"], setting: StructureSetting::Whole },
     Structure { name: "engine.globals", hidden: &[], setting: StructureSetting::Members },
+    Structure { name: "signals.presented.session", hidden: &[], setting: StructureSetting::Whole },
+    Structure { name: "signals.presented.device", hidden: &[], setting: StructureSetting::Whole },
+    Structure { name: "signals.presented.groups", hidden: &[], setting: StructureSetting::Whole },
+    Structure { name: "signals.presented.application", hidden: &[], setting: StructureSetting::Whole },
+    Structure { name: "signals.presented.began", hidden: &[], setting: StructureSetting::Whole },
+    Structure { name: "signals.presented.methods", hidden: &[], setting: StructureSetting::Whole },
+    Structure {
+        name: "signals.streams",
+        hidden: &["authorization", "data"],
+        setting: StructureSetting::Whole,
+    },
+    Structure { name: "signals.webhooks", hidden: &["secret"], setting: StructureSetting::Whole },
 ];
 
 /// The entry of [`INERT`] that `name` is, or is below.
@@ -70,9 +82,12 @@ fn covers(prefix: &str, name: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether the value of `name` must not be shown. `callers.tokens` says how tokens are verified, and holds none.
+/// Keys that speak of secrets and hold none.
+const NO_SECRETS: [&str; 2] = ["callers.tokens", "signals.standing.credentials"];
+
+/// Whether the value of `name` must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
-    if name == "callers.tokens" {
+    if NO_SECRETS.contains(&name) {
         return false;
     }
     let name = name.to_ascii_lowercase();

@@ -6,6 +6,7 @@
 mod audit;
 mod aux_data;
 mod callers;
+mod entry;
 mod file;
 mod globals;
 mod interpolate;
@@ -14,6 +15,7 @@ mod layers;
 mod limits;
 mod reload;
 mod ship;
+mod signals;
 mod suggest;
 mod tls;
 mod token_rules;
@@ -28,6 +30,10 @@ pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use signals::{
+    Hmac, Poll, PresentedRules, PresentedSource, Push, Signals, Standing, Stream, Timestamped, Transmitter,
+    Webhook, WebhookSender,
+};
 pub use tls::{CertificateRule, Tls};
 pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
 
@@ -60,6 +66,8 @@ pub struct Config {
     pub aux_data: AuxData,
     /// The decision log.
     pub audit: Audit,
+    /// Who says what about principals, sessions, devices and resources.
+    pub signals: Signals,
     /// Log lines.
     pub log: Log,
     /// Each key as it was set, ordered by key.

@@ -2,22 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
-use jiff::SignedDuration;
 use procura_core::record::KINDS;
 use serde::Deserialize;
 
+use super::entry::{Problem, count, duration, name, number};
 use super::url;
 
 /// Most destinations; each has a thread.
 const MAX_DESTINATIONS: usize = 16;
-
-/// Longest name, in bytes: it names a file and a metric.
-const MAX_NAME_BYTES: usize = 64;
 
 /// Most headers of a destination.
 const MAX_ENTRIES: usize = 64;
@@ -174,9 +170,6 @@ struct InsecureEntry {
     plain_http: bool,
 }
 
-/// The path of a member below the list, and how to mend it.
-type Problem = (String, String);
-
 impl DestinationList {
     /// The destinations, or what is wrong with them.
     pub(super) fn check(self) -> Result<Vec<Destination>, Vec<Problem>> {
@@ -207,13 +200,7 @@ impl DestinationList {
 
 impl DestinationEntry {
     fn check(self) -> Result<Destination, Problem> {
-        if !is_name(&self.name) {
-            let advice = format!(
-                "must be 1 to {MAX_NAME_BYTES} lower-case letters, digits and `-`, not `{}`",
-                self.name.escape_debug()
-            );
-            return Err((".name".into(), advice));
-        }
+        name(".name", &self.name)?;
         let unknown = self.kinds.iter().find(|kind| !KINDS.contains(&kind.as_str()));
         if let Some(unknown) = unknown {
             let advice = format!("must be of `{}`, not `{}`", KINDS.join("`, `"), unknown.escape_debug());
@@ -282,41 +269,6 @@ fn header(name: &str, source: HeaderSource) -> Result<(String, HeaderSource), St
         }
         HeaderSource::Text(_) | HeaderSource::File(_) => Ok((known.as_str().to_owned(), source)),
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('-')
-}
-
-fn number(member: &str, given: Option<u64>, usual: u64, range: RangeInclusive<u64>) -> Result<u64, Problem> {
-    let number = given.unwrap_or(usual);
-    if range.contains(&number) {
-        return Ok(number);
-    }
-    let (least, most) = range.into_inner();
-    Err((member.to_owned(), format!("must be a whole number from {least} to {most}, not `{number}`")))
-}
-
-fn count(member: &str, given: Option<u64>, usual: u64, range: RangeInclusive<u64>) -> Result<usize, Problem> {
-    number(member, given, usual, range).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
-}
-
-/// A duration; `usual` and `range` are milliseconds.
-fn duration(
-    member: &str,
-    given: Option<&str>,
-    usual: u64,
-    range: RangeInclusive<u64>,
-) -> Result<Duration, Problem> {
-    let Some(text) = given else { return Ok(Duration::from_millis(usual)) };
-    let (least, most) = range.into_inner();
-    let (least, most) = (Duration::from_millis(least), Duration::from_millis(most));
-    let parsed = text.parse::<SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
-    parsed.filter(|duration| (least..=most).contains(duration)).ok_or_else(|| {
-        let advice = format!("must be a duration from {least:?} to {most:?}, such as `1s`, not `{text}`");
-        (member.to_owned(), advice)
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod audit;
 mod callers;
 mod limits;
 mod reload;
+mod signals;
 mod tls;
 
 use std::fmt::Display;
@@ -41,6 +42,7 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     let (reload, shadow) = (reload::reload(&mut reader), reload::shadow(&reader));
     let (engine, aux_data) = (engine(&mut reader), aux_data(&mut reader));
     let (audit, log) = (audit::audit(&mut reader), log(&mut reader));
+    let signals = signals::signals(&mut reader);
     if !audit.enabled {
         reload::require_log(&mut reader, &reload, shadow.as_ref());
     }
@@ -50,7 +52,20 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
     }
     let settings = layers.settings.into_values().collect();
     let notices = layers.notices;
-    Ok(Config { server, callers, storage, reload, shadow, engine, aux_data, audit, log, settings, notices })
+    Ok(Config {
+        server,
+        callers,
+        storage,
+        reload,
+        shadow,
+        engine,
+        aux_data,
+        audit,
+        signals,
+        log,
+        settings,
+        notices,
+    })
 }
 
 fn server(reader: &mut Reader) -> Server {

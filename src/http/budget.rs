@@ -22,6 +22,9 @@ const CALL_BYTES: usize = 64 * 1024;
 /// Memory that one structural character of a call stands for: its value or name, and its part of the record.
 const STRUCTURE_BYTES: usize = 256;
 
+/// Listeners to changes at a time: each instance of an enforcement point is one, and takes no thread.
+const WATCHERS: u32 = 256;
+
 /// A call has each byte of its text in the body, in the record and in the answer.
 const TEXT_COPIES: usize = 3;
 
@@ -34,6 +37,7 @@ pub struct Budget {
     work: Arc<FairPool>,
     log_readers: Pool,
     listeners: Pool,
+    watchers: Pool,
 }
 
 impl Budget {
@@ -49,6 +53,7 @@ impl Budget {
             work: FairPool::new(capacity.concurrent, patience, |account| &account.work),
             log_readers: Pool::new(capacity.log_readers, patience),
             listeners: Pool::new(capacity.listeners, patience),
+            watchers: Pool::new(WATCHERS, patience),
         }
     }
 
@@ -96,6 +101,11 @@ impl Budget {
     /// Room to follow the decision log.
     pub(super) async fn listener(&self) -> Result<Room, Refusal> {
         self.listeners.take().await
+    }
+
+    /// Room to be told of changes.
+    pub(super) async fn watcher(&self) -> Result<Room, Refusal> {
+        self.watchers.take().await
     }
 }
 

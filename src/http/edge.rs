@@ -22,7 +22,7 @@ use super::caller::Connection;
 use super::error::Refusal;
 use super::routes::Place;
 use super::serve::Stopping;
-use super::{Services, authzen, body, cerbos, head, leaving};
+use super::{Services, authzen, body, cerbos, head, leaving, signals};
 use crate::pdp::Caller;
 use crate::ports::ClientCertificate;
 use crate::telemetry::events::{CallRejected, PanicCaught, RequestServed, RequestShed};
@@ -39,7 +39,7 @@ pub(super) struct Edge {
     services: Arc<Services>,
     router: Router,
     /// The paths that are there for everybody.
-    open: Vec<&'static str>,
+    open: Vec<Place>,
 }
 
 impl Edge {
@@ -47,7 +47,7 @@ impl Edge {
     pub(super) fn new(services: Services, stopping: Stopping) -> Self {
         let services = Arc::new(services);
         let routes = super::routes(&services.limits, services.admin);
-        let open = routes.iter().map(|route| route.place).filter(Place::is_open).map(|place| place.path);
+        let open = routes.iter().map(|route| route.place).filter(Place::is_open);
         Self {
             open: open.collect(),
             router: super::router(routes, &services).layer(Extension(stopping)),
@@ -116,8 +116,20 @@ impl Edge {
     ) -> Result<Response, Refusal> {
         head::check(&request)?;
         let (guest, budget) = (&connection.guest, &self.services.budget);
-        let is_open = api.is_none() && self.open.contains(&request.uri().path());
-        let known = connection.caller(&self.services.callers, &request, is_open).await;
+        let path = request.uri().path();
+        let is_open = api.is_none() && self.open.iter().any(|place| place.holds(path));
+        let (request, transmitter) = match surface {
+            Surface::Signals => {
+                let (mut head, body) = request.into_parts();
+                let transmitter = signals::transmitter(&self.services, connection, &mut head);
+                (Request::from_parts(head, body), transmitter)
+            }
+            _ => (request, None),
+        };
+        let known = match transmitter {
+            Some(caller) => Ok(caller),
+            None => connection.caller(&self.services.callers, &request, is_open).await,
+        };
         let (caller, unknown) = match known {
             Ok(caller) => (caller, None),
             Err(unknown) => (Caller::unknown(Some(connection.address)), Some(unknown)),
@@ -231,12 +243,15 @@ pub(super) async fn method_not_allowed() -> Refusal {
 
 /// The surface of `path`: it decides the shape of errors and the label in metrics.
 fn surface_of(path: &str) -> Surface {
-    const PREFIXES: [(&str, Surface); 12] = [
+    const PREFIXES: [(&str, Surface); 15] = [
         ("/api/check", Surface::Cerbos),
         ("/api/plan", Surface::Cerbos),
         ("/api/server_info", Surface::Cerbos),
         ("/api/decisions", Surface::Decisions),
         ("/api/explain", Surface::Explain),
+        ("/api/facts", Surface::Signals),
+        ("/api/changes", Surface::Signals),
+        ("/api/signals", Surface::Signals),
         ("/access/", Surface::Authzen),
         ("/.well-known/authzen", Surface::Authzen),
         ("/admin/auditlog/", Surface::Cerbos),
@@ -297,6 +312,7 @@ mod tests {
             ("/api/check_resource_batch", Surface::Cerbos),
             ("/api/decisions/0193", Surface::Decisions),
             ("/access/v1/evaluation", Surface::Authzen),
+            ("/api/facts/principal/ada/x", Surface::Signals),
             ("/.well-known/authzen-configuration", Surface::Authzen),
             ("/admin/policies/status", Surface::Admin),
             ("/admin/auditlog/list/KIND_DECISION", Surface::Cerbos),

@@ -104,6 +104,15 @@ pub(super) enum Refusal {
     /// A change of quarantines is recorded, but could not be kept.
     #[error("{0}")]
     NotKept(String),
+    /// There is no room for another fact.
+    #[error("{0}")]
+    FactsFull(String),
+    /// Facts cannot be kept now.
+    #[error("{0}")]
+    FactsUnavailable(String),
+    /// The transmitter of a stream did not do what it was asked.
+    #[error("{0}")]
+    Transmitter(String),
     /// The record is there, and no checkpoint covers it yet.
     #[error("no checkpoint covers record {seq} yet: ask again in a moment")]
     NotYetProven {
@@ -158,6 +167,7 @@ impl Refusal {
             Self::LogUnavailable(_) => Outcome::LogUnavailable,
             Self::Unrecordable(_) => Outcome::Unrecordable,
             Self::NotKept(_) => Outcome::Internal,
+            Self::FactsUnavailable(_) | Self::Transmitter(_) => Outcome::Internal,
             Self::Internal => Outcome::Internal,
             Self::Invalid(_)
             | Self::Malformed(_)
@@ -167,6 +177,7 @@ impl Refusal {
             | Self::TooSlow { .. }
             | Self::NotFound
             | Self::Conflict(_)
+            | Self::FactsFull(_)
             | Self::NotYetProven { .. }
             | Self::NotSupported(_)
             | Self::MethodNotAllowed => Outcome::Invalid,
@@ -189,9 +200,12 @@ impl Refusal {
         let mut response = match surface {
             Surface::Cerbos => (status, Json(self.cerbos_body())).into_response(),
             Surface::Authzen => (status, self.message()).into_response(),
-            Surface::Decisions | Surface::Explain | Surface::Admin | Surface::Health | Surface::Unknown => {
-                self.problem(status)
-            }
+            Surface::Decisions
+            | Surface::Explain
+            | Surface::Admin
+            | Surface::Signals
+            | Surface::Health
+            | Surface::Unknown => self.problem(status),
         };
         let headers = response.headers_mut();
         match self {
@@ -248,6 +262,9 @@ impl Refusal {
             Self::LogUnavailable(_) => ("decision_log_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Conflict(_) => ("conflict", StatusCode::CONFLICT, 6),
             Self::NotKept(_) => ("quarantine_not_kept", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::FactsFull(_) => ("facts_full", StatusCode::INSUFFICIENT_STORAGE, 8),
+            Self::FactsUnavailable(_) => ("facts_unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
+            Self::Transmitter(_) => ("transmitter_failed", StatusCode::BAD_GATEWAY, 14),
             Self::NotYetProven { .. } => ("not_yet_proven", StatusCode::SERVICE_UNAVAILABLE, 14),
             Self::Unrecordable(_) => ("decision_unrecordable", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Internal => ("internal_error", StatusCode::INTERNAL_SERVER_ERROR, 13),

@@ -6,6 +6,9 @@
 //! | `authzen` | `/access/v1/evaluation`, `/.well-known/authzen-configuration` |
 //! | `decisions` | `/api/decisions`, `/api/decisions/{id}`, `/api/decisions/{id}/proof` |
 //! | `explain` | `/api/explain` |
+//! | `signals` | `/api/signals/streams/{stream}` |
+//! | `facts`, `changes` | `/api/facts`, `/api/changes` |
+//! | `webhooks`, `sources` | `/api/signals`, `/api/signals/webhooks/{source}`, `/api/signals/events` |
 //! | `admin` | `/admin/policies/status`, `/admin/policies/reload`, `/admin/policies/rollback`, `/admin/quarantine`, `/admin/auditlog/list/{kind}` |
 //! | `openapi` | `/openapi.json` |
 //! | `health` | `/healthz`, `/readyz`, `/metrics`, `/_cerbos/health`, `/_cerbos/metrics` |
@@ -23,11 +26,13 @@ mod body;
 mod budget;
 mod caller;
 pub mod cerbos;
+mod changes;
 mod connections;
 mod decisions;
 mod edge;
 mod error;
 pub mod explain;
+mod facts;
 mod finding;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -38,11 +43,15 @@ mod impatient;
 mod json;
 mod leaving;
 mod limits;
+mod listener;
 mod openapi;
 mod routes;
 mod scan;
 mod serve;
+mod signals;
+mod sources;
 mod validate;
+mod webhooks;
 
 pub use budget::Budget;
 pub use finding::Finding;
@@ -55,8 +64,9 @@ use std::sync::Arc;
 use axum::Router;
 
 use self::routes::Route;
-use crate::pdp::{Action, Callers, Health, Pdp, QuarantineOffice, ReloadHandle, Shadow};
-use crate::ports::{DecisionQuery, Encryption, LogProofs};
+use crate::pdp::webhooks::FactOffice;
+use crate::pdp::{Action, Callers, Health, Intake, Pdp, QuarantineOffice, ReloadHandle, Shadow};
+use crate::ports::{DecisionQuery, Encryption, LogProofs, StreamControl};
 use crate::telemetry::Metrics;
 
 /// What the edge calls.
@@ -73,6 +83,12 @@ pub struct Services {
     pub reload: ReloadHandle,
     /// Knows what must not be relied on any more.
     pub quarantine: Arc<QuarantineOffice>,
+    /// Takes signals; `None` if no facts are kept.
+    pub signals: Option<Arc<Intake>>,
+    /// Hears webhooks and operators, and shows facts; `None` if none are kept.
+    pub facts: Option<Arc<FactOffice>>,
+    /// Asks the transmitters of streams; `None` if this server connects to none.
+    pub streams: Option<Arc<dyn StreamControl>>,
     /// Decides with a candidate set beside the live one; `None` if there is none.
     pub shadow: Option<Arc<Shadow>>,
     /// Says whether the server can answer.
@@ -107,6 +123,11 @@ fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
         authzen::routes(),
         decisions::routes(),
         explain::routes(),
+        signals::routes(),
+        facts::routes(),
+        changes::routes(),
+        sources::routes(),
+        webhooks::routes(),
         if admin { admin::routes() } else { Vec::new() },
         health::routes(),
         openapi::routes(limits, admin),

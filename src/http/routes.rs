@@ -45,6 +45,16 @@ impl Place {
         self.need.is_none()
     }
 
+    /// Whether `path` is this one, whatever stands for the names in braces.
+    pub(super) fn holds(&self, path: &str) -> bool {
+        let mut segments = path.split('/');
+        let is_same = self
+            .path
+            .split('/')
+            .all(|known| segments.next().is_some_and(|segment| known.starts_with('{') || known == segment));
+        is_same && segments.next().is_none()
+    }
+
     /// The path with its handlers.
     pub(super) const fn with(self, methods: MethodRouter<Arc<Services>>) -> Route {
         Route { place: self, methods }

@@ -35,6 +35,12 @@ impl Caller {
         Self { identity: Arc::clone(&NOBODY), address, rights: Rights::default() }
     }
 
+    /// One that showed no credential of a caller, and may do `action` for another reason.
+    #[must_use]
+    pub fn allowed(action: Action, address: Option<SocketAddr>) -> Self {
+        Self { rights: Rights::to(action), ..Self::unknown(address) }
+    }
+
     /// Whether it may do `action`.
     #[must_use]
     pub fn may(&self, action: Action) -> bool {

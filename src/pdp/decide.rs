@@ -186,7 +186,7 @@ impl Pdp {
     }
 }
 
-fn call_id(now: Timestamp) -> String {
+pub(super) fn call_id(now: Timestamp) -> String {
     let (seconds, nanos) = (now.as_second().max(0), now.subsec_nanosecond().max(0));
     let at = uuid::Timestamp::from_unix(NoContext, seconds.unsigned_abs(), nanos.unsigned_abs());
     Uuid::new_v7(at).hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()

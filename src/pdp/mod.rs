@@ -14,9 +14,11 @@ mod reload;
 mod retrace;
 mod settle;
 mod shadow;
+mod signals;
 mod status;
 mod tenants;
 mod tokens;
+pub mod webhooks;
 
 pub use crate::ports::{Identity, Method};
 pub use access::{Access, AccessError, AccessWatch, Action, Rights};
@@ -31,6 +33,10 @@ pub use presented::{Claim, PresentedRules, Whence};
 pub use quarantine::{QuarantineError, QuarantineOffice, QuarantineParts, Quarantines, WantedQuarantine};
 pub use reload::{Ask, ChangeGate, Force, MaxChanged, ReloadHandle, ReloadParts, ReloadTiming};
 pub use shadow::{Shadow, ShadowParts, ShadowStatus};
+pub use signals::{
+    Door, Heard, Intake, IntakeParts, NotHeard, Pusher, Said, SourceKind, SourceSettings, SourceStatus,
+    StreamRules, StreamState,
+};
 pub use status::{
     Attempt, Cause, FAILED_TESTS, FewerTests, HISTORY, LiveSet, ReloadOutcome, ReloadStatus, RolledBack,
     Running,

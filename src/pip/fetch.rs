@@ -7,6 +7,7 @@ use hyper::body::Bytes;
 use hyper::header::ACCEPT;
 use hyper::{Request, StatusCode, Uri};
 
+use crate::discovery::{MetadataError, TransmitterPlace};
 use crate::outgoing::{Client, SendError, Trust};
 
 /// Largest answer, in bytes: a hundred of the largest keys with their certificates.
@@ -30,6 +31,17 @@ pub(super) enum FetchError {
     Status(StatusCode),
 }
 
+/// Why it is not known where keys are.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FindError {
+    /// The metadata cannot be used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// They do not say it.
+    #[error("the metadata of the transmitter have no `jwks_uri`")]
+    Absent,
+}
+
 impl Fetcher {
     /// A client.
     ///
@@ -37,6 +49,15 @@ impl Fetcher {
     /// If the system has no certificate authorities.
     pub(super) fn new() -> io::Result<Self> {
         Client::new(&Trust::System).map(Self)
+    }
+
+    /// The URL of the keys of `transmitter`.
+    pub(super) async fn find(
+        &self,
+        transmitter: &TransmitterPlace,
+        deadline: Duration,
+    ) -> Result<String, FindError> {
+        transmitter.metadata(&self.0, deadline).await?.jwks_uri.ok_or(FindError::Absent)
     }
 
     /// The body at `url`, complete within `deadline`.

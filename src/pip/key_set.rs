@@ -10,8 +10,9 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use super::keys::{KeyError, KeyRules, Keys};
-use super::remote::Remote;
+use super::remote::{KeyPlace, Remote};
 use super::rules::TokenRules;
+use crate::discovery::TransmitterPlace;
 use crate::ports::Clock;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{KeyRefreshFailed, KeysRefreshed};
@@ -32,7 +33,20 @@ pub struct KeySetSettings {
 impl KeySetSettings {
     /// Whether its keys must be fetched.
     pub(super) fn is_remote(&self) -> bool {
-        matches!(self.source, KeySource::Remote { .. })
+        self.place().is_some()
+    }
+
+    /// Where its keys are fetched and how often, if they are.
+    pub(super) fn place(&self) -> Option<(KeyPlace, Duration)> {
+        match &self.source {
+            KeySource::Remote { url, refresh_interval } => {
+                Some((KeyPlace::Url(url.clone()), *refresh_interval))
+            }
+            KeySource::Discovered { transmitter, refresh_interval } => {
+                Some((KeyPlace::Transmitter(transmitter.clone()), *refresh_interval))
+            }
+            KeySource::File { .. } | KeySource::Data { .. } => None,
+        }
     }
 }
 
@@ -44,6 +58,13 @@ pub enum KeySource {
         /// The URL.
         url: String,
         /// How often it is fetched.
+        refresh_interval: Duration,
+    },
+    /// Where the metadata of a transmitter of security events say that they are, looked up each time.
+    Discovered {
+        /// The transmitter.
+        transmitter: TransmitterPlace,
+        /// How often they are fetched.
         refresh_interval: Duration,
     },
     /// In a file.
@@ -67,6 +88,9 @@ impl fmt::Debug for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Remote { .. } => f.write_str("Remote(..)"),
+            Self::Discovered { transmitter, .. } => {
+                f.debug_tuple("Discovered").field(&transmitter.issuer).finish()
+            }
             Self::File { path, .. } => f.debug_tuple("File").field(path).finish(),
             Self::Data { .. } => f.write_str("Data(..)"),
         }
@@ -110,7 +134,7 @@ impl Shelf {
     /// An empty shelf for the keys of `settings`.
     pub(super) fn new(settings: &KeySetSettings, reports: &Arc<Reports>) -> Self {
         let is_pem = match settings.source {
-            KeySource::Remote { .. } => false,
+            KeySource::Remote { .. } | KeySource::Discovered { .. } => false,
             KeySource::File { pem, .. } | KeySource::Data { pem, .. } => pem,
         };
         let (id, tokens, rules) = (settings.id.as_str().into(), settings.tokens.clone(), settings.rules);

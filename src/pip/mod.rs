@@ -7,6 +7,7 @@
 //! | `token.rs`, `claims.rs` | the parts of a token; what its claims become |
 //! | `keys.rs`, `jwk.rs`, `pem.rs` | a set of keys, from JSON Web Keys or PEM |
 //! | `rules.rs` | what a key set demands of tokens beyond a signature |
+//! | `set.rs` | security event tokens: which key of the stream vouches for one |
 //! | `proof.rs` | whether the key that a token is bound to is held |
 //! | `signature.rs` | algorithms; the only file that knows the cryptography library |
 //! | `key_set.rs`, `remote.rs`, `local.rs`, `fetch.rs` | where keys come from and how they stay fresh |
@@ -25,6 +26,7 @@ mod pem;
 mod proof;
 mod remote;
 mod rules;
+mod set;
 mod signature;
 mod token;
 mod verifier;

@@ -7,9 +7,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::fetch::{FetchError, Fetcher};
+use super::fetch::{FetchError, Fetcher, FindError};
 use super::key_set::Shelf;
 use super::keys::KeyError;
+use crate::discovery::TransmitterPlace;
 use crate::outgoing::jittered;
 
 /// When remote keys are fetched, besides the interval of each set.
@@ -42,6 +43,14 @@ pub(super) struct Remote {
     task: JoinHandle<()>,
 }
 
+/// Where keys are.
+pub(super) enum KeyPlace {
+    /// At this URL.
+    Url(String),
+    /// Where the metadata of this transmitter say.
+    Transmitter(TransmitterPlace),
+}
+
 /// How far the task is.
 #[derive(Clone, Copy)]
 struct State {
@@ -56,14 +65,16 @@ struct State {
 enum RefreshError {
     #[error("cannot fetch `{0}`")]
     Fetch(String, #[source] FetchError),
+    #[error("cannot find out where the keys are")]
+    Find(#[from] FindError),
     #[error("`{0}`")]
     Keys(String, #[source] KeyError),
 }
 
 impl Remote {
-    /// Starts to fetch the keys at `url` onto `shelf`, at once and then about every `interval`.
+    /// Starts to fetch the keys at `place` onto `shelf`, at once and then about every `interval`.
     pub(super) fn start(
-        url: String,
+        place: KeyPlace,
         interval: Duration,
         timing: RemoteTiming,
         fetcher: Fetcher,
@@ -72,7 +83,7 @@ impl Remote {
         let wanted = Arc::new(Notify::new());
         let (tell, state) = watch::channel(State { ended: 0, idle_since: None });
         let refresher =
-            Refresher { url, interval, timing, fetcher, shelf, wanted: Arc::clone(&wanted), tell };
+            Refresher { place, interval, timing, fetcher, shelf, wanted: Arc::clone(&wanted), tell };
         Self { wanted, state, timing, task: tokio::spawn(refresher.run()) }
     }
 
@@ -98,7 +109,7 @@ impl Drop for Remote {
 }
 
 struct Refresher {
-    url: String,
+    place: KeyPlace,
     interval: Duration,
     timing: RemoteTiming,
     fetcher: Fetcher,
@@ -140,9 +151,15 @@ impl Refresher {
     }
 
     async fn attempt(&self) -> Result<(), RefreshError> {
+        let url = match &self.place {
+            KeyPlace::Url(url) => url.clone(),
+            KeyPlace::Transmitter(transmitter) => {
+                self.fetcher.find(transmitter, self.timing.deadline).await?
+            }
+        };
         // A query may hold a secret.
-        let shown = || self.url.split('?').next().unwrap_or_default().to_owned();
-        let fetched = self.fetcher.get(&self.url, self.timing.deadline).await;
+        let shown = || url.split('?').next().unwrap_or_default().to_owned();
+        let fetched = self.fetcher.get(&url, self.timing.deadline).await;
         let text = fetched.map_err(|error| RefreshError::Fetch(shown(), error))?;
         self.shelf.put(text.to_vec()).map_err(|error| RefreshError::Keys(shown(), error))
     }

@@ -32,9 +32,14 @@ pub(super) struct Token<'t> {
 impl<'t> Token<'t> {
     /// Takes `text` apart; what is wrong with it is said without repeating any of it.
     pub(super) fn parse(text: &'t str) -> Result<Self, Cow<'static, str>> {
+        Self::parse_within(text, MAX_BYTES)
+    }
+
+    /// The same of a token of at most `limit` bytes.
+    pub(super) fn parse_within(text: &'t str, limit: usize) -> Result<Self, Cow<'static, str>> {
         let text = text.trim_ascii();
-        if text.len() > MAX_BYTES {
-            return Err(format!("the token has {} bytes, the limit is {MAX_BYTES}", text.len()).into());
+        if text.len() > limit {
+            return Err(format!("the token has {} bytes, the limit is {limit}", text.len()).into());
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(NOT_COMPACT)?;
         let (header, payload) = signed.split_once('.').ok_or(NOT_COMPACT)?;

@@ -58,14 +58,14 @@ pub enum StartError {
 
 /// Verifies tokens with the keys of the configured sets.
 pub struct Verifier {
-    trust: Trust,
+    pub(super) trust: Trust,
     skew: Duration,
     cache: Cache,
     proofs: Proofs,
     watches: Vec<JoinHandle<()>>,
 }
 
-enum Trust {
+pub(super) enum Trust {
     /// Everything is believed.
     Blind,
     /// Only what the keys of a set vouch for.
@@ -95,14 +95,11 @@ impl Verifier {
         let mut sets = BTreeMap::new();
         for set in &settings.key_sets {
             let shelf = Arc::new(Shelf::new(set, &reports));
-            let mut remote = None;
+            let remote = set.place().zip(fetcher.clone()).map(|((place, interval), fetcher)| {
+                Remote::start(place, interval, settings.timing, fetcher, Arc::clone(&shelf))
+            });
             match &set.source {
-                KeySource::Remote { url, refresh_interval } => {
-                    remote = fetcher.clone().map(|fetcher| {
-                        let (url, shelf) = (url.clone(), Arc::clone(&shelf));
-                        Remote::start(url, *refresh_interval, settings.timing, fetcher, shelf)
-                    });
-                }
+                KeySource::Remote { .. } | KeySource::Discovered { .. } => {}
                 KeySource::File { path, .. } => {
                     let loaded = local::load(path, &shelf).map_err(|error| unusable(set, error))?;
                     verifier.watches.push(local::watch(path.clone(), Arc::clone(&shelf), loaded));
@@ -255,7 +252,8 @@ fn chosen<'s>(
     }
 }
 
-const fn reason(why: Unvouched) -> &'static str {
+/// What is wrong, for people.
+pub(super) const fn reason(why: Unvouched) -> &'static str {
     match why {
         Unvouched::NamesNoKey => "the header of the token names no key (`kid`)",
         Unvouched::UnknownKey => "the key set has no key with the name in the header of the token (`kid`)",

@@ -164,6 +164,8 @@ pub trait SetIntake: Send + Sync + 'static {
     fn take<'a>(&'a self, stream: &'a str, set: &'a str) -> Taking<'a>;
     /// Expects that a verification event with this `state` comes over the stream.
     fn expect_verification(&self, stream: &str, state: String);
+    /// Whether the verification event with this `state` is expected still: it has not come.
+    fn awaits_verification(&self, stream: &str, state: &str) -> bool;
     /// What is known of the connection to the transmitter of a stream: nothing if it is good, else why it is not.
     fn connection(&self, stream: &str, trouble: Option<String>);
 }

@@ -4,12 +4,14 @@
 //! and tokens never appear in them: those belong in the decision log.
 
 mod callers;
+mod facts;
 mod index;
 mod policies;
 mod proof;
 mod quarantine;
 mod shedding;
 mod shipping;
+mod streams;
 mod tls;
 mod tokens;
 
@@ -20,6 +22,7 @@ use std::time::Duration;
 pub use callers::{
     AccessPoliciesLoaded, AccessPoliciesRefused, ApiKeysLoaded, ApiKeysRefused, CallerDenied, CallerRefused,
 };
+pub use facts::{FactsKept, FactsNotKept, FactsOpened, FactsSnapshotFailed};
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,
@@ -29,6 +32,7 @@ pub use proof::{CheckpointFailed, CheckpointSigned, CheckpointsResumed, WitnessF
 pub use quarantine::QuarantineChanged;
 pub use shedding::RequestShed;
 pub use shipping::{RecordsShipped, ShipAttemptFailed, ShipRestarted};
+pub use streams::{StreamRecovered, StreamTroubled};
 pub use tls::{HandshakeEnded, TlsReloadFailed, TlsReloaded};
 pub use tokens::{KeyRefreshFailed, KeysRefreshed, TokensNotVerified};
 use tracing::{debug, error, info, trace, warn};

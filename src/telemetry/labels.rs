@@ -237,10 +237,24 @@ label! {
         Explain => "explain",
         /// Administration.
         Admin => "admin",
+        /// Signals, facts and changes.
+        Signals => "signals",
         /// Health, readiness and metrics.
         Health => "health",
         /// Any path that is none of ours.
         Unknown => "unknown",
+    }
+}
+
+label! {
+    /// A part of the way of a signal.
+    pub SignalPhase {
+        /// Its signature and its rules, and waiting for both.
+        Verify => "verify",
+        /// Its record in the decision log.
+        Record => "record",
+        /// The facts on disk and in sight.
+        Journal => "journal",
     }
 }
 

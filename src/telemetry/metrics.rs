@@ -2,6 +2,10 @@
 //!
 //! `docs/reference/metrics.md` is written from this registry; a test fails when it is stale.
 
+mod signals;
+
+pub use signals::SignalMetrics;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -13,7 +17,7 @@ use prometheus::{
 
 use super::labels::{
     Api, EffectLabel, HandshakeOutcome, KeyRefresh, Label, Outcome, Phase, Refused, ReloadOutcome,
-    ShadowCall, Shed, StatusClass, Surface, TlsReload, Where, WitnessKind,
+    ShadowCall, Shed, SignalPhase, StatusClass, Surface, TlsReload, Where, WitnessKind,
 };
 
 /// Every metric of the server. Events move them; [`Metrics::render`] shows them.
@@ -63,6 +67,7 @@ pub struct Metrics {
     calls_in_hand: IntGauge,
     pub(super) panics: By<Where, IntCounter>,
     ship: ShipFamilies,
+    signals: signals::SignalFamilies,
 }
 
 /// The metrics of one destination that records are sent to.
@@ -317,6 +322,7 @@ impl Metrics {
                 &["where"],
             )?,
             ship: names.ship()?,
+            signals: names.signals()?,
             registry: names.0,
         };
         metrics.record_build()?;
@@ -375,6 +381,22 @@ impl Metrics {
             lag_records: lag_records.with_label_values(&[name]),
             lag_seconds: lag_seconds.with_label_values(&[name]),
         }
+    }
+
+    /// Takes down how long a signal was in `phase`.
+    pub fn signal_phase(&self, phase: SignalPhase, took: Duration) {
+        self.signals.phases.observe(phase, took.as_secs_f64());
+    }
+
+    /// Sets how many facts there are, and how many there may be.
+    pub fn facts(&self, held: usize, limit: usize) {
+        self.signals.hold(held, limit);
+    }
+
+    /// The metrics of the source `name`, which are there from now on.
+    #[must_use]
+    pub fn signals_of(&self, name: &str) -> SignalMetrics {
+        self.signals.of(name)
     }
 
     fn record_build(&self) -> Result<(), MetricsError> {
@@ -503,6 +525,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
         let metrics = Metrics::new().unwrap();
         let _destination = metrics.ship("siem");
+        let source = metrics.signals_of("okta");
+        source.outcome("taken");
         let current = page(&metrics);
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&path, &current).unwrap();

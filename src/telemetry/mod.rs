@@ -13,10 +13,10 @@ pub mod spans;
 mod trace;
 
 pub use labels::{
-    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Shed, Surface,
-    TlsReload, Where, WitnessKind,
+    Api, HandshakeOutcome, KeyRefresh, Outcome, Phase, Refused, ReloadOutcome, ShadowCall, Shed, SignalPhase,
+    Surface, TlsReload, Where, WitnessKind,
 };
-pub use metrics::{Metrics, MetricsError, ShipMetrics};
+pub use metrics::{Metrics, MetricsError, ShipMetrics, SignalMetrics};
 pub use trace::{Trace, TraceParent};
 
 use std::io::IsTerminal;

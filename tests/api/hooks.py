@@ -4,7 +4,7 @@ The texts are the `format`s of the document. Tokens pass a server that does not 
 """
 import base64
 import json
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 import schemathesis
 from hypothesis import strategies as st
@@ -33,6 +33,10 @@ schemathesis.openapi.format("jwt", names.map(token))
 schemathesis.openapi.format("decision-filter", st.lists(comparisons, min_size=1, max_size=3).map(" && ".join))
 past = st.datetimes(datetime(2000, 1, 1), datetime(2020, 1, 1))
 schemathesis.openapi.format("instant-past", past.map(lambda at: at.isoformat() + "Z"))
+recent = st.integers(0, 600).map(lambda ago: (datetime.now(timezone.utc) - timedelta(seconds=ago)).isoformat())
+schemathesis.openapi.format("instant-recent", recent)
+future = st.datetimes(datetime(2900, 1, 1), datetime(2999, 1, 1))
+schemathesis.openapi.format("instant-future", future.map(lambda at: at.isoformat() + "Z"))
 schemathesis.openapi.format("duration-ago", st.builds("{}{}".format, st.integers(1, 1000), st.sampled_from("smh")))
 
 

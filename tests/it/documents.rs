@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::tidy::{all_rust_files, root};
+use crate::tidy::{all_rust_files, root, rust_files};
 
 #[test]
 fn every_invariant_names_an_existing_test() {
@@ -83,7 +83,8 @@ fn documents() -> Vec<(String, String)> {
 }
 
 fn all_code() -> String {
-    all_rust_files().iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    let foreign = ["interop/src", "interop/tests"].into_iter().flat_map(rust_files);
+    all_rust_files().into_iter().chain(foreign).map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
 /// What stands between backticks within one line.
@@ -99,6 +100,6 @@ fn is_test_name(word: &str) -> bool {
 
 /// Whether `word` is a path of this repository, and not a pattern or a command.
 fn is_path(word: &str) -> bool {
-    let roots = ["src/", "crates/", "tests/", "docs/", "examples/"];
+    let roots = ["src/", "crates/", "tests/", "docs/", "examples/", "interop/"];
     roots.iter().any(|root| word.starts_with(root)) && !word.contains(['*', '<', '{', ' '])
 }

@@ -63,6 +63,7 @@ async fn seeds_are_written_anew_when_asked_for() {
     tokens(&mut seeds);
     certificates(&mut seeds);
     callers(&mut seeds);
+    signals(&mut seeds);
     log(&mut seeds).await;
     for ((target, name), bytes) in seeds {
         write(&format!("seeds/{target}/{name}"), &bytes);
@@ -136,6 +137,7 @@ fn texts(seeds: &mut Seeds) {
         "audit:\n  mask:\n    - {path: principal.attr.email, do: hash, kinds: [album]}\n  durability: {default: durable, routes: {explain: async}}\n  retention: {age: 720h, bytes: 1000000000}\nreload: {requireTests: true}\n",
         "server:\n  tls: {cert: s.pem, key: s.key, caCert: c.pem, clientAuth: required}\ncallers:\n  anonymous: refuse\n  keys: {file: k.yaml}\n  certificates:\n    - {match: \"spiffe://acme.org/**\", roles: [decide], tenants: [acme], agent: true}\n  tokens:\n    - {issuer: \"https://idp\", audiences: [procura], algorithms: [ES256], rolesClaim: roles, local: {file: j.json}}\n",
         "storage:\n  disk: {directory: policies, watchForChanges: true}\nlog: {level: info, format: json}\nserver.adminAPI.enabled: true\n",
+        "signals:\n  maxFacts: 1000\n  standing: {sessions: false}\n  presented: {session: [\"jwt:sid\", \"attr:s\"]}\n  streams:\n    - name: idp\n      issuer: https://idp.example/\n      audiences: [p]\n      keys: {local: {file: k.json}}\n      poll: {url: \"https://idp.example/poll\", authorization: {file: a}}\n      facts: [\"risk-*\"]\n      subjects: [{format: opaque, member: session, as: session, id: \"s-{id}\"}]\n      tenants: [acme]\n      ttl: {risk-level-change: 24h}\n",
     ];
     for (n, text) in configurations.iter().enumerate() {
         seeds.insert(("configuration", n.to_string()), text.as_bytes().to_vec());
@@ -371,6 +373,78 @@ fn callers(seeds: &mut Seeds) {
     {
         seeds.insert(("trace", n.to_string()), header.as_bytes().to_vec());
     }
+}
+
+/// Security event tokens of every family, identifiers of every format, and what a webhook brings.
+fn signals(seeds: &mut Seeds) {
+    let user = json!({"format": "iss_sub", "iss": "https://idp.example/", "sub": "ann"});
+    let caep = |name: &str| format!("https://schemas.openid.net/secevent/caep/event-type/{name}");
+    let risc = |name: &str| format!("https://schemas.openid.net/secevent/risc/event-type/{name}");
+    let scim = |name: &str| format!("urn:ietf:params:scim:event:prov:{name}");
+    let session = json!({"format": "complex", "user": user, "session": {"format": "opaque", "id": "s-1"}});
+    let resource = json!({"format": "scim", "uri": "/Users/1", "externalId": "ann"});
+    let device = json!({"format": "complex", "device": {"format": "opaque", "id": "d-1"}, "tenant": {"format": "opaque", "id": "t"}});
+    let aliases =
+        json!({"format": "aliases", "identifiers": [user, {"format": "email", "email": "ann@example.org"}]});
+    let stream = "https://schemas.openid.net/secevent/ssf/event-type/verification".to_owned();
+    let events = [
+        (
+            caep("session-revoked"),
+            &session,
+            json!({"event_timestamp": 1_795_305_590, "reason_admin": {"en": "x"}}),
+        ),
+        (caep("token-claims-change"), &user, json!({"claims": {"role": "a", "groups": ["b"]}})),
+        (caep("credential-change"), &user, json!({"credential_type": "password", "change_type": "revoke"})),
+        (
+            caep("assurance-level-change"),
+            &user,
+            json!({"namespace": "NIST-AAL", "current_level": "nist-aal1", "previous_level": "nist-aal2", "change_direction": "decrease"}),
+        ),
+        (
+            caep("device-compliance-change"),
+            &device,
+            json!({"previous_status": "compliant", "current_status": "not-compliant"}),
+        ),
+        (
+            caep("risk-level-change"),
+            &aliases,
+            json!({"principal": "USER", "current_level": "HIGH", "risk_reason": "r"}),
+        ),
+        (risc("account-disabled"), &user, json!({"reason": "hijacking"})),
+        (risc("credential-compromise"), &user, json!({"credential_type": "password"})),
+        (risc("identifier-changed"), &aliases, json!({"new-value": "ann@example.com"})),
+        (scim("patch:full"), &resource, json!({"data": {"active": false, "title": "x"}, "version": "W/1"})),
+        (scim("deactivate"), &resource, json!({})),
+        (stream, &json!({"format": "opaque", "id": "1"}), json!({"state": "x"})),
+    ];
+    for (event, subject, payload) in events {
+        let claims = json!({"iss": "https://idp.example/", "jti": "1", "iat": 1_795_305_600, "toe": 1_795_305_595.5,
+            "aud": ["https://pdp.example/"], "txn": "2", "sub_id": subject, "events": {(&event): payload}});
+        let name = event.rsplit(['/', ':']).next().unwrap().to_owned();
+        seeds.insert(("set", name), claims.to_string().into_bytes());
+    }
+    let token = json!({"format": "jwt_id", "iss": "https://idp.example/", "jti": "1"});
+    let more = json!({"format": "aliases", "identifiers": [
+        {"format": "account", "uri": "acct:ann@example.org"}, {"format": "did", "url": "did:example:1/a?b#c"},
+        {"format": "phone_number", "phone_number": "+431234567"}, {"format": "uri", "uri": "spiffe://acme.org/a"},
+        {"format": "saml_assertion_id", "issuer": "i", "assertion_id": "a"},
+        {"format": "ip-addresses", "ip-addresses": ["10.0.0.1", "::1"]}]});
+    for (name, subject) in [
+        ("session", session),
+        ("scim", resource),
+        ("device", device),
+        ("aliases", aliases),
+        ("token", token),
+        ("more", more),
+    ] {
+        seeds.insert(("subject", name.to_owned()), subject.to_string().into_bytes());
+    }
+    let facts = r#"{"id": 7, "facts": [{"type": "ticket-closed", "subject": {"resource": {"kind": "ticket", "id": "T-1"}}, "at":
+"2026-11-22T10:00:00Z", "expires": "2026-11-23T10:00:00Z", "data": {"by": ["ann"]}}, {"type": "x", "subject": {"principal": "ann"},
+"withdrawn": true}]}"#;
+    let signed = format!("t=1795305600,v1={}", "ab".repeat(32));
+    seeds.insert(("webhook", "facts".to_owned()), joined(&[&signed, facts]));
+    seeds.insert(("webhook", "other".to_owned()), joined(&["v1=x", r#"{"id": "a"}"#]));
 }
 
 /// What stands in the first block of a PEM text.

@@ -16,14 +16,17 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("background", &[]),
     ("outgoing", &["telemetry"]),
     ("otel", &["outgoing", "telemetry"]),
+    ("discovery", &["outgoing"]),
     ("config", &["ports", "telemetry"]),
     ("pap", &["background", "durable", "ports", "telemetry"]),
     ("audit", &["background", "durable", "outgoing", "ports", "telemetry"]),
+    ("facts", &["background", "ports", "telemetry"]),
     ("quarantine", &["durable", "ports"]),
-    ("pip", &["outgoing", "ports", "telemetry"]),
+    ("pip", &["discovery", "outgoing", "ports", "telemetry"]),
     ("tls", &["ports", "telemetry"]),
     ("ship", &["audit", "background", "durable", "outgoing", "ports", "telemetry"]),
     ("callers", &["durable", "ports", "telemetry"]),
+    ("streams", &["discovery", "outgoing", "ports", "telemetry"]),
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
@@ -35,6 +38,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
             "background",
             "callers",
             "config",
+            "facts",
             "http",
             "outgoing",
             "otel",
@@ -58,6 +62,7 @@ const CORE_EDGES: &[(&str, &[&str])] = &[
     ("expr", &["value", "limits", "model"]),
     ("schema", &["value", "limits", "expr"]),
     ("policy", &["value", "limits", "model", "expr", "schema"]),
+    ("signal", &["value", "limits", "model", "policy"]),
     ("engine", &["value", "limits", "model", "expr", "schema", "policy"]),
     ("record", &["value", "limits", "model"]),
     ("query", &["limits", "model", "record"]),
@@ -77,7 +82,10 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "crates/samples/src/yaml.rs",
         ],
     ),
-    ("prometheus", &["src/telemetry/metrics.rs", "src/telemetry/samples.rs"]),
+    (
+        "prometheus",
+        &["src/telemetry/metrics.rs", "src/telemetry/metrics/signals.rs", "src/telemetry/samples.rs"],
+    ),
     ("opentelemetry", &["src/otel/mod.rs", "src/telemetry/spans.rs"]),
     ("opentelemetry_http", &["src/otel/client.rs", "src/otel/metrics.rs"]),
     ("opentelemetry_otlp", &["src/otel/mod.rs"]),
@@ -90,6 +98,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
             "src/audit/proof/keys.rs",
             "src/audit/masking/store.rs",
             "src/callers/key.rs",
+            "src/pdp/webhooks/signature.rs",
             "crates/testkit/src/issuer.rs",
             "crates/testkit/src/witness.rs",
         ],
@@ -156,7 +165,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn rust_files(dir: &str) -> Vec<PathBuf> {
+pub(crate) fn rust_files(dir: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![root().join(dir)];
     while let Some(dir) = pending.pop() {

@@ -11,6 +11,7 @@
 //! | [`expr`] | CEL: source text to program to value, bounded by a cost counter |
 //! | [`schema`] | JSON Schema: what attributes must look like |
 //! | [`policy`] | policy files: text to AST to compiled [`policy::Snapshot`], with diagnostics |
+//! | [`signal`] | security event tokens, their events and subjects: from claims to [`model::Fact`] |
 //! | [`engine`] | `decide(snapshot, request, settings)` to [`model::Evaluation`] |
 //! | [`suite`] | policy tests: `_test.yaml` files to a [`suite::Report`] |
 //! | [`record`] | the decision record and one step of its hash chain |
@@ -29,5 +30,6 @@ pub mod query;
 pub mod record;
 pub mod replay;
 pub mod schema;
+pub mod signal;
 pub mod suite;
 pub mod value;

@@ -213,3 +213,36 @@ pub const FILTER_COMPARISONS: usize = 128;
 
 /// Deepest nesting of a filter: the parser recurses over it.
 pub const FILTER_DEPTH: usize = 32;
+
+/// Longest text in a subject identifier, in bytes: that of the longest SPIFFE id.
+pub const SUBJECT_TEXT_BYTES: usize = 2048;
+
+/// Most identifiers in `aliases`, most members of a complex subject, and most addresses in `ip-addresses`.
+pub const SUBJECT_PARTS: usize = 16;
+
+/// Most subjects that one event is about, each combination of aliases counted.
+pub const EVENT_SUBJECTS: usize = 64;
+
+/// Most events in one SET, aliases counted.
+pub const SET_EVENTS: usize = 16;
+
+/// Most audiences in one SET.
+pub const SET_AUDIENCES: usize = 64;
+
+/// Longest `jti`, `txn`, state of a verification and URI of an event type, in bytes.
+pub const SET_TEXT_BYTES: usize = 512;
+
+/// Most claims in one `token-claims-change`: each is a fact of its own.
+pub const CHANGED_CLAIMS: usize = 32;
+
+/// Longest text that a slot takes from an event, for example a `credential_type`, in bytes.
+pub const SLOT_TEXT_BYTES: usize = 128;
+
+/// Most values in the content of one fact, counted with those within them.
+pub const FACT_VALUES: usize = 1_000;
+
+/// Most bytes of text in the content of one fact, keys counted.
+pub const FACT_TEXT_BYTES: usize = 16 * 1024;
+
+/// Most rules by which one source says what its identifiers mean.
+pub const SUBJECT_RULES: usize = 64;

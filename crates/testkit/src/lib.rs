@@ -31,9 +31,12 @@ pub mod replay;
 pub mod rotate;
 pub mod server;
 pub mod ship;
+pub mod signals;
 pub mod sim_disk;
+pub mod stand_in;
 pub mod tamper;
 pub mod temp_dir;
+pub mod transmitter;
 pub mod witness;
 
 pub use procura_samples::{corpus, rng, yaml};

@@ -14,7 +14,7 @@ use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
 use procura_testkit::rotate::{self, Rotation};
 use procura_testkit::temp_dir::TempDir;
-use procura_testkit::{faults, kill, mutants, overload, power_cut, query, ship, tamper};
+use procura_testkit::{faults, kill, mutants, overload, power_cut, query, ship, stand_in, tamper};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -130,6 +130,12 @@ enum Trial {
         #[arg(long, default_value = "target/mutants")]
         copy: PathBuf,
     },
+    /// No trial: a transmitter of signals, for tests in other programs. It sends what it reads.
+    Transmitter {
+        /// Whom its events are for.
+        #[arg(long)]
+        audience: String,
+    },
     /// A real server that is asked for three times what its limits allow, and one caller that floods it.
     Overload {
         /// The server to run; build it first.
@@ -222,6 +228,7 @@ fn main() -> anyhow::Result<()> {
             let copy = std::path::absolute(copy)?;
             mutants(&mutants::Trial { root, path, copy, sample, seed })
         }
+        Trial::Transmitter { audience } => transmitter(&audience),
         Trial::Overload { bin, seconds, rounds, rate, seed } => {
             let time = Duration::from_secs(seconds);
             overload(overload::Trial { binary: &bin, time, rounds, rate, seed })
@@ -249,6 +256,11 @@ fn main() -> anyhow::Result<()> {
             seed,
         }),
     }
+}
+
+fn transmitter(audience: &str) -> anyhow::Result<()> {
+    let said = std::io::stdin().lines();
+    tokio::runtime::Runtime::new()?.block_on(stand_in::run(audience, said, |line| println!("{line}")))
 }
 
 fn power_cut(rounds: u64, seed: u64, os: bool) -> anyhow::Result<()> {

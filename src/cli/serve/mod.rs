@@ -15,6 +15,7 @@ mod quarantine;
 mod replay;
 mod ship;
 mod tls;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -203,6 +204,9 @@ async fn serve(
             .with_encryption(encryption.clone()),
         reload,
         quarantine,
+        signals: None,
+        facts: None,
+        streams: None,
         shadow,
         encryption,
         metrics,

@@ -18,6 +18,7 @@ use procura_core::record::DecisionId;
 pub(super) use self::dto::Page;
 use self::dto::{Found, Stats};
 pub(super) use self::params::Params;
+pub(super) use self::tail::follow;
 use super::error::Refusal;
 use super::routes::{Place, Route};
 use super::{Invalid, Services, answer};

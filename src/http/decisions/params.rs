@@ -64,13 +64,8 @@ impl Params {
     }
 
     fn of(uri: &Uri, known: &[&str]) -> Result<Self, Invalid> {
-        if let Some(name) = uri.query().and_then(not_text) {
-            return Err(Invalid::at(name, "the value is not UTF-8"));
-        }
-        let Query(pairs): Query<Vec<(String, String)>> =
-            Query::try_from_uri(uri).map_err(|refused| Invalid::at("query", refused.body_text()))?;
         let mut given = BTreeMap::new();
-        for (name, value) in pairs {
+        for (name, value) in pairs(uri)? {
             if !known.contains(&name.as_str()) && Field::named(&name).is_none() {
                 let known = [known, &Field::ALL.map(Field::name)].concat().join("`, `");
                 return Err(Invalid::at(name, format_args!("no such parameter; there are `{known}`")));
@@ -115,6 +110,15 @@ impl Params {
     fn given(&self, parameter: &str) -> Option<&str> {
         self.0.get(parameter).map(String::as_str)
     }
+}
+
+/// The parameters of `uri`, as they stand there.
+pub(in crate::http) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Invalid> {
+    if let Some(name) = uri.query().and_then(not_text) {
+        return Err(Invalid::at(name, "the value is not UTF-8"));
+    }
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    pairs.map(|Query(pairs)| pairs).map_err(|refused| Invalid::at("query", refused.body_text()))
 }
 
 /// The first parameter of `query` whose bytes are no text: as text with replacements it would match nothing.

@@ -1,68 +1,48 @@
 //! What comes into the decision log, as server-sent events: one for each record that matches.
 //!
-//! Each listener has a thread of its own that reads the log, and a channel of a few events. Whoever does not read is ended
-//! once the channel stays full, and can come back: the log itself is the buffer. Whether a listener may still listen is asked
-//! before each event, and about twice a second without one.
+//! Each listener has a thread of its own that reads the log: the log itself is the buffer.
 
-use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderValue, Request, header};
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use axum::response::Response;
-use hyper::body::Frame;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 
 use super::dto::Found;
 use super::params::Params;
-use crate::http::caller::Connection;
+use crate::http::Invalid;
 use crate::http::error::Refusal;
-use crate::http::serve::Stopping;
-use crate::http::{Invalid, Services};
+use crate::http::listener::{LAST_EVENT_ID, Listener, STILL_HERE, Wish};
 use crate::pdp::{Action, Caller};
-use crate::ports::{DecisionFilter, DecisionQuery, Followed, StoredRecord};
-
-/// Events that wait for a listener.
-const CHANNEL: usize = 16;
-
-/// How long they wait for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::ports::{DecisionFilter, Followed, StoredRecord};
 
 /// How often in a row nothing comes in before that is said: the log asks about every half a second.
 const QUIET: u32 = 20;
 
-/// What is sent when nothing comes in, so that everybody knows that the connection stands.
-const STILL_HERE: &[u8] = b": nothing new\n\n";
+pub(super) async fn tail(wish: Wish) -> Result<Response, Refusal> {
+    let filter = Params::tail(wish.request.uri(), &wish.caller)?;
+    follow(wish, filter, Action::Audit, |_, _| true).await
+}
 
-/// The header with which a listener that comes back says what it has seen.
-const LAST_EVENT_ID: &str = "last-event-id";
-
-pub(super) async fn tail(
-    caller: Caller,
-    State(services): State<Arc<Services>>,
-    Extension(stopping): Extension<Stopping>,
-    Extension(connection): Extension<Arc<Connection>>,
-    request: Request<Body>,
+/// What comes into the log that matches `filter` and that the listener `sees`, for those that may do `action`.
+pub(in crate::http) async fn follow(
+    wish: Wish,
+    filter: DecisionFilter,
+    action: Action,
+    sees: fn(&Caller, &StoredRecord) -> bool,
 ) -> Result<Response, Refusal> {
-    let request = request.map(drop);
-    let filter = Params::tail(request.uri(), &caller)?;
-    let log = services.decisions.clone().ok_or(Refusal::NotFound)?;
-    let after = seen(request.headers())?.unwrap_or_else(|| log.last_seq());
-    let room = services.budget.listener().await?;
-    let (events, receiver) = mpsc::channel(CHANNEL);
-    let listener = Listener { caller, connection, request, services, stopping, events };
+    let log = wish.services.decisions.clone().ok_or(Refusal::NotFound)?;
+    let after = seen(wish.request.headers())?.unwrap_or_else(|| log.last_seq());
+    let room = wish.services.budget.listener().await?;
+    let (listener, response) = Listener::new(wish, action);
     tokio::task::spawn_blocking(move || {
-        listener.follow(&*log, &filter, after);
+        let followed = log.follow(&filter, after, &mut told(&listener, sees));
+        if followed.is_err() {
+            listener.say_last("the log cannot be read");
+        }
         drop(room);
     });
-    let mut response = Response::new(Body::new(Events(receiver)));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
 }
 
@@ -73,59 +53,29 @@ fn seen(headers: &HeaderMap) -> Result<Option<u64>, Invalid> {
     seq.map(Some).ok_or_else(|| Invalid::at(LAST_EVENT_ID, "expected the `id` of an earlier event"))
 }
 
-/// Who listens.
-struct Listener {
-    /// Who it was when it began.
-    caller: Caller,
-    connection: Arc<Connection>,
-    /// What it showed.
-    request: Request<()>,
-    services: Arc<Services>,
-    stopping: Stopping,
-    events: mpsc::Sender<Bytes>,
-}
-
-impl Listener {
-    /// Sends what matches until nobody listens any more, or may, or the server stops.
-    fn follow(&self, log: &dyn DecisionQuery, filter: &DecisionFilter, after: u64) {
-        let runtime = Handle::current();
-        let mut idle = 0;
-        let ended = log.follow(filter, after, &mut |followed| {
-            if self.stopping.is_true() || self.events.is_closed() {
-                return ControlFlow::Break(());
-            }
-            if !runtime.block_on(self.may_listen()) {
-                self.say_last("the credential is not good any more");
-                return ControlFlow::Break(());
-            }
-            let event = match &followed {
-                Followed::Record(record) => event(record),
-                Followed::Reached(_) if idle < QUIET => {
-                    idle += 1;
-                    return ControlFlow::Continue(());
-                }
-                Followed::Reached(_) => Some(Bytes::from_static(STILL_HERE)),
-            };
-            idle = 0;
-            match event.map(|event| runtime.block_on(self.events.send_timeout(event, PATIENCE))) {
-                Some(Ok(())) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
-        });
-        if ended.is_err() {
-            self.say_last("the log cannot be read");
+/// Tells `listener` what matches until nobody listens any more, or may, or the server stops.
+fn told<'l>(
+    listener: &'l Listener,
+    sees: fn(&Caller, &StoredRecord) -> bool,
+) -> impl FnMut(Followed) -> ControlFlow<()> + 'l {
+    let runtime = Handle::current();
+    let mut idle = 0;
+    move |followed| {
+        if !runtime.block_on(listener.goes_on()) {
+            return ControlFlow::Break(());
         }
-    }
-
-    /// Whether what it showed still stands for the same caller, who may still read the log.
-    async fn may_listen(&self) -> bool {
-        let found = self.connection.caller(&self.services.callers, &self.request, false).await;
-        found.is_ok_and(|now| now.may(Action::Audit) && now.identity.tenants == self.caller.identity.tenants)
-    }
-
-    /// Says why there will be no more, if there is room to say it.
-    fn say_last(&self, why: &str) {
-        let _ = self.events.try_send(format!("event: error\ndata: {why}\n\n").into());
+        let event = match &followed {
+            Followed::Record(record) if sees(listener.caller(), record) => event(record),
+            Followed::Record(_) => return ControlFlow::Continue(()),
+            Followed::Reached(_) if idle < QUIET => {
+                idle += 1;
+                return ControlFlow::Continue(());
+            }
+            Followed::Reached(_) => Some(Bytes::from_static(STILL_HERE)),
+        };
+        idle = 0;
+        let is_told = event.is_some_and(|event| runtime.block_on(listener.tell(event)));
+        if is_told { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
@@ -133,19 +83,4 @@ impl Listener {
 fn event(record: &StoredRecord) -> Option<Bytes> {
     let data = serde_json::to_string(&Found::new(record).ok()?).ok()?;
     Some(format!("id: {}\ndata: {data}\n\n", record.seq).into())
-}
-
-/// The events as a body that ends when there will be no more.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
-    }
 }

@@ -13,6 +13,8 @@ mod operation;
 mod quarantine;
 mod refusals;
 mod schema;
+mod signals;
+mod streams;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +48,8 @@ fn document(limits: &RequestLimits, admin: bool) -> Value {
         authzen::operations(),
         explain::operations(),
         decisions::operations(),
+        streams::operations(),
+        signals::operations(),
         administration,
         health::operations(),
     ];
@@ -76,6 +80,8 @@ fn schemas(limits: &RequestLimits) -> Schemas {
         authzen::schemas(limits),
         explain::schemas(),
         decisions::schemas(),
+        streams::schemas(),
+        signals::schemas(),
         admin::schemas(),
         quarantine::schemas(),
         health::schemas(),
@@ -102,6 +108,7 @@ fn tags() -> Value {
         ("authzen", "AuthZEN Authorization API 1.0."),
         ("explain", "Why a request is answered as it is."),
         ("decisions", "The decision log."),
+        ("signals", "Signals, facts and changes."),
         ("admin", "Administration of policies and of what is relied on."),
         ("health", "For whoever runs the server."),
     ];

@@ -113,6 +113,13 @@ impl Operation {
         Self { body: Some(json!({"required": is_required, "content": content})), ..self }
     }
 
+    /// The body it takes that is no JSON, with an example.
+    pub(super) fn raw_body(self, media_type: &str, example: &str) -> Self {
+        let mut content = json!({});
+        set(&mut content, media_type, json!({"schema": {"type": "string"}, "example": example}));
+        Self { body: Some(json!({"required": true, "content": content})), ..self }
+    }
+
     /// What it answers with `status`: JSON of the schema of this name.
     pub(super) fn answers(self, status: u16, description: &str, schema: &str) -> Self {
         let content = json!({"application/json": {"schema": super::schema::of(schema)}});

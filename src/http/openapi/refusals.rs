@@ -16,7 +16,7 @@ pub(super) enum Shape {
 }
 
 /// Every status of a refusal, with what it says.
-const STATUSES: [(u16, &str, &str); 14] = [
+const STATUSES: [(u16, &str, &str); 16] = [
     (
         400,
         "Invalid",
@@ -34,7 +34,9 @@ const STATUSES: [(u16, &str, &str); 14] = [
     (429, "TooMany", "The caller asks for more than its share; try again after `Retry-After`."),
     (431, "HeadTooLarge", "The head of the request is larger than the limit; there is no body."),
     (500, "Internal", "An error of ours, which has been reported; nothing was decided."),
+    (502, "Transmitter", "The transmitter of a stream did not do what it was asked."),
     (503, "Unavailable", "The answer cannot be given now; try again after `Retry-After`."),
+    (507, "Full", "There are as many facts as there may be."),
 ];
 
 /// With what any operation may refuse.

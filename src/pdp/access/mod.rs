@@ -93,6 +93,12 @@ impl Action {
 pub struct Rights(u16);
 
 impl Rights {
+    /// That to do `action`, and no other.
+    #[must_use]
+    pub const fn to(action: Action) -> Self {
+        Self(action.bit())
+    }
+
     /// Whether `action` is one of them.
     #[must_use]
     pub const fn include(self, action: Action) -> bool {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use procura_testkit::key_server::{Behaviour, KeyServer};
 use procura_testkit::temp_dir::TempDir;
+use procura_testkit::transmitter::{Misconduct, Place, Transmitter};
 
 use super::*;
+use crate::discovery::TransmitterPlace;
 
 /// A verifier of one remote key set, that asks as often as it likes.
 fn remote(server: &KeyServer, pause: Duration) -> (Verifier, Arc<Metrics>) {
@@ -149,4 +151,60 @@ async fn until(condition: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), met).await.unwrap();
+}
+
+/// A verifier of the keys that the metadata of `transmitter` lead to, if they are those of `issuer`.
+fn discovered(transmitter: &Transmitter, issuer: &str) -> Verifier {
+    let url = transmitter.issuer().to_owned();
+    let place = TransmitterPlace { url, issuer: issuer.to_owned(), plain_http: false };
+    let source =
+        KeySource::Discovered { transmitter: place, refresh_interval: Duration::from_secs(24 * 60 * 60) };
+    let timing = RemoteTiming {
+        deadline: Duration::from_millis(500),
+        pause: Duration::ZERO,
+        longest_retry: Duration::from_millis(1),
+    };
+    let key_sets = vec![set("idp", source, KeyRules::default())];
+    start(&TokenSettings { key_sets, timing, ..TokenSettings::default() }).unwrap().0
+}
+
+#[tokio::test]
+async fn keys_are_found_by_the_metadata_of_their_transmitter_and_looked_up_again_when_they_change() {
+    let transmitter = Transmitter::start().await;
+    let verifier = discovered(&transmitter, transmitter.issuer());
+    claims(&verifier, &transmitter.sign(&json!({}))).await;
+    assert_eq!(transmitter.requests(Place::Metadata), 1);
+    let old = transmitter.sign(&json!({}));
+    transmitter.rotate("RS256", "second");
+    claims(&verifier, &transmitter.sign(&json!({}))).await;
+    claims(&verifier, &old).await;
+    assert_eq!(transmitter.requests(Place::Metadata), 2);
+    transmitter.forget_old_keys();
+    transmitter.rotate("RS256", "third");
+    claims(&verifier, &transmitter.sign(&json!({}))).await;
+    assert!(refusal(&verifier, &old).await.contains("no key with the name"));
+}
+
+#[tokio::test]
+async fn metadata_that_cannot_be_believed_lead_to_no_keys() {
+    let transmitter = Transmitter::start().await;
+    let stranger = discovered(&transmitter, "https://idp.example/");
+    let set = transmitter.sign(&json!({}));
+    assert!(matches!(ask(&stranger, &set, "").await, Err(TokenError::KeysUnavailable { .. })));
+    assert_eq!(transmitter.requests(Place::Keys), 0);
+    for conduct in [
+        Misconduct::Status(500),
+        Misconduct::Hang,
+        Misconduct::Endless,
+        Misconduct::Close,
+        Misconduct::Answer(200, "text/html", "<html>".to_owned()),
+        Misconduct::Answer(200, "application/json", "[".repeat(100_000)),
+    ] {
+        transmitter.misbehave(Place::Metadata, conduct.clone(), usize::MAX);
+        let verifier = discovered(&transmitter, transmitter.issuer());
+        let told = ask(&verifier, &set, "").await;
+        assert!(matches!(told, Err(TokenError::KeysUnavailable { .. })), "{conduct:?}");
+        transmitter.behave();
+    }
+    assert_eq!(transmitter.requests(Place::Keys), 0);
 }

@@ -1,6 +1,8 @@
 //! Traces and metrics of a running server, as a collector gets them.
+#![cfg(test)]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,8 +14,6 @@ use procura_testkit::temp_dir::TempDir;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-
-use crate::tidy::root;
 
 /// How long something is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,12 +72,16 @@ fn attribute(of: &Value, name: &str) -> Value {
 }
 
 fn spec(data: &TempDir, collector: SocketAddr) -> ServerSpec {
-    ServerSpec::new(env!("CARGO_BIN_EXE_procura"), root().join("policies"), data.path())
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
-        .env("OTEL_EXPORTER_OTLP_HEADERS", "x-collector-key=secret-1")
-        .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
-        .env("OTEL_BSP_SCHEDULE_DELAY", "50")
-        .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
+    ServerSpec::new(
+        env!("CARGO_BIN_EXE_procura"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
+        data.path(),
+    )
+    .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+    .env("OTEL_EXPORTER_OTLP_HEADERS", "x-collector-key=secret-1")
+    .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
+    .env("OTEL_BSP_SCHEDULE_DELAY", "50")
+    .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
 }
 
 #[tokio::test(flavor = "multi_thread")]
