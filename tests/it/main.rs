@@ -37,5 +37,6 @@ mod secrets;
 mod ship;
 mod shipped_policies;
 mod strangers;
+mod streams;
 mod suites;
 mod tidy;
