@@ -13,6 +13,12 @@ pub const AUDIENCE: &str = "https://pdp.example/api/signals/streams/easyssf";
 /// What the transmitter shows when it pushes.
 pub const AUTHORIZATION: &str = "Bearer Of-The-Stream-7f3a";
 
+/// The stream that is there already, and whom its SETs are for as `easyssf-test` decides.
+pub const STREAM: &str = "s-1";
+
+/// Whom the SETs of that stream are for.
+pub const MANAGED: &str = "receiver/s-1";
+
 /// What the server shows when it polls and manages streams.
 const ACCESS: &str = "Bearer transmitter-access-token";
 
@@ -44,6 +50,22 @@ impl Bench {
                 "audiences": [AUDIENCE], "keys": keys(transmitter),
                 "poll": {"url": transmitter.poll_uri(), "authorization": access}}]}})
         })
+    }
+
+    /// A transmitter with a stream for us, which is found, verified and polled over its management API.
+    pub fn managed() -> Self {
+        let bench = Self::new(|transmitter, data| {
+            let access = json!({"file": data.path().join("access")});
+            json!({"signals": {"streams": [{"name": "easyssf", "issuer": transmitter.issuer(),
+                "audiences": [MANAGED], "keys": keys(transmitter), "poll": {},
+                "transmitter": {"url": transmitter.issuer(), "authorization": access, "create": true}}]}})
+        });
+        let Value::Object(stream) = json!({"stream_id": STREAM, "delivery": {"method": "urn:ietf:rfc:8936"}})
+        else {
+            unreachable!("it is an object")
+        };
+        bench.transmitter.inner().add_stream(&stream);
+        bench
     }
 
     fn new(configuration: impl Fn(&Transmitter, &TempDir) -> Value) -> Self {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod issuers;
+mod manage;
 mod poll;
 mod push;
 mod transmitter;
