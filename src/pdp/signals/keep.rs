@@ -102,14 +102,15 @@ impl Keeper {
 
     async fn encode(&self, record: SignalRecord<'_>, at: Timestamp) -> Result<Vec<u8>, NotHeard> {
         let unable = |error: LogError| NotHeard::NotNow(error.to_string());
-        let encoded = match &self.masking {
-            None => Record::Signal(record).encode(),
+        let record = match &self.masking {
+            None => Record::Signal(record),
             Some(Masking { masks, keys }) => {
-                record.encode_masked(masks, &*keys.keys(at).await.map_err(unable)?)
+                Record::Signal(record.masked(masks, &*keys.keys(at).await.map_err(unable)?))
             }
         };
         let too_large = |_| "what it states is too much for one record".to_owned();
-        encoded
+        record
+            .encode()
             .map_err(too_large)
             .map_err(|reason| NotHeard::Refused { fault: SetFault::InvalidRequest, reason })
     }
