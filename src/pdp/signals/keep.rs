@@ -102,17 +102,15 @@ impl Keeper {
 
     async fn encode(&self, record: SignalRecord<'_>, at: Timestamp) -> Result<Vec<u8>, NotHeard> {
         let unable = |error: LogError| NotHeard::NotNow(error.to_string());
-        let record = match &self.masking {
-            None => Record::Signal(record),
+        let encoded = match &self.masking {
+            None => Record::Signal(record).encode(),
             Some(Masking { masks, keys }) => {
-                Record::Signal(record.masked(masks, &*keys.keys(at).await.map_err(unable)?))
+                let keys = keys.keys(at).await.map_err(unable)?;
+                Record::Signal(record.masked(masks, &keys)).encode()
             }
         };
-        let too_large = |_| "what it states is too much for one record".to_owned();
-        record
-            .encode()
-            .map_err(too_large)
-            .map_err(|reason| NotHeard::Refused { fault: SetFault::InvalidRequest, reason })
+        let reason = || "what it states is too much for one record".to_owned();
+        encoded.map_err(|_| NotHeard::Refused { fault: SetFault::InvalidRequest, reason: reason() })
     }
 
     /// Records one refusal. Nobody waits for it.
