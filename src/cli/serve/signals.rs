@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::connections;
 use super::secret::Configured;
+use super::webhooks;
 use crate::audit::DirFiles;
 use crate::cli::clock::SystemClock;
 use crate::cli::tokens;
@@ -71,9 +72,10 @@ impl Signals {
         };
         let doors = doors(&config.signals.streams)?;
         let intake = Arc::new(Intake::new(taking, sources(&config.signals)?).with_doors(doors));
+        let webhooks = webhooks::webhooks(&config.signals.webhooks)?;
         let taker = Arc::clone(&intake) as Arc<dyn SetIntake>;
         let streams = connections::start(config, &taker, &clock)?;
-        let office = Arc::new(FactOffice::new(Arc::clone(&intake), clock, Vec::new()));
+        let office = Arc::new(FactOffice::new(Arc::clone(&intake), clock, webhooks));
         let looking = intake.look_after();
         Ok(Self { store, intake, streams: Arc::new(streams), office, looking })
     }
