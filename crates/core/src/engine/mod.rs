@@ -47,9 +47,9 @@ pub use explain::{
     ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
     SpokenTo, explain,
 };
-
 pub use retrace::{Failure, Trail, retrace};
-pub use standing::Standing;
+
+pub use crate::model::Standing;
 
 pub(crate) use sightings::Sightings;
 
