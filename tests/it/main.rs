@@ -16,6 +16,7 @@ mod documents;
 mod evidence;
 mod examples;
 mod explain;
+mod facts;
 mod fuzz_seeds;
 mod http;
 mod image;

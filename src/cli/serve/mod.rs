@@ -15,6 +15,7 @@ mod quarantine;
 mod replay;
 mod ship;
 mod tls;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
