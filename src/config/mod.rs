@@ -31,8 +31,8 @@ pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
 pub use signals::{
-    Hmac, Poll, PresentedRules, PresentedSource, Push, Signals, Standing, Stream, Timestamped, Transmitter,
-    Webhook, WebhookSender,
+    Hmac, Poll, PresentedRules, PresentedSource, Push, Signals, Stream, Timestamped, Transmitter, Webhook,
+    WebhookSender,
 };
 pub use tls::{CertificateRule, Tls};
 pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};
