@@ -16,7 +16,7 @@ mod documents;
 mod evidence;
 mod examples;
 mod explain;
-mod facts;
+mod fact_store;
 mod fuzz_seeds;
 mod http;
 mod image;
