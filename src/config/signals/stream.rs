@@ -54,6 +54,8 @@ pub struct Stream {
     pub facts: Option<Vec<String>>,
     /// What its subjects stand for.
     pub subjects: SubjectRules,
+    /// Whether the types of SCIM events count that the drafts before RFC 9967 had.
+    pub scim_drafts: bool,
     /// The tenants whose callers see its facts; `None` if only those do who are bound to none.
     pub tenants: Option<Vec<String>>,
     /// How long facts of a name are true.
@@ -120,6 +122,8 @@ struct StreamEntry {
     poll: Option<PollEntry>,
     facts: Option<Vec<String>>,
     subjects: Option<Vec<SubjectEntry>>,
+    #[serde(default)]
+    scim_drafts: bool,
     tenants: Option<Vec<String>>,
     #[serde(default)]
     ttl: BTreeMap<String, String>,
@@ -221,6 +225,7 @@ impl StreamEntry {
             push: self.push.map(|push| push.check(plain_http)).transpose()?,
             poll: self.poll.map(|poll| poll.check(plain_http)).transpose()?,
             subjects,
+            scim_drafts: self.scim_drafts,
             max_silence: max_silence.transpose()?,
             max_rate: u32::try_from(max_rate).unwrap_or(u32::MAX),
             name: self.name,

@@ -77,6 +77,16 @@ fn what_is_wrong_with_a_stream_names_the_member_and_never_a_secret() {
             "`principal`",
         ),
         (
+            format!(r#"{STREAM}, "subjects": [{{"format": "mail", "as": "principal", "id": "x"}}]"#),
+            "[0].subjects[0].format",
+            "`email`",
+        ),
+        (
+            format!(r#"{STREAM}, "subjects": [{{"format": "email", "as": "principal", "id": "{{sub}}"}}]"#),
+            "[0].subjects[0].id",
+            "`{email}`",
+        ),
+        (
             format!(r#"{STREAM}, "transmitter": {{"authorization": "Bearer verysecret\n"}}"#),
             "[0].transmitter.authorization",
             "`file: PATH`",

@@ -28,7 +28,7 @@ impl Intake {
             audiences: &stream.audiences,
             stream: None,
             skew: SignedDuration::try_from(SKEW).unwrap_or(SignedDuration::ZERO),
-            scim_drafts: false,
+            scim_drafts: stream.scim_drafts,
         };
         let set = Set::read(vouched.kind.as_deref(), &vouched.claims, &rules, received).map_err(rejected)?;
         let (facts, ignored) = match source.trust.facts(&set, received) {

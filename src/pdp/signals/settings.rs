@@ -39,6 +39,8 @@ pub struct StreamRules {
     pub audiences: Vec<String>,
     /// What their subjects stand for.
     pub subjects: SubjectRules,
+    /// Whether the types of SCIM events of earlier drafts count.
+    pub scim_drafts: bool,
     /// How long what they state is true.
     pub ttl: Vec<Ttl>,
 }

@@ -41,6 +41,8 @@ pub(super) struct Stream {
     pub(super) issuer: String,
     /// Who they are for.
     pub(super) audiences: Vec<String>,
+    /// Whether the types of SCIM events of earlier drafts count.
+    pub(super) scim_drafts: bool,
     known: Mutex<Known>,
 }
 
@@ -125,8 +127,8 @@ impl Source {
         let kind_name = kind.as_str();
         let metrics = metrics.signals_of(&name);
         let (stream, subjects, ttl) = match kind {
-            SourceKind::Stream(StreamRules { issuer, audiences, subjects, ttl }) => {
-                (Some(Stream { issuer, audiences, known: Mutex::default() }), subjects, ttl)
+            SourceKind::Stream(StreamRules { issuer, audiences, subjects, scim_drafts, ttl }) => {
+                (Some(Stream { issuer, audiences, scim_drafts, known: Mutex::default() }), subjects, ttl)
             }
             SourceKind::Webhook | SourceKind::Operator => (None, SubjectRules::defaults(""), Vec::new()),
         };

@@ -202,8 +202,10 @@ fn check(rule: &SubjectRule, issuer: &str) -> Result<Rule, (&'static str, String
     if rule.member.is_none() && kind == EntityKind::Resource {
         return Err(("member", "no member is a resource by its name: say which one is meant".to_owned()));
     }
-    if rule.member.as_deref().is_some_and(str::is_empty) {
-        return Err(("member", "is empty".to_owned()));
+    for (field, text) in [("issuer", &rule.issuer), ("member", &rule.member)] {
+        if text.as_deref().is_some_and(str::is_empty) {
+            return Err((field, "must not be empty".to_owned()));
+        }
     }
     let of = match (kind, rule.of.as_deref()) {
         (EntityKind::Token, None) if format.required().contains(&"iss") => Some("{iss}"),
