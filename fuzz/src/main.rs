@@ -49,6 +49,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("subject", signals::subject),
     ("webhook", signals::webhook),
     ("configuration", configuration::configuration),
+    ("facts", log::facts),
     ("segment", log::segment),
     ("compressed", log::compressed),
 ];
