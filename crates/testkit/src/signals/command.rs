@@ -68,9 +68,14 @@ pub fn run(trial: &Trial, progress: impl Fn(&str)) -> anyhow::Result<()> {
         Trial::Kill { events, kills, seed } => {
             let binary = std::env::current_exe()?;
             let outcome = kill::run(&binary, Stream { seed, events }, kills, |so_far| {
-                progress(&format!("{} of {kills} kills, {} of {events} events", so_far.kills, so_far.acknowledged));
+                progress(&format!(
+                    "{} of {kills} kills, {} of {events} events",
+                    so_far.kills, so_far.acknowledged
+                ));
             })?;
-            println!("\nseed {seed}: {outcome:?}; facts, changes and names are those of an uninterrupted run");
+            println!(
+                "\nseed {seed}: {outcome:?}; facts, changes and names are those of an uninterrupted run"
+            );
         }
         Trial::Keep { ref dir, seed, events, from } => kill::keep(dir, Stream { seed, events }, from)?,
         Trial::Held { facts } => {
