@@ -43,9 +43,9 @@ mod target;
 mod tests;
 
 pub use explain::{
-    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedMismatch,
-    ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
-    SpokenTo, explain,
+    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDemand, ExplainedDerivedRole,
+    ExplainedMismatch, ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedSignal,
+    ExplainedTruth, Explanation, Outcome, SpokenTo, explain,
 };
 
 pub use retrace::{Failure, Trail, retrace};

@@ -117,6 +117,22 @@ pub struct Caller<'a> {
     pub address: Option<Cow<'a, str>>,
 }
 
+impl Caller<'_> {
+    /// The same, owning its texts.
+    #[must_use]
+    pub fn into_owned(self) -> Caller<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Caller {
+            name: self.name.map(owned),
+            method: self.method.map(owned),
+            issuer: self.issuer.map(owned),
+            key: self.key.map(owned),
+            tenants: self.tenants.map(|tenants| tenants.into_iter().map(owned).collect()),
+            address: self.address.map(owned),
+        }
+    }
+}
+
 /// What the decisions rest on besides the request: the policy set and every setting that can change a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
