@@ -1,9 +1,9 @@
 //! What transmitters and other systems say.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings};
+use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings, Speaker};
 use procura_core::model::{Fact, Timestamp};
 use procura_core::policy::Glob;
 use procura_core::signal::{Entitlement, Identifier, Registers, Set, SetRules, SubjectRules, Trust};
@@ -100,9 +100,9 @@ pub(crate) fn webhook(data: &[u8]) {
     let shown = SIGNATURE.verify(|name| (name == "sig").then_some(header.as_str()), body, now);
     assert!(shown.is_err(), "a forged signature is believed");
     let Ok(mapped) = MAPPING.read(body, now) else { return };
-    let source: Arc<str> = "fuzz".into();
-    for said in mapped.said {
-        let fact = said.into_fact(Arc::clone(&source), "1".into(), now);
+    let speaker = Speaker { source: "fuzz".into(), id: "1".into(), received: now };
+    for fact in mapped.said.iter().filter_map(|said| said.facts("", &speaker).ok()).flatten() {
         assert!(!fact.name.is_empty() && !fact.subject.entities().is_empty(), "{fact:?}");
+        assert!(fact.expires.is_none_or(|expires| expires > fact.at && expires > now), "{fact:?}");
     }
 }
