@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
+use super::ask::object;
 use crate::ports::SetFault;
 
 /// Most events that are looked at in one answer, whatever was asked for.
@@ -54,17 +55,16 @@ impl Owed {
 
     /// The request that tells all this and asks for at most `most` events: at once those that there are, or the next ones.
     pub(super) fn request(&self, most: usize, at_once: bool) -> Value {
-        let mut request = json!({"maxEvents": most, "returnImmediately": at_once});
-        if !self.taken.is_empty() {
-            request["ack"] = self.taken.iter().map(String::as_str).collect();
-        }
-        if !self.refused.is_empty() {
-            let told =
-                |(fault, reason): &(SetFault, String)| json!({"err": fault.code(), "description": reason});
-            let errors = self.refused.iter().map(|(jti, refused)| (jti.clone(), told(refused)));
-            request["setErrs"] = Value::Object(errors.collect());
-        }
-        request
+        let taken = || self.taken.iter().map(String::as_str).collect();
+        let error =
+            |(fault, reason): &(SetFault, String)| json!({"err": fault.code(), "description": reason});
+        let errors = || self.refused.iter().map(|(jti, refused)| (jti.clone(), error(refused))).collect();
+        object([
+            ("maxEvents", Some(most.into())),
+            ("returnImmediately", Some(at_once.into())),
+            ("ack", (!self.taken.is_empty()).then(taken)),
+            ("setErrs", (!self.refused.is_empty()).then(errors)),
+        ])
     }
 }
 

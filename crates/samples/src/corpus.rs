@@ -253,6 +253,14 @@ pub fn behaviours() -> Vec<Behaviour> {
     paths.iter().map(|path| read(path)).collect()
 }
 
+/// The same with those cases only that can be put to whoever answers as the server does.
+#[must_use]
+pub fn behaviours_for_the_wire() -> Vec<Behaviour> {
+    let mut behaviours = behaviours();
+    behaviours.iter_mut().for_each(|behaviour| behaviour.cases.retain(Case::is_for_the_wire));
+    behaviours
+}
+
 impl Behaviour {
     /// The policy set.
     #[must_use]
@@ -332,8 +340,7 @@ impl Case {
     }
 
     /// Whether it can be put to whoever answers as the server does: facts are not in requests.
-    #[must_use]
-    pub fn is_for_the_wire(&self) -> bool {
+    fn is_for_the_wire(&self) -> bool {
         self.signals.is_empty() && self.settings.standing.is_none()
     }
 

@@ -106,10 +106,8 @@ impl Keeper {
             None => Record::Signal(record).encode(),
             Some(masking) => Record::Signal(masking.signal(&record).await.map_err(unable)?).encode(),
         };
-        let too_large = |_| "what it states is too much for one record".to_owned();
-        encoded
-            .map_err(too_large)
-            .map_err(|reason| NotHeard::Refused { fault: SetFault::InvalidRequest, reason })
+        let reason = || "what it states is too much for one record".to_owned();
+        encoded.map_err(|_| NotHeard::Refused { fault: SetFault::InvalidRequest, reason: reason() })
     }
 
     /// Records one refusal. Nobody waits for it.

@@ -47,9 +47,9 @@ pub use explain::{
     ExplainedMismatch, ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedSignal,
     ExplainedTruth, Explanation, Outcome, SpokenTo, explain,
 };
-
 pub use retrace::{Failure, Trail, retrace};
-pub use standing::Standing;
+
+pub use crate::model::Standing;
 
 pub(crate) use sightings::Sightings;
 
