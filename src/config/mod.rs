@@ -25,7 +25,7 @@ mod url;
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource, PrincipalClaims};
 pub use callers::{Anonymous, CallerIssuer, Callers, TokenGrant};
-pub use keys::{KEYS, Key, environment_name};
+pub use keys::{Key, environment_name, keys};
 pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};

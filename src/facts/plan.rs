@@ -5,12 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use procura_core::model::Fact;
+use procura_core::signal::outweighs;
 
 use super::Limits;
 use super::compact::Texts;
 use super::form::{EventForm, FactForm, Instant};
 use super::held::Held;
-use super::table::{Key, is_same_register, outweighs};
+use super::table::{Key, is_same_register};
 use super::taken::{Name, name};
 use crate::ports::{Applied, Statements, StoreError};
 

@@ -6,6 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use procura_core::model::{Entity, EntityKind, Fact, Subject, Timestamp};
+use procura_core::signal::outweighs;
 
 /// Parts of the table, so that none is large: one grows, is swept or is copied while readers wait only that long.
 const PARTS: usize = 256;
@@ -219,11 +220,6 @@ impl Place {
         let facts = self.facts().iter().cloned().chain([fact]).collect();
         *self = Self::Many(facts);
     }
-}
-
-/// Whether `new` takes the place of `held`: the greater instant, rank and id does, whatever the order of arrival.
-pub(super) fn outweighs(new: &Fact, held: &Fact) -> bool {
-    (new.at, new.rank, &new.id) > (held.at, held.rank, &held.id)
 }
 
 /// Whether one of the two takes the place of the other.

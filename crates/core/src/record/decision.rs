@@ -7,8 +7,7 @@ use std::ops::Not;
 use serde::{Deserialize, Serialize};
 
 use super::{AuxDataInput, DecisionId, DemandRecord, FactRecord, PresentedInput, wire};
-use crate::engine::Standing;
-use crate::model::{Effect, Timestamp};
+use crate::model::{Effect, Standing, Timestamp};
 use crate::value::{Map, Value};
 
 /// The default policy version of records that do not name one.

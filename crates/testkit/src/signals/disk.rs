@@ -110,7 +110,7 @@ impl Facts {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let mut brought = 0;
         while brought < EVENTS && !self.disk.is_off() {
-            let events: Vec<_> = (0..=self.rng.below(AT_ONCE)).map(|_| self.made_up.next()).collect();
+            let events: Vec<_> = (0..=self.rng.below(AT_ONCE)).map(|_| self.made_up.event()).collect();
             brought += events.len();
             let applying: Vec<_> = events.iter().map(|event| store.apply(event.clone())).collect();
             for (event, applying) in events.into_iter().zip(applying) {

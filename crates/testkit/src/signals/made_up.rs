@@ -39,12 +39,12 @@ impl MadeUp {
     }
 
     /// The next event: now and then one that came before.
-    pub fn next(&mut self) -> Statements {
+    pub fn event(&mut self) -> Statements {
         if !self.recent.is_empty() && self.rng.below(10) == 0 {
             let again = self.rng.below(self.recent.len());
             return self.recent[again].clone();
         }
-        let event = self.event();
+        let event = self.fresh();
         if self.recent.len() < 64 {
             self.recent.push(event.clone());
         } else {
@@ -73,7 +73,7 @@ impl MadeUp {
         at(BEGIN + i64::try_from(self.made).unwrap_or(i64::MAX), 0)
     }
 
-    fn event(&mut self) -> Statements {
+    fn fresh(&mut self) -> Statements {
         self.made += 1;
         let source: Arc<str> = ["okta", "edr"][self.rng.below(2)].into();
         let id: Arc<str> = format!("jti-{:08}", self.made).into();

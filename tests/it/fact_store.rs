@@ -42,7 +42,7 @@ fn store_holds_what_the_plain_reading_of_the_events_says_across_restarts_and_sna
             let store = open(&disk, limits);
             oracle.compare(&store).unwrap_or_else(|error| panic!("seed {seed}, life {life}: {error}"));
             for _ in 0..rng.below(120) {
-                let event = made_up.next();
+                let event = made_up.event();
                 let expected = oracle.apply(&event);
                 assert_eq!(bring(&store, [event]).pop().unwrap().unwrap(), expected, "seed {seed}");
                 let presented = made_up.presented();
@@ -59,7 +59,7 @@ fn store_holds_what_the_plain_reading_of_the_events_says_across_restarts_and_sna
 fn any_order_and_any_duplication_of_events_comes_to_the_same_facts() {
     for seed in 0..8 {
         let mut made_up = MadeUp::new(seed);
-        let mut events: Vec<_> = (0..60).map(|_| made_up.next()).collect();
+        let mut events: Vec<_> = (0..60).map(|_| made_up.event()).collect();
         let mut rng = Rng::new(seed);
         let mut all = Vec::new();
         for _ in 0..3 {
@@ -252,7 +252,7 @@ fn closed_disk() -> (SimDisk, Oracle) {
     let mut brought = |limits, count| {
         let store = open(&disk, limits);
         for _ in 0..count {
-            let event = made_up.next();
+            let event = made_up.event();
             oracle.apply(&event);
             bring(&store, [event]);
         }
