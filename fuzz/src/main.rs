@@ -48,6 +48,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("set", signals::set),
     ("subject", signals::subject),
     ("webhook", signals::webhook),
+    ("transmitter", signals::transmitter),
     ("configuration", configuration::configuration),
     ("segment", log::segment),
     ("compressed", log::compressed),

@@ -96,6 +96,7 @@ fn texts(seeds: &mut Seeds) {
         "'%s has %.2f, %x'.format([R.attr.owner, 2.5, 255]) == '' || R.attr['a b'] in [1, 2u, -0x3, 1.5e3]",
         "P.id.matches('^a+[b-z]*$') ? duration('1h30m') < timeSince(now()) : b'\\x00' != bytes(r'\\n')",
         "R.attr.sizes.filter(s, s > 1.0).map(s, s * 2.0).exists(s, s == 4.0) && size({'a': [1], 'b': []}) == 2",
+        "S.exists(s, s.about.principal == P.id && age(s) < duration('1h')) || latest(S, 'risk-level-change').?data.?current_level.orValue('LOW') == 'HIGH'",
     ];
     for (n, text) in examples.chain(more.map(str::to_owned)).enumerate() {
         seeds.insert(("expression", format!("{n:02}")), text.into_bytes());
@@ -438,6 +439,15 @@ fn signals(seeds: &mut Seeds) {
         ("more", more),
     ] {
         seeds.insert(("subject", name.to_owned()), subject.to_string().into_bytes());
+    }
+    let metadata = json!({"issuer": "https://idp.example/", "spec_version": "1_0", "jwks_uri": "https://idp.example/k",
+        "configuration_endpoint": "https://idp.example/s", "verification_endpoint": "https://idp.example/v"});
+    let found = json!([{"stream_id": "1", "iss": "https://idp.example/", "aud": ["https://pdp.example/"], "description": "ours",
+        "events_requested": ["urn:x"], "events_delivered": [], "min_verification_interval": 60,
+        "delivery": {"method": "urn:ietf:rfc:8936", "endpoint_url": "https://idp.example/p"}}]);
+    let polled = json!({"sets": {"1": "e30.e30.e30", "2": 3}, "moreAvailable": true});
+    for (name, answer) in [("metadata", metadata), ("streams", found), ("events", polled)] {
+        seeds.insert(("transmitter", name.to_owned()), answer.to_string().into_bytes());
     }
     let facts = r#"{"id": 7, "facts": [{"type": "ticket-closed", "subject": {"resource": {"kind": "ticket", "id": "T-1"}}, "at":
 "2026-11-22T10:00:00Z", "expires": "2026-11-23T10:00:00Z", "data": {"by": ["ann"]}}, {"type": "x", "subject": {"principal": "ann"},
