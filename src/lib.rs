@@ -1,7 +1,7 @@
 //! Procura: a policy decision point for people, workloads and AI agents.
 //!
 //! The pure decision core is the crate `procura-core`; this crate is the server around it.
-//! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; the adapters `pap`, `audit`, `pip` and `tls` implement `ports` and
+//! Arrows point inwards: `http` and `cli` call `pdp` and `ports`; the adapters `pap`, `audit`, `facts`, `pip` and `tls` implement `ports` and
 //! know neither each other nor the edges. `durable` is how those that keep something keep it, `background` how those
 //! that work beside the calls stay out of their way, `outgoing` how those that ask other servers do so; `telemetry`
 //! knows none of them and may be used by all.
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod discovery;
 mod durable;
+pub mod facts;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;

@@ -124,6 +124,24 @@ impl Client {
         }
     }
 
+    /// Sends `request` and lets `hear` have each piece of the answer as it comes, until the answer ends or `hear` has had
+    /// enough. The status comes first, with an empty piece.
+    pub(crate) async fn listen(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        mut hear: impl FnMut(StatusCode, &[u8]) -> bool,
+    ) -> Result<(), SendError> {
+        let name = HeaderValue::from_static(concat!("procura/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(USER_AGENT, name);
+        let (parts, mut body) = self.0.request(request).await.map_err(SendError::NoAnswer)?.into_parts();
+        let mut goes_on = hear(parts.status, &[]);
+        while goes_on && let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| SendError::Body(0, error.into()))?;
+            goes_on = frame.data_ref().is_none_or(|data| hear(parts.status, data));
+        }
+        Ok(())
+    }
+
     async fn answer(&self, request: Request<Full<Bytes>>, most: usize) -> Result<Answer, SendError> {
         let (parts, body) = self.0.request(request).await.map_err(SendError::NoAnswer)?.into_parts();
         let body = Limited::new(body, most).collect().await;

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 
 use procura_core::engine::{
-    Block, Change, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedMismatch,
-    ExplainedResource, ExplainedRule, ExplainedTruth, Explanation, Outcome,
+    Block, Change, ExplainedAction, ExplainedCondition, ExplainedDemand, ExplainedDerivedRole,
+    ExplainedMismatch, ExplainedResource, ExplainedRule, ExplainedSignal, ExplainedTruth, Explanation,
+    Outcome,
 };
 use procura_core::expr::{ReadValue, Reading};
 use procura_core::model::Effect;
@@ -12,6 +13,9 @@ use procura_core::model::Effect;
 /// The whole explanation.
 pub(super) fn text(explanation: &Explanation) -> String {
     let mut out = Lines::default();
+    for signal in &explanation.signals {
+        out.signal(signal);
+    }
     for resource in &explanation.results {
         out.resource(resource);
         for action in &resource.actions {
@@ -108,6 +112,12 @@ impl Lines {
         }
     }
 
+    fn signal(&mut self, signal: &ExplainedSignal) {
+        let about: Vec<_> = signal.about.iter().map(|(kind, id)| format!("{kind} {}", plain(id))).collect();
+        let (name, source, about) = (plain(&signal.name), plain(&signal.source), about.join(", "));
+        self.line(format_args!("signal: {name} of {source} about {about}, {} s ago", signal.age));
+    }
+
     fn action(&mut self, action: &ExplainedAction) {
         let ExplainedAction { action: name, reason, .. } = action;
         let answer = if action.effect == Effect::Allow { "allowed" } else { "denied" };
@@ -117,6 +127,9 @@ impl Lines {
         });
         self.line(format_args!("{name}: {answer}, {reason}{by}"));
         self.within(|out| {
+            if let Some(ExplainedDemand { signal, max_age, capability }) = &action.demand {
+                out.line(format_args!("asks for: {} at most {max_age} s old ({capability})", plain(signal)));
+            }
             out.rules(action);
             for problem in &action.problems {
                 out.line(format_args!("problem: {}: {}", problem.position, problem.message));

@@ -14,6 +14,7 @@ mod explain;
 mod explanation;
 mod health;
 mod key;
+mod live;
 mod options;
 mod policies;
 mod quarantine;
@@ -71,6 +72,7 @@ enum Command {
     Audit(audit::Args),
     Replay(replay::Args),
     Quarantine(quarantine::Args),
+    Signals(live::Args),
     Config(config::Args),
     Key(key::Args),
     #[command(alias = "healthcheck")]
@@ -104,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Audit(args) => audit::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Quarantine(args) => quarantine::run(args),
+        Command::Signals(args) => live::run(args),
         Command::Config(args) => config::run(args),
         Command::Key(args) => key::run(args),
         Command::Health(args) => health::run(args),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode, header};
@@ -83,38 +83,88 @@ impl Server {
         self.send(method, path, serde_json::to_vec(body)?.into())
     }
 
+    /// Lets `hear` have the data of each server-sent event at `path` as it comes, until the server ends them or `hear`
+    /// fails; `None` if there is nothing at this path for whoever asks.
+    pub(super) fn listen(
+        &self,
+        path: &str,
+        mut hear: impl FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<()>> {
+        let (mut status, mut text, mut outcome) = (StatusCode::OK, Vec::new(), Ok(()));
+        let listened = self.client.listen(self.request(Method::GET, path, Bytes::new())?, |of, piece| {
+            status = of;
+            text.extend_from_slice(piece);
+            while of.is_success()
+                && outcome.is_ok()
+                && let Some(event) = next_event(&mut text)
+            {
+                outcome = data_of(&event).map_or(Ok(()), &mut hear);
+            }
+            outcome.is_ok() && text.len() <= MOST
+        });
+        self.runtime.block_on(listened).with_context(|| self.no_answer())?;
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            return Err(refused(status, &text));
+        }
+        outcome.map(Some)
+    }
+
+    fn request(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = request.header(header::CONTENT_TYPE, "application/json");
+        if let Some(shown) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, shown);
+        }
+        request.body(Full::new(body)).context("the server cannot be asked")
+    }
+
     fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> anyhow::Result<Option<T>> {
-        let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
-        let mut request = request.header(header::CONTENT_TYPE, "application/json");
-        if let Some(shown) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, shown);
-        }
-        let request = request.body(Full::new(body)).context("the server cannot be asked")?;
+        let request = self.request(method, path, body)?;
         let answer = self.runtime.block_on(self.client.send(request, PATIENCE, MOST));
-        let answer = answer.with_context(|| {
-            let hint = if self.url.starts_with("https:") {
-                ", or it shows a certificate that `--ca` does not cover"
-            } else {
-                ""
-            };
-            format!("no server answers at {}{hint}", self.url)
-        })?;
+        let answer = answer.with_context(|| self.no_answer())?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
         if !answer.status.is_success() {
-            let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let hint =
-                if answer.status == StatusCode::UNAUTHORIZED { "; here: `--token-file FILE`" } else { "" };
-            bail!("the server refuses with status {}: {}{hint}", answer.status.as_u16(), problem.detail);
+            return Err(refused(answer.status, &answer.body));
         }
         Ok(Some(serde_json::from_slice(&answer.body).context("the answer of the server is not understood")?))
     }
+
+    fn no_answer(&self) -> String {
+        let hint = if self.url.starts_with("https:") {
+            ", or it shows a certificate that `--ca` does not cover"
+        } else {
+            ""
+        };
+        format!("no server answers at {}{hint}", self.url)
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> anyhow::Error {
+    let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+    let hint = if status == StatusCode::UNAUTHORIZED { "; here: `--token-file FILE`" } else { "" };
+    anyhow!("the server refuses with status {}: {}{hint}", status.as_u16(), problem.detail)
+}
+
+/// Takes the first whole event out of `text`: it ends with an empty line.
+fn next_event(text: &mut Vec<u8>) -> Option<String> {
+    let end = text.windows(2).position(|two| two == b"\n\n")?;
+    let event: Vec<u8> = text.drain(..end + 2).collect();
+    Some(String::from_utf8_lossy(&event).into_owned())
+}
+
+/// The data of an event, if it has any.
+fn data_of(event: &str) -> Option<&str> {
+    event.lines().find_map(|line| line.strip_prefix("data: "))
 }
 
 /// What matters here of a refusal (RFC 9457).

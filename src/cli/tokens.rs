@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::SystemClock;
+use super::serve;
 use crate::config::{self, AuxData, TokenProfile};
 use crate::pdp::{EvidenceRules, KeySetEvidence, PrincipalClaims};
 use crate::pip::{
     Algorithm, KeyRules, KeySetSettings, KeySource, Profile, StartError, TokenRules, TokenSettings, Verifier,
 };
 use crate::telemetry::Metrics;
+
+/// How often keys are fetched that were found by metadata.
+const DISCOVERED_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// Starts what verifies tokens, on the current runtime.
 pub(super) fn start(aux_data: &AuxData, metrics: Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
@@ -34,6 +38,33 @@ pub(super) fn start_for_callers<'c>(
     }
     let settings = TokenSettings { skew, key_sets, ..TokenSettings::default() };
     Verifier::start(&settings, Arc::new(SystemClock), metrics).map(Arc::new)
+}
+
+/// Starts what verifies the signatures of `streams`, on the current runtime. What their SETs say is judged elsewhere.
+pub(super) fn start_for_streams(
+    streams: &[config::Stream],
+    metrics: Arc<Metrics>,
+) -> Result<Arc<Verifier>, StartError> {
+    let key_sets = streams.iter().map(stream_keys).collect();
+    let settings = TokenSettings { key_sets, ..TokenSettings::default() };
+    Verifier::start(&settings, Arc::new(SystemClock), metrics).map(Arc::new)
+}
+
+/// The keys of a stream; those that nobody configured are found by the metadata of its transmitter.
+fn stream_keys(stream: &config::Stream) -> KeySetSettings {
+    if let Some(keys) = &stream.keys {
+        return key_set(keys);
+    }
+    let algorithms = stream.algorithms.iter().filter_map(|name| Algorithm::named(name)).collect();
+    KeySetSettings {
+        id: stream.name.clone(),
+        source: KeySource::Discovered {
+            transmitter: serve::place(stream),
+            refresh_interval: DISCOVERED_INTERVAL,
+        },
+        rules: KeyRules::default(),
+        tokens: TokenRules { algorithms, ..TokenRules::default() },
+    }
 }
 
 /// What is made of tokens besides their claims.

@@ -2,8 +2,8 @@
 
 mod known;
 mod peer;
+mod signals;
 
-pub use known::KEYS;
 pub(in crate::config) use peer::{INERT, Inert};
 
 /// A key that has a meaning here.
@@ -29,6 +29,11 @@ pub(super) struct Structure {
     pub(super) hidden: &'static [&'static str],
     /// Whether it is set as a whole, or also member by member outside the file.
     pub(super) setting: StructureSetting,
+}
+
+/// Our keys, in the order of the reference page.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    known::KEYS.iter().chain(signals::KEYS)
 }
 
 /// How a structure is set.
@@ -137,7 +142,7 @@ mod tests {
              An unknown key is an error.\n\n\
              | key | environment | default | meaning |\n|---|---|---|---|\n",
         );
-        for Key { name, default, meaning } in KEYS {
+        for Key { name, default, meaning } in keys() {
             writeln!(page, "| `{name}` | `{}` | `{default}` | {meaning} |", environment_name(name)).unwrap();
         }
         page.push_str(
@@ -166,8 +171,8 @@ mod tests {
 
     #[test]
     fn every_key_has_its_own_environment_variable_with_two_underscores() {
-        let variables: BTreeSet<String> = KEYS.iter().map(|key| environment_name(key.name)).collect();
-        assert_eq!(variables.len(), KEYS.len());
+        let variables: BTreeSet<String> = keys().map(|key| environment_name(key.name)).collect();
+        assert_eq!(variables.len(), keys().count());
         assert!(variables.iter().all(|name| name.contains("__")));
         assert!(variables.contains("PROCURA_SERVER__ADMIN_API__ENABLED"), "{variables:?}");
     }
@@ -177,6 +182,6 @@ mod tests {
         assert!(inert("audit.local.storagePath").is_some());
         assert!(inert("audit.local").is_some());
         assert!(inert("audit.locality").is_none());
-        assert!(KEYS.iter().all(|key| inert(key.name).is_none()));
+        assert!(keys().all(|key| inert(key.name).is_none()));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::file::{self, Content, Leaf};
 use super::interpolate::interpolate;
 use super::keys::{
-    KEYS, Structure, StructureSetting, environment_name, inert, is_secret, is_structure, structure_above,
+    Structure, StructureSetting, environment_name, inert, is_secret, is_structure, keys, structure_above,
 };
 use super::suggest::nearest;
 use super::url::{self, NOT_SHOWN};
@@ -131,7 +131,7 @@ impl Layers {
     /// Applies every source in its order.
     pub(super) fn of(sources: &Sources) -> Self {
         let mut layers = Self::default();
-        for key in KEYS {
+        for key in keys() {
             layers.assign_text(key.name, key.default, Origin::Default);
         }
         if let Some((path, text)) = &sources.file {
@@ -183,7 +183,7 @@ impl Layers {
     /// Kubernetes sets `PROCURA_PORT` and its like for a service of this name.
     fn apply_environment(&mut self, environment: &BTreeMap<String, String>) {
         let names: BTreeMap<String, &'static str> =
-            KEYS.iter().map(|key| (environment_name(key.name), key.name)).collect();
+            keys().map(|key| (environment_name(key.name), key.name)).collect();
         for (variable, value) in environment {
             if !variable.starts_with("PROCURA_") {
                 continue;
@@ -236,10 +236,10 @@ impl Layers {
             }
         } else if let Some(Structure { name, .. }) = structure_above(key) {
             self.problems.push(format!("{origin}: `{key}` is a part of `{name}`, which is set as a whole"));
-        } else if KEYS.iter().any(|known| known.name.starts_with(&format!("{key}."))) {
+        } else if keys().any(|known| known.name.starts_with(&format!("{key}."))) {
             self.problems.push(format!("{origin}: `{key}` is a section; set the keys below it"));
         } else {
-            let hint = did_you_mean(nearest(key, KEYS.iter().map(|key| key.name)));
+            let hint = did_you_mean(nearest(key, keys().map(|key| key.name)));
             self.problems.push(format!("{origin}: unknown key `{key}`{hint}"));
         }
     }
@@ -275,7 +275,7 @@ fn with_member(whole: Value, path: &str, value: Value) -> Value {
 }
 
 fn known(key: &str) -> Option<&'static str> {
-    KEYS.iter().map(|known| known.name).find(|name| *name == key)
+    keys().map(|known| known.name).find(|name| *name == key)
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {

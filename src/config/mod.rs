@@ -25,14 +25,14 @@ mod url;
 pub use audit::Audit;
 pub use aux_data::{AuxData, KeySet, KeySource, PrincipalClaims};
 pub use callers::{Anonymous, CallerIssuer, Callers, TokenGrant};
-pub use keys::{KEYS, Key, environment_name};
+pub use keys::{Key, environment_name, keys};
 pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
 pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
 pub use signals::{
-    Hmac, Poll, PresentedRules, PresentedSource, Push, Signals, Standing, Stream, Timestamped, Transmitter,
-    Webhook, WebhookSender,
+    Hmac, Poll, PresentedRules, PresentedSource, Push, Signals, Stream, Timestamped, Transmitter, Webhook,
+    WebhookSender,
 };
 pub use tls::{CertificateRule, Tls};
 pub use token_rules::{TOKEN_ALGORITHMS, TokenProfile, TokenRules};

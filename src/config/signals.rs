@@ -27,25 +27,12 @@ const OPERATOR: &str = "operator";
 pub struct Signals {
     /// How many facts there may be.
     pub max_facts: usize,
-    /// What denies without a policy.
-    pub standing: Standing,
     /// What a call presents that facts can be about.
     pub presented: PresentedRules,
     /// The transmitters of security events; each name occurs once, also among the webhooks.
     pub streams: Vec<Stream>,
     /// What else may state facts.
     pub webhooks: Vec<Webhook>,
-}
-
-/// Which standing rules are in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// A session that was revoked denies.
-    pub sessions: bool,
-    /// An account that was disabled or purged denies.
-    pub accounts: bool,
-    /// A credential that was compromised denies.
-    pub credentials: bool,
 }
 
 /// Where the entities and the circumstances of a call are found: of each list, the first that is there counts.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use procura_core::engine::{OnError, SchemaEnforcement, Settings, Standing};
+use procura_core::engine::{OnError, SchemaEnforcement, Settings};
 use procura_core::model::is_scope;
 use procura_core::value::Map;
 use serde::de::DeserializeOwned;
@@ -106,7 +106,7 @@ fn engine(reader: &mut Reader) -> Settings {
         strict_evaluation: reader.switch("engine.strictEvaluation"),
         schema_enforcement: reader.choice("schema.enforcement", &enforcements).unwrap_or_default(),
         globals: globals(reader),
-        standing: Standing::default(),
+        standing: signals::standing(reader),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use super::{Active, Callers, ReloadHandle};
+use super::{Active, Callers, Intake, ReloadHandle};
 use crate::ports::{DecisionLog, DecisionQuery, DestinationStatus, Encryption, LogProofs, Room, Shipping};
 
 /// Knows what an answer depends on.
@@ -18,6 +18,7 @@ pub struct Health {
     index: Option<LagLimit>,
     callers: Option<Arc<Callers>>,
     encryption: Option<Arc<dyn Encryption>>,
+    signals: Option<Arc<Intake>>,
 }
 
 /// How far the index of the log may be behind.
@@ -89,6 +90,7 @@ impl Health {
             index: None,
             callers: None,
             encryption: None,
+            signals: None,
         }
     }
 
@@ -122,6 +124,12 @@ impl Health {
         Self { encryption, ..self }
     }
 
+    /// The same with what takes signals.
+    #[must_use]
+    pub fn with_signals(self, signals: Arc<Intake>) -> Self {
+        Self { signals: Some(signals), ..self }
+    }
+
     /// The facts as they are now.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -130,6 +138,7 @@ impl Health {
         checks.extend(self.checkpoints());
         checks.extend(self.callers());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
+        checks.extend(self.signals.as_ref().map(|signals| signals.readiness()));
         checks.extend(self.tls());
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use procura_core::record::{CallRecord, Masks};
+use procura_core::record::{CallRecord, Masks, SignalRecord, SignalsRefused};
 
 use super::DecideError;
-use crate::ports::MaskKeySource;
+use crate::ports::{LogError, MaskKeySource};
 
 /// What is masked, and with which keys.
 #[derive(Clone)]
@@ -21,5 +21,21 @@ impl Masking {
     pub(super) async fn encode(&self, record: &CallRecord<'_>) -> Result<Vec<u8>, DecideError> {
         let keys = self.keys.keys(record.at).await?;
         Ok(record.encode_masked(&self.masks, &keys)?)
+    }
+
+    /// `record` of a signal without what is masked.
+    ///
+    /// # Errors
+    /// If there is no key for its instant.
+    pub async fn signal(&self, record: &SignalRecord<'_>) -> Result<SignalRecord<'static>, LogError> {
+        Ok(record.masked(&self.masks, &*self.keys.keys(record.at).await?))
+    }
+
+    /// `record` of refused signals without what is masked.
+    ///
+    /// # Errors
+    /// If there is no key for its instant.
+    pub async fn refused<'r>(&self, record: &'r SignalsRefused<'_>) -> Result<SignalsRefused<'r>, LogError> {
+        Ok(record.masked(&self.masks, &*self.keys.keys(record.at).await?))
     }
 }

@@ -85,6 +85,11 @@ pub(super) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     })
 }
 
+/// An object with those of `members` that there are.
+pub(super) fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
 /// `text` as part of a form or of the query of a URL.
 pub(super) fn encoded(text: &str) -> String {
     let byte = |byte: u8| match byte {

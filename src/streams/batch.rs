@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
+use super::ask::object;
 use crate::ports::SetFault;
 
 /// Most events that are looked at in one answer, whatever was asked for.
 const MAX_SETS: usize = 1000;
 
-/// An answer: events by their `jti`. What is no text stands for no event.
-#[derive(Debug, Default, Deserialize)]
+/// Events by their `jti`, in the order of the answer. What is no text stands for no event.
+type Sets = Vec<(String, Option<String>)>;
+
+/// An answer. Only an object is one.
+#[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// In the order of the answer.
-    #[serde(default, deserialize_with = "sets")]
-    pub(super) sets: Vec<(String, Option<String>)>,
+    /// The events.
+    pub(super) sets: Sets,
     /// Whether there are more.
-    #[serde(default, rename = "moreAvailable")]
     pub(super) more: bool,
 }
 
@@ -53,41 +55,74 @@ impl Owed {
 
     /// The request that tells all this and asks for at most `most` events: at once those that there are, or the next ones.
     pub(super) fn request(&self, most: usize, at_once: bool) -> Value {
-        let mut request = json!({"maxEvents": most, "returnImmediately": at_once});
-        if !self.taken.is_empty() {
-            request["ack"] = self.taken.iter().map(String::as_str).collect();
-        }
-        if !self.refused.is_empty() {
-            let told =
-                |(fault, reason): &(SetFault, String)| json!({"err": fault.code(), "description": reason});
-            let errors = self.refused.iter().map(|(jti, refused)| (jti.clone(), told(refused)));
-            request["setErrs"] = Value::Object(errors.collect());
-        }
-        request
+        let taken = || self.taken.iter().map(String::as_str).collect();
+        let error =
+            |(fault, reason): &(SetFault, String)| json!({"err": fault.code(), "description": reason});
+        let errors = || self.refused.iter().map(|(jti, refused)| (jti.clone(), error(refused))).collect();
+        object([
+            ("maxEvents", Some(most.into())),
+            ("returnImmediately", Some(at_once.into())),
+            ("ack", (!self.taken.is_empty()).then(taken)),
+            ("setErrs", (!self.refused.is_empty()).then(errors)),
+        ])
     }
 }
 
-fn sets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Option<String>)>, D::Error> {
-    struct Sets;
-    impl<'de> Visitor<'de> for Sets {
-        type Value = Vec<(String, Option<String>)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("events by their names")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut sets = Vec::new();
-            while sets.len() < MAX_SETS {
-                let Some((jti, set)) = map.next_entry::<String, Value>()? else { return Ok(sets) };
-                let set = if let Value::String(set) = set { Some(set) } else { None };
-                sets.push((jti, set));
-            }
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(sets)
-        }
+impl<'de> Deserialize<'de> for Batch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(BatchVisitor)
     }
-    deserializer.deserialize_map(Sets)
+}
+
+struct BatchVisitor;
+
+impl<'de> Visitor<'de> for BatchVisitor {
+    type Value = Batch;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer with events")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Batch, A::Error> {
+        let mut batch = Batch::default();
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "sets" => batch.sets = map.next_value_seed(SetsVisitor)?,
+                "moreAvailable" => batch.more = map.next_value()?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(batch)
+    }
+}
+
+struct SetsVisitor;
+
+impl<'de> DeserializeSeed<'de> for SetsVisitor {
+    type Value = Sets;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Sets, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SetsVisitor {
+    type Value = Sets;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("events by their names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sets, A::Error> {
+        let mut sets = Vec::new();
+        while sets.len() < MAX_SETS {
+            let Some((jti, set)) = map.next_entry::<String, Value>()? else { return Ok(sets) };
+            let set = if let Value::String(set) = set { Some(set) } else { None };
+            sets.push((jti, set));
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(sets)
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::ask::object;
 use super::settings::{ManagementSettings, StreamSettings};
 use crate::ports::Delivery;
 
@@ -171,13 +172,11 @@ impl Wanted<'_> {
 
     /// What a receiver says of a stream.
     fn members(&self) -> Map<String, Value> {
-        let mut delivery = json!({"method": self.delivery.method()});
-        if let Some(url) = self.url {
-            delivery["endpoint_url"] = url.into();
-        }
-        if let Some(header) = &self.header {
-            delivery["authorization_header"] = header.as_str().into();
-        }
+        let delivery = object([
+            ("method", Some(self.delivery.method().into())),
+            ("endpoint_url", self.url.map(Into::into)),
+            ("authorization_header", self.header.as_deref().map(Into::into)),
+        ]);
         let mut members = Map::new();
         members.insert("delivery".to_owned(), delivery);
         members.insert("events_requested".to_owned(), self.management.events.as_slice().into());

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ask::{self, Asker, Question, encoded};
+use super::ask::{self, Asker, Question, encoded, object};
 use super::configuration::{Configuration, Configurations};
 use super::failure::Failure;
 use super::settings::StreamTiming;
@@ -94,10 +94,11 @@ impl Management<'_> {
         reason: Option<&str>,
     ) -> Result<StreamStatus, Failure> {
         let url = self.metadata.status_endpoint.as_ref().ok_or(Failure::NotOffered("status_endpoint"))?;
-        let mut body = json!({"stream_id": id, "status": status.as_str()});
-        if let Some(reason) = reason {
-            body["reason"] = reason.into();
-        }
+        let body = object([
+            ("stream_id", Some(id.into())),
+            ("status", Some(status.as_str().into())),
+            ("reason", reason.map(Into::into)),
+        ]);
         let answer = self.send(Method::POST, url, Some(&body)).await?;
         if answer.status == StatusCode::ACCEPTED && answer.body.is_empty() {
             return self.status(id).await?.ok_or(Failure::NotOffered("status_endpoint"));
@@ -121,10 +122,11 @@ impl Management<'_> {
     ) -> Result<(), Failure> {
         let url = &self.metadata.add_subject_endpoint;
         let url = url.as_ref().ok_or(Failure::NotOffered("add_subject_endpoint"))?;
-        let mut body = json!({"stream_id": id, "subject": subject});
-        if let Some(verified) = verified {
-            body["verified"] = verified.into();
-        }
+        let body = object([
+            ("stream_id", Some(id.into())),
+            ("subject", Some(subject.clone())),
+            ("verified", verified.map(Into::into)),
+        ]);
         self.send(Method::POST, url, Some(&body)).await.map(|_| ())
     }
 

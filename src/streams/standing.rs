@@ -111,20 +111,20 @@ impl Standing {
     /// What is wrong about `concern` now, if anything. Told only if it was otherwise before.
     pub(super) fn set(&self, concern: Concern, trouble: Option<String>) {
         let mut known = self.known();
-        let before = match &trouble {
-            Some(trouble) => known.troubles.insert(concern, trouble.clone()),
-            None => known.troubles.remove(&concern),
-        };
-        if before == trouble {
+        if known.troubles.get(&concern) == trouble.as_ref() {
             return;
         }
-        let all: Vec<&str> = known.troubles.values().map(String::as_str).collect();
-        // Told under the lock, so that the last that is told is the last that was so.
-        self.intake.connection(&self.name, (!all.is_empty()).then(|| all.join("; ")));
         match &trouble {
             Some(trouble) => StreamTroubled { stream: &self.name, concern: concern.as_str(), trouble }.emit(),
             None => StreamRecovered { stream: &self.name, concern: concern.as_str() }.emit(),
         }
+        match trouble {
+            Some(trouble) => known.troubles.insert(concern, trouble),
+            None => known.troubles.remove(&concern),
+        };
+        let all: Vec<&str> = known.troubles.values().map(String::as_str).collect();
+        // Told under the lock, so that the last that is told is the last that was so.
+        self.intake.connection(&self.name, (!all.is_empty()).then(|| all.join("; ")));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

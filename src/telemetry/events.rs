@@ -4,6 +4,7 @@
 //! and tokens never appear in them: those belong in the decision log.
 
 mod callers;
+mod facts;
 mod index;
 mod policies;
 mod proof;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use callers::{
     AccessPoliciesLoaded, AccessPoliciesRefused, ApiKeysLoaded, ApiKeysRefused, CallerDenied, CallerRefused,
 };
+pub use facts::{FactsKept, FactsNotKept, FactsOpened, FactsSnapshotFailed};
 pub use index::{IndexBegun, IndexStalled, IndexUnusable};
 pub use policies::{
     ChangesRefused, PolicySetEmpty, ReloadFailed, ReloadRejected, ReloadUnchanged, ShadowFailed,

@@ -20,7 +20,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_procura");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_and_command_line_decide_as_the_core_does_and_records_suffice_to_decide_again() {
-    for behaviour in corpus::behaviours() {
+    for behaviour in corpus::behaviours_for_the_wire() {
         let snapshot = snapshot(&behaviour);
         let directory = TempDir::new("decisions");
         for (path, text) in &behaviour.policies {

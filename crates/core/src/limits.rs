@@ -139,6 +139,9 @@ pub const EXPLAINED_CHANGES: usize = 8;
 /// About how many bytes the explanation of one call takes: a large policy for a few actions, or a small one for many.
 pub const EXPLANATION_BYTES: usize = 1024 * 1024;
 
+/// Most facts in force that an explanation lists, the newest.
+pub const EXPLAINED_SIGNALS: usize = 64;
+
 /// Cost units that explaining one call may spend besides deciding it.
 pub const EXPLANATION_COST: u64 = CALL_COST;
 

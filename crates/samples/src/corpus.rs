@@ -5,13 +5,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_core::engine::{OnError, SchemaEnforcement, Settings, Standing};
-use procura_core::model::{self, ActionDecision, Evaluation, OutputValue, Request};
+use procura_core::model::{
+    self, ActionDecision, Entity, EntityKind, Evaluation, Fact, OutputValue, Presented, Request, Signals,
+    Subject, Timestamp,
+};
 use procura_core::policy::SourceFile;
-use procura_core::value::Map;
+use procura_core::value::{Map, Value};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -48,6 +52,12 @@ pub struct Case {
     /// What the tokens of the request say.
     #[serde(default)]
     pub claims: Claims,
+    /// The facts in force, newest first; only the core is told.
+    #[serde(default)]
+    pub signals: Vec<CaseSignal>,
+    /// What is presented; only the core is told.
+    #[serde(default)]
+    pub presented: CasePresented,
     /// One entry per resource of the request.
     pub expect: Vec<Answer>,
 }
@@ -76,6 +86,76 @@ pub struct CaseSettings {
     pub globals: serde_json::Map<String, serde_json::Value>,
     /// `signals.standing`; only the core is told.
     pub standing: Option<Standing>,
+}
+
+/// A fact in force.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseSignal {
+    /// What is said.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// What it takes the place of; its type if absent.
+    pub slot: Option<String>,
+    /// Ids by kind; a resource is `kind/id`, a token `issuer/id`.
+    pub about: BTreeMap<String, String>,
+    /// Who said so.
+    pub source: String,
+    /// How many seconds before 1970 it became true, the instant of the case.
+    pub age: i64,
+    /// Its content.
+    #[serde(default)]
+    pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What is presented.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CasePresented {
+    /// The session.
+    pub session: Option<String>,
+    /// How many seconds before 1970 it began.
+    pub began: Option<i64>,
+    /// How the principal showed who it is.
+    pub methods: Option<Vec<String>>,
+}
+
+impl CaseSignal {
+    fn fact(&self) -> Arc<Fact> {
+        let entity = |(kind, id): (&String, &String)| {
+            let kind = EntityKind::ALL.into_iter().find(|known| known.as_str() == kind).unwrap();
+            let entity = match (kind, id.rsplit_once('/')) {
+                (EntityKind::Resource | EntityKind::Token, Some((of, id))) => Entity::within(kind, of, id),
+                _ => Entity::new(kind, id.as_str()),
+            };
+            entity.into_owned()
+        };
+        let at = Timestamp::from_second(-self.age).unwrap();
+        Arc::new(Fact {
+            subject: Subject::new(self.about.iter().map(entity).collect()).unwrap(),
+            name: self.name.as_str().into(),
+            slot: self.slot.as_ref().unwrap_or(&self.name).as_str().into(),
+            value: Some(Value::Map(map_of(&self.data))),
+            source: self.source.as_str().into(),
+            id: "e".into(),
+            at,
+            received: at,
+            expires: None,
+            rank: 0,
+        })
+    }
+}
+
+impl CasePresented {
+    fn presented(&self) -> Presented<'static> {
+        let methods = self.methods.as_ref();
+        Presented {
+            session: self.session.clone().map(Cow::Owned),
+            device: None,
+            began: self.began.map(|ago| Timestamp::from_second(-ago).unwrap()),
+            methods: methods.map(|methods| methods.iter().cloned().map(Cow::Owned).collect()),
+        }
+    }
 }
 
 /// The claims of the tokens of a request. The core takes them as they are; whoever takes tokens gets them in tokens
@@ -173,6 +253,14 @@ pub fn behaviours() -> Vec<Behaviour> {
     paths.iter().map(|path| read(path)).collect()
 }
 
+/// The same with those cases only that can be put to whoever answers as the server does.
+#[must_use]
+pub fn behaviours_for_the_wire() -> Vec<Behaviour> {
+    let mut behaviours = behaviours();
+    behaviours.iter_mut().for_each(|behaviour| behaviour.cases.retain(Case::is_for_the_wire));
+    behaviours
+}
+
 impl Behaviour {
     /// The policy set.
     #[must_use]
@@ -243,7 +331,17 @@ impl Case {
             ..model::AuxData::default()
         };
         let owned = |tenants: &Vec<String>| tenants.iter().cloned().map(Cow::Owned).collect();
-        Request { aux_data, tenants: self.tenants.as_ref().map(owned), ..core_request(body) }
+        let signals = Signals {
+            too_many: false,
+            facts: self.signals.iter().map(CaseSignal::fact).collect(),
+            presented: self.presented.presented(),
+        };
+        Request { aux_data, tenants: self.tenants.as_ref().map(owned), signals, ..core_request(body) }
+    }
+
+    /// Whether it can be put to whoever answers as the server does: facts are not in requests.
+    fn is_for_the_wire(&self) -> bool {
+        self.signals.is_empty() && self.settings.standing.is_none()
     }
 
     /// The body for the core.

@@ -75,6 +75,14 @@ impl Engine {
         recorded(&self.snapshot, &self.settings, &request(ask), at)
     }
 
+    /// What is decided about `request` at the start of 1970, and its record.
+    #[must_use]
+    pub fn decided(&self, request: &Request<'_>) -> (Evaluation, Vec<u8>) {
+        let now = Timestamp::UNIX_EPOCH;
+        let record = recorded(&self.snapshot, &self.settings, request, now);
+        (decide(&self.snapshot, request, &self.settings, now), record)
+    }
+
     /// What the engine answers, resource by resource.
     #[must_use]
     pub fn check(&self, ask: &Ask) -> Vec<Answer> {
@@ -126,7 +134,9 @@ fn settings(settings: &model::Settings, on_error: OnError) -> Settings {
     }
 }
 
-fn request(ask: &Ask) -> Request<'_> {
+/// `ask` as the core takes it, without facts.
+#[must_use]
+pub fn request(ask: &Ask) -> Request<'_> {
     Request {
         principal: Principal {
             id: ask.principal.as_str().into(),

@@ -31,6 +31,7 @@ pub mod replay;
 pub mod rotate;
 pub mod server;
 pub mod ship;
+pub mod signals;
 pub mod sim_disk;
 pub mod stand_in;
 pub mod tamper;

@@ -19,8 +19,7 @@ use tokio::task::JoinHandle;
 use crate::http::{Connection, Response};
 use crate::issuer::{SigningKey, jwks};
 pub use serve::{Misconduct, Place};
-use streams::State;
-pub use streams::Stream;
+pub use streams::{State, Stream};
 
 /// How long something is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);

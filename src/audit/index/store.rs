@@ -26,7 +26,7 @@ const MOST_ROWS: u32 = 1 << 21;
 
 /// Says that the file is an index of ours; the version rises with every change of what is below.
 const APPLICATION: i32 = 0x5052_4f43;
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// One row of `posting` for each value of each field of each block. Its key begins with the block, so that whatever the
 /// values are, new rows come last.

@@ -6,6 +6,7 @@
 mod beside;
 mod callers;
 mod configuration;
+mod connections;
 mod index;
 mod limits;
 mod log;
@@ -13,17 +14,22 @@ mod masking;
 mod notary;
 mod quarantine;
 mod replay;
+mod secret;
 mod ship;
+mod signals;
 mod tls;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::beside::Beside;
+pub(super) use self::connections::place;
 pub(super) use self::limits::request_limits;
 pub(super) use self::log::{archive_directory, index_directory, log_directory};
 pub(super) use self::notary::key_directory;
+use self::signals::{SignalParts, Signals};
 use super::clock::SystemClock;
 use super::exit::Exit;
 use super::options::Options;
@@ -158,6 +164,15 @@ async fn serve(
     let verifier = tokens::start(&config.aux_data, Arc::clone(&metrics))?;
     let quarantine = quarantine::open(config, writer.clone())?;
     let masking = masking::start(config, log.as_ref()).await?;
+    let signals = Signals::start(
+        config,
+        SignalParts {
+            log: writer.clone(),
+            masking: masking.clone(),
+            quarantine: quarantine.quarantines(),
+            metrics: &metrics,
+        },
+    )?;
     let tls = tls::start(config, &metrics)?;
     let (callers, keys, _access_watch) = callers::start(config, quarantine.quarantines(), &metrics)?;
     let callers = Arc::new(callers);
@@ -191,7 +206,8 @@ async fn serve(
         .with_evidence(tokens::evidence(&config.aux_data))
         .with_quarantine(quarantine.quarantines())
         .with_routes(config.audit.routes.clone())
-        .with_masking(masking),
+        .with_masking(masking)
+        .with_facts(signals.facts(), signals::presented(&config.signals.presented)),
         callers: Arc::clone(&callers),
         decisions,
         proofs: beside.proofs(),
@@ -200,12 +216,13 @@ async fn serve(
             .with_proofs(beside.proofs())
             .with_shipping(beside.shipping())
             .with_callers(callers)
+            .with_signals(signals.intake())
             .with_encryption(encryption.clone()),
         reload,
         quarantine,
-        signals: None,
-        facts: None,
-        streams: None,
+        signals: Some(signals.intake()),
+        facts: Some(signals.office()),
+        streams: Some(signals.streams()),
         shadow,
         encryption,
         metrics,
@@ -226,6 +243,7 @@ async fn serve(
         let _ = draining.await;
     });
     until_stopped(serving, drain, stop, config.server.shutdown_deadline).await;
+    signals.stop().await;
     drop(index);
     Ok(Exit::Ok)
 }

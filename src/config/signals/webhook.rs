@@ -61,6 +61,8 @@ pub struct Hmac {
     pub secret: HeaderSource,
     /// How requests say when they were made; `None` if they do not.
     pub timestamp: Option<Timestamped>,
+    /// What is signed, if that is not the usual: text with `{body}`, `{timestamp}` and headers in it.
+    pub signed: Option<String>,
 }
 
 /// When a request was made, in seconds since 1970. What is signed is then `TIMESTAMP.BODY`.
@@ -102,6 +104,7 @@ struct HmacEntry {
     prefix: String,
     secret: HeaderSource,
     timestamp: Option<TimestampEntry>,
+    signed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -180,7 +183,7 @@ impl HmacEntry {
             return Err((".hmac.secret".into(), "must be the secret, or `file: PATH`".into()));
         }
         let timestamp = self.timestamp.map(|entry| entry.check(&header)).transpose()?;
-        Ok(Hmac { header, prefix: self.prefix, secret: self.secret, timestamp })
+        Ok(Hmac { header, prefix: self.prefix, secret: self.secret, timestamp, signed: self.signed })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Signals: who says what, and what a call presents.
 
+use procura_core::engine::Standing;
+
 use super::Reader;
 use crate::config::signals::{
-    PresentedRules, PresentedSource, Signals, Standing, StreamList, WebhookList, names_problem,
+    PresentedRules, PresentedSource, Signals, StreamList, WebhookList, names_problem,
 };
 
 /// Types the keys below `signals`.
@@ -14,14 +16,18 @@ pub(super) fn signals(reader: &mut Reader) -> Signals {
     }
     Signals {
         max_facts: reader.count("signals.maxFacts", 1..=10_000_000),
-        standing: Standing {
-            sessions: reader.switch("signals.standing.sessions"),
-            accounts: reader.switch("signals.standing.accounts"),
-            credentials: reader.switch("signals.standing.credentials"),
-        },
         presented: presented(reader),
         streams,
         webhooks,
+    }
+}
+
+/// Types which standing rules are in force.
+pub(super) fn standing(reader: &mut Reader) -> Standing {
+    Standing {
+        sessions: reader.switch("signals.standing.sessions"),
+        accounts: reader.switch("signals.standing.accounts"),
+        credentials: reader.switch("signals.standing.credentials"),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
-use procura_core::engine::{ExplainedResource, Explanation};
+use procura_core::engine::{ExplainedResource, ExplainedSignal, Explanation};
 use serde::Serialize;
 
 use super::aux_data::take_transaction;
@@ -42,6 +42,8 @@ async fn explain(
 pub struct ExplainResponse<'r> {
     #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'r str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    signals: &'r [ExplainedSignal],
     results: &'r [ExplainedResource],
     truncated: bool,
 }
@@ -50,7 +52,7 @@ impl<'r> ExplainResponse<'r> {
     /// What `check` is answered with `explanation`.
     #[must_use]
     pub fn new(check: &'r CheckCall<'_>, explanation: &'r Explanation) -> Self {
-        let Explanation { results, truncated, .. } = explanation;
-        Self { request_id: &check.call.request_id, results, truncated: *truncated }
+        let Explanation { signals, results, truncated, .. } = explanation;
+        Self { request_id: &check.call.request_id, signals, results, truncated: *truncated }
     }
 }

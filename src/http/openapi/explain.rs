@@ -39,11 +39,13 @@ const OUTCOMES: [&str; 10] = [
 pub(super) fn schemas() -> Schemas {
     let response = json!({
         "requestId": text(),
+        "signals": list_of(of("ExplainedSignal")),
         "results": list_of(of("ExplainedResource")),
         "truncated": told("Whether something was left out.", json!({"type": "boolean"})),
     });
     vec![
         ("ExplainResponse", object(&["results", "truncated"], response)),
+        ("ExplainedSignal", signal()),
         ("ExplainedResource", resource()),
         ("ExplainedDerivedRole", derived_role()),
         ("ExplainedAction", action()),
@@ -56,6 +58,20 @@ pub(super) fn schemas() -> Schemas {
 
 fn texts() -> Value {
     list_of(text())
+}
+
+fn signal() -> Value {
+    let members = json!({
+        "type": text(),
+        "about": told("Ids by kind.", json!({"type": "object", "additionalProperties": {"type": "string"}})),
+        "source": text(),
+        "id": text(),
+        "since": text(),
+        "age": told("Seconds since then.", json!({"type": "integer"})),
+        "received": text(),
+        "data": told("Its content, unless it is long.", json!({})),
+    });
+    object(&["type", "about", "source", "id", "since", "age", "received"], members)
 }
 
 fn resource() -> Value {
@@ -97,6 +113,11 @@ fn action() -> Value {
         "action": text(),
         "effect": effect(),
         "reason": told("As in records.", text()),
+        "signal": told("The one that it rests on, by its place among `signals`.", json!({"type": "integer"})),
+        "demand": object(
+            &["signal", "maxAge", "capability"],
+            json!({"signal": text(), "maxAge": {"type": "integer"}, "capability": text()}),
+        ),
         "decidedBy": object(&["policy", "scope", "position"], decider),
         "rules": list_of(of("ExplainedRule")),
         "opposite": list_of(of("Change")),

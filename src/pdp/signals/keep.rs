@@ -95,23 +95,19 @@ impl Keeper {
     ) -> Result<(), NotHeard> {
         let Some(log) = &self.log else { return Ok(()) };
         let record = report::signal(stated, received, caller);
-        let payload = self.encode(record, received).await?;
+        let payload = self.encode(record).await?;
         let receipt = log.append_as(NewRecord { at: received, payload }, Durability::Durable);
         receipt.await.map_err(|error| NotHeard::NotNow(error.to_string()))
     }
 
-    async fn encode(&self, record: SignalRecord<'_>, at: Timestamp) -> Result<Vec<u8>, NotHeard> {
+    async fn encode(&self, record: SignalRecord<'_>) -> Result<Vec<u8>, NotHeard> {
         let unable = |error: LogError| NotHeard::NotNow(error.to_string());
         let encoded = match &self.masking {
             None => Record::Signal(record).encode(),
-            Some(Masking { masks, keys }) => {
-                record.encode_masked(masks, &*keys.keys(at).await.map_err(unable)?)
-            }
+            Some(masking) => Record::Signal(masking.signal(&record).await.map_err(unable)?).encode(),
         };
-        let too_large = |_| "what it states is too much for one record".to_owned();
-        encoded
-            .map_err(too_large)
-            .map_err(|reason| NotHeard::Refused { fault: SetFault::InvalidRequest, reason })
+        let reason = || "what it states is too much for one record".to_owned();
+        encoded.map_err(|_| NotHeard::Refused { fault: SetFault::InvalidRequest, reason: reason() })
     }
 
     /// Records one refusal. Nobody waits for it.

@@ -201,6 +201,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
         health: Health::new(active, Some(writer), reload.clone()).with_encryption(setup.encryption.clone()),
         reload,
         quarantine: Arc::new(quarantine),
+        signals: None,
         facts: None,
         streams: None,
         shadow: None,

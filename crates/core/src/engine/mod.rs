@@ -43,13 +43,13 @@ mod target;
 mod tests;
 
 pub use explain::{
-    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDerivedRole, ExplainedMismatch,
-    ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
-    SpokenTo, explain,
+    Block, Change, Decider, ExplainedAction, ExplainedCondition, ExplainedDemand, ExplainedDerivedRole,
+    ExplainedMismatch, ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedSignal,
+    ExplainedTruth, Explanation, Outcome, SpokenTo, explain,
 };
-
 pub use retrace::{Failure, Trail, retrace};
-pub use standing::Standing;
+
+pub use crate::model::Standing;
 
 pub(crate) use sightings::Sightings;
 

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::conditions::CostExceeded;
 use super::{Call, Settings};
 use crate::expr::InForce;
@@ -15,31 +13,6 @@ use crate::model::{
 };
 use crate::policy::RequiredSignal;
 use crate::value::Value;
-
-/// Which of the rules stand. All of them, unless configured otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// A revoked session denies.
-    pub sessions: bool,
-    /// A disabled account denies.
-    pub accounts: bool,
-    /// A compromised credential denies.
-    pub credentials: bool,
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self { sessions: true, accounts: true, credentials: true }
-    }
-}
-
-impl Standing {
-    /// Whether all of them stand.
-    #[must_use]
-    pub fn is_usual(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// The facts of the call that are in force for `item`; `None` if there are none.
 pub(super) fn in_force<'r>(call: &Call<'r>, item: &Item<'_>) -> Result<Option<InForce<'r>>, CostExceeded> {

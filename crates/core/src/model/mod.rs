@@ -7,6 +7,7 @@ mod few;
 mod request;
 mod scope;
 pub mod spiffe;
+mod standing;
 
 pub use actor::{ActorFault, actor};
 pub use evaluation::{
@@ -17,6 +18,7 @@ pub use fact::{Entity, EntityKind, Fact, Presented, Signals, Subject};
 pub use few::{Few, Names};
 pub use request::{AuxData, Item, Principal, Request, Resource};
 pub use scope::{is_scope, is_tenant, scope_name, tenant_of};
+pub use standing::Standing;
 
 /// An instant on the UTC time scale, nanosecond resolution.
 pub type Timestamp = jiff::Timestamp;

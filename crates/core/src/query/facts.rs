@@ -28,6 +28,13 @@ pub struct Facts<'a> {
     #[serde(borrow, default)]
     aux_data: Option<AuxData<'a>>,
     #[serde(borrow, default)]
+    presented: Option<Presented<'a>>,
+    #[serde(borrow, default)]
+    signals: Vec<Signal<'a>>,
+    /// What a signal states.
+    #[serde(borrow, default)]
+    facts: Vec<Signal<'a>>,
+    #[serde(borrow, default)]
     resources: Vec<Resource<'a>>,
     #[serde(borrow, default)]
     results: Vec<Outcome<'a>>,
@@ -115,6 +122,21 @@ struct Claims<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+struct Presented<'a> {
+    #[serde(borrow, default)]
+    session: Text<'a>,
+    #[serde(borrow, default)]
+    device: Text<'a>,
+}
+
+/// A fact in force, or one that a signal states.
+#[derive(Debug, Deserialize)]
+struct Signal<'a> {
+    #[serde(borrow, rename = "type")]
+    name: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
 struct Resource<'a> {
     #[serde(borrow)]
     kind: Text<'a>,
@@ -192,6 +214,9 @@ impl<'a> Facts<'a> {
             basis: None,
             principal: None,
             aux_data: None,
+            presented: None,
+            signals: Vec::new(),
+            facts: Vec::new(),
             resources,
             results,
             caller: None,
@@ -319,6 +344,9 @@ impl Row<'_, '_> {
                 let of_tokens = self.facts.tokens().map(|token| &token.key);
                 any_or_none(of_tokens.chain(self.facts.caller().map(|caller| &caller.key)), holds)
             }
+            Field::Signal => {
+                self.facts.signals.iter().chain(&self.facts.facts).any(|signal| holds(&signal.name.0))
+            }
             _ => holds(self.only(field).unwrap_or_default()),
         }
     }
@@ -346,13 +374,16 @@ impl Row<'_, '_> {
             Field::Api => &call?.api,
             Field::RequestId => &call?.request_id,
             Field::Txn => &call?.txn,
+            Field::Session => &facts.presented.as_ref()?.session,
+            Field::Device => &facts.presented.as_ref()?.device,
             Field::Role
             | Field::DerivedRole
             | Field::Problem
             | Field::Tenant
             | Field::Issuer
             | Field::KeySet
-            | Field::Key => return None,
+            | Field::Key
+            | Field::Signal => return None,
         };
         Some(&text.0)
     }

@@ -48,11 +48,17 @@ pub enum Field {
     KeySet,
     /// The keys that were used for that: by the caller, and by the issuer of each token.
     Key,
+    /// The session that the call presents.
+    Session,
+    /// The device that it presents.
+    Device,
+    /// The types of the facts in force about the call, and of those that a signal states: each of them.
+    Signal,
 }
 
 impl Field {
     /// Every field, in the order of their numbers.
-    pub const ALL: [Field; 22] = [
+    pub const ALL: [Field; 25] = [
         Field::Kind,
         Field::Principal,
         Field::Role,
@@ -75,6 +81,9 @@ impl Field {
         Field::Issuer,
         Field::KeySet,
         Field::Key,
+        Field::Session,
+        Field::Device,
+        Field::Signal,
     ];
 
     /// The name in filters.
@@ -103,6 +112,9 @@ impl Field {
             Field::Issuer => "issuer",
             Field::KeySet => "keySet",
             Field::Key => "key",
+            Field::Session => "session",
+            Field::Device => "device",
+            Field::Signal => "signal",
         }
     }
 

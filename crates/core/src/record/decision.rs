@@ -7,8 +7,7 @@ use std::ops::Not;
 use serde::{Deserialize, Serialize};
 
 use super::{AuxDataInput, DecisionId, DemandRecord, FactRecord, PresentedInput, wire};
-use crate::engine::Standing;
-use crate::model::{Effect, Timestamp};
+use crate::model::{Effect, Standing, Timestamp};
 use crate::value::{Map, Value};
 
 /// The default policy version of records that do not name one.
@@ -115,6 +114,22 @@ pub struct Caller<'a> {
     /// Network address and port, if the call came over the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Cow<'a, str>>,
+}
+
+impl Caller<'_> {
+    /// The same, owning its texts.
+    #[must_use]
+    pub fn into_owned(self) -> Caller<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Caller {
+            name: self.name.map(owned),
+            method: self.method.map(owned),
+            issuer: self.issuer.map(owned),
+            key: self.key.map(owned),
+            tenants: self.tenants.map(|tenants| tenants.into_iter().map(owned).collect()),
+            address: self.address.map(owned),
+        }
+    }
 }
 
 /// What the decisions rest on besides the request: the policy set and every setting that can change a decision.

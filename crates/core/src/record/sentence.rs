@@ -2,6 +2,8 @@
 //!
 //! Names come from requests and files, so control characters in them are escaped: a name cannot forge a second line.
 
+mod signals;
+
 use super::{
     Caller, Configuration, Decision, DecisionRecord, LogRepair, PolicyChange, PseudonymKey, QuarantineChange,
     Record, Retention, ShadowDifference, SignalRecord, SignalsRefused, Verdict,
@@ -16,9 +18,9 @@ pub fn sentence(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> Str
     let resource =
         format!("{}:{}", decision.resource.kind.escape_debug(), decision.resource.id.escape_debug());
     let outcome = outcome(decision.effect);
-    let because = because(record, decision);
+    let (with, because) = (signals::with_signals(record, decision), because(record, decision));
     format!(
-        "principal `{principal}` attempted `{action}` on `{resource}` and was {outcome} because {because}"
+        "principal `{principal}` attempted `{action}` on `{resource}`{with} and was {outcome} because {because}"
     )
 }
 
@@ -197,6 +199,8 @@ fn because(record: &DecisionRecord<'_>, decision: &Decision<'_, '_>) -> String {
         format!("attributes do not fit the schemas of policy `{policy}`{}", first_mismatch(decision))
     } else if reason == Reason::CostExceeded.code() {
         "the evaluation would have cost more than a call may spend".to_owned()
+    } else if let Some(because) = signals::because(record, decision) {
+        because
     } else {
         format!("of reason `{}`, policy `{policy}`", reason.escape_debug())
     }

@@ -91,6 +91,23 @@ impl<'a> FactRecord<'a> {
         }
     }
 
+    /// The same, owning its texts.
+    #[must_use]
+    pub fn into_owned(self) -> FactRecord<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        FactRecord {
+            name: owned(self.name),
+            slot: self.slot.map(owned),
+            subject: self.subject.into_iter().map(|(kind, id)| (owned(kind), owned(id))).collect(),
+            source: owned(self.source),
+            id: owned(self.id),
+            since: self.since,
+            received: self.received,
+            expires: self.expires.map(owned),
+            data: self.data.map(|data| Cow::Owned(data.into_owned().into_owned())),
+        }
+    }
+
     /// The fact again, without its rank, which is of use only where facts are kept; `None` if it is about nothing that this
     /// release knows, or its end is no instant.
     #[must_use]

@@ -7,6 +7,7 @@ mod every_kind;
 mod oracle;
 mod replay;
 mod spec;
+mod standing;
 
 use std::borrow::Cow;
 

@@ -38,6 +38,7 @@ pub(super) fn manage(shared: &Arc<Shared>, place: Place, request: &Request) -> R
     shared.change(|state| match (place, request.method.as_str()) {
         (Place::Configuration, "POST") => create(shared, state, &body),
         (Place::Configuration, "GET") => read(state, asked),
+        (Place::Configuration, "PATCH") if state.only_replaces => Reply::status(405),
         (Place::Configuration, "PATCH") => update(shared, state, &body, false),
         (Place::Configuration, "PUT") => update(shared, state, &body, true),
         (Place::Configuration, "DELETE") => {
@@ -107,9 +108,9 @@ fn create(shared: &Shared, state: &mut State, body: &Value) -> Reply {
     if let Some(description) = body.get("description") {
         config["description"] = description.clone();
     }
-    merge(&mut config, &state.configuration);
     set_delivery(shared, &mut config, &body["delivery"]);
     set_delivered(&mut config);
+    merge(&mut config, &state.configuration);
     state.streams.insert(id, Stream::new(config.clone()));
     Reply::json_with(201, &config)
 }
@@ -128,6 +129,7 @@ fn read(state: &mut State, asked: Option<&str>) -> Reply {
 }
 
 fn update(shared: &Shared, state: &mut State, body: &Value, replace: bool) -> Reply {
+    let changes = state.configuration.clone();
     with_stream(state, body["stream_id"].as_str(), |stream| {
         let config = &mut stream.config;
         let differs = |name: &str| body.get(name).is_some_and(|value| *value != config[name]);
@@ -145,7 +147,9 @@ fn update(shared: &Shared, state: &mut State, body: &Value, replace: bool) -> Re
             set_delivery(shared, config, delivery);
         }
         set_delivered(config);
-        Reply::json(config.clone())
+        let mut shown = config.clone();
+        merge(&mut shown, &changes);
+        Reply::json(shown)
     })
 }
 

@@ -26,6 +26,8 @@ pub struct State {
     pub configuration: Value,
     /// Whether it has one stream for each receiver, and answers 409 to whoever wants another.
     pub one_stream: bool,
+    /// Whether configurations can be replaced, and not changed in part.
+    pub only_replaces: bool,
     /// How requests are treated next: place, how, how many times.
     pub misconduct: Vec<(Place, Misconduct, usize)>,
     /// How many requests have come to each place.
@@ -70,6 +72,7 @@ impl State {
             metadata: json!({}),
             configuration: json!({}),
             one_stream: true,
+            only_replaces: false,
             misconduct: Vec::new(),
             requests: BTreeMap::new(),
             names: 0,

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::signals::{ExplainedDemand, ExplainedSignal};
 use crate::expr::{Comparison, Reading};
 use crate::model::{ActionDecision, Effect, Evaluation, Problem, ValidatedPart, ValidationError};
 
@@ -12,6 +13,10 @@ pub struct Explanation {
     /// The decisions themselves, exactly as without an explanation.
     #[serde(skip)]
     pub evaluation: Evaluation,
+    /// The facts in force about the call, newest first. One about a resource is in force for that one only, one about a tenant
+    /// for what is in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<ExplainedSignal>,
     /// One entry per requested item, in the same order.
     pub results: Vec<ExplainedResource>,
     /// Whether something was left out because the explanation would have become too large or too costly.
@@ -98,6 +103,12 @@ pub struct ExplainedAction {
     pub effect: Effect,
     /// Why, as the stable code that records carry.
     pub reason: &'static str,
+    /// The fact that it rests on, by its place among `signals`, from 0. With `demand`, the newest one that is too old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<usize>,
+    /// The fact that a capability asks for and that is not there or too old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub demand: Option<ExplainedDemand>,
     /// On whose word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<Decider>,
@@ -300,6 +311,12 @@ impl ExplainedAction {
             action: action.to_owned(),
             effect: decision.effect,
             reason: decision.reason.code(),
+            signal: decision.ground.as_ref().and_then(|ground| ground.signal),
+            demand: decision
+                .ground
+                .as_ref()
+                .and_then(|ground| ground.demand.as_ref())
+                .map(ExplainedDemand::new),
             decided_by: None,
             rules: Vec::new(),
             opposite: Vec::new(),

@@ -6,6 +6,7 @@
 mod change;
 mod explanation;
 mod recorder;
+mod signals;
 mod trees;
 
 pub use explanation::{
@@ -13,6 +14,7 @@ pub use explanation::{
     ExplainedProblem, ExplainedResource, ExplainedRole, ExplainedRule, ExplainedTruth, Explanation, Outcome,
     SpokenTo,
 };
+pub use signals::{ExplainedDemand, ExplainedSignal};
 
 use super::{Conduct, Settings, decide_as};
 use crate::expr::Budget;
@@ -40,7 +42,9 @@ pub fn explain(
     let (drafts, truncated) = recorder.into_drafts();
     let trials = Trials { snapshot, settings, now, budget: &extra };
     let results = results(&evaluation, request, drafts, &trials);
-    Explanation { evaluation, results, truncated: truncated || extra.is_exceeded() }
+    let (signals, has_more) = signals::explained(&request.signals, now);
+    let truncated = truncated || extra.is_exceeded() || has_more;
+    Explanation { evaluation, signals, results, truncated }
 }
 
 fn results(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::decide;
-use crate::model::{Effect, Entity, Principal, Request, Resource, Signals, Subject};
+use crate::model::{Effect, Entity, Principal, Request, Resource, Signals, Standing, Subject};
 use crate::policy::{Snapshot, SourceFile, compile};
 use crate::value::Map;
 

@@ -11,13 +11,13 @@ use super::walk::Walker;
 use super::{MaskKeys, Masks, Treatment};
 use crate::model::{
     ActionDecision, AuxData, Evaluation, Item, OutputEntry, OutputValue, Principal, Request, Resource,
-    ResourceEvaluation,
+    ResourceEvaluation, Signals,
 };
-use crate::record::{Call, CallRecord, Caller, RecordError, Vouchers, claim_at};
+use crate::record::{Call, CallRecord, RecordError, Vouchers, claim_at};
 use crate::value::{Map, Value};
 
 /// What stands in the place of a text that must be there.
-pub(super) const MASKED: &str = "masked";
+const MASKED: &str = "masked";
 
 /// The claims that the actor is made of.
 const ACTOR_CLAIMS: [&str; 4] = ["act", "iss", "client_id", "client_instance_id"];
@@ -30,6 +30,10 @@ impl CallRecord<'_> {
     pub fn encode_masked(&self, masks: &Masks, keys: &MaskKeys) -> Result<Vec<u8>, RecordError> {
         let kinds = self.request.items.iter().map(|item| &*item.resource.kind).collect();
         let mut walker = Walker::new(masks, keys, kinds);
+        let Signals { presented, .. } = &self.request.signals;
+        if !self.request.signals.is_empty() || !presented.is_empty() {
+            walker = walker.remembering();
+        }
         let mut call = call(self.call, &mut walker);
         walker.take_has_masked();
         let mut masked = Inputs::of(self.request, &mut walker);
@@ -49,8 +53,9 @@ impl CallRecord<'_> {
 }
 
 fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
-    let mut seen =
-        |text: &Option<Cow<'a, str>>, place| text.as_ref().and_then(|text| walker.text(text, &[place], None));
+    let mut seen = |text: &Option<Cow<'a, str>>, place: Place| {
+        text.as_ref().and_then(|text| walker.text(text, &[place], None))
+    };
     let (request_id, txn) = (seen(&call.request_id, Place::RequestId), seen(&call.txn, Place::Txn));
     Call {
         id: call.id.clone(),
@@ -59,23 +64,7 @@ fn call<'a>(call: &Call<'a>, walker: &mut Walker<'_>) -> Call<'a> {
         api: call.api.clone(),
         txn,
         txn_stated: call.txn_stated,
-        caller: caller(&call.caller, walker),
-    }
-}
-
-/// A caller as it may be seen.
-pub(super) fn caller<'a>(caller: &Caller<'a>, walker: &mut Walker<'_>) -> Caller<'a> {
-    let Caller { name, method, issuer, key, tenants, address } = caller;
-    let mut seen = |text: &Option<Cow<'a, str>>, places: &[Place]| {
-        text.as_ref().and_then(|text| walker.text(text, places, None))
-    };
-    Caller {
-        name: seen(name, &[Place::Caller, Place::CallerName]),
-        method: method.clone(),
-        issuer: seen(issuer, &[Place::Caller]),
-        key: seen(key, &[Place::Caller]),
-        tenants: tenants.clone(),
-        address: seen(address, &[Place::Caller, Place::CallerAddress]),
+        caller: walker.caller(&call.caller),
     }
 }
 
@@ -120,14 +109,10 @@ impl<'a> Inputs<'a> {
             items.push(Item { resource, actions: actions.clone() });
         }
         let items = items.into_iter().collect();
-        let request = Request {
-            principal,
-            items,
-            context,
-            aux_data,
-            tenants: request.tenants.clone(),
-            signals: request.signals.clone(),
-        };
+        let signals = walker.signals(&request.signals);
+        let shared = walker.take_has_masked() || shared;
+        let request =
+            Request { principal, items, context, aux_data, tenants: request.tenants.clone(), signals };
         Self { request, principal_id: principal_id_masked, shared, resources }
     }
 

@@ -5,8 +5,8 @@
 //! | `path` | which members a rule is about |
 //! | `digest` | what stands for a value: a keyed digest |
 //! | `walk` | the members of maps and lists |
+//! | `signals` | facts, and what a call presents |
 //! | `call` | a whole call, and what follows from it |
-//! | `signal` | a signal, and who its facts are about |
 //!
 //! A value is masked where the first rule that is about it, or about something it is a part of, says so; it is looked at
 //! once, so that masking takes time in proportion to the call and the number of rules.
@@ -14,7 +14,7 @@
 mod call;
 mod digest;
 mod path;
-mod signal;
+mod signals;
 mod walk;
 
 pub use digest::{MaskKey, MaskKeys};

@@ -27,6 +27,10 @@ pub(super) enum Place {
     CallerAddress,
     RequestId,
     Outputs,
+    Session,
+    Device,
+    SignalSubject,
+    SignalData,
 }
 
 /// One step into a map or a list.
@@ -39,7 +43,7 @@ pub(super) enum Step {
 }
 
 /// Every place as it is written, and whether it is a map with members.
-const PLACES: [(&[&str], Place, bool); 14] = [
+const PLACES: [(&[&str], Place, bool); 18] = [
     (&["principal", "id"], Place::PrincipalId, false),
     (&["principal", "attr"], Place::PrincipalAttr, true),
     (&["resource", "id"], Place::ResourceId, false),
@@ -54,6 +58,10 @@ const PLACES: [(&[&str], Place, bool); 14] = [
     (&["call", "caller"], Place::Caller, false),
     (&["call", "requestId"], Place::RequestId, false),
     (&["outputs"], Place::Outputs, false),
+    (&["presented", "session"], Place::Session, false),
+    (&["presented", "device"], Place::Device, false),
+    (&["signals", "subject"], Place::SignalSubject, false),
+    (&["signals", "data"], Place::SignalData, true),
 ];
 
 impl Path {

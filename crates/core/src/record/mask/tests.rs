@@ -1,3 +1,5 @@
+mod signals;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

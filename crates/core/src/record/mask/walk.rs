@@ -1,6 +1,7 @@
 //! The members of one map that rules are about, however deep.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::path::{Place, Step};
 use super::{MaskKeys, Masks, Rule, Treatment};
@@ -10,8 +11,10 @@ use crate::value::{Map, Value};
 pub(super) struct Walker<'m> {
     rules: &'m [Rule],
     keys: &'m MaskKeys,
-    /// The kinds of the resources of the call.
-    kinds: Vec<&'m str>,
+    /// The kinds of the resources of the call; `None` for those of every rule.
+    kinds: Option<Vec<&'m str>>,
+    /// The texts that were masked, each with the rule that did, if they are asked for later.
+    hidden: Option<BTreeMap<String, usize>>,
     /// By the number of the rule: whether it has masked something.
     used: Vec<bool>,
     /// Whether it has masked something since this was last asked.
@@ -24,7 +27,27 @@ type Ahead<'m> = (usize, &'m [Step]);
 impl<'m> Walker<'m> {
     pub(super) fn new(masks: &'m Masks, keys: &'m MaskKeys, kinds: Vec<&'m str>) -> Self {
         let used = vec![false; masks.rules.len()];
-        Self { rules: &masks.rules, keys, kinds, used, has_masked: false }
+        Self { rules: &masks.rules, keys, kinds: Some(kinds), hidden: None, used, has_masked: false }
+    }
+
+    /// For a signal, which may be about resources of any kind.
+    pub(super) fn of_signal(masks: &'m Masks, keys: &'m MaskKeys) -> Self {
+        Self { kinds: None, ..Self::new(masks, keys, Vec::new()) }
+    }
+
+    /// The same, which remembers the texts that it masks.
+    pub(super) fn remembering(self) -> Self {
+        Self { hidden: Some(BTreeMap::new()), ..self }
+    }
+
+    /// The rule that has masked `text`, if one did.
+    pub(super) fn hidden_by(&self, text: &str) -> Option<usize> {
+        self.hidden.as_ref()?.get(text).copied()
+    }
+
+    /// The first rule that begins at `place`.
+    pub(super) fn first_at(&self, place: Place) -> Option<usize> {
+        self.rules_at(&[place], None).next().map(|(number, _)| number)
     }
 
     /// The rules that have masked something.
@@ -69,6 +92,9 @@ impl<'m> Walker<'m> {
     /// What stands for `value` by the rule of this `number`; `None` if it is removed.
     pub(super) fn masked(&mut self, number: usize, value: &Value<'_>) -> Option<Value<'static>> {
         self.note(number);
+        if let Some(hidden) = &mut self.hidden {
+            hide(value, number, hidden);
+        }
         let key = match self.rules.get(number)?.treatment {
             Treatment::Hash => self.keys.hash.as_ref(),
             Treatment::Pseudonym => self.keys.pseudonym.as_ref(),
@@ -95,7 +121,10 @@ impl<'m> Walker<'m> {
             places.contains(&rule.path.place)
                 && match kind {
                     Some(kind) => rule.is_about(kind),
-                    None => self.kinds.iter().any(|kind| rule.is_about(kind)),
+                    None => match &self.kinds {
+                        Some(kinds) => kinds.iter().any(|kind| rule.is_about(kind)),
+                        None => true,
+                    },
                 }
         })
     }
@@ -130,5 +159,17 @@ impl<'m> Walker<'m> {
             ),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
         })
+    }
+}
+
+/// Puts every text of `value` among the `hidden` ones.
+fn hide(value: &Value<'_>, number: usize, hidden: &mut BTreeMap<String, usize>) {
+    match value {
+        Value::String(text) if !text.is_empty() => {
+            hidden.entry(text.to_string()).or_insert(number);
+        }
+        Value::List(items) => items.iter().for_each(|item| hide(item, number, hidden)),
+        Value::Map(map) => map.iter().for_each(|(_, value)| hide(value, number, hidden)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

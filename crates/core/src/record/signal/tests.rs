@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::{Settings, decide};
 use crate::model::{Demand, Evaluation, Ground, Presented, Reason, Request, Signals};
 use crate::policy::compile;
+use crate::record::sentence;
 use crate::record::{Basis, Call, CallRecord, DemandRecord, EncodedBasis, PresentedInput, Record, Vouchers};
 use crate::value::Map;
 
@@ -81,6 +82,47 @@ fn call_is_written_with_its_facts_and_read_back() {
     assert_eq!((decision.signal, decision.demand), (Some(0), Some(&DemandRecord::new(&demand))));
     let off = record.basis.standing;
     assert!(!off.accounts && off.sessions);
+}
+
+#[test]
+fn sentence_names_the_signals_and_the_one_that_a_denial_rests_on() {
+    let snapshot = compile(&[]).snapshot.unwrap();
+    let about = |kind, id| vec![Entity::new(kind, id)];
+    let revoked = Fact {
+        name: "session-revoked".into(),
+        at: "2026-11-22T01:00:00Z".parse().unwrap(),
+        ..fact(about(EntityKind::Session, "s\n1"))
+    };
+    let risk = fact(about(EntityKind::Principal, "alice"));
+    let other = fact(vec![Entity::within(EntityKind::Resource, "doc", "other")]);
+    let item = crate::model::Item { actions: ["view".into()].into(), ..Default::default() };
+    let request = Request {
+        principal: crate::model::Principal { id: "alice".into(), ..Default::default() },
+        signals: Signals { facts: [risk, other, revoked].map(Arc::new).into(), ..Signals::default() },
+        items: [item].into(),
+        ..Request::default()
+    };
+    let at = "2026-11-22T01:02:13.5Z".parse().unwrap();
+    let told = |evaluation: &Evaluation| {
+        let bytes = written(&request, evaluation, at);
+        let Record::Decision(record) = Record::decode(&bytes).unwrap() else { panic!("no decision") };
+        sentence(&record, &record.decisions().next().unwrap())
+    };
+    let mut evaluation = decide(&snapshot, &request, &Settings::default(), at);
+    let with = "principal `alice` attempted `view` on `:` with signals `risk-level-change` of `idp` 10 s before and \
+        `session-revoked` of `idp` 2 min before and was denied because ";
+    let denied = "`session-revoked` of `idp` says that the session was revoked at 2026-11-22T01:00:00Z: it is about \
+        session `s:1`";
+    assert_eq!(told(&evaluation), format!("{with}{denied}"));
+    let decision = &mut evaluation.resources[0].actions[0];
+    decision.reason = Reason::StaleState;
+    let demand = Demand { signal: "posture".into(), max_age: 1, capability: "c.yaml:1:1".into() };
+    decision.ground = Some(Ground { signal: None, demand: Some(demand) }.into());
+    let stale =
+        "the capability at `c.yaml:1:1` asks for a `posture` that is at most 1 second old, and there is none";
+    assert_eq!(told(&evaluation), format!("{with}{stale}"));
+    evaluation.resources[0].actions[0].ground.as_mut().unwrap().signal = Some(0);
+    assert!(told(&evaluation).ends_with("and the newest, of `idp`, is from 10 s before"));
 }
 
 fn written(request: &Request<'_>, evaluation: &Evaluation, at: Timestamp) -> Vec<u8> {

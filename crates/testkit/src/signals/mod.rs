@@ -1,0 +1,6 @@
+//! Trials of what keeps facts: made-up events, the plain reading of what they come to, and what is done to files and
+//! processes meanwhile.
+
+pub mod disk;
+pub mod made_up;
+pub mod oracle;
