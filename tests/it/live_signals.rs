@@ -48,11 +48,8 @@ async fn the_walkthrough_of_live_signals_prints_what_it_shows() {
 
 /// Text without how long ago something was.
 fn ageless(text: &str) -> String {
-    let mut parts = text.split(" s before");
-    let last = parts.next_back().unwrap_or_default();
-    let whole =
-        parts.map(|part| part.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned() + "<age> s before");
-    whole.collect::<String>() + last
+    let parts = text.split(" s before").map(|part| part.trim_end_matches(|c: char| c.is_ascii_digit()));
+    parts.collect::<Vec<_>>().join("<age> s before")
 }
 
 /// The server as the walk-through starts it, on another port.
