@@ -21,6 +21,7 @@ mod fuzz_seeds;
 mod http;
 mod image;
 mod kill;
+mod live_signals;
 mod overload;
 mod peer_conformance;
 mod privacy;
