@@ -3,6 +3,7 @@
 
 pub use crate::audit::fuzzing as audit;
 pub use crate::discovery::fuzzing as discovery;
+pub use crate::facts::fuzzing as facts;
 pub use crate::http::fuzzing as http;
 pub use crate::pip::fuzzing as pip;
 pub use crate::quarantine::fuzzing as quarantine;

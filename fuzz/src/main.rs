@@ -50,6 +50,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("webhook", signals::webhook),
     ("transmitter", signals::transmitter),
     ("configuration", configuration::configuration),
+    ("facts", log::facts),
     ("segment", log::segment),
     ("compressed", log::compressed),
 ];

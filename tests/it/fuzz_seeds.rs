@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use procura::audit::proof::{Notary, Proof, SigningKeys, prove};
 use procura::audit::{Log, LogSettings};
+use procura::facts::{Limits, Store};
 use procura::ports::{Clock, DecisionLog, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
@@ -64,6 +65,7 @@ async fn seeds_are_written_anew_when_asked_for() {
     certificates(&mut seeds);
     callers(&mut seeds);
     signals(&mut seeds);
+    facts(&mut seeds);
     log(&mut seeds).await;
     for ((target, name), bytes) in seeds {
         write(&format!("seeds/{target}/{name}"), &bytes);
@@ -82,6 +84,31 @@ fn read(path: &str) -> String {
 
 fn joined(parts: &[&str]) -> Vec<u8> {
     parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>().join(NEXT_PART)
+}
+
+/// The journal and the snapshot of facts.
+fn facts(seeds: &mut Seeds) {
+    let fact = r#"{"subject":[["principal","","alice"],["token","https://idp.example/","t1"]],"name":"account-disabled","slot":"account","value":{"reason":null},"source":"okta","id":"jti-1","at":[1795305600,5],"received":[1795305601,0],"expires":[1795309200,0],"rank":2}"#;
+    let batch = |after: u64, id: &str, facts: &str| {
+        format!(
+            r#"{{"after":{after},"events":[{{"source":"okta","id":"{id}","received":[1795305601,0],"facts":[{facts}]}}]}}"#
+        )
+    };
+    let journal = [batch(0, "jti-1", fact), String::new(), batch(1, "jti-2", "")];
+    let snapshot = [
+        format!(r#"{{"facts":[{fact}]}}"#),
+        r#"{"taken":{"source":"okta","names":[[1,2,1795305601]]}}"#.to_owned(),
+        r#"{"end":{"facts":1,"taken":1}}"#.to_owned(),
+    ];
+    for (name, mode, payloads) in [("journal", 2, &journal), ("snapshot", 3, &snapshot)] {
+        let payloads = payloads.iter().map(String::as_str).collect::<Vec<_>>();
+        seeds.insert(("facts", name.to_owned()), [&[mode][..], &joined(&payloads)].concat());
+    }
+    let disk = SimDisk::new(1);
+    drop(Store::open(Arc::new(disk.clone()), Limits::default()).unwrap());
+    let name = disk.list().unwrap().remove(0);
+    let bytes = disk.read_at(&name, 0, usize::try_from(disk.len(&name).unwrap()).unwrap()).unwrap();
+    seeds.insert(("facts", "as_it_is".to_owned()), [&[0][..], &bytes].concat());
 }
 
 /// Expressions, filters, schemas, configurations.
