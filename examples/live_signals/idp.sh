@@ -26,17 +26,17 @@ base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 
 # push EVENT SUBJECT PAYLOAD: signs the event and sends it. Whoever gets 202 knows that every later decision knows it.
 push() {
-  local now header claims content signature
+  local now header claims content signature status answer
   now=$(date +%s)
   header='{"alg":"RS256","typ":"secevent+jwt","kid":"idp"}'
   claims='{"iss":"https://idp.example/","aud":"https://pdp.example/","iat":'$now',"jti":"'$(openssl rand -hex 16)'",
     "sub_id":'$2',"events":{"'$caep/$1'":'$3'}}'
   content=$(printf %s "$header" | base64url).$(printf %s "$claims" | base64url)
   signature=$(printf %s "$content" | openssl dgst -sha256 -sign "$home/key.pem" -binary | base64url)
-  curl -sS -o "$home/answer" -w '%{http_code}' "$stream" -H "Authorization: $(cat "$home/authorization")" \
-    -H 'Content-Type: application/secevent+jwt' -d "$content.$signature"
-  cat "$home/answer"
-  echo
+  status=$(curl -sS -o "$home/answer" -w '%{http_code}' "$stream" -H "Authorization: $(cat "$home/authorization")" \
+    -H 'Content-Type: application/secevent+jwt' -d "$content.$signature")
+  answer=$(cat "$home/answer")
+  echo "$status${answer:+ $answer}"
 }
 
 case ${1:-} in

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use procura::fuzzing::{discovery, streams};
-use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings, is_name};
+use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings, Speaker};
 use procura_core::model::{Fact, Timestamp};
 use procura_core::policy::Glob;
 use procura_core::signal::{Entitlement, Identifier, Registers, Set, SetRules, SubjectRules, Trust};
@@ -109,7 +109,9 @@ pub(crate) fn webhook(data: &[u8]) {
     let shown = SIGNATURE.verify(|name| (name == "sig").then_some(header.as_str()), body, now);
     assert!(shown.is_err(), "a forged signature is believed");
     let Ok(mapped) = MAPPING.read(body, now) else { return };
-    for said in mapped.said {
-        assert!(is_name(&said.name) && !said.subject.entities().is_empty(), "{said:?}");
+    let speaker = Speaker { source: "fuzz".into(), id: "1".into(), received: now };
+    for fact in mapped.said.iter().filter_map(|said| said.facts("", &speaker).ok()).flatten() {
+        assert!(!fact.name.is_empty() && !fact.subject.entities().is_empty(), "{fact:?}");
+        assert!(fact.expires.is_none_or(|expires| expires > fact.at && expires > now), "{fact:?}");
     }
 }

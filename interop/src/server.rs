@@ -1,10 +1,10 @@
 //! The real server, as a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -44,22 +44,16 @@ impl Server {
             .arg(format!("--set=storage.disk.directory={}", policies.display()))
             .arg("--data-dir")
             .arg(data.join("state"))
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary().display()));
         let (found, address) = mpsc::channel();
-        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                eprintln!("{line}");
-                let address = line.split_once("listening on http://").map(|(_, rest)| rest);
-                let address = address.and_then(|rest| rest.split([' ', '"', '/']).next());
-                let _ = address.and_then(|address| address.parse().ok()).map(|address| found.send(address));
-            }
-        });
-        let address = address.recv_timeout(START).expect("the server says that it listens");
-        Self { process, address }
+        listen(process.stdout.take().unwrap(), found.clone());
+        listen(process.stderr.take().unwrap(), found);
+        let mut server = Self { process, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        server.address = address.recv_timeout(START).expect("the server says that it listens");
+        server
     }
 
     /// Where it is.
@@ -119,6 +113,19 @@ impl Server {
         let records = found["decisions"].as_array().unwrap_or_else(|| panic!("no page: {found}"));
         records.iter().map(|entry| entry["record"].clone()).collect()
     }
+}
+
+/// Passes on what the server prints, and finds the address in it.
+fn listen(output: impl Read + Send + 'static, found: Sender<SocketAddr>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            eprintln!("{line}");
+            let address = line.split_once("listening on http://").map(|(_, rest)| rest);
+            let address = address.and_then(|rest| rest.split([' ', '"', '/']).next());
+            // Nobody waits any more for a second one.
+            let _ = address.and_then(|address| address.parse().ok()).map(|address| found.send(address));
+        }
+    });
 }
 
 impl Drop for Server {

@@ -8,9 +8,9 @@ use procura_testkit::server::ServerSpec;
 use procura_testkit::temp_dir::TempDir;
 
 /// One command of the tour and what the README shows below it.
-struct Step {
-    command: String,
-    shown: String,
+pub(crate) struct Step {
+    pub(crate) command: String,
+    pub(crate) shown: String,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +44,7 @@ async fn the_tour_prints_what_the_readme_shows() {
 
 /// The steps of all ```` ```console ```` blocks: a line that begins with `$ ` begins a command, lines that begin
 /// with `> ` continue it, all others are output.
-fn steps(readme: &str) -> Vec<Step> {
+pub(crate) fn steps(readme: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut inside = false;
     for line in readme.lines() {
@@ -65,7 +65,7 @@ fn steps(readme: &str) -> Vec<Step> {
 }
 
 /// Text without what differs from run to run: ids, hashes and instants become placeholders.
-fn stable(text: &str) -> String {
+pub(crate) fn stable(text: &str) -> String {
     let words = text.trim().split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "-:.".contains(c)));
     words.map(|word| placeholder(word).unwrap_or_else(|| word.to_owned())).collect()
 }
@@ -85,7 +85,7 @@ fn placeholder(word: &str) -> Option<String> {
     Some(format!("{kind}{rest}"))
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

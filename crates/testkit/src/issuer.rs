@@ -139,6 +139,13 @@ pub fn hmac_token(secret: &[u8], header: &Value, claims: &Value) -> String {
     SigningKey { alg: "HS256", kid: String::new(), pair }.sign(header, claims.to_string().as_bytes())
 }
 
+/// The HMAC with SHA-256 of `message`, in hexadecimal digits, as webhooks are signed.
+#[must_use]
+pub fn webhook_signature(secret: &str, message: &[u8]) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), message);
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A JSON Web Key Set.
 #[must_use]
 pub fn jwks(keys: &[Value]) -> String {

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, now};
 use easyssf_test::subjects::{iss_sub, opaque};
+use easyssf_test::{TestSigningKey, TestTransmitter};
 use procura_interop::{eventually, forge};
 use serde_json::json;
 
@@ -78,12 +79,15 @@ fn transmitter_that_is_away_or_changes_its_key_is_heard_again() {
     eventually("the event is fetched", || transmitter.queued_set_count() == 0);
     assert!(!server.may_open("alice", "s-1", "d-1"));
 
-    let next = easyssf_test::TestSigningKey::generate(2048, "next");
+    let next = TestSigningKey::generate(2048, "next");
     transmitter.publish_jwks(&[transmitter.key(), &next]);
-    let claims = bench.claims("CaepSessionRevoked", opaque("bob"), json!({}));
-    let typ = Some(easyssf_test::TestTransmitter::SECEVENT_JWT_TYPE);
-    transmitter.queue_set(&easyssf_test::TestTransmitter::sign(&next, typ, &claims));
-    eventually("the event is fetched", || transmitter.queued_set_count() == 0);
-    assert!(transmitter.reported_errors().is_empty(), "{:?}", transmitter.reported_errors());
-    assert!(!server.may_open("bob", "s-1", "d-1"));
+    let typ = Some(TestTransmitter::SECEVENT_JWT_TYPE);
+    eventually("an event of the new key counts", || {
+        // Keys are not asked for again and again: until then it is refused, and comes again.
+        if transmitter.queued_set_count() == 0 {
+            let claims = bench.claims("CaepSessionRevoked", opaque("bob"), json!({}));
+            transmitter.queue_set(&TestTransmitter::sign(&next, typ, &claims));
+        }
+        !server.may_open("bob", "s-1", "d-1")
+    });
 }

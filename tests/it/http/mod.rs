@@ -3,9 +3,11 @@
 mod ask;
 mod audit_log;
 mod bad_input;
+mod changes;
 mod connections;
 mod crowd;
 mod deprecated;
+mod facts;
 mod heads;
 mod hostile;
 mod large_calls;
@@ -16,6 +18,7 @@ mod surfaces;
 mod tenants;
 mod tls;
 mod traces;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,12 +27,13 @@ use arc_swap::ArcSwapOption;
 use procura::audit::{DirFiles, Log, LogSettings};
 use procura::http::{self, Budget, Capacity, RequestLimits, Services};
 use procura::pap::{Archive, Disk};
+use procura::pdp::webhooks::FactOffice;
 use procura::pdp::{
-    Access, Anonymous, Call, Caller, Callers, Cause, Health, Pdp, QuarantineOffice, QuarantineParts,
-    ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming, Tokens,
+    Access, Anonymous, Call, Caller, Callers, Cause, Health, Pdp, PresentedRules, QuarantineOffice,
+    QuarantineParts, ReloadHandle, ReloadOutcome, ReloadParts, ReloadTiming, Tokens,
 };
 use procura::pip::{TokenSettings, Verifier};
-use procura::ports::{Clock, DecisionLog, Encryption};
+use procura::ports::{Clock, DecisionLog, Encryption, Facts};
 use procura::quarantine::QuarantineFile;
 use procura::telemetry::{Api, Metrics};
 use procura_core::engine::Settings;
@@ -80,6 +84,7 @@ struct TestServer {
     directory: TempDir,
     log: Arc<Log>,
     quarantine: Arc<QuarantineOffice>,
+    office: Arc<FactOffice>,
     /// Decides as the server does, with its policies and its log.
     pdp: Pdp,
     stop: Option<oneshot::Sender<()>>,
@@ -120,6 +125,7 @@ impl TestServer {
         directory.write("policies/album.yaml", ALBUM_POLICY);
         let (services, log, pdp) = services(&directory, &setup).await;
         let quarantine = Arc::clone(&services.quarantine);
+        let office = Arc::clone(services.facts.as_ref().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -127,7 +133,7 @@ impl TestServer {
             let _ = stopped.await;
         };
         let served = tokio::spawn(http::serve(listener, services, setup.capacity, shutdown));
-        Self { address, directory, log, quarantine, pdp, stop: Some(stop), served }
+        Self { address, directory, log, quarantine, office, pdp, stop: Some(stop), served }
     }
 
     /// Lets `caller` ask whether alice may view albums in these scopes; the id of the call.
@@ -188,9 +194,12 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
     let quarantine = QuarantineOffice::open(quarantine).unwrap();
     let callers = callers.with_quarantine(quarantine.quarantines());
     let verifier = Arc::new(verifier);
+    let office = Arc::new(facts::office(directory, Arc::clone(&writer), &clock, &metrics));
     let pdp = || {
         let (active, writer, clock) = (Arc::clone(&active), Arc::clone(&writer), Arc::clone(&clock));
-        Pdp::new(active, Some(writer), clock, verifier.clone(), settings.clone())
+        let held: Arc<dyn Facts> = Arc::clone(office.intake().facts()) as _;
+        let pdp = Pdp::new(active, Some(writer), clock, verifier.clone(), settings.clone());
+        pdp.with_facts(held, PresentedRules::default())
     };
     let beside = pdp();
     let services = Services {
@@ -201,8 +210,8 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
         health: Health::new(active, Some(writer), reload.clone()).with_encryption(setup.encryption.clone()),
         reload,
         quarantine: Arc::new(quarantine),
-        signals: None,
-        facts: None,
+        signals: Some(Arc::clone(office.intake())),
+        facts: Some(office),
         streams: None,
         shadow: None,
         encryption: setup.encryption.clone(),

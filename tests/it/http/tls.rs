@@ -41,7 +41,7 @@ impl Site {
         files.write("clients.crl", clients.revoke(&[], 3600));
         let rule = CertificateRule {
             names: "spiffe://acme.org/ns/prod/*".to_owned(),
-            roles: ["decide", "audit"].map(str::to_owned).to_vec(),
+            roles: ["decide", "audit", "facts", "changes", "signals"].map(str::to_owned).to_vec(),
             tenants: Some(vec!["acme".to_owned()]),
             agent: true,
         };
@@ -79,7 +79,7 @@ impl Site {
     }
 
     /// A client that is bound to no tenant.
-    fn operator(&self) -> TlsClient {
+    pub(super) fn operator(&self) -> TlsClient {
         self.client(Some(&self.clients.issue(&Leaf::workload("spiffe://acme.org/operations"))))
     }
 

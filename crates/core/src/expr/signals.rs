@@ -88,3 +88,6 @@ fn text(text: &str, budget: &Budget) -> Result<Val<'static>, CallError> {
     budget.charge(text.len() / BYTES_PER_COST_UNIT)?;
     Ok(Val::string(text))
 }
+
+#[cfg(test)]
+mod tests;

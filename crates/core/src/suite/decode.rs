@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Broken, Field, Object, Reader, read};
+use super::signals::signals;
 use super::spec::{Expected, ExpectedOutputs, Fixtures, Input, Options, Selection, Suite, Test};
 use super::{fixtures, instant};
 use crate::model::{Effect, Timestamp};
@@ -89,6 +90,7 @@ fn input<'t>(field: Field<'t>, reader: &mut Reader<'t>) -> Option<Input> {
         actions: fields.some_names("actions", reader),
         aux_data: fields.text("auxData", reader),
         context: fields.take("context").map(|field| reader.map(Some(field))),
+        signals: signals(fields.take("signals"), reader),
     };
     fields.finish(reader);
     Some(input)

@@ -26,6 +26,7 @@ mod instant;
 mod plan;
 mod play;
 mod report;
+mod signals;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -173,7 +173,7 @@ impl<'r> Run<'r> {
             context: self.plan.test.input.context.clone(),
             aux_data: self.plan.aux_data.cloned().unwrap_or_default(),
             tenants: None,
-            signals: Signals::default(),
+            signals: Signals { facts: self.plan.test.input.signals.clone(), ..Signals::default() },
         }
     }
 

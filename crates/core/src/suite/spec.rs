@@ -1,8 +1,9 @@
-//! What suites and fixtures say: the format of the peer's test files, and `context` of our own.
+//! What suites and fixtures say: the format of the peer's test files, and `context` and `signals` of our own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::model::{AuxData, Effect, Principal, Resource, Timestamp};
+use crate::model::{AuxData, Effect, Fact, Principal, Resource, Timestamp};
 use crate::policy::yaml::Place;
 use crate::value::{Map, Value};
 
@@ -58,6 +59,8 @@ pub(super) struct Input {
     pub(super) aux_data: String,
     /// `request.context`, which the peer does not have.
     pub(super) context: Option<Map<'static>>,
+    /// The facts in force, newest first, which the peer does not have.
+    pub(super) signals: Vec<Arc<Fact>>,
 }
 
 /// Fixtures by name and by group.

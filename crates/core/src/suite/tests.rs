@@ -160,3 +160,35 @@ proptest! {
         prop_assert_eq!(report.suites.len(), 1);
     }
 }
+
+#[test]
+fn facts_of_a_test_are_in_force() {
+    let suite = |signal: &str| {
+        format!(
+            "name: S\noptions: {{now: '2026-01-01T00:01:00Z', globals: {{on: true}}}}\n\
+             principals: {{u: {{id: u, roles: [user]}}}}\nresources: {{d: {{id: d, kind: doc}}}}\ntests:\n  - name: t\n    \
+             input: {{principals: [u], resources: [d], actions: [globals], signals: [{signal}]}}\n    \
+             expected: [{{principal: u, resource: d, actions: {{globals: EFFECT_ALLOW}}}}]\n"
+        )
+    };
+    let at = "at: '2026-01-01T00:00:00Z'";
+    for (signal, reason) in [
+        (format!("{{type: risk, {at}, about: {{principal: u}}, data: {{level: 1}}}}"), Some("allow_rule")),
+        (format!("{{type: session-revoked, {at}, about: {{principal: u}}}}"), Some("session_revoked")),
+        (format!("{{type: session-revoked, {at}, about: {{resource: doc x}}}}"), Some("allow_rule")),
+        (format!("{{type: session-revoked, {at}, about: {{resource: doc d}}}}"), Some("session_revoked")),
+        (format!("{{type: x, {at}, about: {{resource: doc}}}}"), None),
+        (format!("{{type: x, {at}, about: {{}}}}"), None),
+        (format!("{{type: x, {at}, about: {{who: u}}}}"), None),
+        ("{type: x, about: {principal: u}}".to_owned(), None),
+        ("{type: x, at: soon, about: {principal: u}}".to_owned(), None),
+    ] {
+        let text = suite(&signal);
+        let mut seen = Vec::new();
+        let mut observe =
+            |call: &Observed<'_>| seen.push(call.evaluation.resources[0].actions[0].reason.code());
+        let report = play(&[("a_test.yaml", &text)], &mut observe);
+        assert_eq!(report.suites[0].error.is_some(), reason.is_none(), "{signal}");
+        assert_eq!(seen.first().copied(), reason, "{signal}");
+    }
+}

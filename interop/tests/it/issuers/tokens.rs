@@ -1,11 +1,13 @@
 //! Who issues tokens: two products as they are, each a process of its own.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,20 +38,14 @@ pub struct Authgent {
     _process: Process,
     _home: TempDir,
     address: SocketAddr,
-    helper: OnceCell<Value>,
+    agents: RefCell<BTreeMap<String, Value>>,
 }
 
 impl Authgent {
     /// Starts it; `None`, with a message, where it cannot be installed.
     pub fn start() -> Option<Self> {
-        let dir = workspace("authgent", "requirements.txt", "python3")?;
-        let python = dir.join("venv/bin/python");
-        let pip = ["-m", "pip", "install", "-q", "--retries=1", "--timeout=20", "-r", "requirements.txt"];
-        let ready = installed(&dir, Command::new("python3").args(["-m", "venv", "venv"]))
-            && installed(&dir, Command::new(&python).args(pip));
-        if !ready {
-            return None;
-        }
+        static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let dir = INSTALLED.get_or_init(install_authgent).as_ref()?;
         let home = TempDir::new();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new(dir.join("venv/bin/authgent-server"))
@@ -60,15 +56,26 @@ impl Authgent {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let issuer = Self { _process: Process(process), _home: home, address, helper: OnceCell::new() };
+        let issuer = Self { _process: Process(process), _home: home, address, agents: RefCell::default() };
         eventually("authgent-server answers", || ask(address, "GET", "/health", &[], b"").is_ok());
         Some(issuer)
     }
 
+    /// The agent of this name with its credentials; a new one if there is none.
     fn agent(&self, name: &str) -> Value {
-        let agent = json!({"name": name, "owner": "ops", "allowed_scopes": ["payroll"]}).to_string();
-        let json = [("content-type", "application/json")];
-        ask(self.address, "POST", "/agents", &json, agent.as_bytes()).unwrap().json()
+        let made = || {
+            let agent = json!({"name": name, "owner": "ops", "allowed_scopes": ["payroll"]}).to_string();
+            let json = [("content-type", "application/json")];
+            let mut made = Value::Null;
+            // It answers 500 now and then while it has just begun.
+            eventually("the agent is made", || {
+                let answer = ask(self.address, "POST", "/agents", &json, agent.as_bytes()).unwrap();
+                made = answer.json();
+                answer.status() == 201
+            });
+            made
+        };
+        self.agents.borrow_mut().entry(name.to_owned()).or_insert_with(made).clone()
     }
 
     fn token(&self, agent: &Value, form: &[(&str, &str)]) -> String {
@@ -100,7 +107,7 @@ impl Issuer for Authgent {
             ("audience", AUDIENCE),
             ("scope", "payroll"),
         ];
-        let token = Token::read(self.token(self.helper.get_or_init(|| self.agent("helper")), &exchange));
+        let token = Token::read(self.token(&self.agent("helper"), &exchange));
         assert!(token.claims["act"]["sub"].is_string(), "{}", token.claims);
         token
     }
@@ -115,13 +122,8 @@ pub struct OidcProvider {
 impl OidcProvider {
     /// Starts it; `None`, with a message, where it cannot be installed.
     pub fn start() -> Option<Self> {
-        let dir = workspace("oidc-provider", "package.json", "npm")?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("issuers/provider.mjs");
-        fs::copy(source, dir.join("provider.mjs")).unwrap();
-        let flags = ["--no-audit", "--no-fund", "--silent", "--fetch-retries=1", "--fetch-timeout=20000"];
-        if !installed(&dir, Command::new("npm").arg("install").args(flags)) {
-            return None;
-        }
+        static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let dir = INSTALLED.get_or_init(install_oidc_provider).as_ref()?;
         let mut process = Command::new("node")
             .args(["provider.mjs", AUDIENCE])
             .current_dir(dir)
@@ -176,6 +178,22 @@ fn access_token(address: SocketAddr, form: &[(&str, &str)]) -> String {
     let kind = [("content-type", "application/x-www-form-urlencoded")];
     let answer = ask(address, "POST", "/token", &kind, form.as_bytes()).unwrap();
     answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("no token: {}", answer.text())).to_owned()
+}
+
+fn install_authgent() -> Option<PathBuf> {
+    let dir = workspace("authgent", "requirements.txt", "python3")?;
+    let pip = ["-m", "pip", "install", "-q", "--retries=1", "--timeout=20", "-r", "requirements.txt"];
+    let ready = installed(&dir, Command::new("python3").args(["-m", "venv", "venv"]))
+        && installed(&dir, Command::new(dir.join("venv/bin/python")).args(pip));
+    ready.then_some(dir)
+}
+
+fn install_oidc_provider() -> Option<PathBuf> {
+    let dir = workspace("oidc-provider", "package.json", "npm")?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("issuers/provider.mjs");
+    fs::copy(source, dir.join("provider.mjs")).unwrap();
+    let flags = ["--no-audit", "--no-fund", "--silent", "--fetch-retries=1", "--fetch-timeout=20000"];
+    installed(&dir, Command::new("npm").arg("install").args(flags)).then_some(dir)
 }
 
 /// A folder under the build directory with `file` of `issuers` in it; `None`, with a message, without `tool`.

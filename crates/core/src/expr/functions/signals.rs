@@ -67,3 +67,37 @@ fn instant(cx: &CallCx<'_>, members: &MapVal<'_>) -> Result<Instant, CallError> 
         _ => Err(CallError::no_overload()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::super::testing::{check, refuses, s};
+    use super::*;
+
+    fn signal(name: &str, at: &str) -> Val<'static> {
+        let members = [(s("type"), s(name)), (s("at"), Val::Timestamp(at.parse().unwrap()))];
+        Val::Map(MapVal::Owned(members.into()))
+    }
+
+    #[test]
+    fn newest_of_a_type_is_found_and_its_age_is_told() {
+        let [old, new, other] = [
+            signal("risk", "2025-12-31T22:00:00Z"),
+            signal("risk", "2025-12-31T23:00:00Z"),
+            signal("posture", "2025-12-31T23:59:00Z"),
+        ];
+        let all = Val::list(vec![other, old, new.clone()]);
+        check("latest", &[all.clone(), s("risk")], &Val::Optional(Some(new.clone().into())));
+        check("latest", &[all, s("none")], &Val::Optional(None));
+        check("age", &[new], &Val::Duration(SignedDuration::from_hours(1)));
+    }
+
+    #[test]
+    fn what_is_no_signal_is_refused() {
+        refuses("latest", &[Val::list(vec![Val::Int(1)]), s("risk")]);
+        refuses("latest", &[Val::list(vec![Val::Map(MapVal::Owned([].into()))]), s("risk")]);
+        refuses("age", &[s("risk")]);
+        refuses("age", &[Val::Map(MapVal::Owned([].into()))]);
+    }
+}

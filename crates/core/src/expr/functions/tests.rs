@@ -21,7 +21,7 @@ const HEAD: &str = "# Functions in expressions\n\n\
     Numbers in attributes are doubles; `int(R.attr.n)` makes an integer of one.\n";
 
 /// The titles of [`LIBRARIES`], in their order.
-const TITLES: [&str; 15] = [
+const TITLES: [&str; 16] = [
     "Instant of the call",
     "Encodings",
     "Hierarchies",
@@ -31,6 +31,7 @@ const TITLES: [&str; 15] = [
     "Paths",
     "Regular expressions",
     "Sets",
+    "Signals",
     "SPIFFE",
     "Standard functions",
     "Strings",

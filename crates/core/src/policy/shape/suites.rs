@@ -171,6 +171,25 @@ static INPUT: Object = Object {
         required("actions", &SOME_NAMES, "whether it may do these actions."),
         optional("auxData", &ANY_TEXT, "The name of the claims that come with the request."),
         optional("context", &VALUES, "The member `context` of the request, which the peer does not have."),
+        optional(
+            "signals",
+            &list(&Shape::Object(&SIGNAL), 0),
+            "The facts in force, which the peer does not have.",
+        ),
+    ],
+    one_of: &[],
+};
+
+static SIGNAL: Object = Object {
+    name: "signal",
+    fields: &[
+        required("type", &GIVEN, "What is said."),
+        required("at", &GIVEN, "Since when it is true, as in RFC 3339."),
+        required("about", &VALUES, "Ids by kind: `principal`, `session`, `device` and so on."),
+        optional("source", &ANY_TEXT, "Who says so."),
+        optional("id", &ANY_TEXT, "The event that said so."),
+        optional("slot", &ANY_TEXT, "What it takes the place of, if that is not what is said."),
+        optional("data", &Shape::Any, "Its content."),
     ],
     one_of: &[],
 };
