@@ -1,9 +1,10 @@
 //! What transmitters and other systems say.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings};
+use procura::fuzzing::{discovery, streams};
+use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings, Speaker};
 use procura_core::model::{Fact, Timestamp};
 use procura_core::policy::Glob;
 use procura_core::signal::{Entitlement, Identifier, Registers, Set, SetRules, SubjectRules, Trust};
@@ -68,6 +69,14 @@ pub(crate) fn subject(data: &[u8]) {
     }
 }
 
+/// What a transmitter answers: events, streams, or what it says of itself. No place is asked that is not encrypted.
+pub(crate) fn transmitter(data: &[u8]) {
+    streams::events(data);
+    streams::streams(data);
+    let places = discovery::places(data).unwrap_or_default();
+    assert!(places.iter().all(|place| place.to_ascii_lowercase().starts_with("https://")), "{places:?}");
+}
+
 static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| {
     let sent =
         Sent { header: "sig".to_owned(), prefix: "t=".to_owned(), tolerance: Duration::from_secs(300) };
@@ -100,9 +109,9 @@ pub(crate) fn webhook(data: &[u8]) {
     let shown = SIGNATURE.verify(|name| (name == "sig").then_some(header.as_str()), body, now);
     assert!(shown.is_err(), "a forged signature is believed");
     let Ok(mapped) = MAPPING.read(body, now) else { return };
-    let source: Arc<str> = "fuzz".into();
-    for said in mapped.said {
-        let fact = said.into_fact(Arc::clone(&source), "1".into(), now);
+    let speaker = Speaker { source: "fuzz".into(), id: "1".into(), received: now };
+    for fact in mapped.said.iter().filter_map(|said| said.facts("", &speaker).ok()).flatten() {
         assert!(!fact.name.is_empty() && !fact.subject.entities().is_empty(), "{fact:?}");
+        assert!(fact.expires.is_none_or(|expires| expires > fact.at && expires > now), "{fact:?}");
     }
 }

@@ -45,3 +45,9 @@ def filter_case(context, case):
     """A time begins before it ends."""
     start, end = (str((case.query or {}).get(name, "")) for name in ("between.start", "between.end"))
     return not (start and end) or start < end
+
+
+@schemathesis.serializer("application/secevent+jwt")
+def security_event_token(context, value):
+    """A token is text."""
+    return str(value).encode()

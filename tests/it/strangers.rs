@@ -126,7 +126,9 @@ async fn gets_nothing(house: &House, name: &str, headers: &[(&str, &str)]) {
             let response = connection.send(method, &target(path), headers, b"").await.unwrap();
             let at = format!("{name}: {method} {path}");
             if need.is_none() {
-                assert!([200, 405].contains(&response.status), "{at}: {}", response.status);
+                // A webhook shows who sends it in a way of its own.
+                let answer = if path.contains("/webhooks/") { 401 } else { 200 };
+                assert!([answer, 405].contains(&response.status), "{at}: {}", response.status);
                 let text = String::from_utf8_lossy(&response.body);
                 assert!(!text.contains("detail\":\"generation"), "{at}: {text}");
                 continue;

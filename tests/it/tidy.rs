@@ -30,7 +30,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
-    ("fuzzing", &["audit", "http", "pip", "quarantine", "tls"]),
+    ("fuzzing", &["audit", "discovery", "facts", "http", "pip", "quarantine", "streams", "tls"]),
     (
         "cli",
         &[

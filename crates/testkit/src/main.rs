@@ -14,7 +14,9 @@ use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
 use procura_testkit::rotate::{self, Rotation};
 use procura_testkit::temp_dir::TempDir;
-use procura_testkit::{faults, kill, live, mutants, overload, power_cut, query, ship, stand_in, tamper};
+use procura_testkit::{
+    faults, kill, live, mutants, overload, power_cut, query, ship, signals, stand_in, tamper,
+};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -201,6 +203,11 @@ enum Trial {
         #[arg(long, default_value_t = 32)]
         connections: usize,
     },
+    /// What keeps facts, on disks that fail, in processes that are killed, and with many facts.
+    Signals {
+        #[command(subcommand)]
+        trial: signals::command::Trial,
+    },
     /// Whole policy sets exchanged under load: every answer must come from one set alone.
     ReloadStorm {
         /// The server to run; build it first.
@@ -256,6 +263,7 @@ fn main() -> anyhow::Result<()> {
                 connections,
             })
         }
+        Trial::Signals { trial } => signals::command::run(&trial, progress),
         Trial::ReloadStorm { bin: binary, files, swaps, seed } => reload_storm(&Storm {
             binary,
             files,

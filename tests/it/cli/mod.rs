@@ -2,6 +2,7 @@
 
 mod compile;
 mod serve;
+mod signals;
 mod test;
 mod tls;
 
