@@ -146,6 +146,27 @@ impl TransmitterPlace {
     }
 }
 
+/// What fuzz targets need of the metadata.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::TransmitterPlace;
+
+    /// The places that metadata of a transmitter name, if they may be asked.
+    #[must_use]
+    pub fn places(bytes: &[u8]) -> Option<Vec<String>> {
+        let issuer = "https://idp.example/".to_owned();
+        let place = TransmitterPlace { url: issuer.clone(), issuer, plain_http: false };
+        let found = place.check(serde_json::from_slice(bytes).ok()?).ok()?;
+        let places = [
+            found.jwks_uri,
+            found.configuration_endpoint,
+            found.status_endpoint,
+            found.verification_endpoint,
+        ];
+        Some(places.into_iter().flatten().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

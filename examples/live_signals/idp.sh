@@ -15,7 +15,10 @@ make_keys() {
   mkdir -p "$home"
   umask 077
   openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$home/key.pem"
-  openssl pkey -in "$home/key.pem" -pubout -out "$home/public.pem"
+  local modulus
+  modulus=$(openssl rsa -in "$home/key.pem" -noout -modulus | cut -d= -f2 | sed 's/../\\x&/g')
+  printf '{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"idp","e":"AQAB","n":"%s"}]}' \
+    "$(printf %b "$modulus" | base64url)" > "$home/jwks.json"
   echo "Bearer $(openssl rand -hex 32)" > "$home/authorization"
 }
 
@@ -25,7 +28,7 @@ base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 push() {
   local now header claims content signature
   now=$(date +%s)
-  header='{"alg":"RS256","typ":"secevent+jwt"}'
+  header='{"alg":"RS256","typ":"secevent+jwt","kid":"idp"}'
   claims='{"iss":"https://idp.example/","aud":"https://pdp.example/","iat":'$now',"jti":"'$(openssl rand -hex 16)'",
     "sub_id":'$2',"events":{"'$caep/$1'":'$3'}}'
   content=$(printf %s "$header" | base64url).$(printf %s "$claims" | base64url)

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use procura_core::expr::{
-    self, Bindings, Budget, Constants, Declarations, FailedVariable, Frame, Inputs, Names, Program, Scope,
-    Type, Typing, Val,
+    self, Bindings, Budget, Constants, Declarations, FailedVariable, Frame, InForce, Inputs, Names, Program,
+    Scope, Type, Typing, Val,
 };
-use procura_core::model::{AuxData, Principal, Resource, Timestamp};
+use procura_core::model::{AuxData, Entity, EntityKind, Fact, Principal, Resource, Subject, Timestamp};
 use procura_core::value::{Map, Value};
 
 /// Cost units of one expression: a tenth of what the product allows, as everything here takes ten times as long.
@@ -52,6 +52,9 @@ pub(crate) fn expression(data: &[u8]) {
     let (context, globals) = (map(r#"{"ip": "10.1.2.3"}"#), map(r#"{"env": "prod", "limits": {"day": 9}}"#));
     let derived: [Arc<str>; 1] = ["owner".into()];
     let aux_data = AuxData { jwt: map(r#"{"iss": "acme", "aud": ["x"]}"#), ..AuxData::default() };
+    let facts =
+        [fact("risk-level-change", 9, r#"{"current_level": "HIGH"}"#), fact("session-revoked", 5, "{}")];
+    let in_force = InForce::new(facts.iter().enumerate().collect());
     let inputs = Inputs {
         principal: &principal,
         resource: &resource,
@@ -61,8 +64,25 @@ pub(crate) fn expression(data: &[u8]) {
         failed_variable: FailedVariable::Errs,
         now: Timestamp::UNIX_EPOCH,
         derived_roles: Some(&derived),
+        signals: Some(&in_force),
     };
     evaluate(source, &program, || inputs, &frame);
+}
+
+fn fact(name: &str, second: i64, data: &str) -> Fact {
+    let at = Timestamp::from_second(second).expect("an instant");
+    Fact {
+        subject: Subject::new(vec![Entity::new(EntityKind::Principal, "ann")]).expect("a subject"),
+        name: name.into(),
+        slot: name.into(),
+        value: Some(serde_json::from_str::<Value<'_>>(data).expect("known JSON").into_owned()),
+        source: "idp".into(),
+        id: "1".into(),
+        at,
+        received: at,
+        expires: None,
+        rank: 0,
+    }
 }
 
 fn evaluate<'r>(source: &str, program: &'r Program, inputs: impl Fn() -> Inputs<'r>, frame: &'r Frame) {

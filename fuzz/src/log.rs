@@ -1,6 +1,6 @@
-//! The files of the decision log.
+//! The files of the decision log, and those of the facts.
 
-use procura::fuzzing::audit;
+use procura::fuzzing::{audit, facts as store};
 
 /// Two segments: a byte that says whether numbers and checksums are made right, the length of the first, and both.
 pub(crate) fn segment(data: &[u8]) {
@@ -25,4 +25,18 @@ pub(crate) fn compressed(data: &[u8]) {
         }
         _ => audit::compress(rest),
     }
+}
+
+/// Facts: after a byte a journal as it is, or a snapshot before an empty journal, or the payloads of either, which are
+/// given right lengths and checksums.
+pub(crate) fn facts(data: &[u8]) {
+    let Some((mode, rest)) = data.split_first() else { return };
+    let file = if mode & 2 == 0 { rest.to_vec() } else { store::file_of(rest.split(|byte| *byte == u8::MAX)) };
+    let (snapshot, journal) = store::names();
+    let files = if mode & 1 == 0 {
+        vec![(journal, file)]
+    } else {
+        vec![(snapshot, file), (journal, store::file_of([]))]
+    };
+    store::recover_twice(&audit::disk(files));
 }

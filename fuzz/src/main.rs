@@ -48,7 +48,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("set", signals::set),
     ("subject", signals::subject),
     ("webhook", signals::webhook),
+    ("transmitter", signals::transmitter),
     ("configuration", configuration::configuration),
+    ("facts", log::facts),
     ("segment", log::segment),
     ("compressed", log::compressed),
 ];

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use procura::fuzzing::{discovery, streams};
 use procura::pdp::webhooks::{Mapping, MappingText, Sent, Signature, SignatureSettings, Speaker};
 use procura_core::model::{Fact, Timestamp};
 use procura_core::policy::Glob;
@@ -66,6 +67,14 @@ pub(crate) fn subject(data: &[u8]) {
     for subject in SubjectRules::defaults(ISSUER).subjects(&identifier, None).unwrap_or_default() {
         assert!(!subject.entities().is_empty() && subject.is_presented(subject.entities()));
     }
+}
+
+/// What a transmitter answers: events, streams, or what it says of itself. No place is asked that is not encrypted.
+pub(crate) fn transmitter(data: &[u8]) {
+    streams::events(data);
+    streams::streams(data);
+    let places = discovery::places(data).unwrap_or_default();
+    assert!(places.iter().all(|place| place.to_ascii_lowercase().starts_with("https://")), "{places:?}");
 }
 
 static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| {

@@ -21,6 +21,14 @@ use super::walk::ChainEnd;
 use super::writer::repair_record;
 use crate::ports::{LogFile, LogFiles};
 
+/// A disk in memory that never fails, with these files.
+#[must_use]
+pub fn disk(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Arc<dyn LogFiles> {
+    let disk = MemoryFiles::default();
+    disk.lock().extend(files);
+    Arc::new(disk)
+}
+
 /// Recovers a log of these segments, and compares all who read it.
 ///
 /// `is_sealed` gives header and records the numbers and checksums that they should have first, so that what is in them

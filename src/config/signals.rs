@@ -68,7 +68,7 @@ pub enum PresentedSource {
 
 impl PresentedSource {
     /// The places that `texts` name, or what is wrong with one of them. Attributes count only if `attributes`.
-    pub(super) fn list(texts: Vec<String>, attributes: bool) -> Result<Vec<Self>, Vec<Problem>> {
+    pub(super) fn list(texts: &[String], attributes: bool) -> Result<Vec<Self>, Vec<Problem>> {
         if texts.len() > MAX_ENTRIES {
             return Err(vec![(String::new(), too_many())]);
         }

@@ -8,6 +8,8 @@ mod compact;
 mod error;
 mod form;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod held;
 mod journal;
 mod plan;

@@ -15,6 +15,8 @@ mod batch;
 mod configuration;
 mod credential;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod keeper;
 mod management;
 mod pause;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use procura::audit::proof::{Notary, Proof, SigningKeys, prove};
 use procura::audit::{Log, LogSettings};
+use procura::facts::{Limits, Store};
 use procura::ports::{Clock, DecisionLog, LogFiles};
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
@@ -64,6 +65,7 @@ async fn seeds_are_written_anew_when_asked_for() {
     certificates(&mut seeds);
     callers(&mut seeds);
     signals(&mut seeds);
+    facts(&mut seeds);
     log(&mut seeds).await;
     for ((target, name), bytes) in seeds {
         write(&format!("seeds/{target}/{name}"), &bytes);
@@ -84,6 +86,31 @@ fn joined(parts: &[&str]) -> Vec<u8> {
     parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>().join(NEXT_PART)
 }
 
+/// The journal and the snapshot of facts.
+fn facts(seeds: &mut Seeds) {
+    let fact = r#"{"subject":[["principal","","alice"],["token","https://idp.example/","t1"]],"name":"account-disabled","slot":"account","value":{"reason":null},"source":"okta","id":"jti-1","at":[1795305600,5],"received":[1795305601,0],"expires":[1795309200,0],"rank":2}"#;
+    let batch = |after: u64, id: &str, facts: &str| {
+        format!(
+            r#"{{"after":{after},"events":[{{"source":"okta","id":"{id}","received":[1795305601,0],"facts":[{facts}]}}]}}"#
+        )
+    };
+    let journal = [batch(0, "jti-1", fact), String::new(), batch(1, "jti-2", "")];
+    let snapshot = [
+        format!(r#"{{"facts":[{fact}]}}"#),
+        r#"{"taken":{"source":"okta","names":[[1,2,1795305601]]}}"#.to_owned(),
+        r#"{"end":{"facts":1,"taken":1}}"#.to_owned(),
+    ];
+    for (name, mode, payloads) in [("journal", 2, &journal), ("snapshot", 3, &snapshot)] {
+        let payloads = payloads.iter().map(String::as_str).collect::<Vec<_>>();
+        seeds.insert(("facts", name.to_owned()), [&[mode][..], &joined(&payloads)].concat());
+    }
+    let disk = SimDisk::new(1);
+    drop(Store::open(Arc::new(disk.clone()), Limits::default()).unwrap());
+    let name = disk.list().unwrap().remove(0);
+    let bytes = disk.read_at(&name, 0, usize::try_from(disk.len(&name).unwrap()).unwrap()).unwrap();
+    seeds.insert(("facts", "as_it_is".to_owned()), [&[0][..], &bytes].concat());
+}
+
 /// Expressions, filters, schemas, configurations.
 fn texts(seeds: &mut Seeds) {
     let documented = read("docs/reference/functions.md");
@@ -96,6 +123,7 @@ fn texts(seeds: &mut Seeds) {
         "'%s has %.2f, %x'.format([R.attr.owner, 2.5, 255]) == '' || R.attr['a b'] in [1, 2u, -0x3, 1.5e3]",
         "P.id.matches('^a+[b-z]*$') ? duration('1h30m') < timeSince(now()) : b'\\x00' != bytes(r'\\n')",
         "R.attr.sizes.filter(s, s > 1.0).map(s, s * 2.0).exists(s, s == 4.0) && size({'a': [1], 'b': []}) == 2",
+        "S.exists(s, s.about.principal == P.id && age(s) < duration('1h')) || latest(S, 'risk-level-change').?data.?current_level.orValue('LOW') == 'HIGH'",
     ];
     for (n, text) in examples.chain(more.map(str::to_owned)).enumerate() {
         seeds.insert(("expression", format!("{n:02}")), text.into_bytes());
@@ -438,6 +466,15 @@ fn signals(seeds: &mut Seeds) {
         ("more", more),
     ] {
         seeds.insert(("subject", name.to_owned()), subject.to_string().into_bytes());
+    }
+    let metadata = json!({"issuer": "https://idp.example/", "spec_version": "1_0", "jwks_uri": "https://idp.example/k",
+        "configuration_endpoint": "https://idp.example/s", "verification_endpoint": "https://idp.example/v"});
+    let found = json!([{"stream_id": "1", "iss": "https://idp.example/", "aud": ["https://pdp.example/"], "description": "ours",
+        "events_requested": ["urn:x"], "events_delivered": [], "min_verification_interval": 60,
+        "delivery": {"method": "urn:ietf:rfc:8936", "endpoint_url": "https://idp.example/p"}}]);
+    let polled = json!({"sets": {"1": "e30.e30.e30", "2": 3}, "moreAvailable": true});
+    for (name, answer) in [("metadata", metadata), ("streams", found), ("events", polled)] {
+        seeds.insert(("transmitter", name.to_owned()), answer.to_string().into_bytes());
     }
     let facts = r#"{"id": 7, "facts": [{"type": "ticket-closed", "subject": {"resource": {"kind": "ticket", "id": "T-1"}}, "at":
 "2026-11-22T10:00:00Z", "expires": "2026-11-23T10:00:00Z", "data": {"by": ["ann"]}}, {"type": "x", "subject": {"principal": "ann"},

@@ -36,6 +36,7 @@ mod sdk;
 mod secrets;
 mod ship;
 mod shipped_policies;
+mod signals;
 mod strangers;
 mod streams;
 mod suites;

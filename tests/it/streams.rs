@@ -2,6 +2,7 @@
 
 mod intake;
 mod managed;
+mod served;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -30,7 +30,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
     ("pdp", &["background", "ports", "telemetry"]),
     ("http", &["pdp", "ports", "telemetry"]),
     // What fuzz targets reach beyond all doors.
-    ("fuzzing", &["audit", "http", "pip", "quarantine", "tls"]),
+    ("fuzzing", &["audit", "discovery", "facts", "http", "pip", "quarantine", "streams", "tls"]),
     (
         "cli",
         &[
@@ -38,6 +38,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
             "background",
             "callers",
             "config",
+            "discovery",
             "facts",
             "http",
             "outgoing",
@@ -48,6 +49,7 @@ const SERVER_EDGES: &[(&str, &[&str])] = &[
             "ports",
             "quarantine",
             "ship",
+            "streams",
             "telemetry",
             "tls",
         ],

@@ -20,6 +20,7 @@ pub mod http;
 pub mod issuer;
 pub mod key_server;
 pub mod kill;
+pub mod live;
 pub mod load;
 pub mod mutants;
 pub mod overload;

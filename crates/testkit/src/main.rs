@@ -14,7 +14,9 @@ use procura_testkit::differential::{self, Side};
 use procura_testkit::reload_storm::{self, Storm};
 use procura_testkit::rotate::{self, Rotation};
 use procura_testkit::temp_dir::TempDir;
-use procura_testkit::{faults, kill, mutants, overload, power_cut, query, ship, stand_in, tamper};
+use procura_testkit::{
+    faults, kill, live, mutants, overload, power_cut, query, ship, signals, stand_in, tamper,
+};
 
 /// Trials that take longer than a test suite should.
 #[derive(Parser)]
@@ -136,6 +138,14 @@ enum Trial {
         #[arg(long)]
         audience: String,
     },
+    /// Signals that reach a real server while it is asked.
+    Live {
+        #[command(subcommand)]
+        trial: LiveTrial,
+        /// The server to run; build it first.
+        #[arg(long, default_value = "target/release/procura", global = true)]
+        bin: PathBuf,
+    },
     /// A real server that is asked for three times what its limits allow, and one caller that floods it.
     Overload {
         /// The server to run; build it first.
@@ -193,6 +203,11 @@ enum Trial {
         #[arg(long, default_value_t = 32)]
         connections: usize,
     },
+    /// What keeps facts, on disks that fail, in processes that are killed, and with many facts.
+    Signals {
+        #[command(subcommand)]
+        trial: signals::command::Trial,
+    },
     /// Whole policy sets exchanged under load: every answer must come from one set alone.
     ReloadStorm {
         /// The server to run; build it first.
@@ -207,6 +222,34 @@ enum Trial {
         /// Names the whole trial.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+}
+
+#[derive(Subcommand)]
+enum LiveTrial {
+    /// No request that begins after an acknowledgement sees the facts before it.
+    Linear {
+        /// How many events.
+        #[arg(long, default_value_t = 10_000)]
+        events: u64,
+        /// How many ask at a time.
+        #[arg(long, default_value_t = 8)]
+        callers: u64,
+    },
+    /// How long a signal takes to be acknowledged, beside one append and fdatasync of the same disk.
+    Latency {
+        /// How many events.
+        #[arg(long, default_value_t = 2000)]
+        events: usize,
+    },
+    /// Forged signals at full speed beside normal load.
+    Flood {
+        /// How long the flood lasts, and the quiet time before it.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Connections that forge.
+        #[arg(long, default_value_t = 4)]
+        forgers: usize,
     },
 }
 
@@ -229,6 +272,7 @@ fn main() -> anyhow::Result<()> {
             mutants(&mutants::Trial { root, path, copy, sample, seed })
         }
         Trial::Transmitter { audience } => transmitter(&audience),
+        Trial::Live { trial, bin } => live_trial(&trial, &bin),
         Trial::Overload { bin, seconds, rounds, rate, seed } => {
             let time = Duration::from_secs(seconds);
             overload(overload::Trial { binary: &bin, time, rounds, rate, seed })
@@ -247,6 +291,7 @@ fn main() -> anyhow::Result<()> {
                 connections,
             })
         }
+        Trial::Signals { trial } => signals::command::run(&trial, progress),
         Trial::ReloadStorm { bin: binary, files, swaps, seed } => reload_storm(&Storm {
             binary,
             files,
@@ -453,4 +498,26 @@ fn progress(line: &str) {
     eprint!("\r{line}  ");
     // A progress line that cannot be shown is no failure of the trial.
     let _ = std::io::stderr().flush();
+}
+
+/// The trials of live signals.
+#[tokio::main]
+async fn live_trial(trial: &LiveTrial, bin: &Path) -> anyhow::Result<()> {
+    match *trial {
+        LiveTrial::Linear { events, callers } => {
+            println!("{}", live::linear::run(live::linear::Trial { binary: bin, events, callers }).await?);
+        }
+        LiveTrial::Latency { events } => {
+            let outcome = live::latency::run(bin, events).await?;
+            println!("{outcome}");
+            ensure!(outcome.ratio() <= 4.0, "a signal takes more than 4 times as long as the disk");
+        }
+        LiveTrial::Flood { minutes, forgers } => {
+            let time = Duration::from_secs(60 * minutes);
+            let outcome = live::flood::run(live::flood::Trial { binary: bin, time, forgers }).await?;
+            println!("{outcome}");
+            ensure!(outcome.ratio() <= 2.0, "decisions take more than twice as long in the flood");
+        }
+    }
+    Ok(())
 }

@@ -58,10 +58,10 @@ fn known_events(stream: &config::Stream) -> Vec<String> {
     let globs: Option<Vec<_>> = stream.facts.as_ref().map(|patterns| {
         patterns.iter().filter_map(|pattern| procura_core::policy::Glob::parse(pattern).ok()).collect()
     });
-    let wanted = |name: &&str| globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)));
+    let wanted = |name: &str| globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)));
     let events = EVENT_TYPES.iter().filter(|event| event.family != Family::Stream);
     events
-        .filter(|event| event.facts.iter().any(|name| wanted(&name)))
+        .filter(|event| event.facts.iter().any(|name| wanted(name)))
         .map(|event| event.uri.to_owned())
         .collect()
 }

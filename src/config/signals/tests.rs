@@ -137,7 +137,8 @@ fn names_of_sources_are_unique_and_none_is_the_operator() {
 #[test]
 fn places_of_what_is_presented_are_claims_or_attributes() {
     let list = |texts: &[&str], attributes| {
-        PresentedSource::list(texts.iter().map(|text| (*text).to_owned()).collect(), attributes)
+        let texts: Vec<_> = texts.iter().map(|text| (*text).to_owned()).collect();
+        PresentedSource::list(&texts, attributes)
     };
     let claim = |token: Option<&str>| PresentedSource::Claim {
         token: token.map(str::to_owned),

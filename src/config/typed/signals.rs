@@ -33,7 +33,9 @@ pub(super) fn standing(reader: &mut Reader) -> Standing {
 
 fn presented(reader: &mut Reader) -> PresentedRules {
     let mut list = |name: &str, attributes: bool| {
-        reader.checked(&format!("signals.presented.{name}"), |texts| PresentedSource::list(texts, attributes))
+        reader.checked(&format!("signals.presented.{name}"), |texts: Vec<String>| {
+            PresentedSource::list(&texts, attributes)
+        })
     };
     PresentedRules {
         session: list("session", true),

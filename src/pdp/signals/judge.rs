@@ -69,7 +69,7 @@ impl Intake {
             ));
         }
         let had_any = !said.facts.is_empty();
-        let facts: Vec<Fact> = said.facts.into_iter().flat_map(|fact| bound(source, fact)).collect();
+        let facts: Vec<Fact> = said.facts.iter().flat_map(|fact| bound(source, fact)).collect();
         let ignored = match (facts.is_empty(), had_any) {
             (false, _) => None,
             (true, true) => Some(Ignored::NotEntitled),
@@ -150,7 +150,7 @@ fn tell(stream: &Stream, set: &Set) -> Result<(), NotHeard> {
     Ok(())
 }
 
-fn bound(source: &Source, fact: Fact) -> Vec<Fact> {
+fn bound(source: &Source, fact: &Fact) -> Vec<Fact> {
     let subjects = source.trust.entitlement.bind(&fact.name, fact.subject.clone());
     subjects.into_iter().map(|subject| Fact { subject, ..fact.clone() }).collect()
 }

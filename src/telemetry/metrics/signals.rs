@@ -1,8 +1,10 @@
 //! The metrics of signals. The names of sources are those of the configuration.
 
+use std::time::Duration;
+
 use prometheus::{Gauge, GaugeVec, Histogram, IntCounterVec, IntGauge, Opts};
 
-use super::{By, MetricsError, Names, SignalPhase};
+use super::{By, Metrics, MetricsError, Names, SignalPhase};
 
 /// The metrics of all sources.
 #[derive(Debug)]
@@ -23,6 +25,24 @@ pub struct SignalMetrics {
     outcomes: IntCounterVec,
     lag: Gauge,
     last: Gauge,
+}
+
+impl Metrics {
+    /// Takes down how long a signal was in `phase`.
+    pub fn signal_phase(&self, phase: SignalPhase, took: Duration) {
+        self.signals.phases.observe(phase, took.as_secs_f64());
+    }
+
+    /// Sets how many facts there are, and how many there may be.
+    pub fn facts(&self, held: usize, limit: usize) {
+        self.signals.hold(held, limit);
+    }
+
+    /// The metrics of the source `name`, which are there from now on.
+    #[must_use]
+    pub fn signals_of(&self, name: &str) -> SignalMetrics {
+        self.signals.of(name)
+    }
 }
 
 impl SignalMetrics {

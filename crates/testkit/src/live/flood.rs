@@ -1,0 +1,150 @@
+//! Forged signals at full speed beside normal load: decisions do not notice, and the log grows by a few records.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{CHECK, House, may_open, push, question};
+use crate::http::Connection;
+
+/// Pause between two questions of the normal load.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'a> {
+    /// The server.
+    pub binary: &'a Path,
+    /// How long the flood lasts, and the quiet time before it.
+    pub time: Duration,
+    /// Connections that forge.
+    pub forgers: usize,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Times of decisions before the flood, sorted.
+    pub before: Vec<Duration>,
+    /// The same in it.
+    pub during: Vec<Duration>,
+    /// Forged signals that were refused for what they are.
+    pub refused: u64,
+    /// Forged signals that nobody looked at, because there were too many.
+    pub shed: u64,
+    /// Records of refusals one by one.
+    pub alone: usize,
+    /// Records that count refusals.
+    pub counting: usize,
+    /// How many refusals the records tell of, together.
+    pub told: u64,
+}
+
+impl Outcome {
+    /// How many times as long decisions take in the flood, at the 99th percentile.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        p99(&self.during).as_secs_f64() / p99(&self.before).as_secs_f64().max(1e-9)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refused, shed, alone, counting, told, .. } = self;
+        let (before, during) = (p99(&self.before).as_micros(), p99(&self.during).as_micros());
+        writeln!(f, "{refused} forged signals refused, {shed} not even looked at")?;
+        writeln!(f, "records of them: {alone} alone, {counting} counting, which tell of {told}")?;
+        write!(f, "p99 of decisions: {before} us before, {during} us during: {:.2} times", self.ratio())
+    }
+}
+
+/// Asks for decisions at a steady rate, first in peace, then beside forged signals.
+///
+/// # Errors
+/// If a forged signal is taken or changes a decision, a good signal of the same time is never taken, or a decision is refused.
+pub async fn run(trial: Trial<'_>) -> anyhow::Result<Outcome> {
+    let house = House::open(trial.binary, |stream| stream["maxRate"] = json!(200), &[]).await?;
+    let mut outcome = Outcome { before: steady(&house, trial.time).await?, ..Outcome::default() };
+    let ended = Arc::new(AtomicBool::new(false));
+    let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let mut forgers = JoinSet::new();
+    // Signed by a key that the transmitter does not have, under the name of one that it has.
+    let forged = forge(&house);
+    for _ in 0..trial.forgers {
+        let connection = house.server.connect().await?;
+        forgers.spawn(flood(connection, forged.clone(), Arc::clone(&counts), Arc::clone(&ended)));
+    }
+    outcome.during = steady(&house, trial.time).await?;
+    ended.store(true, Ordering::SeqCst);
+    while let Some(ended) = forgers.join_next().await {
+        ended??;
+    }
+    outcome.refused = counts.0.load(Ordering::SeqCst);
+    outcome.shed = counts.1.load(Ordering::SeqCst);
+    let mut connection = house.server.connect().await?;
+    ensure!(may_open(&mut connection, "alice", "s-1").await?, "a forged signal changed a decision");
+    ensure!(house.records("signal").await?.is_empty(), "a forged signal was taken");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let good = push(&mut connection, &house.revoked("alice", "s-1")).await?;
+    ensure!(good.status == 202, "a good signal after the flood: {}", good.status);
+    for record in house.records("signals_refused").await? {
+        outcome.told +=
+            record["refused"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum::<u64>();
+        match record.get("reason") {
+            Some(_) => outcome.alone += 1,
+            None => outcome.counting += 1,
+        }
+    }
+    Ok(outcome)
+}
+
+fn forge(house: &House) -> String {
+    let good = house.revoked("alice", "s-1");
+    let (signed, signature) = good.rsplit_once('.').unwrap_or_default();
+    let other: String = signature.chars().rev().collect();
+    format!("{signed}.{other}")
+}
+
+async fn flood(
+    mut connection: Connection,
+    forged: String,
+    counts: Arc<(AtomicU64, AtomicU64)>,
+    ended: Arc<AtomicBool>,
+) -> anyhow::Result<()> {
+    while !ended.load(Ordering::SeqCst) {
+        match push(&mut connection, &forged).await?.status {
+            400 => counts.0.fetch_add(1, Ordering::SeqCst),
+            429 => counts.1.fetch_add(1, Ordering::SeqCst),
+            other => anyhow::bail!("a forged signal is answered with {other}"),
+        };
+    }
+    Ok(())
+}
+
+/// The times of decisions that are asked for now and then, sorted.
+async fn steady(house: &House, time: Duration) -> anyhow::Result<Vec<Duration>> {
+    let mut connection = house.server.connect().await?;
+    let body = question("bob", "s-9");
+    let end = Instant::now() + time;
+    let mut times = Vec::new();
+    while Instant::now() < end {
+        let begun = Instant::now();
+        let answer = connection.post_json(CHECK, &body).await?;
+        times.push(begun.elapsed());
+        ensure!(answer.status == 200, "a decision is answered with {}", answer.status);
+        tokio::time::sleep(PAUSE).await;
+    }
+    times.sort_unstable();
+    Ok(times)
+}
+
+fn p99(sorted: &[Duration]) -> Duration {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(last * 99 / 100).copied().unwrap_or_default()
+}

@@ -1,0 +1,163 @@
+//! Signals that reach a real server while it is asked.
+//!
+//! | file | what is tried |
+//! |---|---|
+//! | `linear.rs` | no request that begins after an acknowledgement sees the facts before it |
+//! | `latency.rs` | how long a signal takes to be acknowledged, and what of that is the disk |
+//! | `flood.rs` | forged signals at full speed beside normal load |
+
+pub mod flood;
+pub mod latency;
+pub mod linear;
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use crate::http::{Connection, Response};
+use crate::server::{Server, ServerSpec};
+use crate::temp_dir::TempDir;
+use crate::transmitter::Transmitter;
+
+/// The stream, here and at its transmitter.
+const NAME: &str = "idp";
+
+/// Who the events of the stream are for.
+pub const AUDIENCE: &str = "https://pdp.test/api/signals/streams/idp";
+
+/// What the transmitter shows.
+pub const AUTHORIZATION: &str = "Bearer the-secret-of-the-stream";
+
+/// Where events are pushed.
+pub const STREAM: &str = "/api/signals/streams/idp";
+
+/// Where decisions are asked for.
+pub const CHECK: &str = "/api/check/resources";
+
+const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
+
+const POLICY: &str = "\
+apiVersion: api.cerbos.dev/v1
+resourcePolicy:
+  version: default
+  resource: door
+  rules:
+    - {actions: [open], effect: EFFECT_ALLOW, roles: [user]}
+";
+
+/// A server with one stream, which is pushed, and the transmitter of that.
+pub struct House {
+    /// The server.
+    pub server: Server,
+    spec: ServerSpec,
+    /// Who signs.
+    pub transmitter: Transmitter,
+    /// Where both keep what they keep.
+    pub dir: TempDir,
+}
+
+impl House {
+    /// A house for the server `binary`, whose stream is changed by `change`, with more arguments.
+    ///
+    /// # Errors
+    /// If the server does not start.
+    pub async fn open(
+        binary: &Path,
+        change: impl FnOnce(&mut Value),
+        arguments: &[String],
+    ) -> anyhow::Result<Self> {
+        let dir = TempDir::new("live");
+        dir.write("policies/door.yaml", POLICY);
+        let transmitter = Transmitter::start().await;
+        transmitter.add_poll_stream(NAME, AUDIENCE);
+        let mut stream = json!({
+            "name": NAME, "issuer": transmitter.issuer(), "audiences": [AUDIENCE],
+            "push": {"authorization": AUTHORIZATION}, "maxRate": 1_000_000,
+        });
+        change(&mut stream);
+        let spec = ServerSpec::new(binary, dir.path().join("policies"), dir.path().join("data"))
+            .arg(format!("--set=signals.streams={}", json!([stream])));
+        let spec = arguments.iter().fold(spec, |spec, argument| spec.arg(argument.clone()));
+        let server = spec.start().await?;
+        Ok(Self { server, spec, transmitter, dir })
+    }
+
+    /// The server once more, after it has ended.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn start_again(&self) -> anyhow::Result<Server> {
+        self.spec.start().await
+    }
+
+    /// A SET that says that a session of `user` is revoked.
+    #[must_use]
+    pub fn revoked(&self, user: &str, session: &str) -> String {
+        self.transmitter.sign(&self.claims("session-revoked", &self.session(user, session), &json!({})))
+    }
+
+    /// The claims of a CAEP event about `subject`.
+    #[must_use]
+    pub fn claims(&self, kind: &str, subject: &Value, event: &Value) -> Value {
+        self.claims_of(&format!("{CAEP}{kind}"), subject, event)
+    }
+
+    /// The claims of any event about `subject`.
+    #[must_use]
+    pub fn claims_of(&self, kind: &str, subject: &Value, event: &Value) -> Value {
+        self.transmitter.claims(NAME, kind, subject, event)
+    }
+
+    /// A session of `user`, as the transmitter names it.
+    #[must_use]
+    pub fn session(&self, user: &str, session: &str) -> Value {
+        let user = json!({"format": "iss_sub", "iss": self.transmitter.issuer(), "sub": user});
+        json!({"format": "complex", "user": user, "session": {"format": "opaque", "id": session}})
+    }
+
+    /// The records of this kind, newest first, at most 100.
+    ///
+    /// # Errors
+    /// If they are not told.
+    pub async fn records(&self, kind: &str) -> anyhow::Result<Vec<Value>> {
+        let filter = format!("/api/decisions?filter=kind%20%3D%3D%20%22{kind}%22&limit=100");
+        let page = self.server.connect().await?.get(&filter).await?.json()?;
+        let records = page["decisions"].as_array().with_context(|| format!("no page: {page}"))?;
+        Ok(records.iter().map(|entry| entry["record"].clone()).collect())
+    }
+}
+
+/// Pushes `set` over `connection` as the transmitter does.
+///
+/// # Errors
+/// If there is no answer.
+pub async fn push(connection: &mut Connection, set: &str) -> anyhow::Result<Response> {
+    let headers = [
+        ("content-type", "application/secevent+jwt"),
+        ("accept", "application/json"),
+        ("authorization", AUTHORIZATION),
+    ];
+    connection.send("POST", STREAM, &headers, set.as_bytes()).await
+}
+
+/// Whether `user` may open the door in `session`.
+///
+/// # Errors
+/// If that is not answered.
+pub async fn may_open(connection: &mut Connection, user: &str, session: &str) -> anyhow::Result<bool> {
+    let answer = connection.post_json(CHECK, &question(user, session)).await?;
+    ensure!(answer.status == 200, "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+    Ok(answer.json()?["results"][0]["actions"]["open"] == "EFFECT_ALLOW")
+}
+
+/// The body that asks whether `user` may open the door in `session`.
+#[must_use]
+pub fn question(user: &str, session: &str) -> Vec<u8> {
+    json!({
+        "principal": {"id": user, "roles": ["user"], "attr": {"sessionId": session}},
+        "resources": [{"actions": ["open"], "resource": {"kind": "door", "id": "front"}}],
+    })
+    .to_string()
+    .into_bytes()
+}
