@@ -62,24 +62,6 @@ impl SignalMetrics {
     }
 }
 
-impl Metrics {
-    /// Takes down how long a signal was in `phase`.
-    pub fn signal_phase(&self, phase: SignalPhase, took: Duration) {
-        self.signals.phases.observe(phase, took.as_secs_f64());
-    }
-
-    /// Sets how many facts there are, and how many there may be.
-    pub fn facts(&self, held: usize, limit: usize) {
-        self.signals.hold(held, limit);
-    }
-
-    /// The metrics of the source `name`, which are there from now on.
-    #[must_use]
-    pub fn signals_of(&self, name: &str) -> SignalMetrics {
-        self.signals.of(name)
-    }
-}
-
 impl SignalFamilies {
     /// Those of the source `name`.
     pub(super) fn of(&self, name: &str) -> SignalMetrics {
