@@ -141,7 +141,7 @@ enum Trial {
     /// Signals that reach a real server while it is asked.
     Live {
         #[command(subcommand)]
-        trial: LiveTrial,
+        trial: live::command::Trial,
         /// The server to run; build it first.
         #[arg(long, default_value = "target/release/procura", global = true)]
         bin: PathBuf,
@@ -225,34 +225,6 @@ enum Trial {
     },
 }
 
-#[derive(Subcommand)]
-enum LiveTrial {
-    /// No request that begins after an acknowledgement sees the facts before it.
-    Linear {
-        /// How many events.
-        #[arg(long, default_value_t = 10_000)]
-        events: u64,
-        /// How many ask at a time.
-        #[arg(long, default_value_t = 8)]
-        callers: u64,
-    },
-    /// How long a signal takes to be acknowledged, beside one append and fdatasync of the same disk.
-    Latency {
-        /// How many events.
-        #[arg(long, default_value_t = 2000)]
-        events: usize,
-    },
-    /// Forged signals at full speed beside normal load.
-    Flood {
-        /// How long the flood lasts, and the quiet time before it.
-        #[arg(long, default_value_t = 10)]
-        minutes: u64,
-        /// Connections that forge.
-        #[arg(long, default_value_t = 4)]
-        forgers: usize,
-    },
-}
-
 fn main() -> anyhow::Result<()> {
     match Cli::parse().trial {
         Trial::PowerCut { rounds, seed, os } => power_cut(rounds, seed, os),
@@ -272,7 +244,7 @@ fn main() -> anyhow::Result<()> {
             mutants(&mutants::Trial { root, path, copy, sample, seed })
         }
         Trial::Transmitter { audience } => transmitter(&audience),
-        Trial::Live { trial, bin } => live_trial(&trial, &bin),
+        Trial::Live { trial, bin } => live::command::run(&trial, &bin),
         Trial::Overload { bin, seconds, rounds, rate, seed } => {
             let time = Duration::from_secs(seconds);
             overload(overload::Trial { binary: &bin, time, rounds, rate, seed })
@@ -498,26 +470,4 @@ fn progress(line: &str) {
     eprint!("\r{line}  ");
     // A progress line that cannot be shown is no failure of the trial.
     let _ = std::io::stderr().flush();
-}
-
-/// The trials of live signals.
-#[tokio::main]
-async fn live_trial(trial: &LiveTrial, bin: &Path) -> anyhow::Result<()> {
-    match *trial {
-        LiveTrial::Linear { events, callers } => {
-            println!("{}", live::linear::run(live::linear::Trial { binary: bin, events, callers }).await?);
-        }
-        LiveTrial::Latency { events } => {
-            let outcome = live::latency::run(bin, events).await?;
-            println!("{outcome}");
-            ensure!(outcome.ratio() <= 4.0, "a signal takes more than 4 times as long as the disk");
-        }
-        LiveTrial::Flood { minutes, forgers } => {
-            let time = Duration::from_secs(60 * minutes);
-            let outcome = live::flood::run(live::flood::Trial { binary: bin, time, forgers }).await?;
-            println!("{outcome}");
-            ensure!(outcome.ratio() <= 2.0, "decisions take more than twice as long in the flood");
-        }
-    }
-    Ok(())
 }

@@ -36,7 +36,7 @@ fn shipped_policies_pass_the_tests_beside_them_which_meet_every_rule() {
         assert_eq!(action.details.result, TestResult::Passed, "{}: {}", principal.name, action.name);
         played += 1;
     }
-    assert_eq!(played, 12 * Action::ALL.len());
+    assert_eq!(played, 14 * Action::ALL.len());
     assert_eq!(coverage.percent(), 100);
 }
 

@@ -2,10 +2,12 @@
 //!
 //! | file | what is tried |
 //! |---|---|
+//! | `command.rs` | the trials, as they are asked for |
 //! | `linear.rs` | no request that begins after an acknowledgement sees the facts before it |
 //! | `latency.rs` | how long a signal takes to be acknowledged, and what of that is the disk |
 //! | `flood.rs` | forged signals at full speed beside normal load |
 
+pub mod command;
 pub mod flood;
 pub mod latency;
 pub mod linear;
