@@ -143,8 +143,8 @@ fn about(operation: Operation, is_needed: bool) -> Operation {
             EntityKind::Resource | EntityKind::Token => "^[a-z]{1,9}\\n[a-z]{1,9}$",
             _ => "^[^\\x00-\\x1f\\x7f-\\x9f]+$",
         };
-        let one = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": pattern});
-        let many = json!({"type": "array", "items": one, "minItems": 1, "maxItems": 8});
+        let one = json!({"type": "string", "minLength": 1, "pattern": pattern});
+        let many = json!({"type": "array", "items": one, "minItems": 1});
         let what = match kind {
             EntityKind::Resource => "Kind and id of a resource, with a line feed between them.",
             EntityKind::Token => "Issuer and id of a token, with a line feed between them.",
@@ -161,7 +161,7 @@ fn about(operation: Operation, is_needed: bool) -> Operation {
 }
 
 fn id() -> Value {
-    json!({"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"})
+    json!({"type": "string", "minLength": 1, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"})
 }
 
 fn fact_name() -> Value {
