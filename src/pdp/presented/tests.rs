@@ -47,14 +47,14 @@ fn map(json: &serde_json::Value) -> Map<'static> {
     map.into_owned()
 }
 
-fn request(claims: serde_json::Value, attr: serde_json::Value) -> Request<'static> {
-    let claims = map(&claims);
+fn request(claims: &serde_json::Value, attr: &serde_json::Value) -> Request<'static> {
+    let claims = map(claims);
     let item = |id: &'static str, scope: &'static str| Item {
         resource: Resource { kind: "doc".into(), id: id.into(), scope: scope.into(), ..Resource::default() },
         ..Item::default()
     };
     Request {
-        principal: Principal { id: "alice".into(), attr: map(&attr), ..Principal::default() },
+        principal: Principal { id: "alice".into(), attr: map(attr), ..Principal::default() },
         items: [item("1", "acme.hr"), item("2", "")].into_iter().collect(),
         aux_data: AuxData { actor: actor(&claims, 4).unwrap(), jwt: claims, ..AuxData::default() },
         ..Request::default()
@@ -81,7 +81,7 @@ fn call_presents_what_verified_claims_attributes_and_the_request_say() {
         "iss": "https://i", "jti": "t1", "sid": "s1", "client_id": "app", "groups": ["g1", "g2"],
         "auth_time": 99.5, "iat": 200, "amr": ["pwd"], "act": {"sub": "agent", "act": {"sub": "inner"}},
     });
-    let request = request(claims, json!({"sessionId": "other", "deviceId": "d1"}));
+    let request = request(&claims, &json!({"sessionId": "other", "deviceId": "d1"}));
     let (signals, asked) = ask(&held, &request, &vouched());
     let expected = [
         "principal  agent",
@@ -109,7 +109,7 @@ fn call_presents_what_verified_claims_attributes_and_the_request_say() {
 fn token_that_nobody_vouches_for_presents_nothing() {
     let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
     let claims = json!({"iss": "i", "jti": "t", "sid": "s1", "groups": "g", "iat": 1, "amr": ["pwd"]});
-    let request = request(claims, json!({"sessionId": "stated"}));
+    let request = request(&claims, &json!({"sessionId": "stated"}));
     let (signals, asked) = ask(&held, &request, &Vouchers::default());
     let expected =
         ["principal  alice", "session  stated", "resource doc 1", "resource doc 2", "tenant  acme"];
@@ -121,7 +121,7 @@ fn token_that_nobody_vouches_for_presents_nothing() {
 #[test]
 fn caller_that_is_bound_to_tenants_is_told_nothing_of_others() {
     let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
-    let bound = Request { tenants: Some(vec!["acme".into()]), ..request(json!({}), json!({})) };
+    let bound = Request { tenants: Some(vec!["acme".into()]), ..request(&json!({}), &json!({})) };
     let (_, asked) = ask(&held, &bound, &Vouchers::default());
     let tenants: Vec<_> = asked.iter().filter(|entity| entity.starts_with("tenant")).collect();
     assert_eq!(tenants, ["tenant  acme"]);
@@ -130,7 +130,7 @@ fn caller_that_is_bound_to_tenants_is_told_nothing_of_others() {
 #[test]
 fn facts_come_newest_first_in_one_order_and_too_many_of_them_are_none() {
     let mut held = Held { facts: vec![fact("b", 5), fact("c", 9), fact("a", 5)], ..Held::default() };
-    let request = request(json!({}), json!({}));
+    let request = request(&json!({}), &json!({}));
     for _ in 0..3 {
         held.facts.rotate_left(1);
         let (signals, _) = ask(&held, &request, &Vouchers::default());
@@ -145,7 +145,7 @@ fn facts_come_newest_first_in_one_order_and_too_many_of_them_are_none() {
 #[test]
 fn nobody_is_asked_where_no_facts_are_held() {
     let held = Held::default();
-    let (signals, asked) = ask(&held, &request(json!({"sid": "s"}), json!({})), &vouched());
+    let (signals, asked) = ask(&held, &request(&json!({"sid": "s"}), &json!({})), &vouched());
     assert_eq!((signals, asked.len()), (Signals::default(), 0));
 }
 

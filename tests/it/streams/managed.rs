@@ -236,7 +236,7 @@ async fn the_transmitter_is_asked_for_another_status_and_for_subjects() {
     }
     let subject = json!({"format": "email", "email": "a@example.com"});
     streams.add_subject("idp", &subject, Some(true)).await.unwrap();
-    assert_eq!(transmitter.only_stream().subjects, [subject.clone()]);
+    assert_eq!(transmitter.only_stream().subjects, std::slice::from_ref(&subject));
     streams.remove_subject("idp", &subject).await.unwrap();
     assert_eq!(transmitter.only_stream().subjects, [] as [Value; 0]);
     let before = transmitter.only_stream().verifications.len();

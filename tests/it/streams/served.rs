@@ -47,7 +47,7 @@ async fn polled_events_change_answers_before_they_are_acknowledged_across_rotate
         "name": "idp", "issuer": transmitter.issuer(), "audiences": [AUDIENCE],
         "transmitter": {"create": true}, "poll": {},
     });
-    dir.write("procura.yaml", &json!({"signals": {"streams": [stream]}}).to_string());
+    dir.write("procura.yaml", json!({"signals": {"streams": [stream]}}).to_string());
     let (policies, data) = (dir.path().join("policies"), dir.path().join("data"));
     let config = format!("--config={}", dir.path().join("procura.yaml").display());
     let spec = ServerSpec::new(BINARY, &policies, &data).arg(config);
@@ -86,7 +86,7 @@ async fn forged_events_are_refused_with_their_code_and_change_no_answer() {
         "name": "idp", "issuer": transmitter.issuer(), "audiences": [AUDIENCE],
         "poll": {"url": transmitter.poll_url("idp")},
     });
-    dir.write("procura.yaml", &json!({"signals": {"streams": [stream]}}).to_string());
+    dir.write("procura.yaml", json!({"signals": {"streams": [stream]}}).to_string());
     let (policies, data) = (dir.path().join("policies"), dir.path().join("data"));
     let config = format!("--config={}", dir.path().join("procura.yaml").display());
     let server = ServerSpec::new(BINARY, &policies, &data).arg(config).start().await.unwrap();
