@@ -61,11 +61,13 @@ impl Oracle {
         ensure!(store.last_change() == last, "change {} is the last, not {last}", store.last_change());
         let stated = self.registers.values().filter(|fact| fact.value.is_some()).count();
         ensure!(store.count() == stated, "{} facts, not {stated}", store.count());
-        let mut entities = BTreeSet::new();
-        self.registers.keys().for_each(|(subject, ..)| entities.extend(subject.entities()));
-        for entity in entities {
-            let about = |fact: &&Fact| fact.value.is_some() && fact.subject.entities().contains(entity);
-            let expected = self.registers.values().filter(about);
+        let mut about: BTreeMap<&Entity<'_>, Vec<&Fact>> = BTreeMap::new();
+        for fact in self.registers.values() {
+            for entity in fact.subject.entities() {
+                about.entry(entity).or_default().extend(fact.value.is_some().then_some(fact));
+            }
+        }
+        for (entity, expected) in about {
             ensure!(sorted(&store.of(entity)) == sorted(expected), "other facts about {entity:?}");
         }
         ensure!(self.taken.iter().all(|(source, id)| store.has_taken(source, id)), "an event is forgotten");
