@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use procura_testkit::http::{Connection, Response};
-use procura_testkit::live::{AUTHORIZATION, House, STREAM, flood, latency, linear, may_open, push};
+use procura_testkit::live::{AUTHORIZATION, House, STREAM, flood, kill, latency, linear, may_open, push};
 use procura_testkit::transmitter;
 use serde_json::{Value, json};
 
@@ -242,4 +242,13 @@ async fn forged_signals_change_nothing_and_leave_few_records() {
     let outcome = flood::run(flood::Trial { binary: binary(), time, forgers: 2 }).await.unwrap();
     assert!(outcome.refused > 100 && outcome.shed > 100, "{outcome}");
     assert!(outcome.alone == 10 && outcome.counting <= 1, "{outcome}");
+}
+
+/// Short form; `cargo run -p procura-testkit -- live kill` is the long one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_server_holds_what_an_uninterrupted_one_would_and_nothing_twice() {
+    let trial = kill::Trial { binary: binary(), events: 300, kills: 3, seed: 1 };
+    let outcome = kill::run(trial, |_| ()).await.unwrap();
+    assert_eq!((outcome.kills, outcome.acknowledged), (3, 300), "{outcome}");
+    assert!(outcome.repeated > 5 && outcome.changes > 100, "{outcome}");
 }

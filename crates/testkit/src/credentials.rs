@@ -16,9 +16,6 @@ use crate::load::{Load, Taken};
 use crate::server::{Server, ServerSpec};
 use crate::temp_dir::TempDir;
 
-/// Ticks in which the system counts CPU time, in a second (`sysconf(_SC_CLK_TCK)` on Linux).
-const TICKS: f64 = 100.0;
-
 /// How the comparison is made.
 #[derive(Clone, Debug)]
 pub struct Comparison<'a> {
@@ -201,17 +198,9 @@ impl Kind {
 
     /// One turn: what was answered, and the seconds of CPU that this took the server.
     async fn turn(&self) -> anyhow::Result<(Taken, f64)> {
-        let before = self.cpu_seconds()?;
+        let before = self.server.cpu_seconds()?;
         let taken = self.load.run().await?;
-        Ok((taken, self.cpu_seconds()? - before))
-    }
-
-    fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let pid = self.server.pid().context("the server has ended")?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-        let ticks: Vec<f64> = fields.skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-        Ok(ticks.iter().sum::<f64>() / TICKS)
+        Ok((taken, self.server.cpu_seconds()? - before))
     }
 }
 

@@ -244,7 +244,7 @@ fn main() -> anyhow::Result<()> {
             mutants(&mutants::Trial { root, path, copy, sample, seed })
         }
         Trial::Transmitter { audience } => transmitter(&audience),
-        Trial::Live { trial, bin } => live::command::run(&trial, &bin),
+        Trial::Live { trial, bin } => live::command::run(&trial, &bin, progress),
         Trial::Overload { bin, seconds, rounds, rate, seed } => {
             let time = Duration::from_secs(seconds);
             overload(overload::Trial { binary: &bin, time, rounds, rate, seed })

@@ -1,5 +1,6 @@
 //! A handle on a real server process on a free port of loopback; killed when the handle is dropped.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -19,6 +20,9 @@ const START: Duration = Duration::from_secs(60);
 
 /// What the server prints, followed by the scheme and its address.
 const LISTENING: &str = "listening on http";
+
+/// Ticks in which the system counts CPU time, in a second (`sysconf(_SC_CLK_TCK)` on Linux).
+const TICKS: f64 = 100.0;
 
 /// How to start a server.
 #[derive(Clone, Debug)]
@@ -135,6 +139,27 @@ impl Server {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Seconds of CPU that it has used, user and system.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat = self.of_system("stat")?;
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        let ticks: Vec<f64> = fields.skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(ticks.iter().sum::<f64>() / TICKS)
+    }
+
+    /// Bytes of memory that it has.
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        let status = self.of_system("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no `VmRSS`")?;
+        Ok(1024 * line.trim().trim_end_matches(" kB").parse::<u64>()?)
+    }
+
+    /// What the system says of it in the file `name`.
+    fn of_system(&self, name: &str) -> anyhow::Result<String> {
+        let pid = self.pid().context("the server has ended")?;
+        Ok(fs::read_to_string(format!("/proc/{pid}/{name}"))?)
     }
 
     /// Everything it has printed so far.

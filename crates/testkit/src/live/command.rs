@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::Subcommand;
 
-use super::{flood, latency, linear};
+use super::{flood, held, kill, latency, linear};
 
 /// What is tried.
 #[derive(Subcommand)]
@@ -35,6 +35,30 @@ pub enum Trial {
         #[arg(long, default_value_t = 4)]
         forgers: usize,
     },
+    /// A server that is killed in the middle of a stream of events.
+    Kill {
+        /// How many events.
+        #[arg(long, default_value_t = 100_000)]
+        events: u64,
+        /// How often it is killed.
+        #[arg(long, default_value_t = 50)]
+        kills: u64,
+        /// Names the whole trial.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// CPU of a decision with many facts held, beside that with none; start and memory.
+    Held {
+        /// How many facts.
+        #[arg(long, default_value_t = 1_000_000)]
+        facts: usize,
+        /// Rounds, in each of which every kind of question has its turn.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+        /// Seconds of a turn.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+    },
 }
 
 /// Runs `trial` on the server `bin`.
@@ -42,10 +66,12 @@ pub enum Trial {
 /// # Errors
 /// If something is not as it should be.
 #[tokio::main]
-pub async fn run(trial: &Trial, bin: &Path) -> anyhow::Result<()> {
+pub async fn run(trial: &Trial, bin: &Path, progress: impl Fn(&str)) -> anyhow::Result<()> {
     match *trial {
         Trial::Linear { events, callers } => {
-            println!("{}", linear::run(linear::Trial { binary: bin, events, callers }).await?);
+            let outcome = linear::run(linear::Trial { binary: bin, events, callers }).await?;
+            println!("{outcome}");
+            ensure!(outcome.after >= events, "fewer requests than events: that shows nothing");
         }
         Trial::Latency { events } => {
             let outcome = latency::run(bin, events).await?;
@@ -57,6 +83,23 @@ pub async fn run(trial: &Trial, bin: &Path) -> anyhow::Result<()> {
             let outcome = flood::run(flood::Trial { binary: bin, time, forgers }).await?;
             println!("{outcome}");
             ensure!(outcome.ratio() <= 2.0, "decisions take more than twice as long in the flood");
+        }
+        Trial::Kill { events, kills, seed } => {
+            let trial = kill::Trial { binary: bin, events, kills, seed };
+            let outcome = kill::run(trial, |so_far| {
+                let kill::Outcome { kills: done, acknowledged, .. } = so_far;
+                progress(&format!("{done} of {kills} kills, {acknowledged} of {events} events"));
+            });
+            println!("\nseed {seed}: {}", outcome.await?);
+        }
+        Trial::Held { facts, rounds, seconds } => {
+            let turn = Duration::from_secs(seconds);
+            let outcome = held::run(held::Trial { binary: bin, facts, rounds, turn }, progress).await?;
+            println!("\n{outcome}");
+            ensure!(
+                outcome.ratios().iter().all(|ratio| *ratio <= 1.1),
+                "decisions take more than 10 % more CPU"
+            );
         }
     }
     Ok(())

@@ -16,6 +16,12 @@ use crate::http::Connection;
 /// Pause between two questions of the normal load.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// How long refusals are counted until that is recorded.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Refusals of a window that are recorded one by one.
+const ALONE: usize = 10;
+
 /// How much is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
@@ -44,6 +50,8 @@ pub struct Outcome {
     pub counting: usize,
     /// How many refusals the records tell of, together.
     pub told: u64,
+    /// Bytes of these records.
+    pub bytes: usize,
 }
 
 impl Outcome {
@@ -56,10 +64,13 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { refused, shed, alone, counting, told, .. } = self;
+        let Self { refused, shed, alone, counting, told, bytes, .. } = self;
         let (before, during) = (p99(&self.before).as_micros(), p99(&self.during).as_micros());
         writeln!(f, "{refused} forged signals refused, {shed} not even looked at")?;
-        writeln!(f, "records of them: {alone} alone, {counting} counting, which tell of {told}")?;
+        writeln!(
+            f,
+            "records of them: {alone} alone, {counting} counting, {bytes} bytes, which tell of {told}"
+        )?;
         write!(f, "p99 of decisions: {before} us before, {during} us during: {:.2} times", self.ratio())
     }
 }
@@ -94,6 +105,7 @@ pub async fn run(trial: Trial<'_>) -> anyhow::Result<Outcome> {
     let good = push(&mut connection, &house.revoked("alice", "s-1")).await?;
     ensure!(good.status == 202, "a good signal after the flood: {}", good.status);
     for record in house.records("signals_refused").await? {
+        outcome.bytes += record.to_string().len();
         outcome.told +=
             record["refused"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum::<u64>();
         match record.get("reason") {
@@ -101,7 +113,24 @@ pub async fn run(trial: Trial<'_>) -> anyhow::Result<Outcome> {
             None => outcome.counting += 1,
         }
     }
+    outcome.check(trial.time)?;
     Ok(outcome)
+}
+
+impl Outcome {
+    /// There are as few records of the flood as its windows allow, and they tell of no more than there was. What the last
+    /// window counted is not recorded yet.
+    fn check(&self, time: Duration) -> anyhow::Result<()> {
+        let ended = usize::try_from(time.as_secs() / WINDOW.as_secs())?;
+        ensure!(self.alone <= ALONE * (ended + 1), "too many records alone in {ended} windows: {self}");
+        let counting = ended.saturating_sub(1)..=ended + 1;
+        ensure!(
+            counting.contains(&self.counting),
+            "not one counting record in each of {ended} windows: {self}"
+        );
+        ensure!(self.told <= self.refused + self.shed, "the records tell of more than there was: {self}");
+        Ok(())
+    }
 }
 
 fn forge(house: &House) -> String {
@@ -127,18 +156,25 @@ async fn flood(
     Ok(())
 }
 
-/// The times of decisions that are asked for now and then, sorted.
+/// The times of decisions that are asked for at a steady rate, sorted. One that has to wait for the answer to the one before
+/// has waited since it was due.
 async fn steady(house: &House, time: Duration) -> anyhow::Result<Vec<Duration>> {
     let mut connection = house.server.connect().await?;
     let body = question("bob", "s-9");
-    let end = Instant::now() + time;
+    let mut due = Instant::now();
+    let end = due + time;
     let mut times = Vec::new();
-    while Instant::now() < end {
-        let begun = Instant::now();
+    while due < end {
+        let is_late = Instant::now() > due;
+        if !is_late {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        // A timer wakes late: that is not the time of the server.
+        let begun = if is_late { due } else { Instant::now() };
         let answer = connection.post_json(CHECK, &body).await?;
         times.push(begun.elapsed());
         ensure!(answer.status == 200, "a decision is answered with {}", answer.status);
-        tokio::time::sleep(PAUSE).await;
+        due += PAUSE;
     }
     times.sort_unstable();
     Ok(times)

@@ -6,13 +6,20 @@
 //! | `linear.rs` | no request that begins after an acknowledgement sees the facts before it |
 //! | `latency.rs` | how long a signal takes to be acknowledged, and what of that is the disk |
 //! | `flood.rs` | forged signals at full speed beside normal load |
+//! | `kill.rs` | a server that is killed in the middle of a stream of events |
+//! | `lane.rs` | one of the connections that push that stream |
+//! | `held.rs` | what many facts cost: CPU of a decision, start, memory |
 
 pub mod command;
 pub mod flood;
+pub mod held;
+pub mod kill;
+pub mod lane;
 pub mod latency;
 pub mod linear;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -54,7 +61,7 @@ pub struct House {
     pub server: Server,
     spec: ServerSpec,
     /// Who signs.
-    pub transmitter: Transmitter,
+    pub transmitter: Arc<Transmitter>,
     /// Where both keep what they keep.
     pub dir: TempDir,
 }
@@ -69,20 +76,36 @@ impl House {
         change: impl FnOnce(&mut Value),
         arguments: &[String],
     ) -> anyhow::Result<Self> {
+        Self::open_with(binary, "RS256", change, arguments).await
+    }
+
+    /// The same, with a transmitter that signs by this algorithm.
+    ///
+    /// # Errors
+    /// If the server does not start.
+    pub async fn open_with(
+        binary: &Path,
+        algorithm: &'static str,
+        change: impl FnOnce(&mut Value),
+        arguments: &[String],
+    ) -> anyhow::Result<Self> {
         let dir = TempDir::new("live");
         dir.write("policies/door.yaml", POLICY);
         let transmitter = Transmitter::start().await;
+        if algorithm != "RS256" {
+            transmitter.rotate(algorithm, "second");
+        }
         transmitter.add_poll_stream(NAME, AUDIENCE);
         let mut stream = json!({
             "name": NAME, "issuer": transmitter.issuer(), "audiences": [AUDIENCE],
-            "push": {"authorization": AUTHORIZATION}, "maxRate": 1_000_000,
+            "push": {"authorization": AUTHORIZATION}, "maxRate": 1_000_000, "algorithms": [algorithm],
         });
         change(&mut stream);
         let spec = ServerSpec::new(binary, dir.path().join("policies"), dir.path().join("data"))
             .arg(format!("--set=signals.streams={}", json!([stream])));
         let spec = arguments.iter().fold(spec, |spec, argument| spec.arg(argument.clone()));
         let server = spec.start().await?;
-        Ok(Self { server, spec, transmitter, dir })
+        Ok(Self { server, spec, transmitter: Arc::new(transmitter), dir })
     }
 
     /// The server once more, after it has ended.
@@ -118,15 +141,21 @@ impl House {
         json!({"format": "complex", "user": user, "session": {"format": "opaque", "id": session}})
     }
 
-    /// The records of this kind, newest first, at most 100.
+    /// All records of this kind, newest first.
     ///
     /// # Errors
     /// If they are not told.
     pub async fn records(&self, kind: &str) -> anyhow::Result<Vec<Value>> {
-        let filter = format!("/api/decisions?filter=kind%20%3D%3D%20%22{kind}%22&limit=100");
-        let page = self.server.connect().await?.get(&filter).await?.json()?;
-        let records = page["decisions"].as_array().with_context(|| format!("no page: {page}"))?;
-        Ok(records.iter().map(|entry| entry["record"].clone()).collect())
+        let first = format!("/api/decisions?filter=kind%20%3D%3D%20%22{kind}%22&limit=100");
+        let mut connection = self.server.connect().await?;
+        let (mut path, mut records) = (first.clone(), Vec::new());
+        loop {
+            let page = connection.get(&path).await?.json()?;
+            let some = page["decisions"].as_array().with_context(|| format!("no page: {page}"))?;
+            records.extend(some.iter().map(|entry| entry["record"].clone()));
+            let Some(cursor) = page["nextCursor"].as_str() else { return Ok(records) };
+            path = format!("{first}&cursor={cursor}");
+        }
     }
 }
 

@@ -65,7 +65,11 @@ pub fn run(dir: &Path, facts: usize, mut progress: impl FnMut(&str)) -> anyhow::
     Ok(outcome)
 }
 
-fn fill(dir: &Path, facts: usize, progress: &mut impl FnMut(&str)) -> anyhow::Result<()> {
+/// Brings so many facts to `dir` through a store: one about each of so many principals.
+///
+/// # Errors
+/// If the store does not take them.
+pub fn fill(dir: &Path, facts: usize, progress: &mut impl FnMut(&str)) -> anyhow::Result<()> {
     let store = open(dir, facts)?;
     let all: Vec<_> = (0..facts).collect();
     for (number, some) in all.chunks(PER_EVENT).enumerate() {
@@ -109,7 +113,9 @@ fn fact(number: usize) -> Fact {
     }
 }
 
-fn principal(number: usize) -> String {
+/// The principal that the fact of this number is about.
+#[must_use]
+pub fn principal(number: usize) -> String {
     format!("user:employee-{number:08}@example.com")
 }
 
