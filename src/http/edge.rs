@@ -149,7 +149,7 @@ impl Edge {
             }
         };
         if let Some(unknown) = unknown.filter(|_| !is_open) {
-            return Err(unknown.into());
+            return Err(signals::stranger(request.uri().path(), unknown));
         }
         let response = self.ask((caller, connection), &account, api, request).await?;
         leaving::with_room(budget, &account, response).await

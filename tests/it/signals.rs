@@ -121,19 +121,21 @@ async fn only_whoever_shows_the_secret_of_the_stream_may_push_and_strangers_lear
     let shown =
         [None, Some("Bearer x"), Some("bearer the-secret-of-the-stream"), Some("the-secret-of-the-stream")];
     let relayed = ("x-forwarded-for", "10.1.2.3");
-    let nowhere = connection.send("GET", "/nowhere", &[relayed], b"").await.unwrap();
+    let plain = [("content-type", "application/secevent+jwt"), relayed];
+    let nowhere = connection.send("POST", "/api/signals/streams/none", &plain, set.as_bytes()).await.unwrap();
+    assert_eq!(refusal(&nowhere), "authentication_failed");
     for shown in shown {
         for path in [STREAM, "/api/signals/streams/other"] {
             let mut headers = vec![("content-type", "application/secevent+jwt"), relayed];
             headers.extend(shown.map(|value| ("authorization", value)));
             let answer = connection.send("POST", path, &headers, set.as_bytes()).await.unwrap();
             let at = format!("{shown:?} at {path}");
-            assert_eq!((answer.status, &answer.body), (401, &nowhere.body), "{at}");
+            assert_eq!((answer.status, &answer.body), (400, &nowhere.body), "{at}");
         }
     }
     let secret = [("authorization", AUTHORIZATION), relayed];
     let other = connection.send("POST", "/api/signals/streams/other", &secret, set.as_bytes()).await.unwrap();
-    assert_eq!((other.status, &other.body), (401, &nowhere.body), "the secret of another stream");
+    assert_eq!((other.status, &other.body), (400, &nowhere.body), "the secret of another stream");
     let elsewhere = connection.send("GET", "/api/decisions", &secret, b"").await.unwrap();
     assert_eq!(elsewhere.status, 401, "the secret opens no other path");
     let headers = [("content-type", "application/secevent+jwt"), secret[0], relayed];
@@ -214,7 +216,12 @@ async fn new_key_of_the_transmitter_is_found_when_it_signs() {
     let url = format!("http://{}{STREAM}", house.server.address());
     let wait = async {
         // Keys are not fetched more often than every few seconds.
-        while transmitter::push(&url, Some(AUTHORIZATION), &new).await.unwrap().status != 202 {
+        loop {
+            let status = transmitter::push(&url, Some(AUTHORIZATION), &new).await.unwrap().status;
+            if status == 202 {
+                break;
+            }
+            assert_eq!(status, 503, "refused, it would not come again");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
