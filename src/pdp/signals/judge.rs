@@ -23,10 +23,11 @@ impl Intake {
         };
         let vouched = self.vouched(source, set).await?;
         self.check_origin(source, stream, &vouched)?;
+        let id = stream.id();
         let rules = SetRules {
             issuer: &stream.issuer,
             audiences: &stream.audiences,
-            stream: None,
+            stream: id.as_deref(),
             skew: SignedDuration::try_from(SKEW).unwrap_or(SignedDuration::ZERO),
             scim_drafts: stream.scim_drafts,
         };

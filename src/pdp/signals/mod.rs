@@ -355,6 +355,12 @@ impl SetIntake for Intake {
         stream.is_some_and(|stream| stream.awaits(state))
     }
 
+    fn named(&self, stream: &str, id: Option<&str>) {
+        if let Some(stream) = self.sources.get(stream).and_then(Source::stream) {
+            stream.is_called(id);
+        }
+    }
+
     fn connection(&self, stream: &str, trouble: Option<String>) {
         if let Some(stream) = self.sources.get(stream).and_then(Source::stream) {
             stream.connected(trouble);
