@@ -253,3 +253,26 @@ async fn forged_signals_change_nothing_and_leave_few_records() {
     assert!(outcome.refused > 100 && outcome.shed > 20, "{outcome}");
     assert!(outcome.alone == 10 && outcome.counting <= 1, "{outcome}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_when_nothing_is_heard_of_what_capabilities_demand() {
+    let house = house().await;
+    let mut connection = house.server.connect().await.unwrap();
+    let mut signals = async |shown: &str| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let ready = connection.get("/readyz").await.unwrap().body;
+            if String::from_utf8_lossy(&ready).contains(shown) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{}", String::from_utf8_lossy(&ready));
+        }
+    };
+    signals("0 of 1000000 facts are held").await;
+    house.dir.write(
+        "policies/doors.yaml",
+        "apiVersion: procura.dev/v1\ncapabilities:\n  system: doors\n  entries:\n    - {resource: door, actions: [open], owner: \
+         gate, risk: low, signals: [{type: device-compliance-change, maxAge: 1s}]}\n",
+    );
+    signals("capabilities demand `device-compliance-change`, and `idp` said nothing for too long").await;
+}

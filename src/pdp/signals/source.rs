@@ -165,6 +165,11 @@ impl Source {
         self.stream.as_ref()
     }
 
+    /// Whether it speaks by itself, and not only when somebody has something to say.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.kind != SourceKind::Operator.as_str()
+    }
+
     /// Takes one signal out of its rate, or says how long to wait.
     pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
         lock(&self.rate).take(now)
