@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -30,6 +31,9 @@ use crate::telemetry::{Api, Outcome, Surface, TraceParent, Where};
 
 /// The caller's own id of the request, given back unchanged (AuthZEN 1.0, "Request Identification").
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long whoever sends too many signals waits to hear that it does.
+const SHED_PAUSE: Duration = Duration::from_millis(100);
 
 /// No answer is a page, or belongs into one.
 const NO_CONTENT: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -84,6 +88,10 @@ impl Edge {
         };
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = self.refuse(&refusal, surface, api.map(|api| (api, parent)), response);
+        }
+        if surface == Surface::Signals && response.status() == StatusCode::TOO_MANY_REQUESTS {
+            // Nothing of a flood is worth a hurry, and to refuse it takes time from decisions as well.
+            tokio::time::sleep(SHED_PAUSE).await;
         }
         let is_decided = api.is_some() && response.status().is_success();
         let is_unknown = response.status() == StatusCode::UNAUTHORIZED;
@@ -149,7 +157,7 @@ impl Edge {
             }
         };
         if let Some(unknown) = unknown.filter(|_| !is_open) {
-            return Err(unknown.into());
+            return Err(signals::stranger(request.uri().path(), unknown));
         }
         let response = self.ask((caller, connection), &account, api, request).await?;
         leaving::with_room(budget, &account, response).await

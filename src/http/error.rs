@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::json::Invalid;
+use super::signals;
 use crate::pdp::{DecideError, ReloadOutcome, Unknown};
-use crate::ports::{LogError, TokenError};
+use crate::ports::{LogError, SetFault, TokenError};
 use crate::telemetry::{Outcome, Shed, Surface};
 
 /// Seconds after which a caller may try again what was refused for a passing reason.
@@ -54,6 +55,9 @@ pub(super) enum Refusal {
         /// Whether it showed one.
         shown: bool,
     },
+    /// Whoever pushes over a stream is not its transmitter, or there is no such stream: strangers are told the same.
+    #[error("show what the stream demands; there is no such stream for anybody else")]
+    NotTransmitter,
     /// The caller has no right to this.
     #[error("the caller has no right to ask this")]
     Forbidden,
@@ -158,7 +162,7 @@ impl Refusal {
     /// The class in the metrics of calls.
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
-            Self::Unauthenticated { .. } => Outcome::Unauthenticated,
+            Self::Unauthenticated { .. } | Self::NotTransmitter => Outcome::Unauthenticated,
             Self::Forbidden => Outcome::Forbidden,
             Self::Overloaded => Outcome::Overloaded,
             Self::TooOften { .. } | Self::TooManyAtOnce => Outcome::Limited,
@@ -198,6 +202,9 @@ impl Refusal {
     pub(super) fn render(&self, surface: Surface) -> Response {
         let (_, status, _) = self.kind();
         let mut response = match surface {
+            _ if matches!(self, Self::NotTransmitter) => {
+                signals::refused(SetFault::AuthenticationFailed, &self.to_string())
+            }
             Surface::Cerbos => (status, Json(self.cerbos_body())).into_response(),
             Surface::Authzen => (status, self.message()).into_response(),
             Surface::Decisions
@@ -247,6 +254,7 @@ impl Refusal {
             Self::TooLarge { .. } => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow { .. } => ("body_too_slow", StatusCode::REQUEST_TIMEOUT, 4),
             Self::Unauthenticated { .. } => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
+            Self::NotTransmitter => ("authentication_failed", StatusCode::BAD_REQUEST, 16),
             Self::Forbidden => ("permission_denied", StatusCode::FORBIDDEN, 7),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
             Self::NotSupported(_) => ("not_supported", StatusCode::NOT_FOUND, 12),

@@ -1,6 +1,8 @@
 //! Readiness, computed from facts: whether a call made now would be answered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
@@ -138,7 +140,7 @@ impl Health {
         checks.extend(self.checkpoints());
         checks.extend(self.callers());
         checks.extend(self.shipping.as_ref().map(|shipping| shipping_check(&shipping.destinations())));
-        checks.extend(self.signals.as_ref().map(|signals| signals.readiness()));
+        checks.extend(self.signals());
         checks.extend(self.tls());
         Readiness { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
@@ -202,6 +204,22 @@ impl Health {
             Some(reason) => (CheckState::Degraded, reason),
         };
         Some(Check { name: "callers", state, detail })
+    }
+
+    /// Without news of what capabilities demand to be fresh, what they are about is denied sooner or later.
+    fn signals(&self) -> Option<Check> {
+        let intake = self.signals.as_ref()?;
+        let active = self.active.load();
+        let capabilities = active.as_ref().map(|active| active.snapshot.capabilities.iter());
+        let mut demanded = BTreeMap::new();
+        for signal in capabilities.into_iter().flatten().flat_map(|(_, _, capability)| &capability.signals) {
+            let age = Duration::from_secs(signal.max_age);
+            demanded
+                .entry(&*signal.kind)
+                .and_modify(|least: &mut Duration| *least = age.min(*least))
+                .or_insert(age);
+        }
+        Some(intake.readiness(&demanded))
     }
 
     /// Without checkpoints decisions are recorded all the same, and not proven to anybody else.

@@ -56,7 +56,9 @@ pub(super) enum KeyPlace {
 struct State {
     /// How many attempts have ended.
     ended: u64,
-    /// When the last of them did; `None` while another is under way.
+    /// Whether the last of them got keys.
+    succeeded: bool,
+    /// When the last of them ended; `None` while another is under way.
     idle_since: Option<Instant>,
 }
 
@@ -81,24 +83,27 @@ impl Remote {
         shelf: Arc<Shelf>,
     ) -> Self {
         let wanted = Arc::new(Notify::new());
-        let (tell, state) = watch::channel(State { ended: 0, idle_since: None });
+        let (tell, state) = watch::channel(State { ended: 0, succeeded: false, idle_since: None });
         let refresher =
             Refresher { place, interval, timing, fetcher, shelf, wanted: Arc::clone(&wanted), tell };
         Self { wanted, state, timing, task: tokio::spawn(refresher.run()) }
     }
 
-    /// Waits until the attempt that is under way has ended, or a new one if the last is long enough ago.
-    pub(super) async fn refresh(&self) {
+    /// Waits until the attempt that is under way has ended, or a new one if the last is long enough ago. Whether keys were
+    /// fetched that are no older than this question: those of an attempt that was under way may be.
+    pub(super) async fn refresh(&self) -> bool {
         let mut state = self.state.clone();
         let before = *state.borrow_and_update();
         if before.idle_since.is_some_and(|since| since.elapsed() < self.timing.pause) {
-            return;
+            return false;
         }
-        if before.idle_since.is_some() {
+        let is_new = before.idle_since.is_some();
+        if is_new {
             self.wanted.notify_one();
         }
         // An error means that the task has ended; then there is nothing to wait for.
-        let _ = state.wait_for(|state| state.ended > before.ended).await;
+        let after = state.wait_for(|state| state.ended > before.ended).await;
+        is_new && after.is_ok_and(|state| state.succeeded)
     }
 }
 
@@ -120,9 +125,9 @@ struct Refresher {
 
 impl Refresher {
     async fn run(self) {
-        let (mut ended, mut failures) = (0, 0);
+        let (mut ended, mut failures) = (0, 0_u32);
         loop {
-            self.tell.send_replace(State { ended, idle_since: None });
+            self.tell.send_replace(State { ended, succeeded: false, idle_since: None });
             match self.attempt().await {
                 Ok(()) => failures = 0,
                 Err(error) => {
@@ -132,7 +137,7 @@ impl Refresher {
             }
             ended += 1;
             let idle_since = Instant::now();
-            self.tell.send_replace(State { ended, idle_since: Some(idle_since) });
+            self.tell.send_replace(State { ended, succeeded: failures == 0, idle_since: Some(idle_since) });
             tokio::select! {
                 () = tokio::time::sleep(self.until_next(failures)) => {}
                 () = self.wanted_after(idle_since + self.timing.pause) => {}

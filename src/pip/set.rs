@@ -28,8 +28,10 @@ impl SetVerifier for Verifier {
 
     fn refresh<'a>(&'a self, stream: &'a str) -> Refreshing<'a> {
         Box::pin(async move {
-            if let Some(remote) = self.set(stream).and_then(|set| set.remote.as_ref()) {
-                remote.refresh().await;
+            match self.set(stream).and_then(|set| set.remote.as_ref()) {
+                Some(remote) => remote.refresh().await,
+                // Keys of a file are watched, and those of the configuration are what they are.
+                None => true,
             }
         })
     }

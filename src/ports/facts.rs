@@ -166,6 +166,8 @@ pub trait SetIntake: Send + Sync + 'static {
     fn expect_verification(&self, stream: &str, state: String);
     /// Whether the verification event with this `state` is expected still: it has not come.
     fn awaits_verification(&self, stream: &str, state: &str) -> bool;
+    /// What the transmitter calls a stream: events about the stream itself have to name it. `None` if nobody knows.
+    fn named(&self, stream: &str, id: Option<&str>);
     /// What is known of the connection to the transmitter of a stream: nothing if it is good, else why it is not.
     fn connection(&self, stream: &str, trouble: Option<String>);
 }

@@ -35,8 +35,9 @@ pub enum SetError {
     NoKeys,
 }
 
-/// Resolves once the newest keys are there that can be had, after at most a few seconds.
-pub type Refreshing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+/// Resolves once the newest keys are there that can be had, after at most a few seconds. Whether they are certainly no
+/// older than the question: if not, what they do not vouch for may be good all the same.
+pub type Refreshing<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// Verifies the signatures of SETs with the keys of their streams.
 pub trait SetVerifier: Send + Sync + 'static {

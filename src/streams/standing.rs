@@ -81,6 +81,7 @@ impl Standing {
     pub(super) fn is_set_up(&self, id: &str, events: Vec<String>) {
         let mut known = self.known();
         known.id = Some(id.to_owned());
+        self.intake.named(&self.name, Some(id));
         known.events = events;
     }
 
@@ -88,6 +89,7 @@ impl Standing {
     pub(super) fn is_gone(&self) {
         let mut known = self.known();
         (known.id, known.status, known.events) = (None, None, Vec::new());
+        self.intake.named(&self.name, None);
     }
 
     /// The transmitter says that this is the status.

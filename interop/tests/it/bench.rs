@@ -99,7 +99,7 @@ impl Bench {
 
 /// Where its keys are; they do not say for which algorithm they are (RFC 7517, section 4.4, does not demand it).
 fn keys(transmitter: &Transmitter) -> Value {
-    json!({"remote": {"url": transmitter.jwks_uri()}, "insecure": {"optionalAlg": true}})
+    json!({"remote": {"url": transmitter.jwks_uri()}})
 }
 
 /// Seconds since 1970.

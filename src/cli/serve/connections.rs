@@ -45,7 +45,7 @@ pub(in crate::cli) fn place(stream: &config::Stream) -> TransmitterPlace {
 
 fn management(stream: &config::Stream, transmitter: &config::Transmitter) -> ManagementSettings {
     ManagementSettings {
-        authorization: authorization(transmitter.authorization.as_ref()),
+        authorization: transmitter_authorization(transmitter),
         create: transmitter.create,
         events: transmitter.events.clone().unwrap_or_else(|| known_events(stream)),
         description: transmitter.description.clone(),
@@ -83,6 +83,17 @@ fn delivery(stream: &config::Stream, public_url: Option<&str>) -> anyhow::Result
     })?;
     let shown = push.and_then(|push| push.authorization.as_ref()).map(header);
     Ok(DeliverySettings::Push { url, authorization: shown })
+}
+
+/// What shows the transmitter who this receiver is.
+fn transmitter_authorization(transmitter: &config::Transmitter) -> Option<Authorization> {
+    let client = transmitter.oauth.as_ref().map(|client| Authorization::Client {
+        token_url: client.token_url.clone(),
+        id: client.client_id.clone(),
+        secret: header(&client.secret),
+        scope: client.scopes.join(" "),
+    });
+    client.or_else(|| authorization(transmitter.authorization.as_ref()))
 }
 
 fn authorization(source: Option<&config::HeaderSource>) -> Option<Authorization> {

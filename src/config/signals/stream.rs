@@ -71,6 +71,8 @@ pub struct Stream {
 pub struct Transmitter {
     /// What shows who this receiver is.
     pub authorization: Option<HeaderSource>,
+    /// Who asks for tokens that show it, instead.
+    pub oauth: Option<OauthClient>,
     /// Whether the stream is created if it is not there.
     pub create: bool,
     /// The events that are asked for, as URIs; all that are known if `None`.
@@ -79,6 +81,21 @@ pub struct Transmitter {
     pub description: Option<String>,
     /// How often the transmitter is asked to show that it is there.
     pub verify_every: Option<Duration>,
+}
+
+/// A client of an authorization server (RFC 6749, section 4.4).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OauthClient {
+    /// Where tokens are given.
+    pub token_url: String,
+    /// The name of the client.
+    pub client_id: String,
+    /// What only the client knows.
+    pub secret: HeaderSource,
+    /// What the tokens are to be for, such as `ssf.manage`.
+    #[serde(default)]
+    pub scopes: Vec<String>,
 }
 
 /// What is demanded of whoever pushes events.
@@ -138,6 +155,7 @@ struct StreamEntry {
 struct TransmitterEntry {
     url: Option<String>,
     authorization: Option<HeaderSource>,
+    oauth: Option<OauthClient>,
     #[serde(default)]
     create: bool,
     events: Option<Vec<String>>,
@@ -221,7 +239,7 @@ impl StreamEntry {
             algorithms,
             metadata,
             plain_http,
-            transmitter: self.transmitter.map(TransmitterEntry::check).transpose()?,
+            transmitter: self.transmitter.map(|entry| entry.check(plain_http)).transpose()?,
             push: self.push.map(|push| push.check(plain_http)).transpose()?,
             poll: self.poll.map(|poll| poll.check(plain_http)).transpose()?,
             subjects,
@@ -292,18 +310,48 @@ impl StreamEntry {
 }
 
 impl TransmitterEntry {
-    fn check(self) -> Result<Transmitter, Problem> {
+    fn check(self, plain_http: bool) -> Result<Transmitter, Problem> {
         authorization(".transmitter.authorization", self.authorization.as_ref())?;
+        if let Some(client) = &self.oauth {
+            if self.authorization.is_some() {
+                return Err((
+                    ".transmitter".into(),
+                    "must have at most one of `authorization` and `oauth`".into(),
+                ));
+            }
+            client.check(plain_http)?;
+        }
         bounded(".transmitter.events", self.events.as_deref().unwrap_or_default())?;
         let every = self.verify_every.as_deref();
         let every = every.map(|text| duration(".transmitter.verifyEvery", Some(text), 0, 1000..=366 * DAY));
         Ok(Transmitter {
             authorization: self.authorization,
+            oauth: self.oauth,
             create: self.create,
             events: self.events,
             description: self.description,
             verify_every: every.transpose()?,
         })
+    }
+}
+
+impl OauthClient {
+    fn check(&self, plain_http: bool) -> Result<(), Problem> {
+        let member = |name: &str| format!(".transmitter.oauth.{name}");
+        let exposed = "whoever stands between could read the secret and the tokens";
+        url::check(&self.token_url, plain_http, exposed).map_err(|advice| (member("tokenUrl"), advice))?;
+        let empty = |text: &String| text.is_empty();
+        if empty(&self.client_id) {
+            return Err((member("clientId"), "must not be empty".into()));
+        }
+        if matches!(&self.secret, HeaderSource::Text(text) if text.is_empty()) {
+            return Err((member("secret"), "must not be empty".into()));
+        }
+        // RFC 6749, section 3.3: a list of scopes is told with spaces between.
+        if self.scopes.iter().any(|scope| empty(scope) || scope.contains(char::is_whitespace)) {
+            return Err((member("scopes"), "must be names without spaces, one an entry".into()));
+        }
+        Ok(())
     }
 }
 

@@ -42,6 +42,22 @@ fn streams_are_read_with_what_they_may_state_and_how_they_come() {
     assert_eq!((streams("null"), webhooks("null")), (Ok(vec![]), Ok(vec![])));
 }
 
+fn oauth(members: &str) -> String {
+    format!(r#"{STREAM}, "transmitter": {{"oauth": {{{members}}}}}"#)
+}
+
+#[test]
+fn transmitter_is_asked_with_one_credential_that_is_never_shown() {
+    let client = r#"{"tokenUrl": "https://as.example/token", "clientId": "pdp", "secret": "verysecret", "scopes": ["ssf.manage", "ssf.read"]}"#;
+    let read = streams(&format!(r#"[{{{STREAM}, "transmitter": {{"oauth": {client}}}}}]"#)).unwrap();
+    assert!(!format!("{read:?}").contains("verysecret"), "{read:?}");
+    let oauth = read[0].transmitter.as_ref().unwrap().oauth.as_ref().unwrap();
+    assert_eq!((oauth.client_id.as_str(), oauth.scopes.len()), ("pdp", 2));
+    let both =
+        format!(r#"[{{{STREAM}, "transmitter": {{"authorization": "Bearer x", "oauth": {client}}}}}]"#);
+    assert_eq!(streams(&both).unwrap_err()[0].0, "[0].transmitter");
+}
+
 #[test]
 fn what_is_wrong_with_a_stream_names_the_member_and_never_a_secret() {
     let keys = r#""keys": {"local": {"file": "k"}}"#;
@@ -92,6 +108,26 @@ fn what_is_wrong_with_a_stream_names_the_member_and_never_a_secret() {
             "`file: PATH`",
         ),
         (format!(r#"{STREAM}, "transmitter": {{"url": "http://a"}}"#), "[0].transmitter.url", "https://"),
+        (
+            oauth(r#""tokenUrl": "http://a/token", "clientId": "c", "secret": "verysecret""#),
+            "[0].transmitter.oauth.tokenUrl",
+            "https://",
+        ),
+        (
+            oauth(r#""tokenUrl": "https://a", "clientId": "", "secret": "s""#),
+            "[0].transmitter.oauth.clientId",
+            "empty",
+        ),
+        (
+            oauth(r#""tokenUrl": "https://a", "secret": "", "clientId": "c""#),
+            "[0].transmitter.oauth.secret",
+            "empty",
+        ),
+        (
+            oauth(r#""tokenUrl": "https://a", "clientId": "c", "secret": "verysecret", "scopes": ["a b"]"#),
+            "[0].transmitter.oauth.scopes",
+            "one an entry",
+        ),
     ] {
         let problems = streams(&format!("[{{{entry}}}]")).unwrap_err();
         let found = problems.iter().any(|(at, text)| at == member && text.contains(advice));

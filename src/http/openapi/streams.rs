@@ -25,7 +25,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .path("stream", "Its name.", &json!({"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}), "idp")
         .raw_body("application/secevent+jwt", "eyJ0eXAiOiJzZWNldmVudCtqd3QifQ.e30.c2ln")
         .answer(202, json!({"description": "It is on disk, and every later decision knows it."}))
-        .answer(400, refused("It is none that is taken, and never will be."))
+        .answer(400, refused("It is none that is taken, and never will be; or whoever sends it is not the transmitter of such a stream."))
         .answer(503, refused("It cannot be taken at present."))
         .refuses(&[404, 408, 413, 429]);
     vec![push]

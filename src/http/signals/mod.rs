@@ -16,7 +16,7 @@ use super::body::Bounded;
 use super::caller::Connection;
 use super::error::Refusal;
 use super::routes::{Place, Route};
-use crate::pdp::{Action, Caller, Intake, NotHeard, Pusher};
+use crate::pdp::{Action, Caller, Intake, NotHeard, Pusher, Unknown};
 use crate::ports::SetFault;
 
 /// Where streams are.
@@ -59,6 +59,16 @@ pub(super) fn transmitter(services: &Services, connection: &Connection, head: &m
     }
 }
 
+/// What somebody is told who is not known and sends a request to `path`: at a stream the same as who is known and is not
+/// its transmitter (RFC 8935, section 2.4), whether there is such a stream or not.
+pub(super) fn stranger(path: &str, unknown: Unknown) -> Refusal {
+    let is_stream = path.strip_prefix(STREAMS).is_some_and(|rest| !rest.contains('/'));
+    match unknown {
+        Unknown::NoCredential | Unknown::BadCredential if is_stream => Refusal::NotTransmitter,
+        unknown => unknown.into(),
+    }
+}
+
 /// Takes a SET. It is answered once it is on disk and every later decision knows it.
 async fn push(
     caller: Caller,
@@ -68,9 +78,9 @@ async fn push(
     headers: HeaderMap,
     body: Bounded,
 ) -> Result<Response, Refusal> {
-    let Path(stream) = stream.map_err(|_| Refusal::NotFound)?;
+    let Path(stream) = stream.map_err(|_| Refusal::NotTransmitter)?;
     let intake = services.signals.as_deref().filter(|_| recognised.is_some());
-    let intake = intake.filter(|intake| intake.may_push(&stream, &caller)).ok_or(Refusal::NotFound)?;
+    let intake = intake.filter(|intake| intake.may_push(&stream, &caller)).ok_or(Refusal::NotTransmitter)?;
     match heard(intake, &stream, &caller, &headers, &body.bytes).await {
         Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
         Err(NotHeard::Refused { fault, reason }) => Ok(refused(fault, &reason)),
@@ -112,7 +122,7 @@ fn readable<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<&'b str, &'static
 }
 
 /// RFC 8935, section 2.3.
-fn refused(fault: SetFault, description: &str) -> Response {
+pub(super) fn refused(fault: SetFault, description: &str) -> Response {
     let told = Told { err: fault.code(), description };
     let language = [(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"))];
     (StatusCode::BAD_REQUEST, language, Json(told)).into_response()

@@ -23,10 +23,11 @@ impl Intake {
         };
         let vouched = self.vouched(source, set).await?;
         self.check_origin(source, stream, &vouched)?;
+        let id = stream.id();
         let rules = SetRules {
             issuer: &stream.issuer,
             audiences: &stream.audiences,
-            stream: None,
+            stream: id.as_deref(),
             skew: SignedDuration::try_from(SKEW).unwrap_or(SignedDuration::ZERO),
             scim_drafts: stream.scim_drafts,
         };
@@ -87,19 +88,23 @@ impl Intake {
         })
     }
 
-    /// `set`, if a key of its stream vouches for it. If there may be newer keys, they are asked for, once.
+    /// `set`, if a key of its stream vouches for it. If there may be newer keys, they are asked for, once. While nobody
+    /// knows whether there are, it may come again: a transmitter drops for good what is refused.
     async fn vouched(&self, source: &Source, set: &str) -> Result<VouchedSet, NotHeard> {
         let vouch = async || {
             let _turn = self.turn(source).await;
             self.verifier.vouch(source.name(), set)
         };
-        let mut vouched = vouch().await;
+        let (mut vouched, mut newest) = (vouch().await, false);
         if matches!(vouched, Err(SetError::Outdated(_) | SetError::NoKeys)) {
-            self.verifier.refresh(source.name()).await;
+            newest = self.verifier.refresh(source.name()).await;
             vouched = vouch().await;
         }
         vouched.map_err(|error| match error {
             SetError::Malformed(reason) => refused(SetFault::InvalidRequest, reason),
+            SetError::Outdated(reason) if !newest => {
+                NotHeard::NotNow(format!("{reason}, and newer keys cannot be had at present"))
+            }
             SetError::Unvouched(reason) | SetError::Outdated(reason) => refused(SetFault::InvalidKey, reason),
             SetError::NoKeys => NotHeard::NotNow(error.to_string()),
         })

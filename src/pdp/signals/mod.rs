@@ -210,12 +210,14 @@ impl Intake {
         self.sources.values().map(|source| source.status(now)).collect()
     }
 
-    /// Whether what policies rely on is heard of.
+    /// Whether what policies rely on is heard of: the streams, and the facts that are `demanded`, with how old they may be.
     #[must_use]
-    pub fn readiness(&self) -> Check {
+    pub fn readiness(&self, demanded: &BTreeMap<&str, Duration>) -> Check {
         let store = self.keeper.store.health().err();
+        let now = self.clock.now();
+        let unheard = demanded.iter().filter_map(|(name, most)| self.unheard(name, *most, now));
         let troubles = self.status().into_iter().filter_map(|source| source.trouble());
-        let troubles: Vec<String> = store.into_iter().chain(troubles).collect();
+        let troubles: Vec<String> = store.into_iter().chain(troubles).chain(unheard).collect();
         let (state, detail) = if troubles.is_empty() {
             let (count, limit) = (self.keeper.store.count(), self.keeper.store.limit());
             (CheckState::Good, format!("{count} of {limit} facts are held"))
@@ -240,6 +242,25 @@ impl Intake {
     /// Records the counts of refusals that are not recorded yet, before the log is closed.
     pub fn close(&self) {
         self.record_counts(true);
+    }
+
+    /// Why a fact called `name` will not be fresh, if none of those who may state it has been heard for as long as `most` or
+    /// as it may be silent. What only operators may state is theirs to look after.
+    fn unheard(&self, name: &str, most: Duration, now: Timestamp) -> Option<String> {
+        let stating = || {
+            let may_state =
+                |source: &&Source| source.is_automatic() && source.trust.entitlement.allows_name(name);
+            self.sources.values().filter(may_state)
+        };
+        let is_silent = |source: &Source| {
+            let status = source.status(now);
+            status.silent > status.max_silence.unwrap_or(most)
+        };
+        let names: Vec<String> = stating().map(|source| format!("`{}`", source.name())).collect();
+        (!names.is_empty() && stating().all(is_silent)).then(|| {
+            let names = names.join(" and ");
+            format!("capabilities demand `{name}`, and {names} said nothing for too long")
+        })
     }
 
     fn source(&self, name: &str) -> Result<&Source, NotHeard> {
@@ -353,6 +374,12 @@ impl SetIntake for Intake {
     fn awaits_verification(&self, stream: &str, state: &str) -> bool {
         let stream = self.sources.get(stream).and_then(Source::stream);
         stream.is_some_and(|stream| stream.awaits(state))
+    }
+
+    fn named(&self, stream: &str, id: Option<&str>) {
+        if let Some(stream) = self.sources.get(stream).and_then(Source::stream) {
+            stream.is_called(id);
+        }
     }
 
     fn connection(&self, stream: &str, trouble: Option<String>) {

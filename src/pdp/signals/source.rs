@@ -50,6 +50,8 @@ pub(super) struct Stream {
 struct Known {
     /// The states of the verification events that are expected.
     awaited: VecDeque<String>,
+    /// What its transmitter calls it.
+    id: Option<Arc<str>>,
     trouble: Option<String>,
     state: Option<StreamState>,
 }
@@ -163,6 +165,11 @@ impl Source {
         self.stream.as_ref()
     }
 
+    /// Whether it speaks by itself, and not only when somebody has something to say.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.kind != SourceKind::Operator.as_str()
+    }
+
     /// Takes one signal out of its rate, or says how long to wait.
     pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
         lock(&self.rate).take(now)
@@ -256,6 +263,16 @@ impl Stream {
     /// Notes that it has come.
     pub(super) fn verified(&self, state: &str) {
         lock(&self.known).awaited.retain(|awaited| awaited != state);
+    }
+
+    /// What its transmitter calls it, if that is known.
+    pub(super) fn id(&self) -> Option<Arc<str>> {
+        lock(&self.known).id.clone()
+    }
+
+    /// Notes what its transmitter calls it.
+    pub(super) fn is_called(&self, id: Option<&str>) {
+        lock(&self.known).id = id.map(Arc::from);
     }
 
     /// Notes how the connection to the transmitter is.

@@ -9,6 +9,7 @@ use procura_testkit::transmitter::{Misconduct, Place, Transmitter};
 
 use super::*;
 use crate::discovery::TransmitterPlace;
+use crate::ports::{SetError, SetVerifier};
 
 /// A verifier of one remote key set, that asks as often as it likes.
 fn remote(server: &KeyServer, pause: Duration) -> (Verifier, Arc<Metrics>) {
@@ -52,6 +53,32 @@ async fn invented_key_names_do_not_flood_the_issuer() {
         assert!(refusal(&verifier, &token).await.contains("no key with the name"));
     }
     assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn signature_is_final_only_once_keys_were_fetched_after_it_came() {
+    let (old, new) = (SigningKey::generate("ES256", "old"), SigningKey::generate("ES256", "new"));
+    let server = KeyServer::with_keys(jwks(&[old.jwk()])).await;
+    let set = new.token(&json!({}));
+    let outdated = |verifier: &Verifier| matches!(verifier.vouch("far", &set), Err(SetError::Outdated(_)));
+    let (patient, _) = remote(&server, Duration::from_secs(3600));
+    claims(&patient, &old.token(&json!({}))).await;
+    server.set(Behaviour::Answer(200, jwks(&[old.jwk(), new.jwk()])));
+    assert!(outdated(&patient));
+    assert!(!patient.refresh("far").await, "they were fetched a moment ago, and not since");
+    assert!(outdated(&patient));
+
+    server.set(Behaviour::Answer(200, jwks(&[old.jwk()])));
+    let (verifier, _) = remote(&server, Duration::ZERO);
+    claims(&verifier, &old.token(&json!({}))).await;
+    server.set(Behaviour::Answer(503, String::new()));
+    assert!(!verifier.refresh("far").await, "nobody knows what the newest keys are");
+    server.set(Behaviour::Answer(200, jwks(&[old.jwk()])));
+    assert!(verifier.refresh("far").await);
+    assert!(outdated(&verifier), "and now it is final");
+    server.set(Behaviour::Answer(200, jwks(&[new.jwk()])));
+    assert!(verifier.refresh("far").await);
+    assert!(verifier.vouch("far", &set).is_ok());
 }
 
 #[tokio::test]

@@ -160,6 +160,8 @@ impl SetIntake for RecordingIntake {
         self.state().expected.contains(&(stream.to_owned(), verification.to_owned()))
     }
 
+    fn named(&self, _: &str, _: Option<&str>) {}
+
     fn connection(&self, stream: &str, trouble: Option<String>) {
         self.change(|state| state.troubles.push((stream.to_owned(), trouble)));
     }

@@ -78,6 +78,42 @@ async fn polled_events_change_answers_before_they_are_acknowledged_across_rotate
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn client_of_an_authorization_server_hears_only_verifications_that_name_its_stream() {
+    const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+    let (transmitter, dir) = (Transmitter::start().await, TempDir::new("client"));
+    transmitter.change(|state| {
+        state.configuration = json!({"aud": AUDIENCE});
+        state.authorization = Some("Bearer none".to_owned());
+        state.client = Some(("pdp".to_owned(), "s3cret".to_owned()));
+    });
+    dir.write("policies/album.yaml", POLICY);
+    dir.write("secret", "s3cret\n");
+    let oauth = json!({
+        "tokenUrl": format!("{}/token", transmitter.issuer()), "clientId": "pdp",
+        "secret": {"file": dir.path().join("secret")}, "scopes": ["ssf.manage", "ssf.read"],
+    });
+    let stream = json!({
+        "name": "idp", "issuer": transmitter.issuer(), "audiences": [AUDIENCE],
+        "transmitter": {"create": true, "oauth": oauth}, "poll": {},
+    });
+    dir.write("procura.yaml", json!({"signals": {"streams": [stream]}}).to_string());
+    let (policies, data) = (dir.path().join("policies"), dir.path().join("data"));
+    let config = format!("--config={}", dir.path().join("procura.yaml").display());
+    let _server = ServerSpec::new(BINARY, &policies, &data).arg(config).start().await.unwrap();
+    transmitter.until(|state| !state.streams.is_empty()).await.unwrap();
+    let id = transmitter.only_stream().config["stream_id"].as_str().unwrap().to_owned();
+    let naming = |named: &str| {
+        let subject = json!({"format": "opaque", "id": named});
+        transmitter.emit(&id, VERIFICATION, &subject, &json!({}))
+    };
+    let (other, own) = (naming("another"), naming(&id));
+    acknowledged(&transmitter, &id, &own).await;
+    transmitter.until_stream(&id, |stream| stream.pending.is_empty()).await.unwrap();
+    let stream = transmitter.only_stream();
+    assert_eq!(stream.errors[&other]["err"], "invalid_request", "{:?}", stream.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forged_events_are_refused_with_their_code_and_change_no_answer() {
     let (transmitter, dir) = (Transmitter::start().await, TempDir::new("forged"));
     transmitter.add_poll_stream("idp", AUDIENCE);

@@ -47,7 +47,8 @@ impl<'a> PresentedInput<'a> {
     #[must_use]
     pub fn new(signals: &'a Signals<'_>) -> Option<Self> {
         let Presented { session, device, began, methods } = &signals.presented;
-        let input = Self {
+        let is_there = session.is_some() || device.is_some() || began.is_some() || methods.is_some();
+        (is_there || signals.too_many).then(|| Self {
             session: session.as_deref().map(Cow::Borrowed),
             device: device.as_deref().map(Cow::Borrowed),
             began: *began,
@@ -55,8 +56,7 @@ impl<'a> PresentedInput<'a> {
                 .as_ref()
                 .map(|methods| methods.iter().map(|name| Cow::Borrowed(&**name)).collect()),
             too_many_signals: signals.too_many,
-        };
-        Some(input).filter(|input| *input != Self::default())
+        })
     }
 
     /// What was presented, again.

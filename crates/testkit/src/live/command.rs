@@ -32,7 +32,7 @@ pub enum Trial {
         #[arg(long, default_value_t = 10)]
         minutes: u64,
         /// Connections that forge.
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 64)]
         forgers: usize,
     },
     /// A server that is killed in the middle of a stream of events.

@@ -36,7 +36,7 @@ impl Source for Easyssf {
         let secret = data.join("authorization");
         std::fs::write(&secret, AUTHORIZATION).unwrap();
         json!({"issuer": self.0.issuer(), "audiences": [AUDIENCE], "push": {"authorization": {"file": secret}},
-            "keys": {"remote": {"url": self.0.jwks_uri()}, "insecure": {"optionalAlg": true}}})
+            "keys": {"remote": {"url": self.0.jwks_uri()}}})
     }
 
     fn say(&self, server: &Server, event: &str, subject: &Value, payload: &Value) {
