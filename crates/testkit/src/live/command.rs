@@ -28,7 +28,7 @@ pub enum Trial {
     },
     /// Forged signals at full speed beside normal load.
     Flood {
-        /// How long the flood lasts, and the quiet time before it.
+        /// How long the flood lasts; before it there is a quiet minute.
         #[arg(long, default_value_t = 10)]
         minutes: u64,
         /// Connections that forge.

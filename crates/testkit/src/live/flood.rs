@@ -13,6 +13,9 @@ use tokio::task::JoinSet;
 use super::{CHECK, House, may_open, push, question};
 use crate::http::Connection;
 
+/// Longest quiet time before the flood.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// Pause between two questions of the normal load.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -27,7 +30,7 @@ const ALONE: usize = 10;
 pub struct Trial<'a> {
     /// The server.
     pub binary: &'a Path,
-    /// How long the flood lasts, and the quiet time before it.
+    /// How long the flood lasts, and the quiet time before it if that is less than a minute.
     pub time: Duration,
     /// Connections that forge.
     pub forgers: usize,
@@ -81,7 +84,7 @@ impl fmt::Display for Outcome {
 /// If a forged signal is taken or changes a decision, a good signal of the same time is never taken, or a decision is refused.
 pub async fn run(trial: Trial<'_>) -> anyhow::Result<Outcome> {
     let house = House::open(trial.binary, |stream| stream["maxRate"] = json!(200), &[]).await?;
-    let mut outcome = Outcome { before: steady(&house, trial.time).await?, ..Outcome::default() };
+    let mut outcome = Outcome { before: steady(&house, trial.time.min(QUIET)).await?, ..Outcome::default() };
     let ended = Arc::new(AtomicBool::new(false));
     let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
     let mut forgers = JoinSet::new();
