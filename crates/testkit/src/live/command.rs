@@ -58,6 +58,9 @@ pub enum Trial {
         /// Seconds of a turn.
         #[arg(long, default_value_t = 3)]
         seconds: u64,
+        /// Without the decision log, so that nothing hides what facts cost.
+        #[arg(long)]
+        bare: bool,
     },
 }
 
@@ -92,9 +95,9 @@ pub async fn run(trial: &Trial, bin: &Path, progress: impl Fn(&str)) -> anyhow::
             });
             println!("\nseed {seed}: {}", outcome.await?);
         }
-        Trial::Held { facts, rounds, seconds } => {
+        Trial::Held { facts, rounds, seconds, bare } => {
             let turn = Duration::from_secs(seconds);
-            let outcome = held::run(held::Trial { binary: bin, facts, rounds, turn }, progress).await?;
+            let outcome = held::run(held::Trial { binary: bin, facts, rounds, turn, bare }, progress).await?;
             println!("\n{outcome}");
             ensure!(
                 outcome.ratios().iter().all(|ratio| *ratio <= 1.1),

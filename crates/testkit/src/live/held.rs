@@ -33,6 +33,8 @@ pub struct Trial<'a> {
     pub rounds: usize,
     /// How long a turn takes.
     pub turn: Duration,
+    /// Whether the decision log is off.
+    pub bare: bool,
 }
 
 /// What was measured.
@@ -128,7 +130,7 @@ async fn start(
     facts: usize,
 ) -> anyhow::Result<(Server, Duration)> {
     let spec = ServerSpec::new(trial.binary, dir.path().join("policies"), dir.path().join(name))
-        .arg("--set=audit.enabled=false")
+        .arg(format!("--set=audit.enabled={}", !trial.bare))
         .arg(format!("--set=signals.maxFacts={}", trial.facts + 1));
     let begun = Instant::now();
     let server = spec.start().await?;
