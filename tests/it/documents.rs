@@ -26,7 +26,7 @@ fn every_invariant_names_an_existing_test() {
 
 #[test]
 fn every_test_that_an_adr_or_a_page_about_security_names_exists() {
-    let pages = ["docs/threat-model.md", "docs/reference/strangers.md"];
+    let pages = ["docs/threat-model.md", "docs/reference/strangers.md", "docs/reference/conformance-ssf.md"];
     let names_tests = |document: &str| document.starts_with("docs/adr/") || pages.contains(&document);
     let tests = all_code();
     let mut named = 0;

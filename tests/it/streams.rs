@@ -2,6 +2,7 @@
 
 mod intake;
 mod managed;
+mod refused;
 mod served;
 
 use std::collections::BTreeSet;

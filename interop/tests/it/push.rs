@@ -33,6 +33,7 @@ fn policies_read_what_is_held_true_and_the_newest_counts_whatever_comes_last() {
     let server = bench.serve();
     let device = || complex_members(vec![("device", opaque("d-1"))]);
     let compliance = |status: &str, at: u64| json!({"current_status": status, "event_timestamp": at});
+    let credential = |change: &str| json!({"credential_type": "password", "change_type": change});
     let steps = [
         ("CaepDeviceComplianceChange", device(), compliance("not-compliant", now() - 20), false),
         ("CaepDeviceComplianceChange", device(), compliance("compliant", now() - 10), true),
@@ -42,6 +43,8 @@ fn policies_read_what_is_held_true_and_the_newest_counts_whatever_comes_last() {
         ("CaepRiskLevelChange", iss_sub(&bench.issuer(), "alice"), risk("LOW"), true),
         ("RiscAccountDisabled", iss_sub(&bench.issuer(), "alice"), json!({"reason": "hijacking"}), false),
         ("RiscAccountEnabled", iss_sub(&bench.issuer(), "alice"), json!({}), true),
+        ("CaepCredentialChange", iss_sub(&bench.issuer(), "alice"), credential("revoke"), false),
+        ("CaepCredentialChange", iss_sub(&bench.issuer(), "alice"), credential("update"), true),
     ];
     for (number, (event, subject, payload, allowed)) in steps.into_iter().enumerate() {
         // One second after the other: instants of events have no fractions.

@@ -7,7 +7,7 @@ use super::*;
 const COMPLIANCE: &str = "https://schemas.openid.net/secevent/caep/event-type/device-compliance-change";
 
 /// The stream `idp` that this server makes for itself.
-fn managed(transmitter: &Transmitter, delivery: DeliverySettings) -> StreamSettings {
+pub(super) fn managed(transmitter: &Transmitter, delivery: DeliverySettings) -> StreamSettings {
     let management = ManagementSettings {
         authorization: None,
         create: true,
@@ -18,28 +18,33 @@ fn managed(transmitter: &Transmitter, delivery: DeliverySettings) -> StreamSetti
     StreamSettings { management: Some(management), delivery, ..polled(transmitter, "idp") }
 }
 
-fn by_poll() -> DeliverySettings {
+pub(super) fn by_poll() -> DeliverySettings {
     DeliverySettings::Poll { url: None, authorization: None, max_events: 20 }
 }
 
-fn by_push(header: &str) -> DeliverySettings {
+pub(super) fn by_push(header: &str) -> DeliverySettings {
     let authorization = Some(HeaderSource::Text(header.to_owned()));
     DeliverySettings::Push { url: "http://127.0.0.1:9/api/signals/streams/idp".to_owned(), authorization }
 }
 
 /// A transmitter whose streams are for us.
-async fn transmitter() -> Transmitter {
+pub(super) async fn transmitter() -> Transmitter {
     let transmitter = Transmitter::start().await;
     transmitter.change(|state| state.configuration = json!({"aud": AUDIENCE}));
     transmitter
 }
 
-fn connection(streams: &Streams) -> StreamConnection {
+pub(super) fn connection(streams: &Streams) -> StreamConnection {
     streams.connections().remove(0)
 }
 
 /// Waits until the transmitter has been asked `count` times for the status: the last thing about a stream.
-async fn looked_at(transmitter: &Transmitter, intake: &RecordingIntake, streams: &Streams, count: usize) {
+pub(super) async fn looked_at(
+    transmitter: &Transmitter,
+    intake: &RecordingIntake,
+    streams: &Streams,
+    count: usize,
+) {
     transmitter
         .until(|state| state.requests.get(&Place::Status).is_some_and(|asked| *asked >= count))
         .await

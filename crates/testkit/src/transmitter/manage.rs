@@ -36,6 +36,9 @@ pub(super) fn manage(shared: &Arc<Shared>, place: Place, request: &Request) -> R
     }
     let asked = request.query.strip_prefix("stream_id=");
     shared.change(|state| match (place, request.method.as_str()) {
+        (Place::Configuration, method) if state.refuses.is_some_and(|(refused, _)| refused == method) => {
+            Reply::status(state.refuses.map_or(500, |(_, status)| status))
+        }
         (Place::Configuration, "POST") => create(shared, state, &body),
         (Place::Configuration, "GET") => read(state, asked),
         (Place::Configuration, "PATCH") if state.only_replaces => Reply::status(405),

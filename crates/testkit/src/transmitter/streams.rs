@@ -28,6 +28,8 @@ pub struct State {
     pub one_stream: bool,
     /// Whether configurations can be replaced, and not changed in part.
     pub only_replaces: bool,
+    /// A method that is refused for configurations, and the status that says so.
+    pub refuses: Option<(&'static str, u16)>,
     /// How requests are treated next: place, how, how many times.
     pub misconduct: Vec<(Place, Misconduct, usize)>,
     /// How many requests have come to each place.
@@ -73,6 +75,7 @@ impl State {
             configuration: json!({}),
             one_stream: true,
             only_replaces: false,
+            refuses: None,
             misconduct: Vec::new(),
             requests: BTreeMap::new(),
             names: 0,
