@@ -46,7 +46,9 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show how every source fares: when it was last heard, how late, what was taken and refused
     Status(ShowArgs),
+    /// Show signals as they come in, taken and refused, until interrupted
     Tail(ShowArgs),
     Subject(SubjectArgs),
     Set(SetArgs),
@@ -54,7 +56,6 @@ enum Command {
     Verify(VerifyArgs),
 }
 
-/// Show how every source fares: when it was last heard, how late, what was taken and refused
 #[derive(Debug, clap::Args)]
 struct ShowArgs {
     #[command(flatten)]
