@@ -31,7 +31,8 @@ pub(crate) fn compressed(data: &[u8]) {
 /// given right lengths and checksums.
 pub(crate) fn facts(data: &[u8]) {
     let Some((mode, rest)) = data.split_first() else { return };
-    let file = if mode & 2 == 0 { rest.to_vec() } else { store::file_of(rest.split(|byte| *byte == u8::MAX)) };
+    let file =
+        if mode & 2 == 0 { rest.to_vec() } else { store::file_of(rest.split(|byte| *byte == u8::MAX)) };
     let (snapshot, journal) = store::names();
     let files = if mode & 1 == 0 {
         vec![(journal, file)]
