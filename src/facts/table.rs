@@ -75,10 +75,7 @@ impl Table {
     /// The facts in force about nothing but what is presented.
     pub(super) fn about(&self, presented: &[Entity<'_>], now: Timestamp) -> Vec<Arc<Fact>> {
         let mut found = Vec::new();
-        for (index, entity) in presented.iter().enumerate() {
-            if presented.iter().take(index).any(|other| other == entity) {
-                continue;
-            }
+        for entity in presented {
             let is_meant = |fact: &&Arc<Fact>| {
                 fact.is_in_force(now)
                     && finder(&fact.subject) == Some(entity)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use procura_core::limits::SIGNALS;
+use procura_core::limits::{PRESENTED, SIGNALS};
 use procura_core::model::{Entity, EntityKind, Fact, Presented, Request, Signals, Timestamp, tenant_of};
 use procura_core::record::{Vouchers, claim_at};
 use procura_core::value::{Map, Value};
@@ -45,31 +45,6 @@ pub struct Claim {
     pub path: String,
 }
 
-impl Whence {
-    /// Reads `jwt:sid`, `jwts.NAME:sid` or `attr:sessionId`; `None` if it is none of them.
-    #[must_use]
-    pub fn parse(written: &str) -> Option<Self> {
-        match written.strip_prefix("attr:") {
-            Some("") => None,
-            Some(name) => Some(Self::Attribute(name.to_owned())),
-            None => Claim::parse(written).map(Self::Claim),
-        }
-    }
-}
-
-impl Claim {
-    /// Reads `jwt:sid` or `jwts.NAME:sid`; `None` if it is neither.
-    #[must_use]
-    pub fn parse(written: &str) -> Option<Self> {
-        let (token, path) = written.split_once(':')?;
-        let token = match token {
-            "jwt" => None,
-            token => Some(token.strip_prefix("jwts.").filter(|name| !name.is_empty())?.to_owned()),
-        };
-        (!path.is_empty()).then(|| Self { token, path: path.to_owned() })
-    }
-}
-
 impl Default for PresentedRules {
     fn default() -> Self {
         let claim = |path: &str| Claim { token: None, path: path.to_owned() };
@@ -100,10 +75,11 @@ pub(super) fn signals(
     }
     let call = Verified { rules, request, vouchers };
     let presented = call.presented();
-    let mut held = facts.about(&call.entities(&presented, default_scope), now);
-    if held.len() > SIGNALS {
+    let entities = call.entities(&presented, default_scope);
+    let held = (entities.len() <= PRESENTED).then(|| facts.about(&entities, now));
+    let Some(mut held) = held.filter(|held| held.len() <= SIGNALS) else {
         return Signals { too_many: true, facts: Vec::new(), presented };
-    }
+    };
     held.sort_unstable_by(|one, other| newest_first(one, other));
     Signals { too_many: false, facts: held, presented }
 }
@@ -124,15 +100,13 @@ struct Verified<'c> {
 
 impl<'c> Verified<'c> {
     fn presented(&self) -> Presented<'static> {
-        let owned = |text: &'c str| Cow::Owned(text.to_owned());
+        let owned = |name: Cow<'c, str>| Cow::Owned(name.into_owned());
         let claim = |claims: &'c [Claim]| claims.iter().find_map(|claim| self.claim(claim));
         Presented {
-            session: self.first_text(&self.rules.session).map(owned),
-            device: self.first_text(&self.rules.device).map(owned),
+            session: self.first(&self.rules.session).map(owned),
+            device: self.first(&self.rules.device).map(owned),
             began: claim(&self.rules.began).and_then(instant),
-            methods: claim(&self.rules.methods)
-                .and_then(texts)
-                .map(|methods| methods.into_iter().map(owned).collect()),
+            methods: claim(&self.rules.methods).and_then(texts),
         }
     }
 
@@ -143,9 +117,9 @@ impl<'c> Verified<'c> {
         entities.extend(actors(aux_data.actor.as_ref()).map(|id| Entity::new(EntityKind::Principal, id)));
         entities.extend(presented.session.as_deref().map(|id| Entity::new(EntityKind::Session, id)));
         entities.extend(presented.device.as_deref().map(|id| Entity::new(EntityKind::Device, id)));
-        let groups = self.rules.groups.iter().find_map(|whence| self.value(whence)).and_then(texts);
-        entities.extend(groups.into_iter().flatten().map(|id| Entity::new(EntityKind::Group, id)));
-        let application = self.first_text(&self.rules.application);
+        let groups = self.rules.groups.iter().find_map(|whence| self.value(whence));
+        entities.extend(groups.into_iter().flat_map(names).map(|id| Entity::new(EntityKind::Group, id)));
+        let application = self.first(&self.rules.application);
         entities.extend(application.map(|id| Entity::new(EntityKind::Application, id)));
         entities.extend(self.tokens().filter_map(token));
         let scopes = items.iter().map(|item| &*item.resource.scope).chain([&*principal.scope]);
@@ -165,8 +139,8 @@ impl<'c> Verified<'c> {
         is_there.then(|| Entity::new(EntityKind::Tenant, tenant))
     }
 
-    fn first_text(&self, from: &[Whence]) -> Option<&'c str> {
-        from.iter().find_map(|whence| self.value(whence).and_then(text))
+    fn first(&self, from: &[Whence]) -> Option<Cow<'c, str>> {
+        from.iter().find_map(|whence| self.value(whence).and_then(name))
     }
 
     fn value(&self, whence: &Whence) -> Option<&'c Value<'c>> {
@@ -227,11 +201,32 @@ fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     }
 }
 
-/// A list of texts, or the one text; `None` if there is anything else in it.
-fn texts<'v>(value: &'v Value<'_>) -> Option<Vec<&'v str>> {
+/// The name that a value is: a text, or a whole number as some issuers count their sessions.
+fn name<'v>(value: &'v Value<'_>) -> Option<Cow<'v, str>> {
+    /// Up to here every whole number is another one.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
-        Value::List(items) => items.iter().map(text).collect(),
-        value => text(value).map(|text| vec![text]),
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < EXACT => {
+            Some(Cow::Owned(number.to_string()))
+        }
+        value => text(value).map(Cow::Borrowed),
+    }
+}
+
+/// The names in a list, or the one that a value is. What is no name hides none beside it.
+fn names<'v>(value: &'v Value<'_>) -> Vec<Cow<'v, str>> {
+    match value {
+        Value::List(items) => items.iter().filter_map(name).collect(),
+        value => name(value).into_iter().collect(),
+    }
+}
+
+/// A list of texts, or the one text; `None` if there is anything else in it: what is shown must all be known.
+fn texts(value: &Value<'_>) -> Option<Vec<Cow<'static, str>>> {
+    let owned = |value| text(value).map(|text| Cow::Owned(text.to_owned()));
+    match value {
+        Value::List(items) => items.iter().map(owned).collect(),
+        value => owned(value).map(|text| vec![text]),
     }
 }
 

@@ -10,7 +10,8 @@ use procura_core::model::{Entity, Fact, Subject, Timestamp};
 pub trait Facts: Send + Sync + 'static {
     /// Whether there is none at all: then nobody has to say what a call presents.
     fn is_empty(&self) -> bool;
-    /// The facts in force at `now` that are about nothing but what is `presented`, all of one moment, in any order.
+    /// The facts in force at `now` that are about nothing but what is `presented`, which is sorted and names nothing twice:
+    /// all of one moment, in any order.
     fn about(&self, presented: &[Entity<'_>], now: Timestamp) -> Vec<Arc<Fact>>;
 }
 

@@ -205,6 +205,9 @@ pub const ACTORS: usize = 16;
 /// Most facts in force about one call: each is in its record, and is looked at for each of its resources.
 pub const SIGNALS: usize = 1_024;
 
+/// Most things that a call may present for facts to be about: each is looked up.
+pub const PRESENTED: usize = 4_096;
+
 /// Longest filter of the decision log, in bytes; it fits the head of a request.
 pub const FILTER_BYTES: usize = 8 * 1024;
 

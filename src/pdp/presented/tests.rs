@@ -119,6 +119,29 @@ fn token_that_nobody_vouches_for_presents_nothing() {
 }
 
 #[test]
+fn what_is_no_name_hides_nothing_beside_it() {
+    let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
+    let claims = json!({"sid": 4711, "groups": ["g1", "", 7, null, {"name": "g2"}, "g3"], "amr": ["pwd", 1]});
+    let (signals, asked) = ask(&held, &request(&claims, &json!({"deviceId": 1.5})), &vouched());
+    let expected =
+        ["principal  alice", "session  4711", "resource doc 1", "resource doc 2", "group  7", "group  g1"];
+    assert_eq!(asked[..6], expected);
+    assert_eq!(asked[6], "group  g3");
+    assert_eq!(signals.presented.session.as_deref(), Some("4711"));
+    assert_eq!((signals.presented.device, signals.presented.methods), (None, None));
+}
+
+#[test]
+fn call_that_presents_too_much_is_denied_and_nothing_of_it_is_looked_up() {
+    let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
+    let groups = |count: usize| json!({"groups": (0..count).map(|i| format!("g{i}")).collect::<Vec<_>>()});
+    let (signals, asked) = ask(&held, &request(&groups(PRESENTED), &json!({})), &vouched());
+    assert_eq!((signals.too_many, asked.len()), (true, 0));
+    let (signals, asked) = ask(&held, &request(&groups(4000), &json!({})), &vouched());
+    assert_eq!((signals.too_many, asked.len()), (false, 4005));
+}
+
+#[test]
 fn caller_that_is_bound_to_tenants_is_told_nothing_of_others() {
     let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
     let bound = Request { tenants: Some(vec!["acme".into()]), ..request(&json!({}), &json!({})) };
@@ -147,22 +170,4 @@ fn nobody_is_asked_where_no_facts_are_held() {
     let held = Held::default();
     let (signals, asked) = ask(&held, &request(&json!({"sid": "s"}), &json!({})), &vouched());
     assert_eq!((signals, asked.len()), (Signals::default(), 0));
-}
-
-#[test]
-fn places_are_read_as_configuration_writes_them() {
-    let claim = |token: Option<&str>, path: &str| Claim { token: token.map(Into::into), path: path.into() };
-    for (written, expected) in [
-        ("jwt:sid", Some(Whence::Claim(claim(None, "sid")))),
-        ("jwt:a.b:c", Some(Whence::Claim(claim(None, "a.b:c")))),
-        ("jwts.user:sid", Some(Whence::Claim(claim(Some("user"), "sid")))),
-        ("attr:deviceId", Some(Whence::Attribute("deviceId".into()))),
-        ("jwt:", None),
-        ("jwts.:x", None),
-        ("attr:", None),
-        ("sid", None),
-        ("env:x", None),
-    ] {
-        assert_eq!(Whence::parse(written), expected, "{written}");
-    }
 }

@@ -79,8 +79,8 @@ impl FactOffice {
         facts
     }
 
-    /// States `wanted`, as `caller` asks: every later decision knows it once this returns. To state the same again changes
-    /// nothing. What a caller states that is bound to tenants is only true there.
+    /// States `wanted`, as `caller` asks: every later decision knows it once this returns. To state the same since the
+    /// same instant again changes nothing. What a caller states that is bound to tenants is only true there.
     ///
     /// # Errors
     /// If it is not stated.
@@ -92,8 +92,8 @@ impl FactOffice {
             subjects.map(move |subject| Fact { subject, ..fact.clone() })
         };
         let facts: Vec<_> = wanted.facts("", &speaker)?.into_iter().flat_map(bound).collect();
-        let held: Option<Vec<_>> =
-            facts.iter().map(|fact| self.same(fact, wanted.at, speaker.received)).collect();
+        // What is so from now on is news, also if it was so before: a session may have begun in between.
+        let held = wanted.at.and_then(|_| facts.iter().map(|fact| self.same(fact)).collect());
         if let Some(held) = held {
             return Ok(held);
         }
@@ -164,15 +164,15 @@ impl FactOffice {
         found.into_iter().flatten().filter(is_that).collect()
     }
 
-    /// The fact that is held and says what `wanted` does, if there is one; since another instant only if none is asked for.
-    fn same(&self, wanted: &Fact, at: Option<Timestamp>, now: Timestamp) -> Option<Arc<Fact>> {
+    /// The fact that is held and says what `wanted` does, since the same instant, if there is one.
+    fn same(&self, wanted: &Fact) -> Option<Arc<Fact>> {
         self.stated(&wanted.subject).into_iter().find(|held| {
             held.slot == wanted.slot
                 && held.name == wanted.name
                 && held.value == wanted.value
                 && held.expires == wanted.expires
-                && at.is_none_or(|at| at == held.at)
-                && held.is_in_force(now)
+                && held.at == wanted.at
+                && held.is_in_force(wanted.received)
         })
     }
 }

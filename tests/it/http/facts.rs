@@ -114,8 +114,9 @@ async fn fact_is_there_from_its_answer_until_it_is_withdrawn_and_both_are_record
     let about = (&fact["type"], &fact["source"], &fact["data"], &fact["inForce"]);
     assert_eq!(about, (&json!("on-call"), &json!("operator"), &json!({"shift": "night"}), &json!(true)));
 
-    // The same again changes nothing: it is the same event, and not recorded.
-    let (status, again) = send(&mut operator, "PUT", path, &body).await;
+    // The same since the same instant changes nothing: it is the same event, and not recorded.
+    let since = json!({"data": {"shift": "night"}, "at": fact["at"]});
+    let (status, again) = send(&mut operator, "PUT", path, &since).await;
     assert_eq!((status, &again["facts"][0]["id"]), (200, &fact["id"]));
     let (_, other) = send(&mut operator, "PUT", path, &json!({"data": {"shift": "day"}})).await;
     assert_ne!(other["facts"][0]["id"], fact["id"]);
@@ -256,4 +257,18 @@ async fn for_a_caller_that_is_bound_to_tenants_there_are_the_facts_of_these() {
     let (_, status) = send(&mut bound, "GET", "/api/signals", &Value::Null).await;
     assert_eq!(status["sources"], json!([]), "no source is of its tenants alone");
     assert_eq!(send(&mut bound, "DELETE", "/api/facts/principal/ada/on-call", &Value::Null).await.0, 200);
+}
+
+/// What an operator says again without an instant is true since then: a bug had answered with the fact of the first time.
+#[tokio::test(flavor = "multi_thread")]
+async fn revoking_again_ends_sessions_that_began_in_between() {
+    let server = TestServer::start().await;
+    let mut operator = server.connect().await;
+    let path = "/api/facts/principal/alice/session-revoked";
+    let (_, first) = send(&mut operator, "PUT", path, &json!({})).await;
+    let (_, again) = send(&mut operator, "PUT", path, &json!({})).await;
+    let [first, again] = [first, again].map(|answer| answer["facts"][0]["at"].as_str().unwrap().to_owned());
+    assert!(again > first, "{again} is not after {first}");
+    let (_, held) = send(&mut operator, "GET", "/api/facts?principal=alice", &Value::Null).await;
+    assert_eq!((&held["facts"][0]["at"], held["facts"].as_array().unwrap().len()), (&json!(again), 1));
 }

@@ -98,6 +98,9 @@ impl Rules<'_, '_> {
         if [EntityKind::Session, EntityKind::Token].iter().any(|kind| subject.get(*kind).is_some()) {
             return Ok(false);
         }
+        if !self.is_of_principal(revoked) {
+            return Ok(false);
+        }
         if self.presented.began.is_some_and(|began| began > revoked.at) {
             return Ok(true);
         }
@@ -116,10 +119,18 @@ impl Rules<'_, '_> {
     /// Whether a compromised credential may be behind the call.
     fn is_compromised(&self, fact: &Fact) -> Result<bool, CostExceeded> {
         let credential = fact.slot.strip_prefix("credential/");
+        let methods = self.presented.methods.as_ref().filter(|_| self.is_of_principal(fact));
         let is_excluded = credential
-            .zip(self.presented.methods.as_ref())
+            .zip(methods)
             .is_some_and(|(credential, methods)| excludes(methods.iter().map(AsRef::as_ref), credential));
         Ok(!is_excluded && !self.is_cleared(fact)?)
+    }
+
+    /// Whether `fact` is not about somebody else who acts, for example the agent: when a session began, and how that was
+    /// shown, is known of the principal alone.
+    fn is_of_principal(&self, fact: &Fact) -> bool {
+        let named = fact.subject.get(EntityKind::Principal);
+        named.is_none_or(|named| named.id == self.call.request.principal.id)
     }
 
     /// Whether the source of `fact` has said something else since, about the same or about more.

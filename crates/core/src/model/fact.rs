@@ -103,6 +103,12 @@ impl Subject {
         (!entities.is_empty() && !is_unclear).then(|| Self(entities.into()))
     }
 
+    /// The same with other ids, as `id` says.
+    #[must_use]
+    pub fn renamed(&self, mut id: impl FnMut(&Entity<'static>) -> Cow<'static, str>) -> Self {
+        Self(self.0.iter().map(|entity| Entity { id: id(entity), ..entity.clone() }).collect())
+    }
+
     /// What it consists of, sorted by kind.
     #[must_use]
     pub fn entities(&self) -> &[Entity<'static>] {
@@ -115,10 +121,10 @@ impl Subject {
         self.0.iter().find(|entity| entity.kind == kind)
     }
 
-    /// Whether whoever presents `presented` is meant: all that it consists of is among them.
+    /// Whether whoever presents `presented`, which is sorted, is meant: all that it consists of is among them.
     #[must_use]
     pub fn is_presented(&self, presented: &[Entity<'_>]) -> bool {
-        self.0.iter().all(|entity| presented.contains(entity))
+        self.0.iter().all(|entity| presented.binary_search(entity).is_ok())
     }
 }
 

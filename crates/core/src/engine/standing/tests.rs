@@ -235,6 +235,23 @@ fn rules_deny_what_is_revoked_disabled_or_compromised_and_nothing_else() {
 }
 
 #[test]
+fn what_the_token_of_the_principal_shows_clears_nothing_about_an_agent() {
+    let shown = || presented(Some("s"), Some(50), Some(&["hwk"]));
+    let established = fact("session-established", "idp", &["principal=alice", "session=s"], 60);
+    for (name, expected) in [
+        ("session-revoked", "session_revoked"),
+        ("sessions-revoked", "session_revoked"),
+        ("credential-compromise", "credential_compromised"),
+    ] {
+        let about = |about: &[&str]| vec![Arc::clone(&established), fact(name, "idp", about, 10)];
+        let reasons = |facts| reasons(&request(facts, shown()), &Settings::default());
+        assert_eq!(reasons(about(&["principal=agent-7"])), [expected, expected], "{name}");
+        assert_eq!(reasons(about(&["principal=alice"])), ["allow_rule", "allow_rule"], "{name}");
+        assert_eq!(reasons(about(&["device=d"])), ["allow_rule", "allow_rule"], "{name}");
+    }
+}
+
+#[test]
 fn fact_about_a_resource_or_a_tenant_counts_for_that_one_only() {
     let of_resource = fact("session-revoked", "idp", &["principal=alice", "resource=doc/2"], 10);
     let of_tenant = fact("session-revoked", "idp", &["principal=alice", "tenant=acme"], 10);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::path::Place;
 use super::walk::Walker;
 use super::{MaskKeys, Masks};
-use crate::model::{Entity, EntityKind, Fact, Presented, Signals, Subject};
+use crate::model::{Entity, EntityKind, Fact, Presented, Signals};
 use crate::record::{Caller, FactRecord, SignalRecord, SignalsRefused};
 use crate::value::{Map, Value};
 
@@ -90,14 +90,13 @@ impl Walker<'_> {
     }
 
     fn fact(&mut self, fact: &Fact) -> Fact {
-        let entities = fact.subject.entities().iter().map(|entity| self.entity(entity));
-        let subject = Subject::new(entities.collect()).unwrap_or_else(|| fact.subject.clone());
+        let subject = fact.subject.renamed(|entity| self.seen_id(entity));
         let value = fact.value.as_ref().map(|data| self.data(data));
         let id = self.seen(&Cow::Borrowed(&*fact.id), &[], None);
         Fact { subject, value, id: id.as_deref().unwrap_or(MASKED).into(), ..fact.clone() }
     }
 
-    fn entity(&mut self, entity: &Entity<'static>) -> Entity<'static> {
+    fn seen_id(&mut self, entity: &Entity<'static>) -> Cow<'static, str> {
         let Entity { kind, of, id } = entity;
         let place = match kind {
             EntityKind::Principal => Place::PrincipalId,
@@ -110,7 +109,7 @@ impl Walker<'_> {
         };
         let resource = (*kind == EntityKind::Resource).then_some(&**of);
         let id = self.seen(id, &[place, Place::SignalSubject], resource);
-        Entity { kind: *kind, of: of.clone(), id: id.unwrap_or(Cow::Borrowed(MASKED)) }
+        id.unwrap_or(Cow::Borrowed(MASKED))
     }
 
     /// The text as it may be seen, by the rules for `places` or because it is masked elsewhere.
