@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU32;
 
 use super::super::limits::CallerLimits;
-use super::rate::Rate;
+use crate::rate::Rate;
 
 /// Bad credentials in a second, in the long run, after which no more are judged: a forged signature takes about as long to
 /// refute as ten small calls to decide. And how many at once, for a fleet whose credential has just ended.
@@ -41,7 +41,7 @@ impl Account {
     pub(in crate::http) fn new(limits: &CallerLimits) -> Self {
         let holding = |most| Holding { units: AtomicU32::new(0), waiting: AtomicU32::new(0), most };
         Self {
-            rate: Rate::of(limits),
+            rate: limits.requests_per_second.map(|per_second| Rate::new(per_second.get(), limits.burst)),
             bad_credentials: Rate::new(BAD_CREDENTIALS, BAD_CREDENTIALS_AT_ONCE),
             work: holding(limits.concurrent),
             arriving: holding(u32::MAX),

@@ -8,6 +8,7 @@ use super::account::Account;
 use super::accounts::{Accounts, Network};
 use crate::http::error::Refusal;
 use crate::pdp::{Caller, Identity};
+use crate::rate::Rate;
 
 /// Who is at the other end of a connection, with the accounts of those that speak through it.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Guest {
         accounts: &Accounts,
     ) -> Result<Arc<Account>, Refusal> {
         let account = self.account(caller, accounts);
-        match account.rate.as_ref().map_or(Ok(()), super::rate::Rate::take) {
+        match account.rate.as_ref().map_or(Ok(()), Rate::take) {
             Ok(()) => Ok(account),
             Err(wait) => Err(Refusal::TooOften { wait }),
         }

@@ -1,7 +1,7 @@
-//! How much of a source is listened to, and how many of its refusals are recorded one by one.
+//! How many refusals of a source are recorded one by one.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use procura_core::model::Timestamp;
 
@@ -10,14 +10,6 @@ const ALONE: u32 = 10;
 
 /// How long a window is.
 const WINDOW: Duration = Duration::from_secs(60);
-
-/// A bucket of as many signals as may come in a second, which it takes a second to fill.
-#[derive(Debug)]
-pub(super) struct Rate {
-    per_second: f64,
-    left: f64,
-    since: Option<Instant>,
-}
 
 /// How many refusals there were in a window beyond those that were recorded one by one, by code.
 pub(super) type Counted = BTreeMap<&'static str, u64>;
@@ -28,29 +20,6 @@ pub(super) struct Refusals {
     begun: Option<Timestamp>,
     alone: u32,
     beyond: Counted,
-}
-
-impl Rate {
-    /// A full bucket.
-    pub(super) fn new(per_second: u32) -> Self {
-        let per_second = f64::from(per_second.max(1));
-        Self { per_second, left: per_second, since: None }
-    }
-
-    /// Takes one out of it.
-    ///
-    /// # Errors
-    /// How long it takes until there is one, if there is none.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let passed = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        self.since = Some(now);
-        self.left = self.per_second.min(self.left + passed.as_secs_f64() * self.per_second);
-        if self.left >= 1.0 {
-            self.left -= 1.0;
-            return Ok(());
-        }
-        Err(Duration::from_secs_f64((1.0 - self.left) / self.per_second))
-    }
 }
 
 impl Refusals {
@@ -90,19 +59,6 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_305_600 + second).unwrap()
-    }
-
-    #[test]
-    fn source_may_send_as_many_in_a_second_as_configured_and_a_second_at_once() {
-        let start = Instant::now();
-        let mut rate = Rate::new(10);
-        let taken = (0..100).filter(|_| rate.take(start).is_ok()).count();
-        assert_eq!(taken, 10);
-        assert_eq!(rate.take(start).unwrap_err().as_millis(), 100);
-        let later = start + Duration::from_millis(250);
-        assert_eq!((0..100).filter(|_| rate.take(later).is_ok()).count(), 2);
-        let much_later = start + Duration::from_secs(60);
-        assert_eq!((0..100).filter(|_| rate.take(much_later).is_ok()).count(), 10);
     }
 
     #[test]

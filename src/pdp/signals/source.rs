@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use procura_core::model::Timestamp;
@@ -10,9 +10,10 @@ use procura_core::signal::{SubjectRules, Trust};
 use tokio::sync::Semaphore;
 
 use super::Heard;
-use super::budget::{Counted, Rate, Refusals};
+use super::budget::{Counted, Refusals};
 use super::settings::{SourceKind, SourceSettings, StreamRules};
 use crate::ports::Applied;
+use crate::rate::Rate;
 use crate::telemetry::{Metrics, SignalMetrics};
 
 /// Most verifications that are awaited of a stream.
@@ -30,7 +31,7 @@ pub(super) struct Source {
     kind: &'static str,
     max_silence: Option<Duration>,
     stream: Option<Stream>,
-    rate: Mutex<Rate>,
+    rate: Rate,
     tally: Mutex<Tally>,
     metrics: SignalMetrics,
 }
@@ -140,7 +141,8 @@ impl Source {
             kind: kind_name,
             max_silence,
             stream,
-            rate: Mutex::new(Rate::new(max_rate)),
+            // As many as may come in a second may come at once.
+            rate: Rate::new(max_rate, max_rate),
             tally: Mutex::new(Tally {
                 started: now,
                 last: None,
@@ -171,8 +173,8 @@ impl Source {
     }
 
     /// Takes one signal out of its rate, or says how long to wait.
-    pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
-        lock(&self.rate).take(now)
+    pub(super) fn admit(&self) -> Result<(), Duration> {
+        self.rate.take()
     }
 
     /// Counts a signal that nobody has looked at.

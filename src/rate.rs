@@ -1,15 +1,13 @@
-//! How often a caller may ask: a token bucket, kept as the one instant at which it will be full again.
+//! How often somebody may do something: a token bucket, kept as the one instant at which it will be full again.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::super::limits::CallerLimits;
-
-/// A bucket of `burst` requests that fills at a steady rate (the generic cell rate algorithm of ITU-T I.371).
+/// A bucket of `burst` tokens that fills at a steady rate (the generic cell rate algorithm of ITU-T I.371).
 #[derive(Debug)]
-pub(super) struct Rate {
-    /// Nanoseconds in which one more request may be made.
+pub(crate) struct Rate {
+    /// Nanoseconds in which one more comes.
     interval: u64,
     /// Nanoseconds by which `full_at` may lie ahead.
     tolerance: u64,
@@ -18,13 +16,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// A full bucket; `None` if there is no limit.
-    pub(super) fn of(limits: &CallerLimits) -> Option<Self> {
-        limits.requests_per_second.map(|per_second| Self::new(per_second.get(), limits.burst))
-    }
-
     /// A full bucket of `burst` that fills at `per_second`.
-    pub(super) fn new(per_second: u32, burst: u32) -> Self {
+    pub(crate) fn new(per_second: u32, burst: u32) -> Self {
         let interval = 1_000_000_000 / u64::from(per_second.max(1));
         let burst = u64::from(burst.max(1));
         Self {
@@ -38,7 +31,7 @@ impl Rate {
     ///
     /// # Errors
     /// How long it takes until there is one, if there is none.
-    pub(super) fn look(&self) -> Result<(), Duration> {
+    pub(crate) fn look(&self) -> Result<(), Duration> {
         let ahead = self.full_at.load(Ordering::Relaxed).saturating_sub(now());
         match ahead.saturating_sub(self.tolerance) {
             0 => Ok(()),
@@ -46,16 +39,16 @@ impl Rate {
         }
     }
 
-    /// Takes one request out of the bucket.
+    /// Takes one out of the bucket.
     ///
     /// # Errors
     /// How long it takes until there is one, if there is none.
-    pub(super) fn take(&self) -> Result<(), Duration> {
+    pub(crate) fn take(&self) -> Result<(), Duration> {
         self.take_at(now())
     }
 
     /// Whether the bucket is full.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.full_at.load(Ordering::Relaxed) <= now()
     }
 
@@ -69,7 +62,7 @@ impl Rate {
     }
 }
 
-/// Nanoseconds since the first time that somebody asked.
+/// Nanoseconds since the first time that anything was counted.
 fn now() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
@@ -77,20 +70,13 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn rate(requests_per_second: u32, burst: u32) -> Rate {
-        let requests_per_second = NonZeroU32::new(requests_per_second);
-        Rate::of(&CallerLimits { requests_per_second, burst, ..CallerLimits::default() }).unwrap()
-    }
-
     #[test]
     fn burst_is_taken_at_once_and_then_one_in_each_interval() {
-        let rate = rate(10, 3);
+        let rate = Rate::new(10, 3);
         for _ in 0..3 {
             rate.take_at(SECOND).unwrap();
         }
@@ -102,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_takes_nothing_and_what_is_not_used_is_not_saved() {
-        let rate = rate(1000, 2);
+        let rate = Rate::new(1000, 2);
         for _ in 0..1000 {
             let _ = rate.take_at(SECOND);
         }
@@ -113,7 +99,7 @@ mod tests {
 
     #[test]
     fn in_the_long_run_it_is_the_rate() {
-        let rate = rate(250, 10);
+        let rate = Rate::new(250, 10);
         let taken = (0..40_000).filter(|step| rate.take_at(SECOND + step * 1_000_000).is_ok()).count();
         assert!((10_000..=10_010).contains(&taken), "{taken} in 40 s");
     }
