@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 #[cfg(feature = "otel")]
 use hyper::header::HeaderName;
-use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -62,6 +62,14 @@ pub(crate) enum SendError {
     /// The answer takes too long.
     #[error("the answer is not complete after {0:?}")]
     Deadline(Duration),
+}
+
+impl Answer {
+    /// How long whoever answers wants to be left alone. Seconds only: servers that name a date are asked again when our own
+    /// pause is over.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    }
 }
 
 impl Client {
@@ -150,6 +158,14 @@ impl Client {
     }
 }
 
+/// `text` as one segment of a path, as part of a query or of a form.
+pub(crate) fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let each = text.bytes();
+    each.map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// `pause`, a little more or less each time, so that many servers do not try again at the same moment.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     let [first, second, ..] = RandomState::new().hash_one(()).to_le_bytes();
@@ -188,6 +204,15 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::InvalidData, "{text}");
         }
         Client::new(&Trust::Nobody).unwrap();
+    }
+
+    #[test]
+    fn every_text_is_one_segment() {
+        for (text, expected) in
+            [("ada", "ada"), ("a/b c", "a%2Fb%20c"), ("é?#", "%C3%A9%3F%23"), ("a+b&c=d", "a%2Bb%26c%3Dd")]
+        {
+            assert_eq!(encoded(text), expected);
+        }
     }
 
     #[test]

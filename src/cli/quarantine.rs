@@ -1,7 +1,7 @@
 //! `procura quarantine`: what a running server is no longer to rely on.
 
 use anyhow::{Context, bail};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use hyper::Method;
 use procura_core::record::{Record, sentence};
 use procura_core::value::hex;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::exit::Exit;
 use super::print;
-use super::server::ServerArgs;
+use super::server::{Format, ServerArgs, Shown};
 use crate::ports::{Quarantined, Suspect};
 
 const EXAMPLES: &str = "\
@@ -98,21 +98,6 @@ struct AffectedArgs {
     of: OneArgs,
     #[command(flatten)]
     shown: Shown,
-}
-
-#[derive(Debug, clap::Args)]
-struct Shown {
-    /// How to show it
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    output: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs: one JSON object to a line
-    Json,
 }
 
 /// Asks the server.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use clap::ValueEnum;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode, header};
@@ -35,6 +36,23 @@ pub(super) struct ServerArgs {
     ca: Option<PathBuf>,
     #[command(flatten)]
     credential: Credential,
+}
+
+/// In which form the answer is shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shown {
+    /// How to show it
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(super) output: Format,
+}
+
+/// The forms of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs: one JSON object to a line
+    Json,
 }
 
 /// A server that can be asked.

@@ -29,7 +29,7 @@ pub use keys::{Key, environment_name, keys};
 pub use layers::{Origin, Setting, Sources};
 pub use limits::Limits;
 pub use reload::{MaxChanged, Reload, Replay};
-pub use ship::{Destination, Endpoint, HeaderFile, HeaderSource, ShipTarget};
+pub use ship::{Destination, Endpoint, ShipTarget};
 pub use signals::{
     Hmac, Poll, PresentedRules, PresentedSource, Push, Signals, Stream, Timestamped, Transmitter, Webhook,
     WebhookSender,

@@ -1,7 +1,6 @@
 //! `audit.ship`: where the records of the decision log are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use serde::Deserialize;
 
 use super::entry::{Problem, count, duration, name, number};
 use super::url;
+use crate::secret::SecretSource;
 
 /// Most destinations; each has a thread.
 const MAX_DESTINATIONS: usize = 16;
@@ -80,41 +80,13 @@ pub struct Endpoint {
     /// `https://…`, or `http://…` where that was allowed.
     pub url: String,
     /// Headers of every request; names are valid and in lower case.
-    pub headers: Vec<(String, HeaderSource)>,
+    pub headers: Vec<(String, SecretSource)>,
     /// Whether bodies are compressed.
     pub gzip: bool,
     /// How long an attempt may take.
     pub timeout: Duration,
     /// Certificate authorities to believe instead of those of the system, a PEM file.
     pub ca_file: Option<PathBuf>,
-}
-
-/// Where the value of a header comes from.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a text, or `file: PATH`")]
-pub enum HeaderSource {
-    /// The value itself.
-    Text(String),
-    /// A file that holds it.
-    File(HeaderFile),
-}
-
-/// A file that holds the value of a header.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HeaderFile {
-    /// The file; white space around its text does not count.
-    pub file: PathBuf,
-}
-
-impl fmt::Debug for HeaderSource {
-    /// Says which it is, and nothing of the value.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HeaderSource::Text(_) => f.write_str("Text(..)"),
-            HeaderSource::File(HeaderFile { file }) => f.debug_tuple("File").field(file).finish(),
-        }
-    }
 }
 
 /// The destinations as they are written.
@@ -150,7 +122,7 @@ struct FileEntry {
 struct EndpointEntry {
     url: Option<String>,
     #[serde(default)]
-    headers: BTreeMap<String, HeaderSource>,
+    headers: BTreeMap<String, SecretSource>,
     #[serde(default)]
     gzip: bool,
     timeout: Option<String>,
@@ -257,17 +229,17 @@ impl EndpointEntry {
 }
 
 /// A header, or what is wrong with it; the value is not repeated.
-fn header(name: &str, source: HeaderSource) -> Result<(String, HeaderSource), String> {
+fn header(name: &str, source: SecretSource) -> Result<(String, SecretSource), String> {
     let shown = name.escape_debug();
     let known = HeaderName::try_from(name).map_err(|_| format!("`{shown}` is not the name of a header"))?;
     if OWN_HEADERS.contains(&known.as_str()) || known.as_str().starts_with("procura-") {
         return Err(format!("`{shown}` is set by the server itself"));
     }
     match &source {
-        HeaderSource::Text(text) if HeaderValue::try_from(text).is_err() => {
+        SecretSource::Text(text) if HeaderValue::try_from(text).is_err() => {
             Err(format!("the value of `{shown}` has characters that no header may have"))
         }
-        HeaderSource::Text(_) | HeaderSource::File(_) => Ok((known.as_str().to_owned(), source)),
+        SecretSource::Text(_) | SecretSource::File(_) => Ok((known.as_str().to_owned(), source)),
     }
 }
 

@@ -18,10 +18,7 @@ mod standing;
 mod stop;
 mod target;
 
-pub use settings::{
-    BatchLimits, DestinationSettings, EndpointSettings, FileSettings, HeaderValueSource, Retry,
-    TargetSettings,
-};
+pub use settings::{BatchLimits, DestinationSettings, EndpointSettings, FileSettings, Retry, TargetSettings};
 
 use std::io;
 use std::path::Path;

@@ -1,9 +1,10 @@
 //! What a destination is and how it is sent to.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::secret::SecretSource;
 
 /// One destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,29 +74,11 @@ pub struct EndpointSettings {
     /// `https://…` or `http://…`.
     pub url: String,
     /// Headers of every request.
-    pub headers: Vec<(String, HeaderValueSource)>,
+    pub headers: Vec<(String, SecretSource)>,
     /// Whether bodies are compressed.
     pub gzip: bool,
     /// How long an attempt may take.
     pub timeout: Duration,
     /// Certificate authorities to believe instead of those of the system, a PEM file.
     pub ca_file: Option<PathBuf>,
-}
-
-/// Where the value of a header comes from. It may be a secret and is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub enum HeaderValueSource {
-    /// The value itself.
-    Text(String),
-    /// A file that holds it, read at each attempt; white space around it does not count.
-    File(PathBuf),
-}
-
-impl fmt::Debug for HeaderValueSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HeaderValueSource::Text(_) => f.write_str("Text(..)"),
-            HeaderValueSource::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
-    }
 }

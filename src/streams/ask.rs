@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -69,7 +69,7 @@ pub(super) fn successful(answer: Answer) -> Result<Answer, Failure> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    Err(Failure::Refused { status: answer.status, retry_after: retry_after(&answer.headers) })
+    Err(Failure::Refused { status: answer.status, retry_after: answer.retry_after() })
 }
 
 /// What `answer` says.
@@ -88,18 +88,4 @@ pub(super) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
 /// An object with those of `members` that there are.
 pub(super) fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
     members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-/// `text` as part of a form or of the query of a URL.
-pub(super) fn encoded(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
-
-/// Seconds only: servers that name a date are asked again when our own pause is over.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

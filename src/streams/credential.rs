@@ -1,8 +1,6 @@
 //! What shows a transmitter who this receiver is: a value from a file, or a token that is asked for.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,13 +12,11 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::ask::{self, encoded};
+use super::ask;
 use super::failure::Failure;
-use super::settings::{Authorization, HeaderSource};
-use crate::outgoing::Client;
-
-/// Largest file of a secret, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
+use super::settings::Authorization;
+use crate::outgoing::{Client, encoded};
+use crate::secret::SecretSource;
 
 /// Largest answer with a token, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -54,7 +50,7 @@ impl Credential {
     ) -> Result<Option<HeaderValue>, Failure> {
         match &self.source {
             None => Ok(None),
-            Some(Authorization::Header(source)) => source.value().map(Some),
+            Some(Authorization::Header(source)) => sensitive(&text(source)?).map(Some),
             Some(Authorization::Client { .. }) => {
                 let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 if let Some((value, _)) = known.filter(|(_, ends)| Instant::now() < *ends) {
@@ -79,7 +75,7 @@ impl Credential {
         let Some(Authorization::Client { token_url, id, secret, scope }) = &self.source else {
             return Err(Failure::Authorization("there is no client"));
         };
-        let secret = secret.text()?;
+        let secret = text(secret)?;
         let basic = STANDARD.encode(format!("{}:{}", encoded(id), encoded(&secret)));
         let scope = if scope.is_empty() { String::new() } else { format!("&scope={}", encoded(scope)) };
         let body = Full::from(format!("grant_type=client_credentials{scope}"));
@@ -99,29 +95,14 @@ impl Credential {
     }
 }
 
-impl HeaderSource {
-    /// The value, marked as one that is not to be shown.
-    fn value(&self) -> Result<HeaderValue, Failure> {
-        sensitive(&self.text()?)
-    }
-
-    /// The text.
-    pub(super) fn text(&self) -> Result<String, Failure> {
-        let text = match self {
-            Self::Text(text) => text.clone(),
-            Self::File(path) => {
-                let text = read(path).map_err(|_| Failure::Authorization("its file cannot be read"))?;
-                text.trim().to_owned()
-            }
-        };
-        if text.is_empty() { Err(Failure::Authorization("it is empty")) } else { Ok(text) }
-    }
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_FILE).read_to_string(&mut text)?;
-    Ok(text)
+/// The text of `source`.
+pub(super) fn text(source: &SecretSource) -> Result<String, Failure> {
+    source.read().map_err(|error| {
+        Failure::Authorization(match error.kind() {
+            io::ErrorKind::InvalidData => "it is empty, or no text",
+            _ => "its file cannot be read",
+        })
+    })
 }
 
 fn sensitive(text: &str) -> Result<HeaderValue, Failure> {

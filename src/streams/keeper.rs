@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::ask::Asker;
 use super::configuration::{Configuration, Wanted};
+use super::credential;
 use super::failure::Failure;
 use super::management::Management;
 use super::pause::Pauses;
-use super::settings::{DeliverySettings, HeaderSource, ManagementSettings, StreamSettings, StreamTiming};
+use super::settings::{DeliverySettings, ManagementSettings, StreamSettings, StreamTiming};
 use super::standing::{Concern, Standing};
 use super::stopped;
 use crate::discovery::Metadata;
@@ -280,7 +281,7 @@ impl Keeper {
         let (settings, management) = (&self.settings, &self.management);
         let (delivery, url, header) = match &settings.delivery {
             DeliverySettings::Push { url, authorization } => {
-                let header = authorization.as_ref().map(HeaderSource::text).transpose()?;
+                let header = authorization.as_ref().map(credential::text).transpose()?;
                 (Delivery::Push, Some(url.as_str()), header)
             }
             DeliverySettings::Poll { .. } => (Delivery::Poll, None, None),

@@ -4,12 +4,13 @@ use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ask::{self, Asker, Question, encoded, object};
+use super::ask::{self, Asker, Question, object};
 use super::configuration::{Configuration, Configurations};
 use super::failure::Failure;
 use super::settings::StreamTiming;
 use crate::discovery::Metadata;
 use crate::outgoing::Answer;
+use crate::outgoing::encoded;
 use crate::ports::StreamStatus;
 
 /// Largest answer, in bytes.

@@ -24,9 +24,7 @@ mod poll;
 mod settings;
 mod standing;
 
-pub use settings::{
-    Authorization, DeliverySettings, HeaderSource, ManagementSettings, StreamSettings, StreamTiming,
-};
+pub use settings::{Authorization, DeliverySettings, ManagementSettings, StreamSettings, StreamTiming};
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

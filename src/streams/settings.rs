@@ -1,11 +1,10 @@
 //! Which streams there are, and how patiently their transmitters are asked.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::discovery::TransmitterPlace;
+use crate::secret::SecretSource;
 
 /// A stream that this server connects to: one with a transmitter that is managed, or that is polled, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub enum DeliverySettings {
         /// The URL that it is told.
         url: String,
         /// The value of `Authorization` that it is to send.
-        authorization: Option<HeaderSource>,
+        authorization: Option<SecretSource>,
     },
     /// This server.
     Poll {
@@ -62,7 +61,7 @@ pub enum DeliverySettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorization {
     /// The value of `Authorization`.
-    Header(HeaderSource),
+    Header(SecretSource),
     /// A token, which the server of the transmitter gives to a client that it knows (RFC 6749, section 4.4).
     Client {
         /// Where tokens are given.
@@ -70,28 +69,10 @@ pub enum Authorization {
         /// The name of the client.
         id: String,
         /// What only the client knows.
-        secret: HeaderSource,
+        secret: SecretSource,
         /// What the token is to be for, such as `ssf.manage ssf.read`; may be empty.
         scope: String,
     },
-}
-
-/// Where a secret comes from. It is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub enum HeaderSource {
-    /// The text itself.
-    Text(String),
-    /// A file that holds it, read each time; white space around it does not count.
-    File(PathBuf),
-}
-
-impl fmt::Debug for HeaderSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => f.write_str("Text(..)"),
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
-    }
 }
 
 /// How patiently transmitters are asked.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use procura::audit::{Dependent, DirFiles, Log, LogSettings, Retention};
 use procura::ports::{Clock, DecisionLog, DestinationStatus, NewRecord, Shipping};
+use procura::secret::SecretSource;
 use procura::ship::{
-    BatchLimits, DestinationSettings, EndpointSettings, FileSettings, HeaderValueSource, Retry, Ship,
-    TargetSettings,
+    BatchLimits, DestinationSettings, EndpointSettings, FileSettings, Retry, Ship, TargetSettings,
 };
 use procura::telemetry::Metrics;
 use procura_core::model::Effect;
@@ -228,8 +228,8 @@ async fn headers_say_which_records_a_batch_holds_and_secrets_come_from_files() {
     bench.dir.write("secret", "Bearer hidden\n");
     bench.write(5).await;
     let headers = vec![
-        ("authorization".to_owned(), HeaderValueSource::File(bench.dir.path().join("secret"))),
-        ("x-tenant".to_owned(), HeaderValueSource::Text("acme".into())),
+        ("authorization".to_owned(), SecretSource::file(bench.dir.path().join("secret"))),
+        ("x-tenant".to_owned(), SecretSource::Text("acme".into())),
     ];
     let target = TargetSettings::Http(EndpointSettings { headers, ..endpoint(receiver.url("/in")) });
     assert!(!format!("{target:?}").contains("acme"), "{target:?}");
@@ -251,7 +251,7 @@ async fn headers_say_which_records_a_batch_holds_and_secrets_come_from_files() {
 async fn header_whose_file_is_missing_stops_shipping_until_it_is_there() {
     let (bench, receiver) = (Bench::new(), Receiver::start(Conduct::Accept).await);
     bench.write(1).await;
-    let source = HeaderValueSource::File(bench.dir.path().join("secret"));
+    let source = SecretSource::file(bench.dir.path().join("secret"));
     let headers = vec![("x-key".to_owned(), source)];
     let ship =
         bench.ship(TargetSettings::Http(EndpointSettings { headers, ..endpoint(receiver.url("/in")) }));

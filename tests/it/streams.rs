@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use procura::discovery::TransmitterPlace;
 use procura::ports::{NotTaken, SetFault, StreamControl};
+use procura::secret::SecretSource;
 use procura::streams::{
-    Authorization, DeliverySettings, HeaderSource, ManagementSettings, StreamSettings, StreamTiming, Streams,
+    Authorization, DeliverySettings, ManagementSettings, StreamSettings, StreamTiming, Streams,
 };
 use procura_testkit::temp_dir::TempDir;
 use procura_testkit::transmitter::{Misconduct, Place, Stream, Transmitter};
@@ -257,7 +258,7 @@ async fn secret_in_a_file_is_read_again_for_every_request() {
     std::fs::write(&file, "Bearer old\n").unwrap();
     let mut settings = polled(&transmitter, "idp");
     let url = Some(transmitter.poll_url("idp"));
-    let authorization = Some(Authorization::Header(HeaderSource::File(file.clone())));
+    let authorization = Some(Authorization::Header(SecretSource::file(&file)));
     settings.delivery = DeliverySettings::Poll { url, authorization, max_events: 20 };
     let _streams = start(vec![settings], TIMING, &intake);
     let told = |intake: &RecordingIntake, text: &str| {
@@ -282,7 +283,7 @@ async fn client_is_given_a_token_and_another_when_that_is_refused() {
     let authorization = Some(Authorization::Client {
         token_url: format!("{}/token", transmitter.issuer()),
         id: "pdp".to_owned(),
-        secret: HeaderSource::Text("s3cret".to_owned()),
+        secret: SecretSource::Text("s3cret".to_owned()),
         scope: "ssf.read".to_owned(),
     });
     let url = Some(transmitter.poll_url("idp"));

@@ -4,7 +4,7 @@
 mod show;
 
 use anyhow::{Context, bail};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use hyper::Method;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +12,8 @@ use serde_json::Value;
 use self::show::{Asked, Facts, Found, Status};
 use super::exit::Exit;
 use super::print;
-use super::server::ServerArgs;
+use super::server::{Format, ServerArgs, Shown};
+use crate::outgoing::encoded;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -119,21 +120,6 @@ struct VerifyArgs {
     stream: String,
 }
 
-#[derive(Debug, clap::Args)]
-struct Shown {
-    /// How to show it
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    output: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs: one JSON object to a line
-    Json,
-}
-
 /// Asks the server.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
@@ -238,14 +224,6 @@ fn known(subject: &str) -> anyhow::Result<(&str, &str)> {
     parts.with_context(|| format!("expected KIND:ID such as `principal:ada`, not `{subject}`"))
 }
 
-/// `text` as one segment of a path, or a value in a query.
-fn encoded(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let each = text.bytes();
-    each.map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
 /// What `PUT /api/facts/…` takes.
 #[derive(Serialize)]
 struct Wanted<'a> {
@@ -255,18 +233,4 @@ struct Wanted<'a> {
     at: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<&'a str>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_id_is_one_segment() {
-        for (text, expected) in
-            [("ada", "ada"), ("a/b c", "a%2Fb%20c"), ("é?#", "%C3%A9%3F%23"), ("..", "..")]
-        {
-            assert_eq!(encoded(text), expected);
-        }
-    }
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use procura_core::signal::{EVENT_TYPES, Family};
+use procura_core::signal::{EVENT_TYPES, Entitlement, Family};
 
-use crate::config::{self, Config, HeaderFile};
+use super::signals::entitlement;
+use crate::config::{self, Config};
 use crate::discovery::TransmitterPlace;
 use crate::ports::{Clock, SetIntake};
+use crate::secret::SecretSource;
 use crate::streams::{
-    Authorization, DeliverySettings, HeaderSource, ManagementSettings, StreamSettings, StreamTiming, Streams,
+    Authorization, DeliverySettings, ManagementSettings, StreamSettings, StreamTiming, Streams,
 };
 
 /// Connects to the transmitters of the configured streams, on the current runtime.
@@ -29,7 +31,11 @@ fn settings(stream: &config::Stream, public_url: Option<&str>) -> anyhow::Result
         name: stream.name.as_str().into(),
         place: place(stream),
         audiences: stream.audiences.clone(),
-        management: stream.transmitter.as_ref().map(|transmitter| management(stream, transmitter)),
+        management: stream
+            .transmitter
+            .as_ref()
+            .map(|transmitter| Ok::<_, anyhow::Error>(management(&entitlement(stream)?, transmitter)))
+            .transpose()?,
         delivery: delivery(stream, public_url)?,
     })
 }
@@ -43,25 +49,21 @@ pub(in crate::cli) fn place(stream: &config::Stream) -> TransmitterPlace {
     }
 }
 
-fn management(stream: &config::Stream, transmitter: &config::Transmitter) -> ManagementSettings {
+fn management(entitlement: &Entitlement, transmitter: &config::Transmitter) -> ManagementSettings {
     ManagementSettings {
         authorization: transmitter_authorization(transmitter),
         create: transmitter.create,
-        events: transmitter.events.clone().unwrap_or_else(|| known_events(stream)),
+        events: transmitter.events.clone().unwrap_or_else(|| known_events(entitlement)),
         description: transmitter.description.clone(),
         verify_every: transmitter.verify_every,
     }
 }
 
 /// The types that say something the stream may state.
-fn known_events(stream: &config::Stream) -> Vec<String> {
-    let globs: Option<Vec<_>> = stream.facts.as_ref().map(|patterns| {
-        patterns.iter().filter_map(|pattern| procura_core::policy::Glob::parse(pattern).ok()).collect()
-    });
-    let wanted = |name: &str| globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)));
+fn known_events(entitlement: &Entitlement) -> Vec<String> {
     let events = EVENT_TYPES.iter().filter(|event| event.family != Family::Stream);
     events
-        .filter(|event| event.facts.iter().any(|name| wanted(name)))
+        .filter(|event| event.facts.iter().any(|name| entitlement.allows_name(name)))
         .map(|event| event.uri.to_owned())
         .collect()
 }
@@ -81,7 +83,7 @@ fn delivery(stream: &config::Stream, public_url: Option<&str>) -> anyhow::Result
     let url = url.or_else(|| (!is_told).then(String::new)).with_context(|| {
         format!("the transmitter of the stream `{}` must be told where to push: set `push.url` or `server.publicUrl`", stream.name)
     })?;
-    let shown = push.and_then(|push| push.authorization.as_ref()).map(header);
+    let shown = push.and_then(|push| push.authorization.clone());
     Ok(DeliverySettings::Push { url, authorization: shown })
 }
 
@@ -90,19 +92,12 @@ fn transmitter_authorization(transmitter: &config::Transmitter) -> Option<Author
     let client = transmitter.oauth.as_ref().map(|client| Authorization::Client {
         token_url: client.token_url.clone(),
         id: client.client_id.clone(),
-        secret: header(&client.secret),
+        secret: client.secret.clone(),
         scope: client.scopes.join(" "),
     });
     client.or_else(|| authorization(transmitter.authorization.as_ref()))
 }
 
-fn authorization(source: Option<&config::HeaderSource>) -> Option<Authorization> {
-    source.map(|source| Authorization::Header(header(source)))
-}
-
-fn header(source: &config::HeaderSource) -> HeaderSource {
-    match source {
-        config::HeaderSource::Text(text) => HeaderSource::Text(text.clone()),
-        config::HeaderSource::File(HeaderFile { file }) => HeaderSource::File(file.clone()),
-    }
+fn authorization(source: Option<&SecretSource>) -> Option<Authorization> {
+    source.map(|source| Authorization::Header(source.clone()))
 }

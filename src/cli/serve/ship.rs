@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use crate::audit::Log;
 use crate::cli::clock::SystemClock;
-use crate::config::{self, Config, HeaderFile, HeaderSource, ShipTarget};
+use crate::config::{self, Config, ShipTarget};
 use crate::ports::Clock;
 use crate::ship::{
-    BatchLimits, DestinationSettings, EndpointSettings, FileSettings, HeaderValueSource, Retry, Ship,
-    ShipError, TargetSettings,
+    BatchLimits, DestinationSettings, EndpointSettings, FileSettings, Retry, Ship, ShipError, TargetSettings,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::ConfigurationNotice;
@@ -69,9 +68,5 @@ fn settings(destination: &config::Destination) -> DestinationSettings {
 
 fn endpoint(endpoint: config::Endpoint) -> EndpointSettings {
     let config::Endpoint { url, headers, gzip, timeout, ca_file } = endpoint;
-    let headers = headers.into_iter().map(|(name, source)| match source {
-        HeaderSource::Text(text) => (name, HeaderValueSource::Text(text)),
-        HeaderSource::File(HeaderFile { file }) => (name, HeaderValueSource::File(file)),
-    });
-    EndpointSettings { url, headers: headers.collect(), gzip, timeout, ca_file }
+    EndpointSettings { url, headers, gzip, timeout, ca_file }
 }

@@ -113,15 +113,15 @@ impl Signals {
 
 /// What calls present.
 pub(super) fn presented(rules: &config::PresentedRules) -> PresentedRules {
-    let claim = |source: &PresentedSource| match source {
-        PresentedSource::Claim { token, claim } => Some(Claim { token: token.clone(), path: claim.clone() }),
-        PresentedSource::Attribute(_) => None,
-    };
     let whence = |source: &PresentedSource| match source {
         PresentedSource::Claim { token, claim } => {
             Whence::Claim(Claim { token: token.clone(), path: claim.clone() })
         }
         PresentedSource::Attribute(name) => Whence::Attribute(name.clone()),
+    };
+    let claim = |source: &PresentedSource| match whence(source) {
+        Whence::Claim(claim) => Some(claim),
+        Whence::Attribute(_) => None,
     };
     let all = |sources: &[PresentedSource]| sources.iter().map(whence).collect();
     PresentedRules {
@@ -175,14 +175,16 @@ fn stream(stream: &config::Stream) -> anyhow::Result<SourceSettings> {
             ttl: stream.ttl.iter().map(lasts).collect::<anyhow::Result<_>>()?,
             scim_drafts: stream.scim_drafts,
         }),
-        entitlement: Entitlement {
-            names: stream.facts.as_deref().map(globs).transpose()?,
-            kinds: None,
-            tenants: stream.tenants.clone(),
-        },
+        entitlement: entitlement(stream)?,
         max_rate: stream.max_rate,
         max_silence: stream.max_silence,
     })
+}
+
+/// What `stream` may state.
+pub(super) fn entitlement(stream: &config::Stream) -> anyhow::Result<Entitlement> {
+    let names = stream.facts.as_deref().map(globs).transpose()?;
+    Ok(Entitlement { names, kinds: None, tenants: stream.tenants.clone() })
 }
 
 fn webhook(webhook: &config::Webhook) -> anyhow::Result<SourceSettings> {

@@ -1,10 +1,8 @@
 //! The webhooks of a server: who may send them, and what is made of their JSON.
 
-use std::fs;
-
 use anyhow::{Context, anyhow};
 
-use crate::config::{self, HeaderFile, HeaderSource, Hmac, Timestamped, WebhookSender};
+use crate::config::{self, Hmac, Timestamped, WebhookSender};
 use crate::pdp::webhooks::{Mapping, MappingText, Sender, Sent, Signature, SignatureSettings, Webhook};
 
 /// The webhooks that `configured` describe.
@@ -29,13 +27,7 @@ fn webhook(configured: &config::Webhook) -> anyhow::Result<Webhook> {
 
 fn signature(hmac: &Hmac) -> anyhow::Result<Signature> {
     let Hmac { header, prefix, secret, timestamp, signed } = hmac;
-    let secrets = match secret {
-        HeaderSource::Text(text) => text.clone(),
-        HeaderSource::File(HeaderFile { file }) => {
-            let unread = || format!("cannot read the secret in `{}`", file.display());
-            fs::read_to_string(file).with_context(unread)?
-        }
-    };
+    let secrets = secret.read().context("cannot read the secret")?;
     let secrets = secrets.lines().map(str::trim).filter(|secret| !secret.is_empty());
     let sent = timestamp.as_ref().map(|Timestamped { header, prefix, max_age }| Sent {
         header: header.clone(),

@@ -23,12 +23,11 @@ fn destinations_of_every_kind_are_read_and_have_their_defaults() {
     assert_eq!((disk.interval, disk.longest_pause), (Duration::from_secs(1), Duration::from_secs(30)));
     assert_eq!((siem.interval, siem.longest_pause), (Duration::ZERO, Duration::from_secs(60)));
     assert_eq!(siem.kinds, ["decision", "policy_change"]);
-    let key = HeaderFile { file: "/run/secrets/key".into() };
     let endpoint = Endpoint {
         url: "https://siem/in?x=1".into(),
         headers: vec![
-            ("authorization".into(), HeaderSource::Text("Bearer x".into())),
-            ("x-key".into(), HeaderSource::File(key)),
+            ("authorization".into(), SecretSource::Text("Bearer x".into())),
+            ("x-key".into(), SecretSource::file("/run/secrets/key")),
         ],
         gzip: true,
         timeout: Duration::from_secs(3),

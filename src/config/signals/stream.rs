@@ -13,8 +13,8 @@ use super::{bounded, known_patterns};
 use crate::config::aux_data::{KeySet, KeySetList};
 use crate::config::callers::tenants_problem;
 use crate::config::entry::{Problem, duration, name, number};
-use crate::config::ship::HeaderSource;
 use crate::config::url;
+use crate::secret::SecretSource;
 
 /// Most streams; each may have a connection.
 const MAX_STREAMS: usize = 64;
@@ -70,7 +70,7 @@ pub struct Stream {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmitter {
     /// What shows who this receiver is.
-    pub authorization: Option<HeaderSource>,
+    pub authorization: Option<SecretSource>,
     /// Who asks for tokens that show it, instead.
     pub oauth: Option<OauthClient>,
     /// Whether the stream is created if it is not there.
@@ -92,7 +92,7 @@ pub struct OauthClient {
     /// The name of the client.
     pub client_id: String,
     /// What only the client knows.
-    pub secret: HeaderSource,
+    pub secret: SecretSource,
     /// What the tokens are to be for, such as `ssf.manage`.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -102,7 +102,7 @@ pub struct OauthClient {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
     /// The value of `Authorization` that each request must have.
-    pub authorization: Option<HeaderSource>,
+    pub authorization: Option<SecretSource>,
     /// The caller that it must be.
     pub caller: Option<String>,
     /// The URL that transmitters are told; `None` for `server.publicUrl` with the path of the stream.
@@ -115,7 +115,7 @@ pub struct Poll {
     /// The URL; `None` if the configuration of the stream says it.
     pub url: Option<String>,
     /// What shows who this receiver is; `None` for the same as in the management API.
-    pub authorization: Option<HeaderSource>,
+    pub authorization: Option<SecretSource>,
     /// Most events of one answer.
     pub max_events: u32,
 }
@@ -154,7 +154,7 @@ struct StreamEntry {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TransmitterEntry {
     url: Option<String>,
-    authorization: Option<HeaderSource>,
+    authorization: Option<SecretSource>,
     oauth: Option<OauthClient>,
     #[serde(default)]
     create: bool,
@@ -166,7 +166,7 @@ struct TransmitterEntry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PushEntry {
-    authorization: Option<HeaderSource>,
+    authorization: Option<SecretSource>,
     caller: Option<String>,
     url: Option<String>,
 }
@@ -175,7 +175,7 @@ struct PushEntry {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PollEntry {
     url: Option<String>,
-    authorization: Option<HeaderSource>,
+    authorization: Option<SecretSource>,
     max_events: Option<u64>,
 }
 
@@ -344,7 +344,7 @@ impl OauthClient {
         if empty(&self.client_id) {
             return Err((member("clientId"), "must not be empty".into()));
         }
-        if matches!(&self.secret, HeaderSource::Text(text) if text.is_empty()) {
+        if matches!(&self.secret, SecretSource::Text(text) if text.is_empty()) {
             return Err((member("secret"), "must not be empty".into()));
         }
         // RFC 6749, section 3.3: a list of scopes is told with spaces between.
@@ -381,9 +381,9 @@ impl PollEntry {
 }
 
 /// Fails if a value of `Authorization` that stands in the configuration is none; it is not repeated.
-fn authorization(member: &str, source: Option<&HeaderSource>) -> Result<(), Problem> {
+fn authorization(member: &str, source: Option<&SecretSource>) -> Result<(), Problem> {
     match source {
-        Some(HeaderSource::Text(text)) if text.is_empty() || HeaderValue::try_from(text).is_err() => {
+        Some(SecretSource::Text(text)) if text.is_empty() || HeaderValue::try_from(text).is_err() => {
             let advice = "must be the whole value of the header, such as `Bearer …`, or `file: PATH`";
             Err((member.to_owned(), advice.into()))
         }

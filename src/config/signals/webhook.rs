@@ -10,7 +10,7 @@ use super::patterns;
 use super::subject::entity_kind;
 use crate::config::callers::tenants_problem;
 use crate::config::entry::{Problem, duration, name, number};
-use crate::config::ship::HeaderSource;
+use crate::secret::SecretSource;
 
 /// Most webhooks.
 const MAX_WEBHOOKS: usize = 64;
@@ -58,7 +58,7 @@ pub struct Hmac {
     /// What stands before it; the name of a member such as `v1=` if the header has several, separated by commas.
     pub prefix: String,
     /// The secret.
-    pub secret: HeaderSource,
+    pub secret: SecretSource,
     /// How requests say when they were made; `None` if they do not.
     pub timestamp: Option<Timestamped>,
     /// What is signed, if that is not the usual: text with `{body}`, `{timestamp}` and headers in it.
@@ -102,7 +102,7 @@ struct HmacEntry {
     header: String,
     #[serde(default)]
     prefix: String,
-    secret: HeaderSource,
+    secret: SecretSource,
     timestamp: Option<TimestampEntry>,
     signed: Option<String>,
 }
@@ -179,7 +179,7 @@ impl WebhookEntry {
 impl HmacEntry {
     fn check(self) -> Result<Hmac, Problem> {
         let header = header_name(".hmac.header", &self.header)?;
-        if matches!(&self.secret, HeaderSource::Text(text) if text.is_empty()) {
+        if matches!(&self.secret, SecretSource::Text(text) if text.is_empty()) {
             return Err((".hmac.secret".into(), "must be the secret, or `file: PATH`".into()));
         }
         let timestamp = self.timestamp.map(|entry| entry.check(&header)).transpose()?;

@@ -101,7 +101,7 @@ async fn heard(
         Err(reason) => {
             intake.admit(stream)?;
             let fault = SetFault::InvalidRequest;
-            intake.refuse(stream, fault.code(), reason, Some(caller));
+            intake.refuse(stream, fault.code(), reason, Some(caller)).await;
             Err(NotHeard::Refused { fault, reason: reason.to_owned() })
         }
     }

@@ -110,22 +110,27 @@ impl Keeper {
         encoded.map_err(|_| NotHeard::Refused { fault: SetFault::InvalidRequest, reason: reason() })
     }
 
-    /// Records one refusal. Nobody waits for it.
-    pub(super) fn record_refused(
+    /// Records one refusal. Nobody waits for it to be there.
+    pub(super) async fn record_refused(
         &self,
         source: &str,
         (code, reason): (&'static str, &str),
         at: Timestamp,
         caller: Option<&Caller>,
     ) {
-        let caller = if self.masking.is_none() { caller.map(sender) } else { None };
-        self.append(SignalsRefused {
+        let record = SignalsRefused {
             at,
             source: source.into(),
             refused: BTreeMap::from([(code.into(), 1)]),
             reason: Some(reason.into()),
-            caller,
-        });
+            caller: caller.map(sender),
+        };
+        let Some(masking) = &self.masking else { return self.append(record) };
+        match masking.refused(&record).await {
+            Ok(seen) => self.append(seen),
+            // Without a key nobody can say what of the caller may be seen.
+            Err(_) => self.append(SignalsRefused { caller: None, ..record.clone() }),
+        }
     }
 
     /// Records how many more there were. Nobody waits for it.

@@ -7,7 +7,7 @@
 //! | `keep.rs` | what is stated: into the decision log, into the store |
 //! | `source.rs` | what is known of a source while the server runs |
 //! | `door.rs` | who may push |
-//! | `budget.rs` | how much of a source is listened to, and how many of its refusals are recorded |
+//! | `budget.rs` | how many refusals of a source are recorded one by one |
 //! | `report.rs` | how signals look in records |
 
 mod budget;
@@ -197,9 +197,9 @@ impl Intake {
     }
 
     /// Counts and records that something that was sent to `source` was refused for `code`, before it was a signal.
-    pub fn refuse(&self, source: &str, code: &'static str, reason: &str, caller: Option<&Caller>) {
+    pub async fn refuse(&self, source: &str, code: &'static str, reason: &str, caller: Option<&Caller>) {
         if let Some(source) = self.sources.get(source) {
-            self.refused(source, code, reason, caller);
+            self.refused(source, code, reason, caller).await;
         }
     }
 
@@ -271,7 +271,7 @@ impl Intake {
     }
 
     fn listens(&self, source: &Source) -> Result<(), NotHeard> {
-        source.admit(Instant::now()).map_err(|wait| {
+        source.admit().map_err(|wait| {
             source.shed(self.clock.now());
             NotHeard::TooOften { wait }
         })?;
@@ -308,7 +308,9 @@ impl Intake {
         };
         match &heard {
             Ok(heard) => source.heard(heard, received),
-            Err(NotHeard::Refused { fault, reason }) => self.refused(source, fault.code(), reason, caller),
+            Err(NotHeard::Refused { fault, reason }) => {
+                self.refused(source, fault.code(), reason, caller).await;
+            }
             Err(NotHeard::TooOften { .. } | NotHeard::NoRoom(_) | NotHeard::NotNow(_)) => source.not_now(),
         }
         heard
@@ -333,14 +335,14 @@ impl Intake {
         Ok(ignored.map_or(Heard::Applied(applied), Heard::Ignored))
     }
 
-    fn refused(&self, source: &Source, code: &'static str, reason: &str, caller: Option<&Caller>) {
+    async fn refused(&self, source: &Source, code: &'static str, reason: &str, caller: Option<&Caller>) {
         let now = self.clock.now();
         let (alone, counted) = source.refused(code, now);
         if let Some(counted) = counted {
             self.keeper.record_counted(source.name(), counted, now);
         }
         if alone {
-            self.keeper.record_refused(source.name(), (code, reason), now, caller);
+            self.keeper.record_refused(source.name(), (code, reason), now, caller).await;
         }
     }
 

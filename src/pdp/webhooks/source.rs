@@ -92,16 +92,24 @@ impl Webhooks {
     ) -> Result<Taken, NotTaken> {
         let source = self.sources.get(source).ok_or(NotTaken::Unvouched)?;
         self.intake.admit(&source.name)?;
-        let refuse =
-            |fault: SetFault, why: &str| self.intake.refuse(&source.name, fault.code(), why, Some(caller));
+        let refuse = async |fault: SetFault, why: &str| {
+            self.intake.refuse(&source.name, fault.code(), why, Some(caller)).await;
+        };
         let received = self.clock.now();
-        let digest = source.vouched(caller, header, body, received).map_err(|why| {
-            refuse(SetFault::AuthenticationFailed, &why);
-            NotTaken::Unvouched
-        })?;
-        let said = source.said(caller, digest, body, received).inspect_err(|refused| {
-            refuse(SetFault::InvalidRequest, &refused.to_string());
-        })?;
+        let digest = match source.vouched(caller, header, body, received) {
+            Ok(digest) => digest,
+            Err(why) => {
+                refuse(SetFault::AuthenticationFailed, &why).await;
+                return Err(NotTaken::Unvouched);
+            }
+        };
+        let said = match source.said(caller, digest, body, received) {
+            Ok(said) => said,
+            Err(refused) => {
+                refuse(SetFault::InvalidRequest, &refused.to_string()).await;
+                return Err(refused);
+            }
+        };
         let id = Arc::clone(&said.id);
         Ok(Taken { id, heard: self.intake.state(said).await? })
     }

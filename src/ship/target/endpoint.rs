@@ -9,24 +9,25 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Uri};
 
-use crate::outgoing::{Answer, Client, Trust};
+use crate::outgoing::{Client, Trust};
+use crate::secret::SecretSource;
 use crate::ship::failure::Failure;
-use crate::ship::settings::{EndpointSettings, HeaderValueSource};
+use crate::ship::settings::EndpointSettings;
 
 /// Most bytes of an answer that are read.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Largest file of certificate authorities, and of a header, in bytes.
+/// Largest file of certificate authorities, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// A server.
 pub(super) struct Endpoint {
     client: Client,
     uri: Uri,
-    headers: Vec<(HeaderName, HeaderValueSource)>,
+    headers: Vec<(HeaderName, SecretSource)>,
     gzip: bool,
     timeout: Duration,
 }
@@ -69,21 +70,17 @@ impl Endpoint {
         }
         *request.body_mut() = Full::from(if self.gzip { compressed(&body) } else { body });
         let answer = self.client.send(request, self.timeout, MAX_ANSWER).await;
-        let Answer { status, headers, body } = answer.map_err(Failure::Unreachable)?;
-        if status.is_success() {
-            return Ok(body);
+        let answer = answer.map_err(Failure::Unreachable)?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
         }
-        Err(Failure::Refused { status, retry_after: retry_after(&headers) })
+        Err(Failure::Refused { status: answer.status, retry_after: answer.retry_after() })
     }
 }
 
 /// The value of a header, marked as one that is not to be shown.
-fn value(source: &HeaderValueSource) -> Option<HeaderValue> {
-    let value = match source {
-        HeaderValueSource::Text(text) => HeaderValue::try_from(text),
-        HeaderValueSource::File(path) => HeaderValue::try_from(text_of(path).ok()?.trim()),
-    };
-    let mut value = value.ok()?;
+fn value(source: &SecretSource) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(source.read().ok()?).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -107,9 +104,4 @@ fn compressed(body: &[u8]) -> Vec<u8> {
     // A vector takes everything.
     let _ = encoder.write_all(body);
     encoder.finish().unwrap_or_default()
-}
-
-/// Seconds only: servers that name a date are asked again when our own pause is over.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

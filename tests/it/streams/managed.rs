@@ -23,7 +23,7 @@ pub(super) fn by_poll() -> DeliverySettings {
 }
 
 pub(super) fn by_push(header: &str) -> DeliverySettings {
-    let authorization = Some(HeaderSource::Text(header.to_owned()));
+    let authorization = Some(SecretSource::Text(header.to_owned()));
     DeliverySettings::Push { url: "http://127.0.0.1:9/api/signals/streams/idp".to_owned(), authorization }
 }
 
