@@ -249,7 +249,7 @@ async fn every_part_of_the_way_of_a_signal_is_measured() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forged_signals_change_nothing_and_leave_few_records() {
     let time = Duration::from_secs(2);
-    let outcome = flood::run(flood::Trial { binary: binary(), time, forgers: 16 }).await.unwrap();
+    let outcome = flood::run(flood::Trial { binary: binary(), time, forgers: 16 }, |_, _| {}).await.unwrap();
     assert!(outcome.refused > 100 && outcome.shed > 20, "{outcome}");
     assert!(outcome.alone == 10 && outcome.counting <= 1, "{outcome}");
 }

@@ -28,7 +28,7 @@ pub enum Trial {
     },
     /// Forged signals at full speed beside normal load.
     Flood {
-        /// How long the flood lasts; before it there is a quiet minute.
+        /// How long there is flood, in rounds with a little peace before each.
         #[arg(long, default_value_t = 10)]
         minutes: u64,
         /// Connections that forge.
@@ -83,7 +83,9 @@ pub async fn run(trial: &Trial, bin: &Path, progress: impl Fn(&str)) -> anyhow::
         }
         Trial::Flood { minutes, forgers } => {
             let time = Duration::from_secs(60 * minutes);
-            let outcome = flood::run(flood::Trial { binary: bin, time, forgers }).await?;
+            let trial = flood::Trial { binary: bin, time, forgers };
+            let outcome = flood::run(trial, |done, all| progress(&format!("{done} of {all} rounds"))).await?;
+            println!();
             println!("{outcome}");
             ensure!(outcome.ratio() <= 2.0, "decisions take more than twice as long in the flood");
         }

@@ -13,8 +13,14 @@ use tokio::task::JoinSet;
 use super::{CHECK, House, may_open, push, question};
 use crate::http::Connection;
 
-/// Longest quiet time before the flood.
-const QUIET: Duration = Duration::from_secs(60);
+/// Times of peace and flood take turns, so that whatever else the machine does weighs on both.
+const ROUNDS: u32 = 10;
+
+/// The time of peace of a round, as a part of its flood.
+const PEACE: u32 = 5;
+
+/// How long what was sent in the flood may still be on its way.
+const EBB: Duration = Duration::from_millis(250);
 
 /// Pause between two questions of the normal load.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -30,7 +36,7 @@ const ALONE: usize = 10;
 pub struct Trial<'a> {
     /// The server.
     pub binary: &'a Path,
-    /// How long the flood lasts, and the quiet time before it if that is less than a minute.
+    /// How long there is flood, all rounds together; the times of peace come on top.
     pub time: Duration,
     /// Connections that forge.
     pub forgers: usize,
@@ -39,10 +45,10 @@ pub struct Trial<'a> {
 /// What was measured.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Times of decisions before the flood, sorted.
-    pub before: Vec<Duration>,
-    /// The same in it.
-    pub during: Vec<Duration>,
+    /// Times of decisions in peace, sorted.
+    pub peace: Vec<Duration>,
+    /// The same in the flood.
+    pub flood: Vec<Duration>,
     /// Forged signals that were refused for what they are.
     pub refused: u64,
     /// Forged signals that nobody looked at, because there were too many.
@@ -61,46 +67,55 @@ impl Outcome {
     /// How many times as long decisions take in the flood, at the 99th percentile.
     #[must_use]
     pub fn ratio(&self) -> f64 {
-        p99(&self.during).as_secs_f64() / p99(&self.before).as_secs_f64().max(1e-9)
+        p99(&self.flood).as_secs_f64() / p99(&self.peace).as_secs_f64().max(1e-9)
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { refused, shed, alone, counting, told, bytes, .. } = self;
-        let (before, during) = (p99(&self.before).as_micros(), p99(&self.during).as_micros());
+        let (peace, flood) = (p99(&self.peace).as_micros(), p99(&self.flood).as_micros());
         writeln!(f, "{refused} forged signals refused, {shed} not even looked at")?;
         writeln!(
             f,
             "records of them: {alone} alone, {counting} counting, {bytes} bytes, which tell of {told}"
         )?;
-        write!(f, "p99 of decisions: {before} us before, {during} us during: {:.2} times", self.ratio())
+        write!(f, "p99 of decisions: {peace} us in peace, {flood} us in the flood: {:.2} times", self.ratio())
     }
 }
 
-/// Asks for decisions at a steady rate, first in peace, then beside forged signals.
+/// Asks for decisions at a steady rate, in peace and beside forged signals by turns, and tells how many rounds are done.
 ///
 /// # Errors
 /// If a forged signal is taken or changes a decision, a good signal of the same time is never taken, or a decision is refused.
-pub async fn run(trial: Trial<'_>) -> anyhow::Result<Outcome> {
+pub async fn run(trial: Trial<'_>, mut so_far: impl FnMut(u32, u32)) -> anyhow::Result<Outcome> {
     let house = House::open(trial.binary, |stream| stream["maxRate"] = json!(200), &[]).await?;
-    let mut outcome = Outcome { before: steady(&house, trial.time.min(QUIET)).await?, ..Outcome::default() };
-    let ended = Arc::new(AtomicBool::new(false));
-    let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
-    let mut forgers = JoinSet::new();
+    let begun = Instant::now();
+    let mut outcome = Outcome::default();
     // Signed by a key that the transmitter does not have, under the name of one that it has.
     let forged = forge(&house);
-    for _ in 0..trial.forgers {
-        let connection = house.server.connect().await?;
-        forgers.spawn(flood(connection, forged.clone(), Arc::clone(&counts), Arc::clone(&ended)));
+    let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    for round in 0..ROUNDS {
+        so_far(round, ROUNDS);
+        tokio::time::sleep(EBB).await;
+        outcome.peace.extend(steady(&house, trial.time / ROUNDS / PEACE).await?);
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut forgers = JoinSet::new();
+        for _ in 0..trial.forgers {
+            let connection = house.server.connect().await?;
+            forgers.spawn(flood(connection, forged.clone(), Arc::clone(&counts), Arc::clone(&ended)));
+        }
+        outcome.flood.extend(steady(&house, trial.time / ROUNDS).await?);
+        ended.store(true, Ordering::SeqCst);
+        while let Some(ended) = forgers.join_next().await {
+            ended??;
+        }
     }
-    outcome.during = steady(&house, trial.time).await?;
-    ended.store(true, Ordering::SeqCst);
-    while let Some(ended) = forgers.join_next().await {
-        ended??;
-    }
+    outcome.peace.sort_unstable();
+    outcome.flood.sort_unstable();
     outcome.refused = counts.0.load(Ordering::SeqCst);
     outcome.shed = counts.1.load(Ordering::SeqCst);
+    let lasted = begun.elapsed();
     let mut connection = house.server.connect().await?;
     ensure!(may_open(&mut connection, "alice", "s-1").await?, "a forged signal changed a decision");
     ensure!(house.records("signal").await?.is_empty(), "a forged signal was taken");
@@ -116,7 +131,7 @@ pub async fn run(trial: Trial<'_>) -> anyhow::Result<Outcome> {
             None => outcome.counting += 1,
         }
     }
-    outcome.check(trial.time)?;
+    outcome.check(lasted)?;
     Ok(outcome)
 }
 
@@ -159,7 +174,7 @@ async fn flood(
     Ok(())
 }
 
-/// The times of decisions that are asked for at a steady rate, sorted. One that has to wait for the answer to the one before
+/// The times of decisions that are asked for at a steady rate. One that has to wait for the answer to the one before
 /// has waited since it was due.
 async fn steady(house: &House, time: Duration) -> anyhow::Result<Vec<Duration>> {
     let mut connection = house.server.connect().await?;
@@ -179,7 +194,6 @@ async fn steady(house: &House, time: Duration) -> anyhow::Result<Vec<Duration>> 
         ensure!(answer.status == 200, "a decision is answered with {}", answer.status);
         due += PAUSE;
     }
-    times.sort_unstable();
     Ok(times)
 }
 
