@@ -131,20 +131,20 @@ pub async fn run(trial: Trial<'_>, mut so_far: impl FnMut(u32, u32)) -> anyhow::
             None => outcome.counting += 1,
         }
     }
-    outcome.check(lasted)?;
+    outcome.check(trial.time, lasted)?;
     Ok(outcome)
 }
 
 impl Outcome {
-    /// There are as few records of the flood as its windows allow, and they tell of no more than there was. What the last
-    /// window counted is not recorded yet.
-    fn check(&self, time: Duration) -> anyhow::Result<()> {
-        let ended = usize::try_from(time.as_secs() / WINDOW.as_secs())?;
-        ensure!(self.alone <= ALONE * (ended + 1), "too many records alone in {ended} windows: {self}");
-        let counting = ended.saturating_sub(1)..=ended + 1;
+    /// There are as few records of the flood as its windows allow, and they tell of no more than there was. A window begins
+    /// with the first refusal after the one before; what the last one counted is not recorded yet.
+    fn check(&self, flooded: Duration, lasted: Duration) -> anyhow::Result<()> {
+        let windows = |time: Duration| usize::try_from(time.as_secs() / WINDOW.as_secs());
+        let (least, most) = (windows(flooded)?.saturating_sub(1), windows(lasted)? + 1);
+        ensure!(self.alone <= ALONE * most, "too many records alone in {most} windows: {self}");
         ensure!(
-            counting.contains(&self.counting),
-            "not one counting record in each of {ended} windows: {self}"
+            (least..=most).contains(&self.counting),
+            "not one counting record in each of {least} to {most} windows: {self}"
         );
         ensure!(self.told <= self.refused + self.shed, "the records tell of more than there was: {self}");
         Ok(())
