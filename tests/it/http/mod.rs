@@ -14,6 +14,7 @@ mod large_calls;
 mod openapi;
 mod quarantine;
 mod shares;
+mod standing;
 mod surfaces;
 mod tenants;
 mod tls;
@@ -98,6 +99,8 @@ struct Setup {
     /// Whether the policies are loaded before the first request.
     loaded: bool,
     encryption: Option<Arc<dyn Encryption>>,
+    /// Whose tokens are believed.
+    tokens: TokenSettings,
 }
 
 impl Default for Setup {
@@ -107,6 +110,7 @@ impl Default for Setup {
             capacity: Capacity::default(),
             loaded: true,
             encryption: None,
+            tokens: TokenSettings::default(),
         }
     }
 }
@@ -184,8 +188,7 @@ async fn services(directory: &TempDir, setup: &Setup) -> (Services, Arc<Log>, Pd
         assert!(matches!(outcome, ReloadOutcome::Activated { .. }), "{outcome:?}");
     }
     let settings = Settings::default();
-    let verifier =
-        Verifier::start(&TokenSettings::default(), Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
+    let verifier = Verifier::start(&setup.tokens, Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
     let access = Arc::new(Access::shipped().unwrap());
     let callers =
         Callers::new(access, Anonymous::Local, Arc::new(SteppingClock::default()), Arc::clone(&metrics));
