@@ -37,6 +37,7 @@ mod sdk;
 mod secrets;
 mod ship;
 mod shipped_policies;
+mod signal_doors;
 mod signals;
 mod strangers;
 mod streams;
