@@ -115,6 +115,20 @@ pub(super) fn names_problem(streams: &[Stream], webhooks: &[Webhook]) -> Vec<(&'
     problems
 }
 
+/// What whoever starts the server should know of `streams`, besides that they can be used.
+pub(super) fn notices(streams: &[Stream]) -> impl Iterator<Item = String> {
+    let is_open = |stream: &&Stream| {
+        stream.push.as_ref().is_some_and(|push| push.authorization.is_none() && push.caller.is_none())
+    };
+    streams.iter().filter(is_open).map(|stream| {
+        format!(
+            "`signals.streams`: whoever reaches the server can use up `maxRate` of `{}`, so that its events come late: \
+             set `push.authorization` or `push.caller`",
+            stream.name
+        )
+    })
+}
+
 fn too_many() -> String {
     format!("must have at most {MAX_ENTRIES} entries")
 }

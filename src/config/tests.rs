@@ -238,6 +238,19 @@ fn file_values_may_name_environment_variables() {
 }
 
 #[test]
+fn stream_that_strangers_may_push_over_is_told_of() {
+    let stream = |name: &str, push: &str| {
+        format!("{{name: {name}, issuer: 'https://i', audiences: [a], push: {push}}}")
+    };
+    let named =
+        [stream("open", "{}"), stream("secret", "{authorization: x}"), stream("named", "{caller: idp}")];
+    let text = format!("signals: {{streams: [{}]}}", named.join(", "));
+    let notices = Config::from_sources(&sources(&text, &[], &[])).unwrap().notices;
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("`maxRate` of `open`"), "{notices:?}");
+}
+
+#[test]
 fn variables_that_others_set_are_left_alone() {
     let environment =
         [("PROCURA_PORT", "tcp://10.0.0.1:3592"), ("PROCURA_LOG_LEVEL", "debug"), ("PATH", "/bin")];

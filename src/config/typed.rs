@@ -51,7 +51,7 @@ pub(super) fn config(layers: Layers) -> Result<Config, Vec<String>> {
         return Err(layers.problems);
     }
     let settings = layers.settings.into_values().collect();
-    let notices = layers.notices;
+    let notices = layers.notices.into_iter().chain(super::signals::notices(&signals.streams)).collect();
     Ok(Config {
         server,
         callers,

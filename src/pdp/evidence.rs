@@ -116,7 +116,10 @@ impl EvidenceRules {
             take_transaction(&token.claims, told)?;
         }
         if let Some(principal) = &of.principal {
-            voucher.attributes = principal.take(&token.claims, told, request)?;
+            match principal.take(&token.claims, told, request)? {
+                Some(attributes) => voucher.attributes = attributes,
+                None => voucher.of_another = true,
+            }
         }
         Ok(voucher)
     }
@@ -136,19 +139,20 @@ impl EvidenceRules {
 }
 
 impl PrincipalClaims {
-    /// Puts the claims in the place of what `request` says; the names and claims of what came from them.
+    /// Puts the claims in the place of what `request` says; the names and claims of what came from them, or `None` if they
+    /// are about somebody else.
     fn take(
         &self,
         claims: &Map<'_>,
         told: &mut Told,
         request: &mut Request<'_>,
-    ) -> Result<BTreeMap<String, String>, (Distrust, Cow<'static, str>)> {
+    ) -> Result<Option<BTreeMap<String, String>>, (Distrust, Cow<'static, str>)> {
         let mismatch = |reason: &'static str| Err((Distrust::PrincipalMismatch, reason.into()));
         let principal = &mut request.principal;
         match claim_at(claims, &self.id) {
             Some(Value::String(id)) if *id == principal.id => {}
             _ if self.must_match => return mismatch("the token is about somebody else than the principal"),
-            _ => return Ok(BTreeMap::new()),
+            _ => return Ok(None),
         }
         let mut taken = BTreeMap::new();
         for (name, path) in &self.attributes {
@@ -165,7 +169,7 @@ impl PrincipalClaims {
                 None => drop(principal.attr.remove(name)),
             }
         }
-        Ok(taken)
+        Ok(Some(taken))
     }
 }
 

@@ -150,7 +150,8 @@ impl<'c> Verified<'c> {
         }
     }
 
-    /// INVARIANT(only_verified_claims): a token that no key vouches for says nothing here.
+    /// INVARIANT(only_verified_claims): a token that no key vouches for says nothing here, nor does one about somebody else:
+    /// when it was issued must not hide that the session of the principal was revoked.
     fn claim(&self, Claim { token, path }: &Claim) -> Option<&'c Value<'c>> {
         let aux_data = &self.request.aux_data;
         let (claims, voucher) = match token {
@@ -160,8 +161,8 @@ impl<'c> Verified<'c> {
                 _ => return None,
             },
         };
-        voucher.key_set.as_ref()?;
-        claim_at(claims, path)
+        let counts = voucher.key_set.is_some() && !voucher.of_another;
+        claim_at(claims, path).filter(|_| counts)
     }
 
     /// The claims of every token that a key vouches for.

@@ -69,6 +69,10 @@ impl Site {
             },
             {"id": "agents", "local": local(&people), "issuer": "https://agents", "actor": true},
             {"id": "plain", "local": local(&people), "issuer": "https://plain"},
+            {
+                "id": "lenient", "local": local(&people), "issuer": "https://lenient",
+                "principal": {"id": "sub", "mustMatch": false},
+            },
             {"id": "transactions", "local": local(&transactions), "profile": "txn-token", "audiences": ["example"]},
         ]);
         let directory = TempDir::new("evidence");
@@ -194,6 +198,25 @@ async fn conditions_know_who_acts_only_from_a_verified_token() {
     ] {
         let said = site.refusal(&aux_data).await;
         assert!(said.starts_with("actor_invalid: ") && said.contains(words), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_of_somebody_else_does_not_show_that_the_session_began_after_a_revocation() {
+    let mut site = Site::start().await;
+    let fact = "/api/facts/principal/ada/session-revoked";
+    assert_eq!(site.connection.send("PUT", fact, &[], b"").await.unwrap().status, 200);
+    let began = |name: &str, sub: &str, began: u64| json!({"jwt": {"token": site.token(name, &json!({"sub": sub, "auth_time": began}))}});
+    let (before, after) = (now() - 60, now() + 2);
+    for (aux_data, allowed) in [
+        (began("lenient", "ada", before), ""),
+        (began("lenient", "ada", after), "directly finance view"),
+        (began("lenient", "eve", after), ""),
+        (began("people", "ada", after), "directly view"),
+        // Nobody has said how this issuer names the principal.
+        (began("plain", "eve", after), "directly finance view"),
+    ] {
+        assert_eq!(site.allowed(&aux_data).await, allowed, "{aux_data}");
     }
 }
 

@@ -119,6 +119,19 @@ fn token_that_nobody_vouches_for_presents_nothing() {
 }
 
 #[test]
+fn token_about_somebody_else_presents_nothing_but_itself() {
+    let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
+    let claims = json!({"iss": "i", "jti": "t", "sid": "s1", "groups": "g", "auth_time": 1, "amr": ["pwd"]});
+    let mut vouchers = vouched();
+    vouchers.jwt.of_another = true;
+    let (signals, asked) = ask(&held, &request(&claims, &json!({"sessionId": "stated"})), &vouchers);
+    let expected = ["principal  alice", "session  stated", "token i t", "resource doc 1", "resource doc 2"];
+    assert_eq!(asked[..5], expected);
+    let stated = Presented { session: Some("stated".into()), ..Presented::default() };
+    assert_eq!(signals.presented, stated);
+}
+
+#[test]
 fn what_is_no_name_hides_nothing_beside_it() {
     let held = Held { facts: vec![fact("a", 1)], ..Held::default() };
     let claims = json!({"sid": 4711, "groups": ["g1", "", 7, null, {"name": "g2"}, "g3"], "amr": ["pwd", 1]});

@@ -230,7 +230,8 @@ fn claims_stand_beside_who_vouched_for_them() {
     request.aux_data.jwt = claims();
     request.aux_data.jwts.insert("agent".into(), Value::Map(claims()));
     let attributes = BTreeMap::from([("dept".to_owned(), "org.dept".to_owned())]);
-    let voucher = Voucher { key_set: Some("issuer".into()), key: Some("k1".into()), attributes };
+    let voucher =
+        Voucher { key_set: Some("issuer".into()), key: Some("k1".into()), attributes, of_another: false };
     let vouchers = Vouchers { jwts: BTreeMap::from([("agent".to_owned(), voucher)]), ..Vouchers::default() };
     request.aux_data.bound = true;
     request.aux_data.actor = Some(claims());

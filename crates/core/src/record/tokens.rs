@@ -61,6 +61,8 @@ pub struct Voucher {
     pub key: Option<Arc<str>>,
     /// The attributes of the principal that come from it, each with the claim that it was ([`claim_at`]).
     pub attributes: BTreeMap<String, String>,
+    /// Whether it is about somebody else than the principal, as far as its key set says how that is told.
+    pub of_another: bool,
 }
 
 /// The claim at `path`: the one of this name, or else one within others whose names are joined by dots.
@@ -138,6 +140,8 @@ impl<'a> TokenInput<'a> {
             key_set: self.key_set.as_deref().map(Into::into),
             key: self.key.as_deref().map(Into::into),
             attributes: attributes.map(|(name, claim)| (name.to_string(), claim.to_string())).collect(),
+            // What followed from that is in the record by itself.
+            of_another: false,
         }
     }
 }
