@@ -50,6 +50,7 @@ mod scan;
 mod serve;
 mod signals;
 mod sources;
+mod transmitters;
 mod validate;
 mod webhooks;
 
@@ -127,6 +128,7 @@ fn routes(limits: &RequestLimits, admin: bool) -> Vec<Route> {
         facts::routes(),
         changes::routes(),
         sources::routes(),
+        transmitters::routes(),
         webhooks::routes(),
         if admin { admin::routes() } else { Vec::new() },
         health::routes(),

@@ -1,29 +1,25 @@
-//! Where signals come from: how every source fares, and what transmitters are asked to do.
+//! Where signals come from: how every source fares.
 //!
 //! For callers that may do [`Action::Facts`]. One that is bound to tenants sees the sources that are of these alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use procura_core::model::Timestamp;
 use serde::Serialize;
 
 use super::error::Refusal;
 use super::routes::{Place, Route};
-use super::{Invalid, Services, answer};
+use super::{Services, answer};
 use crate::pdp::{Action, Caller, SourceStatus};
-use crate::ports::{ControlError, StreamConnection, StreamControl, StreamStatus};
+use crate::ports::{StreamConnection, StreamStatus};
 
 pub(super) fn routes() -> Vec<Route> {
     let facts = |path| Place::needing(Action::Facts, path);
-    vec![
-        facts("/api/signals").with(get(status)),
-        facts("/api/signals/streams/{stream}/verify").with(post(verify)),
-    ]
+    vec![facts("/api/signals").with(get(status))]
 }
 
 async fn status(caller: Caller, State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
@@ -40,47 +36,10 @@ async fn status(caller: Caller, State(services): State<Arc<Services>>) -> Result
     })
 }
 
-/// Asks the transmitter of a stream to show that the stream works.
-async fn verify(
-    caller: Caller,
-    State(services): State<Arc<Services>>,
-    stream: Result<Path<String>, PathRejection>,
-) -> Result<Response, Refusal> {
-    let Path(stream) = stream.map_err(|_| Refusal::NotFound)?;
-    control(&services, &caller, &stream)?.verify(&stream).await?;
-    answer::json(&Asked { stream: &stream })
-}
-
-/// What can be asked of the transmitter of `stream`, if there is such a stream for `caller`.
-fn control<'s>(
-    services: &'s Services,
-    caller: &Caller,
-    stream: &str,
-) -> Result<&'s dyn StreamControl, Refusal> {
-    let office = services.facts.as_deref().ok_or(Refusal::NotFound)?;
-    let sources = office.intake().status();
-    let known = sources.iter().find(|source| &*source.name == stream && source.kind == "stream");
-    known.filter(|source| is_seen(caller, source)).ok_or(Refusal::NotFound)?;
-    let unmanaged = || Refusal::from(ControlError::Unmanaged(stream.to_owned()));
-    services.streams.as_deref().ok_or_else(unmanaged)
-}
-
-fn is_seen(caller: &Caller, source: &SourceStatus) -> bool {
+/// Whether `caller` may know of `source`.
+pub(super) fn is_seen(caller: &Caller, source: &SourceStatus) -> bool {
     let Some(tenants) = &caller.identity.tenants else { return true };
     source.tenants.as_ref().is_some_and(|of| of.iter().all(|tenant| tenants.contains(tenant)))
-}
-
-impl From<ControlError> for Refusal {
-    fn from(error: ControlError) -> Self {
-        match error {
-            ControlError::UnknownStream(_) | ControlError::Unmanaged(_) | ControlError::NotOffered(_) => {
-                Invalid::at("stream", error).into()
-            }
-            ControlError::NotReady { .. } | ControlError::Refused { .. } | ControlError::Failed(_) => {
-                Self::Transmitter(error.to_string())
-            }
-        }
-    }
 }
 
 /// Body of `GET /api/signals`.
@@ -187,10 +146,4 @@ impl<'s> Stream<'s> {
         let status = said.map(|said| said.status).or(known.status);
         Self { status, reason: said.and_then(|said| said.reason.as_deref()), ..known }
     }
-}
-
-/// Body of the answer to what a transmitter was asked to do.
-#[derive(Serialize)]
-struct Asked<'a> {
-    stream: &'a str,
 }

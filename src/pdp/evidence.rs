@@ -54,6 +54,9 @@ pub enum Distrust {
     Quarantined,
 }
 
+/// Why a call is refused, and what is wrong.
+type Doubt = (Distrust, Cow<'static, str>);
+
 /// The transaction that a call belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Transaction {
@@ -103,7 +106,7 @@ impl EvidenceRules {
         has_name: bool,
         told: &mut Told,
         request: &mut Request<'_>,
-    ) -> Result<Voucher, (Distrust, Cow<'static, str>)> {
+    ) -> Result<Voucher, Doubt> {
         static USUAL: KeySetEvidence = KeySetEvidence { actor: None, transactions: false, principal: None };
         let mut voucher =
             Voucher { key_set: token.key_set.clone(), key: token.key.clone(), ..Voucher::default() };
@@ -124,7 +127,7 @@ impl EvidenceRules {
         Ok(voucher)
     }
 
-    fn take_actor(&self, claims: &Map<'_>, told: &mut Told) -> Result<(), (Distrust, Cow<'static, str>)> {
+    fn take_actor(&self, claims: &Map<'_>, told: &mut Told) -> Result<(), Doubt> {
         let invalid = |reason: Cow<'static, str>| (Distrust::ActorInvalid, reason);
         let Some(actor) =
             actor(claims, self.max_actors).map_err(|fault| invalid(fault.to_string().into()))?
@@ -146,7 +149,7 @@ impl PrincipalClaims {
         claims: &Map<'_>,
         told: &mut Told,
         request: &mut Request<'_>,
-    ) -> Result<Option<BTreeMap<String, String>>, (Distrust, Cow<'static, str>)> {
+    ) -> Result<Option<BTreeMap<String, String>>, Doubt> {
         let mismatch = |reason: &'static str| Err((Distrust::PrincipalMismatch, reason.into()));
         let principal = &mut request.principal;
         match claim_at(claims, &self.id) {
@@ -201,7 +204,7 @@ impl Transaction {
     }
 }
 
-fn take_transaction(claims: &Map<'_>, told: &mut Told) -> Result<(), (Distrust, Cow<'static, str>)> {
+fn take_transaction(claims: &Map<'_>, told: &mut Told) -> Result<(), Doubt> {
     let Some(Value::String(txn)) = claims.get("txn") else { return Ok(()) };
     match told.transaction.replace(txn.to_string()) {
         Some(other) if other != **txn => Err((

@@ -2,6 +2,7 @@
 //! themselves.
 
 mod show;
+mod stream;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -9,11 +10,12 @@ use hyper::Method;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::show::{Asked, Facts, Found, Status};
+use self::show::{Facts, Found, Status};
 use super::exit::Exit;
 use super::print;
 use super::server::{Format, ServerArgs, Shown};
 use crate::outgoing::encoded;
+use crate::ports::StreamStatus;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +27,7 @@ Examples:
   procura signals set principal:ada account-disabled
   procura signals unset principal:ada account-disabled
   procura signals verify okta
+  procura signals pause okta --reason maintenance
 
 A signal is an event that is heard, a fact is what is held true because of it. SUBJECT is KIND:ID, where KIND is principal,
 session, device, resource, group, application or tenant; a resource is resource:KIND/ID. What `set` states is of the source
@@ -54,7 +57,20 @@ enum Command {
     Subject(SubjectArgs),
     Set(SetArgs),
     Unset(UnsetArgs),
-    Verify(VerifyArgs),
+    /// Ask the transmitter of a stream to show that the stream works: its event comes over the stream
+    Verify(stream::StreamArgs),
+    /// Ask the transmitter of a stream to send its events
+    Enable(stream::StatusArgs),
+    /// Ask the transmitter of a stream to keep its events for later
+    Pause(stream::StatusArgs),
+    /// Ask the transmitter of a stream to send no events
+    Disable(stream::StatusArgs),
+    /// Ask the transmitter of a stream for the events about a subject
+    Subscribe(stream::SubjectArgs),
+    /// Ask the transmitter of a stream for no more events about a subject
+    Unsubscribe(stream::SubjectArgs),
+    /// Delete a stream at its transmitter
+    Delete(stream::StreamArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,15 +127,6 @@ struct OneArgs {
     shown: Shown,
 }
 
-/// Ask the transmitter of a stream to show that the stream works: its event comes over the stream
-#[derive(Debug, clap::Args)]
-struct VerifyArgs {
-    #[command(flatten)]
-    server: ServerArgs,
-    /// Name of the stream
-    stream: String,
-}
-
 /// Asks the server.
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
@@ -128,7 +135,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Subject(args) => subject(args)?,
         Command::Set(args) => set(args)?,
         Command::Unset(args) => unset(args)?,
-        Command::Verify(args) => verify(args)?,
+        Command::Verify(args) => return stream::verify(args),
+        Command::Enable(args) => return stream::status(args, StreamStatus::Enabled),
+        Command::Pause(args) => return stream::status(args, StreamStatus::Paused),
+        Command::Disable(args) => return stream::status(args, StreamStatus::Disabled),
+        Command::Subscribe(args) => return stream::add(args),
+        Command::Unsubscribe(args) => return stream::remove(args),
+        Command::Delete(args) => return stream::delete(args),
     }
     Ok(Exit::Ok)
 }
@@ -178,15 +191,6 @@ fn unset(args: &UnsetArgs) -> anyhow::Result<()> {
         bail!("operators state no `{}` about `{}`, or this caller may not do `facts`", of.name, of.subject);
     };
     show(withdrawn, "unset: ", of.shown.output)
-}
-
-fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
-    let path = format!("/api/signals/streams/{}/verify", encoded(&args.stream));
-    let asked: Option<Asked> = args.server.open()?.ask(Method::POST, &path)?;
-    let Some(Asked { stream }) = asked else {
-        bail!("there is no stream `{}`, or this caller may not do `facts`", args.stream);
-    };
-    Ok(print(&format!("asked: the transmitter of `{stream}` sends an event that shows that it works\n"))?)
 }
 
 const NOT_UNDERSTOOD: &str = "the answer of the server is not understood";

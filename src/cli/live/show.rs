@@ -135,12 +135,6 @@ fn named(id: &Value) -> String {
     }
 }
 
-/// What a transmitter was asked about.
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    pub(super) stream: String,
-}
-
 /// An event of `GET /api/signals/events`.
 #[derive(Deserialize)]
 pub(super) struct Found<'a> {

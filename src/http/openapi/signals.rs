@@ -12,7 +12,8 @@ use super::schema::{
 const TAG: &str = "signals";
 
 pub(super) fn operations() -> Vec<Operation> {
-    let mut all = vec![list(), changes(), hear(), events(), status(), verify()];
+    let mut all = vec![list(), changes(), hear(), events(), status()];
+    all.extend([verify(), set_status(), add_subject(), remove_subject(), delete_stream()]);
     all.extend(fact(SIMPLE, ["stateFact", "withdrawFact"]));
     all.extend(fact(RESOURCE, ["stateFactOfResource", "withdrawFactOfResource"]));
     all
@@ -128,12 +129,53 @@ fn status() -> Operation {
 }
 
 fn verify() -> Operation {
-    Operation::post("/api/signals/streams/{stream}/verify", "verifyStream", TAG)
+    on_stream(Operation::post("/api/signals/streams/{stream}/verify", "verifyStream", TAG))
         .summary("Asks the transmitter of a stream to show that the stream works")
-        .path("stream", "The stream, by its name in the configuration.", &name(), "okta")
         .answers(200, "It was asked; its event comes over the stream.", "StreamAsked")
         .headers(&[])
         .refuses(&[404, 502])
+}
+
+fn set_status() -> Operation {
+    let example = json!({"status": "paused", "reason": "maintenance"});
+    on_stream(Operation::put("/api/signals/streams/{stream}/status", "setStreamStatus", TAG))
+        .summary("Asks the transmitter of a stream to send its events, to keep them, or to forget them")
+        .body("StreamStatusRequest", true, &example)
+        .answers(200, "The status that the transmitter tells.", "StreamAsked")
+        .headers(&[])
+        .refuses(&[404, 408, 413, 502])
+}
+
+fn add_subject() -> Operation {
+    let example = json!({"subject": {"format": "email", "email": "ada@example.com"}, "verified": true});
+    on_stream(Operation::post("/api/signals/streams/{stream}/subjects/add", "addStreamSubject", TAG))
+        .summary("Asks the transmitter of a stream for the events about a subject")
+        .body("StreamSubjectAdded", true, &example)
+        .answers(200, "It was asked.", "StreamAsked")
+        .headers(&[])
+        .refuses(&[404, 408, 413, 502])
+}
+
+fn remove_subject() -> Operation {
+    let example = json!({"subject": {"format": "email", "email": "ada@example.com"}});
+    on_stream(Operation::post("/api/signals/streams/{stream}/subjects/remove", "removeStreamSubject", TAG))
+        .summary("Asks the transmitter of a stream for no more events about a subject")
+        .body("StreamSubjectRemoved", true, &example)
+        .answers(200, "It was asked.", "StreamAsked")
+        .headers(&[])
+        .refuses(&[404, 408, 413, 502])
+}
+
+fn delete_stream() -> Operation {
+    on_stream(Operation::post("/api/signals/streams/{stream}/delete", "deleteStream", TAG))
+        .summary("Deletes a stream at its transmitter; it is made again after a restart")
+        .answers(200, "It is deleted there.", "StreamAsked")
+        .headers(&[])
+        .refuses(&[404, 502])
+}
+
+fn on_stream(operation: Operation) -> Operation {
+    operation.path("stream", "The stream, by its name in the configuration.", &name(), "okta")
 }
 
 /// `operation` with a parameter for each kind of what facts are about; one has an example if it takes at least one.
@@ -217,7 +259,19 @@ pub(super) fn schemas() -> Schemas {
     vec![
         ("SignalStatus", signal_status()),
         ("SignalSource", signal_source()),
-        ("StreamAsked", object(&["stream"], json!({"stream": text()}))),
+        ("StreamAsked", object(&["stream"], json!({"stream": text(), "status": stream_status()}))),
+        (
+            "StreamStatusRequest",
+            object(&["status"], json!({"status": stream_status(), "reason": nullable(text())})),
+        ),
+        (
+            "StreamSubjectAdded",
+            object(
+                &["subject"],
+                json!({"subject": identifier(), "verified": nullable(json!({"type": "boolean"}))}),
+            ),
+        ),
+        ("StreamSubjectRemoved", object(&["subject"], json!({"subject": identifier()}))),
         ("FactRequest", request),
         ("FactSubject", told("All of it together.", object(&[], named(about)))),
         ("Fact", fact),
@@ -243,7 +297,7 @@ fn signal_source() -> Value {
     let stream = object(
         &["managed", "events", "troubles"],
         json!({
-            "status": one_of(&["enabled", "paused", "disabled"]),
+            "status": stream_status(),
             "reason": text(),
             "delivery": one_of(&["push", "poll"]),
             "managed": told("Whether its transmitter can be asked from here.", json!({"type": "boolean"})),
@@ -271,6 +325,14 @@ fn signal_source() -> Value {
             "stream": stream,
         }),
     )
+}
+
+fn stream_status() -> Value {
+    one_of(&["enabled", "paused", "disabled"])
+}
+
+fn identifier() -> Value {
+    told("An identifier as in RFC 9493.", open_object(&["format"], json!({"format": text()})))
 }
 
 fn past() -> Value {

@@ -1,5 +1,7 @@
 //! A server that is connected to a transmitter: what it hears changes its answers.
 
+use std::process::Command;
+
 use procura_testkit::server::{Server, ServerSpec};
 
 use super::*;
@@ -24,6 +26,14 @@ async fn effect(server: &Server, session: &str) -> String {
     let answer = connection.post_json("/api/check/resources", call.to_string().as_bytes()).await.unwrap();
     let answer = answer.json().unwrap();
     answer["results"][0]["actions"]["view"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+/// What `procura signals` prints.
+fn signals(server: &Server, words: &[&str]) -> (bool, String) {
+    let url = format!("http://{}", server.address());
+    let output = Command::new(BINARY).arg("signals").args(words).args(["--server", &url]).output().unwrap();
+    let text = [&*output.stdout, &*output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
 }
 
 fn revoke(transmitter: &Transmitter, id: &str, session: &str) -> String {
@@ -153,4 +163,55 @@ async fn forged_events_are_refused_with_their_code_and_change_no_answer() {
     }
     assert_eq!(stream.acknowledged, [] as [&str; 0]);
     assert_eq!(effect(&server, "s-1").await, "EFFECT_ALLOW");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_ask_the_transmitter_of_a_stream_for_everything_it_does() {
+    let (transmitter, dir) = (Transmitter::start().await, TempDir::new("asked"));
+    transmitter.change(|state| state.configuration = json!({"aud": AUDIENCE}));
+    dir.write("policies/album.yaml", POLICY);
+    let stream = json!({
+        "name": "idp", "issuer": transmitter.issuer(), "audiences": [AUDIENCE],
+        "transmitter": {"create": true}, "poll": {},
+    });
+    dir.write("procura.yaml", json!({"signals": {"streams": [stream]}}).to_string());
+    let (policies, data) = (dir.path().join("policies"), dir.path().join("data"));
+    let config = format!("--config={}", dir.path().join("procura.yaml").display());
+    let server = ServerSpec::new(BINARY, &policies, &data).arg(config).start().await.unwrap();
+    transmitter.until_stream("stream-1", |stream| !stream.verifications.is_empty()).await.unwrap();
+    let subject = r#"{"format": "email", "email": "ada@example.com"}"#;
+    for (words, told) in [
+        (&["pause", "idp", "--reason", "maintenance"][..], "answers: it is paused"),
+        (&["disable", "idp"], "answers: it is disabled"),
+        (&["enable", "idp"], "answers: it is enabled"),
+        (&["subscribe", "idp", subject], "is to send the events about this subject"),
+        (&["verify", "idp"], "is to send an event that shows that it works"),
+    ] {
+        let (is_done, text) = signals(&server, words);
+        assert!(is_done && text == format!("the transmitter of `idp` {told}\n"), "{words:?}: {text}");
+    }
+    assert_eq!(transmitter.only_stream().status, "enabled");
+    assert_eq!(transmitter.only_stream().subjects.len(), 1);
+    assert!(signals(&server, &["unsubscribe", "idp", subject]).0);
+    assert_eq!(transmitter.only_stream().subjects.len(), 0);
+
+    let mut connection = server.connect().await.unwrap();
+    for (path, body, told) in [
+        ("status", r#"{"status": "off"}"#, "status"),
+        ("status", r#"{"status": "paused", "until": 1}"#, "until"),
+        ("status", r"[]", "$"),
+        ("subjects/add", r#"{"subject": {"email": "x"}}"#, "subject.format"),
+        ("subjects/add", r#"{"subject": "x"}"#, "subject"),
+        ("subjects/remove", r#"{"subject": {"format": "opaque"}, "verified": true}"#, "verified"),
+    ] {
+        let path = format!("/api/signals/streams/idp/{path}");
+        let method = if path.ends_with("status") { "PUT" } else { "POST" };
+        let answer = connection.send(method, &path, &[], body.as_bytes()).await.unwrap();
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(answer.status == 400 && text.contains(told), "{path} {body}: {} {text}", answer.status);
+    }
+    assert!(signals(&server, &["delete", "idp"]).0);
+    assert!(transmitter.stream("stream-1").is_none());
+    let (is_done, text) = signals(&server, &["pause", "idp"]);
+    assert!(!is_done && text.contains("has not told of it yet"), "{text}");
 }
