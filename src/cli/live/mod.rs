@@ -213,9 +213,6 @@ impl OneArgs {
     fn path(&self) -> anyhow::Result<String> {
         let ((kind, id), name) = (known(&self.subject)?, encoded(&self.name));
         let Some((of, id)) = id.split_once('/').filter(|_| kind == "resource") else {
-            if kind == "resource" {
-                bail!("a resource is `resource:KIND/ID`, not `{}`", self.subject);
-            }
             return Ok(format!("/api/facts/{kind}/{}/{name}", encoded(id)));
         };
         Ok(format!("/api/facts/resource/{}/{}/{name}", encoded(of), encoded(id)))
@@ -225,7 +222,12 @@ impl OneArgs {
 /// Kind and id of a subject.
 fn known(subject: &str) -> anyhow::Result<(&str, &str)> {
     let parts = subject.split_once(':').filter(|(_, id)| !id.is_empty());
-    parts.with_context(|| format!("expected KIND:ID such as `principal:ada`, not `{subject}`"))
+    let (kind, id) =
+        parts.with_context(|| format!("expected KIND:ID such as `principal:ada`, not `{subject}`"))?;
+    if kind == "resource" && !id.contains('/') {
+        bail!("a resource is `resource:KIND/ID`, not `{subject}`");
+    }
+    Ok((kind, id))
 }
 
 /// What `PUT /api/facts/…` takes.

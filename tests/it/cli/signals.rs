@@ -81,6 +81,8 @@ async fn facts_are_set_shown_and_unset_and_stay_across_restarts() {
 
     for (words, part) in [
         (&["set", "ada", "x"][..], "expected KIND:ID"),
+        (&["set", "resource:album:a1", "x"], "a resource is `resource:KIND/ID`"),
+        (&["subject", "resource:album:a1"], "a resource is `resource:KIND/ID`"),
         (&["set", "person:ada", "x"], "`kind`"),
         (&["set", "resource:album", "x"], "`resource:KIND/ID`"),
         (&["set", "principal:ada", "x", "--data", "{"], "`--data` is not JSON"),
